@@ -1,0 +1,1 @@
+"""One service behind every door: the command line, later the web."""

@@ -1,0 +1,1 @@
+"""Questions asked of recommenders, with receipts."""

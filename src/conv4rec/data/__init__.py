@@ -1,0 +1,25 @@
+"""What happened: interactions, levels, ids and numbers, splits, named data sets, small worlds."""
+
+from conv4rec.data.catalogue import Dataset, dataset_names, load_dataset
+from conv4rec.data.ids import Ids
+from conv4rec.data.interactions import Interactions
+from conv4rec.data.levels import Levels
+from conv4rec.data.load_report import LoadReport
+from conv4rec.data.splits import Split, new_users_split, random_split, split_by_name, time_split
+from conv4rec.data.tables import read_table
+
+__all__ = [
+    "Dataset",
+    "Ids",
+    "Interactions",
+    "Levels",
+    "LoadReport",
+    "Split",
+    "dataset_names",
+    "load_dataset",
+    "new_users_split",
+    "random_split",
+    "read_table",
+    "split_by_name",
+    "time_split",
+]

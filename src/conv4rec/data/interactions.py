@@ -1,0 +1,300 @@
+"""Who consumed what, and how they rated it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from conv4rec.data.duplicates import POLICIES, DuplicatePolicy, distinct_pairs
+from conv4rec.data.ids import Ids, shown
+from conv4rec.data.levels import Levels
+from conv4rec.data.load_report import LoadReport
+from conv4rec.data.tables import Table, read_table
+from conv4rec.errors import DataError, SettingError
+
+NO_TIMESTAMP = np.iinfo(np.int64).min  # in `timestamps`: this interaction has none
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Interactions:
+    """The interactions of users with items, user by user, each pair at most once.
+
+    The rows of user number u are `starts[u]:starts[u + 1]`, as in a CSR matrix of users x
+    items. Two tables with the same rows in another order give the same interactions (unless a
+    pair is repeated without timestamps: then the order decides which one counts).
+
+    Memory: 14 bytes an interaction, 8 more with timestamps and 8 with `rows`.
+
+    >>> table = pl.DataFrame({"user_id": ["ann", "bob", "ann"], "item_id": [3, 3, 1],
+    ...                       "rating": [5.0, 2.0, None]})
+    >>> log = Interactions.from_frame(table)
+    >>> log
+    Interactions(2 users, 2 items, 3 interactions, 2 of them rated on 2 levels)
+    >>> log.starts.tolist(), log.item_numbers.tolist(), log.level_numbers.tolist()
+    ([0, 2, 3], [0, 1, 1], [-1, 1, 0])
+    """
+
+    users: Ids
+    items: Ids
+    levels: Levels
+    starts: np.ndarray
+    """int64, n_users + 1: where each user's interactions start, and the end."""
+    item_numbers: np.ndarray
+    """int32, n_interactions: ascending within a user."""
+    level_numbers: np.ndarray
+    """int16, n_interactions: -1 where the item was consumed, not rated."""
+    timestamps: np.ndarray | None
+    """int64 seconds, n_interactions; the lowest int64 where one is missing. Or None."""
+    report: LoadReport
+    """What loading found. Parts of these interactions keep the report of the whole."""
+    rows: np.ndarray | None = None
+    """int64, n_interactions: the 0-based row of the table behind each. Or None."""
+
+    @classmethod
+    def from_frame(
+        cls,
+        table: Table,
+        *,
+        levels: Sequence[float] | Levels | None = None,
+        n_bins: int = 10,
+        duplicates: DuplicatePolicy = "last",
+        users: Ids | None = None,
+        items: Ids | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> Interactions:
+        """Load a ratings log: a frame, or the path of a file (see `read_table`).
+
+        10 million rows of a frame take 6 to 8 seconds on 2 cores, and less than 1 GB beyond it.
+
+        Args:
+            table: Columns user_id, item_id[, rating][, timestamp] or their usual aliases. A
+                null rating is an item consumed but not rated.
+            levels: The rating scale, e.g. [1, 2, 3, 4, 5]. By default, the distinct ratings.
+            n_bins: How many levels a scale of more than 20 distinct ratings is binned to.
+            duplicates: Which row counts when a pair comes again: "last" by timestamp, else by
+                row; "first"; the "mean" rating; or "error". A rated row always beats an
+                unrated one.
+            users: All users there may be; by default those in the table.
+            items: The catalogue, if wider than the items in the table.
+            columns: What your table calls the four columns, if not by a usual name.
+
+        Raises:
+            DataError: The table cannot be used as it is: names the column and the rows.
+            UnknownUserError: A user is not among `users` (UnknownItemError for items).
+            SettingError: `duplicates` or `columns` is not one of its choices.
+        """
+        if duplicates not in POLICIES:
+            raise SettingError(f"duplicates is one of {', '.join(POLICIES)}; got {duplicates!r}")
+        frame = read_table(table, columns)
+        users = Ids.from_values(frame["user_id"], "user") if users is None else users
+        items = Ids.from_values(frame["item_id"], "item") if items is None else items
+        user_numbers = _known_numbers(users, frame["user_id"])
+        item_numbers = _known_numbers(items, frame["item_id"])
+        ratings = np.full(frame.height, np.nan)
+        if "rating" in frame.columns:
+            ratings = frame["rating"].fill_null(float("nan")).to_numpy()
+        timestamps = None
+        if "timestamp" in frame.columns and frame["timestamp"].count():
+            timestamps = frame["timestamp"].fill_null(NO_TIMESTAMP).to_numpy()
+        if levels is None:
+            levels = Levels.from_ratings(ratings, n_bins=n_bins)
+        elif not isinstance(levels, Levels):
+            levels = Levels.given(levels)
+        level_numbers = levels.numbers(ratings)
+
+        pairs = distinct_pairs(user_numbers, item_numbers, ratings, timestamps, duplicates)
+        kept = level_numbers[pairs.rows]
+        if duplicates == "mean":
+            kept = np.where(np.isnan(pairs.means), kept, levels.nearest(pairs.means))
+        return cls(
+            users=users,
+            items=items,
+            levels=levels,
+            starts=_starts(user_numbers[pairs.rows], len(users)),
+            item_numbers=item_numbers[pairs.rows].astype(np.int32),
+            level_numbers=kept.astype(np.int16),
+            timestamps=None if timestamps is None else timestamps[pairs.rows],
+            report=LoadReport(
+                n_rows=frame.height,
+                n_users=len(users),
+                n_items=len(items),
+                n_interactions=len(kept),
+                n_rated=int(np.count_nonzero(kept >= 0)),
+                n_duplicates=frame.height - len(kept),
+                n_conflicting=pairs.n_conflicting,
+                duplicates=duplicates,
+                levels=levels,
+            ),
+            rows=pairs.rows,
+        )
+
+    @classmethod
+    def from_numbers(
+        cls,
+        users: Ids,
+        items: Ids,
+        levels: Levels,
+        user_numbers: np.ndarray,
+        item_numbers: np.ndarray,
+        level_numbers: np.ndarray | None = None,
+    ) -> Interactions:
+        """Build from parallel arrays of numbers, in any order; without levels, nothing is rated.
+
+        Raises:
+            DataError: A pair is repeated, or a number is out of range.
+        """
+        users_of, items_of = np.asarray(user_numbers), np.asarray(item_numbers)
+        levels_of = np.full(len(users_of), -1) if level_numbers is None else level_numbers
+        levels_of = np.asarray(levels_of)
+        limits = ((users_of, 0, len(users)), (items_of, 0, len(items)))
+        for numbers, low, high in (*limits, (levels_of, -1, levels.n_levels)):
+            if numbers.shape != users_of.shape or ((numbers < low) | (numbers >= high)).any():
+                raise DataError(f"{len(users_of)} numbers from {low} to {high - 1} are needed")
+        ratings = np.where(levels_of < 0, np.nan, levels_of)
+        order = distinct_pairs(users_of, items_of, ratings, None, "error").rows
+        n_rated = int(np.count_nonzero(levels_of >= 0))
+        size = (len(order), len(users), len(items), len(order), n_rated)
+        return cls(
+            users=users,
+            items=items,
+            levels=levels,
+            starts=_starts(users_of[order], len(users)),
+            item_numbers=items_of[order].astype(np.int32),
+            level_numbers=levels_of[order].astype(np.int16),
+            timestamps=None,
+            report=LoadReport(*size, 0, 0, "error", levels),
+        )
+
+    def __len__(self) -> int:
+        return len(self.item_numbers)
+
+    def __repr__(self) -> str:
+        return (
+            f"Interactions({self.n_users:,} users, {self.n_items:,} items, "
+            f"{len(self):,} interactions, {self.n_rated:,} of them rated "
+            f"on {self.n_levels} levels)"
+        )
+
+    @property
+    def n_users(self) -> int:
+        """How many users there are, with or without interactions."""
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        """How many items the catalogue has."""
+        return len(self.items)
+
+    @property
+    def n_levels(self) -> int:
+        """How many levels the rating scale has."""
+        return self.levels.n_levels
+
+    @property
+    def n_interactions(self) -> int:
+        """How many pairs of a user and an item there are."""
+        return len(self.item_numbers)
+
+    @property
+    def n_rated(self) -> int:
+        """How many of the interactions carry a rating."""
+        return int(np.count_nonzero(self.level_numbers >= 0))
+
+    @property
+    def user_numbers(self) -> np.ndarray:
+        """The user of each interaction, int32: `starts` written out."""
+        return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.starts))
+
+    def select(self, keep: np.ndarray) -> Interactions:
+        """The interactions where `keep` holds, over the same users, items and levels.
+
+        Raises:
+            SettingError: `keep` is not one boolean an interaction.
+        """
+        keep = np.asarray(keep)
+        if keep.dtype != bool or keep.shape != (len(self),):
+            raise SettingError(f"select needs {len(self):,} booleans, one an interaction")
+        return self._taken(keep, _starts(self.user_numbers[keep], self.n_users))
+
+    def take_users(self, user_numbers: np.ndarray) -> Interactions:
+        """The interactions of some users, over these users only; same items and levels.
+
+        Args:
+            user_numbers: Ascending and distinct, so that row r is user `user_numbers[r]`: ids
+                are always in ascending order, and no other order could be kept.
+
+        Raises:
+            SettingError: The numbers are out of range, repeated or not ascending.
+        """
+        chosen = np.asarray(user_numbers, dtype=np.int64)
+        in_range = len(chosen) == 0 or (chosen[0] >= 0 and chosen[-1] < self.n_users)
+        if not in_range or not (np.diff(chosen) > 0).all():
+            raise SettingError(
+                f"take_users needs distinct numbers from 0 to {self.n_users - 1} in ascending "
+                "order: sort them first"
+            )
+        counts = np.diff(self.starts)[chosen]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        taken = np.repeat(self.starts[chosen] - starts[:-1], counts) + np.arange(starts[-1])
+        part = self._taken(taken, starts)
+        return replace(part, users=Ids(self.users.ids(chosen), self.users.what))
+
+    def to_frame(self) -> pl.DataFrame:
+        """The interactions as user_id, item_id, rating[, timestamp], null where not rated.
+
+        A binned rating comes back as the value of its level.
+        """
+        rated = pl.Series(self.level_numbers >= 0)
+        values = pl.Series(np.asarray(self.levels.values)[self.level_numbers])
+        columns = {
+            "user_id": self.users.ids(self.user_numbers),
+            "item_id": self.items.ids(self.item_numbers),
+            "rating": values.set(~rated, None),
+        }
+        if self.timestamps is not None:
+            timestamps = pl.Series(self.timestamps)
+            columns["timestamp"] = timestamps.set(timestamps == NO_TIMESTAMP, None)
+        return pl.DataFrame(columns)
+
+    def to_csr(self, values: np.ndarray | None = None) -> sparse.csr_array:
+        """A users x items float32 matrix of `values`, one an interaction; ones by default.
+
+        A value of zero stays an explicit entry.
+        """
+        ones = np.ones(len(self), dtype=np.float32)
+        data = ones if values is None else np.asarray(values, dtype=np.float32)
+        shape = (self.n_users, self.n_items)
+        return sparse.csr_array((data, self.item_numbers, self.starts), shape=shape, copy=True)
+
+    def _taken(self, which: np.ndarray, starts: np.ndarray) -> Interactions:
+        """The interactions at `which`, with their new starts."""
+        return replace(
+            self,
+            starts=starts,
+            item_numbers=self.item_numbers[which],
+            level_numbers=self.level_numbers[which],
+            timestamps=None if self.timestamps is None else self.timestamps[which],
+            rows=None if self.rows is None else self.rows[which],
+        )
+
+
+def _starts(user_numbers: np.ndarray, n_users: int) -> np.ndarray:
+    """Where each user's run begins in a sorted array of user numbers, and the end."""
+    counts = np.bincount(user_numbers, minlength=n_users)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _known_numbers(ids: Ids, values: pl.Series) -> np.ndarray:
+    """The numbers of a column's ids, all of which must be known."""
+    numbers = ids.numbers(values)
+    if (numbers < 0).any():
+        row = int(np.argmax(numbers < 0))
+        raise ids.unknown_error(
+            f"{ids.what} {shown(values[row])} in row {row + 1} is not among the "
+            f"{len(ids):,} {ids.what}s given"
+        )
+    return numbers

@@ -1,0 +1,172 @@
+"""The rating scale: the few ordered marks that people give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conv4rec.data.ids import rows_where
+from conv4rec.errors import DataError, SettingError
+
+TOLERANCE = 1e-6  # relative: lets 3.6 read as float32 meet 3.6 read as float64
+MOST_LEVELS = 32_767  # level numbers are int16
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of a rating scale, in ascending order.
+
+    A level's number is its place in `values`; -1 stands for "consumed, not rated". A table
+    without a single rating has the one level 1.0, which nobody gave.
+
+    Raises:
+        DataError: No level, a level that is not finite, levels not strictly ascending, or
+            edges that do not separate them.
+
+    >>> stars = Levels.given([5, 4, 3, 2, 1])
+    >>> stars.numbers(np.array([4.0, np.nan, 1.0])).tolist(), stars.labels[3]
+    ([3, -1, 0], '4')
+    """
+
+    values: tuple[float, ...]
+    """What each level is worth: the rating, or the mean rating of a bin."""
+    edges: tuple[float, ...] | None = None
+    """If a real-valued scale was binned: the lowest rating of every level but the first."""
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values, dtype=float)
+        if not 1 <= len(values) <= MOST_LEVELS:
+            raise DataError(f"a scale needs 1 to {MOST_LEVELS:,} levels, got {len(values):,}")
+        if not np.isfinite(values).all() or not (np.diff(values) > 0).all():
+            raise DataError("rating levels must be finite, distinct and in ascending order")
+        if self.edges is not None and (
+            len(self.edges) != len(values) - 1 or not (np.diff(self.edges) > 0).all()
+        ):
+            raise DataError("K levels are separated by K - 1 edges in ascending order")
+
+    @classmethod
+    def given(cls, values: Sequence[float]) -> Levels:
+        """The scale that a user states, in any order.
+
+        Raises:
+            DataError: A value is not a finite number, or there is none.
+        """
+        try:
+            return cls(tuple(sorted({float(value) for value in values})))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"levels must be numbers such as [1, 2, 3, 4, 5]: {error}") from error
+
+    @classmethod
+    def from_ratings(cls, ratings: np.ndarray, max_levels: int = 20, n_bins: int = 10) -> Levels:
+        """The distinct ratings or, where there are too many, bins of about equal frequency.
+
+        A scale with more than `max_levels` distinct values (Jester: any number from -10 to 10)
+        is cut into exactly `n_bins` bins, none empty; a level is worth the mean rating in its
+        bin. NaN is an item consumed but not rated, and does not count.
+
+        Raises:
+            DataError: A rating is infinite.
+            SettingError: `n_bins` or `max_levels` is below 1.
+        """
+        if n_bins < 1 or max_levels < 1:
+            raise SettingError("n_bins and max_levels must be at least 1")
+        ratings = _finite_or_nan(ratings)
+        distinct, counts = np.unique(ratings[~np.isnan(ratings)], return_counts=True)
+        if len(distinct) == 0:
+            return cls((1.0,))
+        if len(distinct) <= max_levels:
+            return cls(tuple(distinct.tolist()))
+        cuts = _equal_frequency_cuts(counts, min(n_bins, len(distinct)))
+        firsts = np.concatenate([[0], cuts]).astype(np.int64)
+        means = np.add.reduceat(distinct * counts, firsts) / np.add.reduceat(counts, firsts)
+        return cls(tuple(means.tolist()), tuple(distinct[cuts].tolist()))
+
+    @property
+    def n_levels(self) -> int:
+        """How many levels there are, K in the equations."""
+        return len(self.values)
+
+    @property
+    def labels(self) -> list[str]:
+        """The levels as a person writes them: "4", "3.5". All different."""
+        labels: list[str] = []
+        for digits in (6 if self.edges is None else 3, 6, 9, 17):
+            labels = [f"{value:.{digits}g}" for value in self.values]
+            if len(set(labels)) == len(labels):
+                break
+        return labels
+
+    def numbers(self, ratings: np.ndarray) -> np.ndarray:
+        """The level number of each rating, as int16; -1 for NaN, an item not rated.
+
+        On a binned scale every finite rating has a level: the lowest and the highest bin are
+        open-ended.
+
+        Raises:
+            DataError: A rating is infinite, or not on the scale: the message names the rows.
+        """
+        ratings = _finite_or_nan(ratings)
+        numbers = self.nearest(ratings)
+        if self.edges is None:
+            values = np.asarray(self.values)
+            off = np.abs(values[numbers] - ratings) > TOLERANCE * np.maximum(1, np.abs(ratings))
+            if off.any():  # NaN compares false
+                raise DataError(
+                    f"rating {ratings[off][0]:g} is not on the scale {self} in {rows_where(off)}: "
+                    "correct the rows, or state the scale with levels=[...]"
+                )
+        return np.where(np.isnan(ratings), -1, numbers).astype(np.int16)
+
+    def nearest(self, ratings: np.ndarray) -> np.ndarray:
+        """The level number of the bin, or the nearest level, up from half way. NaN is the last."""
+        values = np.asarray(self.values)
+        edges = (values[1:] + values[:-1]) / 2 if self.edges is None else np.asarray(self.edges)
+        return np.searchsorted(edges, ratings, side="right")
+
+    def like_threshold(self, threshold: float | None = None) -> float:
+        """The lowest rating that counts as liking: by default the level of "4 of 5".
+
+        That is the smallest level at least three quarters up the scale: 4 on 1-5 and on
+        0.5-5, 8 on 1-10.
+
+        Raises:
+            SettingError: The threshold lies above the highest level: nothing would be liked.
+        """
+        return self.values[self.like_level(threshold)]
+
+    def like_level(self, threshold: float | None = None) -> int:
+        """The number of the first level that counts as liking (see `like_threshold`)."""
+        low, high = self.values[0], self.values[-1]
+        wanted = low + 0.75 * (high - low) if threshold is None else float(threshold)
+        slack = TOLERANCE * max(1.0, abs(wanted))
+        if not wanted <= high + slack:
+            raise SettingError(f"like threshold {wanted:g} is above the top of the scale {self}")
+        return int(np.searchsorted(np.asarray(self.values), wanted - slack))
+
+    def __str__(self) -> str:
+        labels = self.labels if self.n_levels <= 10 else [*self.labels[:4], "…", self.labels[-1]]
+        return ", ".join(labels)
+
+
+def _finite_or_nan(ratings: np.ndarray) -> np.ndarray:
+    """Ratings as float64, after refusing infinities."""
+    ratings = np.asarray(ratings, dtype=np.float64)
+    if np.isinf(ratings).any():
+        raise DataError(f"rating is infinite in {rows_where(np.isinf(ratings))}")
+    return ratings
+
+
+def _equal_frequency_cuts(counts: np.ndarray, n_bins: int) -> np.ndarray:
+    """Where to cut distinct values into `n_bins` runs of nearly equal total count, none empty."""
+    total = np.concatenate([[0], np.cumsum(counts)])
+    cuts = [0]
+    for bins_left in range(n_bins, 1, -1):
+        start = cuts[-1]
+        # Aim at an equal share of what is left, so that one huge tie does not empty the others.
+        target = total[start] + (total[-1] - total[start]) / bins_left
+        cut = int(np.searchsorted(total, target))
+        cut -= bool(target - total[cut - 1] < total[cut] - target)
+        cuts.append(min(max(cut, start + 1), len(counts) - bins_left + 1))
+    return np.asarray(cuts[1:], dtype=np.int64)

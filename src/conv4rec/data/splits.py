@@ -1,0 +1,200 @@
+"""Which ratings a model may see and which it must foresee."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from conv4rec.data.catalogue import Dataset, load_dataset
+from conv4rec.data.interactions import NO_TIMESTAMP, Interactions
+from conv4rec.errors import DataError, SettingError
+
+SLACK = 1e-9  # in floats, 29% of 100 is a hair below 29
+
+
+@dataclass(frozen=True)
+class Split:
+    """One division of a data set into what is known and what is to be foretold."""
+
+    name: str
+    train: Interactions
+    """What a model is fitted on. Its items and levels are those of the whole data set, so the
+    catalogue includes items that only the test has; so are its users, except in new-users
+    splits, where the new users leave training whole."""
+    given: Interactions
+    """The histories at inference, one row a user to evaluate. `given is train` but for new
+    users."""
+    test: Interactions
+    """The hidden interactions, over the users (rows) of `given`."""
+
+
+def split_by_name(name: str, folder: str | os.PathLike[str] | None = None) -> Split:
+    """The split that a benchmark names, e.g. "ml-100k/u1" or "ml-1m/r0".
+
+    After the slash, for any data set: `rSEED`, a random tenth (see `random_split`);
+    `new-users` (see `new_users_split`, seed 0); `time`, the set's own time split where it has
+    one, else the latest tenth (see `time_split`). For some: `u1` to `u5` (ml-100k), `mar`
+    (coat), `monti` (douban-monti), the split that its publishers made.
+
+    Args:
+        name: Data set and split.
+        folder: Where data sets lie; by default $CONV4REC_DATA (see `load_dataset`).
+
+    Raises:
+        SettingError: There is no such split of this data set.
+        DatasetError: The data set is unknown, or could not be found or fetched.
+    """
+    set_name, slash, kind = name.rpartition("/")
+    if not slash or not re.fullmatch(r"r\d+|u[1-5]|time|new-users|mar|monti", kind):
+        raise SettingError(
+            f"no split {name!r}: write a data set, a slash and rSEED, new-users, time, u1 to u5, "
+            "mar or monti, as in 'ml-1m/r0'"
+        )
+    dataset = load_dataset(set_name, folder)
+    everything = Interactions.from_frame(dataset.frame)
+    if kind == "new-users":
+        split = new_users_split(everything)
+        return Split(name, split.train, split.given, split.test)
+    if kind.startswith("r"):
+        train, test = random_split(everything, seed=int(kind[1:]))
+    elif kind == "time" and "ts_split" not in dataset.frame.columns:
+        train, test = time_split(everything)
+    else:
+        in_test = _published(dataset, kind)[_rows(everything)]
+        train, test = everything.select(~in_test), everything.select(in_test)
+    return Split(name, train, given=train, test=test)
+
+
+def random_split(
+    interactions: Interactions, test_share: float = 0.1, seed: int = 0, per_user: bool = False
+) -> tuple[Interactions, Interactions]:
+    """Hold out a random share of the interactions: (train, test).
+
+    With the rows left by the duplicate policy in file order and `p = default_rng(seed)
+    .permutation(n_rows)`, the test is the first `floor(test_share * n_rows)` rows of p. With
+    `per_user`, it is that share of each user's rows, rounded down.
+
+    Raises:
+        SettingError: `test_share` is not between 0 and 1.
+        DataError: The share comes to no interaction at all.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"user_id": [1, 1, 2, 2, 2], "item_id": [1, 2, 1, 2, 3]})
+    >>> train, test = random_split(Interactions.from_frame(table), test_share=0.4)
+    >>> len(train), len(test)
+    (3, 2)
+    """
+    _check_share(test_share)
+    rng = np.random.default_rng(seed)
+    if per_user:
+        counts = np.floor(np.diff(interactions.starts) * test_share + SLACK)
+        in_test = _random_share(interactions, counts, rng)
+    else:
+        in_file_order = np.argsort(_rows(interactions), kind="stable")
+        n_test = math.floor(len(interactions) * test_share + SLACK)
+        in_test = np.zeros(len(interactions), dtype=bool)
+        in_test[in_file_order[rng.permutation(len(interactions))[:n_test]]] = True
+    if not in_test.any():
+        raise DataError(
+            f"{test_share:.0%} of {len(interactions)} interactions comes to none: "
+            "a test needs at least one"
+        )
+    return interactions.select(~in_test), interactions.select(in_test)
+
+
+def time_split(
+    interactions: Interactions, test_share: float = 0.1
+) -> tuple[Interactions, Interactions]:
+    """Hold out the latest share of all interactions: (train, test); ties in file order.
+
+    Raises:
+        SettingError: `test_share` is not between 0 and 1.
+        DataError: An interaction has no timestamp.
+    """
+    _check_share(test_share)
+    times = interactions.timestamps
+    if times is None or (times == NO_TIMESTAMP).any():
+        raise DataError("a time split needs a timestamp in every row")
+    in_test = np.ones(len(interactions), dtype=bool)
+    n_train = len(interactions) - math.floor(len(interactions) * test_share + SLACK)
+    in_test[np.lexsort((_rows(interactions), times))[:n_train]] = False
+    return interactions.select(~in_test), interactions.select(in_test)
+
+
+def new_users_split(
+    interactions: Interactions, seed: int = 0, user_share: float = 0.2, test_share: float = 0.2
+) -> Split:
+    """Strong generalisation: recommend to users whom the model never met.
+
+    A share of the users leaves training whole; at inference most of each one's rows are given,
+    the rest (a `test_share`, rounded down, at least one) is the test. Users with a single row
+    stay in training: nothing could be both given and tested.
+
+        user     items in train    given    test
+        ann      a b c
+        bob                        a c d    b
+
+    Raises:
+        SettingError: A share is not between 0 and 1.
+        DataError: No user is left to be new, or none to train on.
+    """
+    _check_share(user_share)
+    _check_share(test_share)
+    rng = np.random.default_rng(seed)
+    eligible = np.flatnonzero(np.diff(interactions.starts) >= 2)
+    n_new = min(math.floor(interactions.n_users * user_share + SLACK), len(eligible))
+    if not 0 < n_new < interactions.n_users:
+        raise DataError(
+            f"{user_share:.0%} of {interactions.n_users} users, with two rows or more each, "
+            f"comes to {n_new}: a new-users split needs users on both sides"
+        )
+    new = np.sort(rng.permutation(eligible)[:n_new])
+    old = np.setdiff1d(np.arange(interactions.n_users), new)
+    histories = interactions.take_users(new)
+    counts = np.floor(np.diff(histories.starts) * test_share + SLACK)
+    in_test = _random_share(histories, np.maximum(counts, 1), rng)
+    return Split(
+        name="new-users",
+        train=interactions.take_users(old),
+        given=histories.select(~in_test),
+        test=histories.select(in_test),
+    )
+
+
+def _published(dataset: Dataset, kind: str) -> np.ndarray:
+    """Which rows of a data set its publishers put in the test, as booleans."""
+    column = {"time": "ts_split", "mar": "split", "monti": "split"}.get(kind, "fold")
+    belongs = {"mar": "coat", "monti": "douban-monti"}.get(kind, dataset.name) == dataset.name
+    if column not in dataset.frame.columns or not belongs:
+        raise SettingError(
+            f"{dataset.name} has no split {kind!r}: try {dataset.name}/r0 or "
+            f"{dataset.name}/new-users"
+        )
+    test = int(kind[1:]) if column == "fold" else "test"
+    return (dataset.frame[column] == test).to_numpy()
+
+
+def _random_share(
+    interactions: Interactions, counts: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """For each user, a random `counts[user]` of the interactions, as booleans."""
+    users = interactions.user_numbers
+    shuffled = np.lexsort((rng.random(len(interactions)), users))
+    place = np.arange(len(interactions)) - interactions.starts[:-1][users]
+    chosen = np.zeros(len(interactions), dtype=bool)
+    chosen[shuffled] = place < counts[users]
+    return chosen
+
+
+def _rows(interactions: Interactions) -> np.ndarray:
+    """The row of each interaction in the file, or its place where there was none."""
+    return np.arange(len(interactions)) if interactions.rows is None else interactions.rows
+
+
+def _check_share(share: float) -> None:
+    if not 0 < share < 1:
+        raise SettingError(f"a share lies strictly between 0 and 1, got {share}")

@@ -1,0 +1,122 @@
+"""Ranking metrics: how much of what a user went on to consume stands at the top of the list."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conv4rec.errors import SettingError
+from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
+
+
+def top_k(scores: FloatArray, k: int) -> NDArray[np.int64]:
+    """The k best items of every row, best first; of equal scores the smaller number wins.
+
+    A score of -inf means "not to be listed": where a row has fewer than k other items its
+    list is filled up with -1, which `hits` never counts. The result does not depend on how
+    users are cut into blocks.
+
+    Memory: about 1.5 copies of `scores` while it runs.
+
+    Args:
+        scores: users × items.
+        k: Length of the lists.
+
+    Returns:
+        users × k item numbers.
+
+    Raises:
+        SettingError: `k` is below 1, or a score is NaN.
+
+    >>> top_k(np.array([[0.5, 0.9, 0.5, 0.1], [-np.inf, 0.2, -np.inf, -np.inf]]), k=2)
+    array([[ 1,  0], [ 1, -1]])
+    """
+    if k < 1:
+        raise SettingError(f"k must be at least 1, got {k}")
+    if np.isnan(scores).any():
+        row = int(np.flatnonzero(np.isnan(scores).any(axis=1))[0])
+        raise SettingError(f"the scores of row {row} hold NaN, which has no place in a ranking")
+    n_rows, n_items = scores.shape
+    width = min(k, n_items)
+    items = np.full((n_rows, k), -1, dtype=np.int64)
+    if n_rows and width:
+        # nonzero walks along each row, so equal scores start in order of item number ...
+        best = np.nonzero(_best(scores, width))[1].reshape(n_rows, width)
+        best_scores = np.take_along_axis(scores, best, axis=1)
+        order = np.argsort(-best_scores, axis=1, kind="stable")  # ... and a stable sort keeps it
+        listed = np.take_along_axis(best_scores, order, axis=1) > -np.inf
+        items[:, :width] = np.where(listed, np.take_along_axis(best, order, axis=1), -1)
+    return items
+
+
+def hits(items: IntArray, relevant: BoolArray) -> BoolArray:
+    """Mark the listed items that are relevant: users × k, False where a list is short.
+
+    Args:
+        items: users × k item numbers from `top_k`, -1 past the end of a list.
+        relevant: users × items.
+
+    >>> hits(np.array([[2, 0, -1]]), np.array([[False, False, True]]))
+    array([[ True, False, False]])
+    """
+    return np.take_along_axis(relevant, np.maximum(items, 0), axis=1) & (items >= 0)
+
+
+def recall(hits: BoolArray, n_relevant: IntArray) -> FloatArray:
+    """Relevant items in each top-k list, as a share of those that could have been there.
+
+        recall(u) = sum_r hits[u, r] / min(k, n_u)
+
+    with n_u the user's relevant items. Users with none have no score and get NaN; averaging
+    is the caller's decision.
+
+    Args:
+        hits: users × k, best rank first.
+        n_relevant: n_u of each user, counted over the catalogue, not over the list.
+
+    >>> recall(np.array([[True, False], [True, True], [False, False]]), np.array([1, 9, 0]))
+    array([ 1.,  1., nan])
+    """
+    return hits.sum(axis=1) / _reachable(n_relevant, hits.shape[1])
+
+
+def ndcg(hits: BoolArray, n_relevant: IntArray) -> FloatArray:
+    """Discounted gain of each top-k list, as a fraction of the best possible.
+
+        NDCG(u) = sum_r hits[u, r] / log2(r + 2)  /  sum_{r < min(k, n_u)} 1 / log2(r + 2)
+
+    with ranks r counted from 0 and n_u the user's relevant items. Gain is binary. Users
+    with none have no score and get NaN; averaging is the caller's decision.
+
+    Args:
+        hits: users × k, best rank first.
+        n_relevant: n_u of each user, counted over the catalogue, not over the list.
+
+    Reference:
+        Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques",
+        ACM TOIS 20(4), 2002, with the discount log2(rank + 1) of trec_eval's `ndcg_cut`.
+
+    >>> ndcg(np.array([[False, True], [True, True]]), np.array([1, 9])).round(3)
+    array([0.631, 1.   ])
+    """
+    discount = 1.0 / np.log2(np.arange(2, hits.shape[1] + 2))
+    ideal = np.concatenate([[np.nan], np.cumsum(discount)])
+    gain = np.cumsum(hits * discount, axis=1)[:, -1]  # summed as the ideal is: perfect is 1.0
+    return gain / ideal[np.minimum(n_relevant, hits.shape[1])]
+
+
+def _reachable(n_relevant: IntArray, k: int) -> FloatArray:
+    return np.where(n_relevant > 0, np.minimum(n_relevant, k), np.nan)
+
+
+def _best(scores: FloatArray, k: int) -> BoolArray:
+    """Mark exactly k items in each row, ties at the border going to the smaller numbers."""
+    n_items = scores.shape[1]
+    border = np.partition(scores, n_items - k, axis=1)[:, [n_items - k]]
+    best = scores >= border
+    crowded = np.flatnonzero(best.sum(axis=1) > k)
+    if crowded.size:
+        tied = scores[crowded] == border[crowded]
+        room = k - (best[crowded].sum(axis=1) - tied.sum(axis=1))
+        best[crowded] &= ~tied | (np.cumsum(tied, axis=1, dtype=np.int32) <= room[:, None])
+    return best

@@ -1,0 +1,35 @@
+"""What fixes the shape of the network, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The sizes and switches of a `Network`.
+
+    Memory of the weights, in floats: consume side (2 + consume_channels) x items x
+    consume_size; rating side (1 + 2 n_channels) x items x rate_size, and, while training a
+    two-sided network, (1 + n_channels) x users x rate_size more.
+    """
+
+    n_users: int
+    n_items: int
+    n_levels: int
+    n_channels: int = 2
+    """Rating channels beside "consumed": 1 = liked, 2 = liked and polarising."""
+    consume_channels: int = 1
+    """How many of the rating channels the consume side reads."""
+    consume_size: int = 256
+    """Latent width of the consume side."""
+    rate_size: int = 64
+    """Latent width of the rating side."""
+    two_sided: bool = True
+    """Whether the convolution also runs down every item's column of raters."""
+    centred: bool = True
+    """Whether rating channels are centred on the item's and on the user's own mean."""
+    polynomial_kernels: bool = True
+    """Whether kernels start at orthogonal polynomials of the scale, or at random."""
+    shared_encoder: bool = False
+    """Whether both tasks are decoded from one latent vector (then of consume_size)."""

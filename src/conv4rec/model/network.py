@@ -1,0 +1,175 @@
+"""Conv4Rec: a 1-by-1 convolutional autoencoder over the types of interaction.
+
+In the order the data flows: each interaction's type (a rating level, or "not rated") becomes a
+few channels by one small matrix shared by all items and users; a history's channels, summed
+over item vectors, become the user's latent vectors; these are decoded against item vectors into
+one consume score and a few rating channels an item; a second small matrix turns the rating
+channels into one logit a level. The same convolution runs down every item's column of raters.
+
+Axis order everywhere: users or items, levels, channels, latent size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from conv4rec.model.config import NetworkConfig
+from conv4rec.model.kernels import level_polynomials
+from conv4rec.model.lookup import Pattern
+
+PRIOR_COUNT = 10.0  # interactions: keeps the latent vector of a short history short
+
+
+@dataclass(frozen=True)
+class History:
+    """What is fed of some users' histories: a sparse users x items pattern of types."""
+
+    pattern: Pattern
+    types: Tensor  # per entry: level number, or n_levels for "consumed, not rated"
+    fed: Tensor  # per entry: 1.0 fed, 0.0 hidden
+
+
+@dataclass(frozen=True)
+class ItemSide:
+    """What the training users say about each item, summed down its column."""
+
+    type_counts: Tensor  # items x (levels + 1): how often each type occurred
+    column: Tensor  # items x rate_size: the convolution down the column (empty if one-sided)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the network knows after reading histories: input of both decoders."""
+
+    consume: Tensor  # users x consume_size
+    rate: Tensor  # users x rate_size
+    user_mean: Tensor  # users x channels: how generous, how extreme (shrunk)
+    item_mean: Tensor  # items x channels: how liked, how polarising (shrunk)
+    item_column: Tensor | None  # items x rate_size: the items' vectors from their raters
+
+
+class Network(nn.Module):
+    """The network. `config` gives the shapes; weights start from `rng` and `level_counts`."""
+
+    def __init__(
+        self, config: NetworkConfig, level_counts: Tensor, rng: torch.Generator | None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        n, k, c = config.n_items, config.n_levels, config.n_channels
+        d = config.consume_size
+        e = d if config.shared_encoder else config.rate_size
+
+        def table(*shape: int, scale: float = 0.1) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape, generator=rng) * scale)
+
+        self.kernel_in = nn.Parameter(torch.zeros(k + 1, 1 + c))  # type -> consumed, liked, ...
+        self.kernel_out = nn.Parameter(torch.zeros(c, k))  # channel -> a logit per level
+        polynomials = level_polynomials(level_counts, c)
+        with torch.no_grad():
+            self.kernel_in[:, 0] = 1.0
+            self.kernel_in[:k, 1:] = polynomials
+            self.kernel_out.copy_(polynomials.T)
+            if not config.polynomial_kernels:
+                self.kernel_in.copy_(torch.randn(k + 1, 1 + c, generator=rng))
+                self.kernel_out.copy_(torch.randn(c, k, generator=rng))
+        shares = (level_counts + 1.0) / (level_counts + 1.0).sum()
+        self.level_bias = nn.Parameter(shares.log().float())
+
+        self.consume_in = table(1 + config.consume_channels, n, d, scale=0.05)
+        self.consume_out = table(n, d, scale=0.05)
+        self.consume_bias = nn.Parameter(torch.zeros(n))
+
+        self.rate_in = None if config.shared_encoder else table(1 + c, n, e)
+        self.rate_out = table(c, n, e)
+        self.rate_bias = nn.Parameter(torch.zeros(n, c))
+        self.rater_in = table(1 + c, config.n_users, e) if config.two_sided else None
+        self.from_user_mean = nn.Parameter(torch.eye(c))
+        self.from_item_mean = nn.Parameter(torch.eye(c))
+        self.shrinkage = nn.Parameter(torch.full((2,), math.log(5.0)))  # log counts: user, item
+
+    def read(self, history: History, item_side: ItemSide) -> Reading:
+        """Encode histories, given what the training users say about each item."""
+        item_mean = self.item_mean(item_side.type_counts)
+        values, user_mean = self.channels(history, item_mean)
+        length = (history.pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
+        heard = values[:, : len(self.consume_in)]
+        consume = history.pattern.look_up(heard, self.consume_in) / length
+        if self.rate_in is None:
+            rate = consume
+        else:
+            rate = history.pattern.look_up(values, self.rate_in) / length
+        item_column = None
+        if self.config.two_sided:
+            raters = item_side.type_counts.sum(1, keepdim=True)
+            item_column = item_side.column / (raters + PRIOR_COUNT).sqrt()
+        return Reading(consume, rate, user_mean, item_mean, item_column)
+
+    def item_mean(self, type_counts: Tensor) -> Tensor:
+        """Each item's mean on the rating channels, shrunk to 0: items x channels."""
+        counts = type_counts[:, :-1]
+        prior = self.shrinkage[1].exp()
+        return counts @ self.kernel_in[:-1, 1:] / (counts.sum(1, keepdim=True) + prior)
+
+    def channels(self, history: History, item_mean: Tensor) -> tuple[Tensor, Tensor]:
+        """The convolution: what each entry says on each channel, and the users' means.
+
+        Rating channels are centred on the item's mean, then on the user's own shrunk mean: a 3
+        from a harsh user is praise. Returns entries x (1 + channels), users x channels.
+        """
+        pattern, fed = history.pattern, history.fed[:, None]
+        values = self.kernel_in[history.types]
+        rated = fed * (history.types < self.config.n_levels)[:, None]
+        excess = (values[:, 1:] - item_mean[pattern.columns]) * rated
+        prior = self.shrinkage[0].exp()
+        user_mean = pattern.row_sums(excess) / (pattern.row_sums(rated) + prior)
+        if self.config.centred:
+            unrated = (fed - rated) * values[:, 1:]
+            said = excess - user_mean[pattern.rows] * rated + unrated
+        else:
+            said = values[:, 1:] * fed
+        return torch.cat([values[:, :1] * fed, said], 1), user_mean
+
+    def column(self, values: Tensor, pattern: Pattern, raters: Tensor) -> Tensor:
+        """The convolution down the columns: what `raters` (row -> user number) say of each item."""
+        assert self.rater_in is not None
+        return pattern.look_down(values, self.rater_in[:, raters])
+
+    def rating_logits(self, reading: Reading, users: Tensor, items: Tensor) -> Tensor:
+        """One logit a level for pairs (row of the reading, item): pairs x levels."""
+        decoded = self._rating_vectors(reading)[:, items]  # channels x pairs x size
+        scores = (reading.rate[users] * decoded).sum(2).T * self._rate_scale
+        offsets = self._rating_offsets(reading)
+        means = reading.user_mean[users] @ self.from_user_mean
+        return self.level_bias + (scores + offsets[items] + means) @ self.kernel_out
+
+    def all_rating_logits(self, reading: Reading) -> Tensor:
+        """One logit a level for every user of the reading and every item: users x items x levels.
+
+        Memory: 4 x users x items x (levels + 2 channels) bytes: call it on a few users at a time.
+        """
+        decoded = self._rating_vectors(reading)
+        scores = torch.einsum("ud,cid->uic", reading.rate, decoded) * self._rate_scale
+        means = (reading.user_mean @ self.from_user_mean)[:, None]
+        return self.level_bias + (scores + self._rating_offsets(reading) + means) @ self.kernel_out
+
+    def consume_logits(self, reading: Reading) -> Tensor:
+        """One score for every user of the reading and every item: users x items."""
+        return reading.consume @ self.consume_out.T + self.consume_bias
+
+    def _rating_vectors(self, reading: Reading) -> Tensor:
+        """Item vectors of the rating decoder: a free one, and on "liked" the column's too."""
+        if reading.item_column is None:
+            return self.rate_out
+        return torch.cat([self.rate_out[:1] + reading.item_column, self.rate_out[1:]])
+
+    def _rating_offsets(self, reading: Reading) -> Tensor:
+        return self.rate_bias + reading.item_mean @ self.from_item_mean
+
+    @property
+    def _rate_scale(self) -> float:
+        return 3.0 / math.sqrt(self.rate_out.shape[2])

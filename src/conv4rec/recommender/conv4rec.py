@@ -1,0 +1,370 @@
+"""One model for both questions of a ratings log."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from conv4rec.data import Interactions, read_table
+from conv4rec.errors import NotFittedError, SettingError
+from conv4rec.model.kernels import CHANNEL_NAMES
+from conv4rec.recommender.lists import ORDERS, Lists, Question, rating_columns
+from conv4rec.recommender.people import Histories, histories_of
+from conv4rec.recommender.presets import configuration
+from conv4rec.recommender.profile import Profile, profile_of
+from conv4rec.recommender.saved import load_model, save_model
+from conv4rec.recommender.scoring import Scoring
+from conv4rec.train import Fit, Fitted
+from conv4rec.train.fit import OnProgress
+
+
+class Conv4Rec:
+    """Trains one model and answers: will they pick it, how will they rate it, is it a find?
+
+    For every user and item, separately: `p_consume` = P(i | history), the chance that the next
+    item this person picks is i (sums to 1 over the items not in the history);
+    `p_rating_<level>` = P(level | i, history), the chance of each rating if they do;
+    `expected_rating`; and `p_like`, the chance of a rating at the like threshold or above.
+
+    An implementation from the abstract of Ledent, Kasalický, Alves & Lauw, "Conv4Rec" (IEEE
+    TNNLS 2025, arXiv 2509.07499), not the authors' code.
+
+    Args:
+        preset: "default", the best we have, or "paper", the closest to the abstract.
+        seed: of every random draw. The same seed, machine and thread count give the same model,
+            bit for bit.
+        device: "cpu", or what torch calls an accelerator: "cuda".
+        like_threshold: lowest rating that counts as liking; by default the level at three
+            quarters of the scale (4 of 5).
+        max_memory_mb: for arrays with a cell for each user and item, when scoring.
+        **settings: any field of `NetworkConfig` (its sizes and switches) or `TrainSettings`.
+
+    >>> log = pl.DataFrame({"user_id": ["ann", "ann", "bob", "bob", "cyd"],
+    ...                     "item_id": ["dune", "alien", "dune", "heat", "dune"],
+    ...                     "rating": [5, 4, 2, None, 5]})
+    >>> model = Conv4Rec(seed=0, n_steps=5).fit(log)
+    >>> model.recommend("cyd", k=2).columns[:5]
+    ['user_id', 'item_id', 'rank', 'score', 'p_consume']
+    """
+
+    def __init__(
+        self,
+        *,
+        preset: str = "default",
+        seed: int = 0,
+        device: str = "cpu",
+        like_threshold: float | None = None,
+        max_memory_mb: float = 512.0,
+        **settings: Any,
+    ) -> None:
+        self.preset, self.seed, self.device = preset, seed, device
+        self.like_threshold, self.max_memory_mb = like_threshold, max_memory_mb
+        self.settings = settings
+
+    def fit(
+        self,
+        interactions: Any,
+        *,
+        on_progress: OnProgress | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        **loading: Any,
+    ) -> Conv4Rec:
+        """Learn from a log of interactions.
+
+        Three rehearsals on 90% of the log choose when each task stops and how firmly it is
+        held; then the model is trained on all of it.
+
+        Args:
+            interactions: `Interactions`, a frame, or a file (see `Interactions.from_frame`).
+            on_progress: called after each step with (stage name, stage, stages, Progress).
+            checkpoint: folder to keep the state of training in. With it, Ctrl-C and SIGTERM
+                save and raise TrainingInterrupted.
+            resume: go on from `checkpoint`; ends in the weights of an uninterrupted run.
+            **loading: passed to `Interactions.from_frame` (levels=, duplicates=, ...).
+
+        Raises:
+            DataError: The table cannot be used: names the column and the rows.
+            SettingError: A setting is unknown or out of range.
+            TrainingInterrupted: Ctrl-C or SIGTERM came, and the state was saved.
+        """
+        shape, settings = configuration(self.preset, self.settings)
+        if not isinstance(interactions, Interactions):
+            interactions = Interactions.from_frame(interactions, **loading)
+        interactions.levels.like_level(self.like_threshold)  # wrong? say so before training
+        if resume and checkpoint is None:
+            raise SettingError("resume needs the checkpoint folder to resume from")
+        fit = Fit(
+            interactions, shape, settings, self.seed, self.device, on_progress, checkpoint, resume
+        )
+        self._serve(fit.run(), interactions)
+        return self
+
+    def _serve(self, fitted: Fitted, interactions: Interactions) -> None:
+        self.fitted_, self.interactions_ = fitted, interactions
+        fitted.network.eval().requires_grad_(False)
+        self.scoring_ = Scoring(fitted.network, fitted.item_side, self.max_memory_mb)
+
+    def _fitted(self) -> Interactions:
+        if not hasattr(self, "scoring_"):
+            raise NotFittedError("this model is not fitted yet: call fit(interactions) first")
+        return self.interactions_
+
+    @property
+    def like_level_(self) -> int:
+        """Number of the first rating level that counts as liking."""
+        return self._fitted().levels.like_level(self.like_threshold)
+
+    def recommend(
+        self,
+        users: Histories = None,
+        k: int = 10,
+        *,
+        by: str = "consume",
+        exclude_seen: bool = True,
+        allow: Sequence[int | str] | None = None,
+        block: Sequence[int | str] | None = None,
+    ) -> pl.DataFrame:
+        """List k items for each person, best first.
+
+        Lists are shorter where fewer items are left, with a warning that says why; a filter is
+        never weakened. Of equal scores the smaller item id comes first.
+
+        Args:
+            users: None for all training users; a user id or a list of them; or the histories of
+                anyone else: a log (frame, file, Interactions) or a dict {item_id: rating} of
+                one person. Nothing is retrained.
+            k: how many.
+            by: "consume" (what they would pick next), "like" (P(like) if they picked it),
+                "rating" (expected rating), "pick_and_like" (the product of the first two) or
+                "discover" (likely liked among what they would hardly pick).
+            exclude_seen: leave out the items of the history.
+            allow: list nothing but these items.
+            block: never list these items.
+
+        Returns:
+            user_id, item_id, rank (from 1), score, p_consume, p_like, expected_rating,
+            p_rating_<level> ...; people in ascending order of id.
+
+        Raises:
+            UnknownUserError: (or UnknownItemError) An id is not in the training data.
+            SettingError: `k` or `by` is out of range.
+        """
+        frames = list(self.recommend_blocks(
+            users, k, by=by, exclude_seen=exclude_seen, allow=allow, block=block
+        ))  # fmt: skip
+        return pl.concat(frames, rechunk=False)
+
+    def recommend_blocks(
+        self,
+        users: Histories = None,
+        k: int = 10,
+        *,
+        by: str = "consume",
+        exclude_seen: bool = True,
+        allow: Sequence[int | str] | None = None,
+        block: Sequence[int | str] | None = None,
+    ) -> Iterator[pl.DataFrame]:
+        """The same as `recommend`, in frames of a few people each: for more than fit in memory."""
+        known = self._fitted()
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise SettingError(f"k is a whole number of at least 1; got {k!r}")
+        if by not in ORDERS:
+            raise SettingError(f"by is one of {', '.join(ORDERS)}; got {by!r}")
+        allowed = np.ones(known.n_items, dtype=bool)
+        if allow is not None:
+            allowed[:] = False
+            allowed[[known.items.number(item) for item in allow]] = True
+        if block is not None:
+            allowed[[known.items.number(item) for item in block]] = False
+        question = Question(by, int(k), exclude_seen, allowed, self.like_level_)
+        lists = Lists(self.scoring_, histories_of(known, users), question)
+        yield from lists.frames()
+        if lists.short:
+            _warn_short(lists)
+
+    def predict(self, pairs: Any, *, histories: Histories = None) -> pl.DataFrame:
+        """Both answers for given pairs of a user and an item.
+
+        Args:
+            pairs: a frame or a file with user_id and item_id (or their usual aliases).
+            histories: the histories of the users in `pairs` if they are not training users.
+
+        Returns:
+            user_id, item_id, p_consume (0 if the item is in the history), p_like,
+            expected_rating, p_rating_<level> ..., in the order of `pairs`.
+
+        Raises:
+            UnknownUserError: (or UnknownItemError) An id is unknown: names the row.
+        """
+        known = self._fitted()
+        people = histories_of(known, histories)
+        frame = read_table(pairs).select("user_id", "item_id")
+        users = _numbers(people.users, frame["user_id"])
+        items = _numbers(known.items, frame["item_id"])
+        p_consume = np.zeros(len(users), dtype=np.float32)
+        p_rating = np.zeros((len(users), known.n_levels), dtype=np.float32)
+        by_user = np.argsort(users, kind="stable")
+        rows = np.unique(users)
+        for scores in self.scoring_.blocks(people, rows):
+            first, last = np.searchsorted(users[by_user], [scores.rows[0], scores.rows[-1] + 1])
+            pair = by_user[first:last]
+            places = np.searchsorted(scores.rows, users[pair])
+            p_consume[pair] = np.exp(scores.log_p_consume[places, items[pair]])
+            p_rating[pair] = self.scoring_.rating_probabilities(scores.reading, places, items[pair])
+        columns = {"p_consume": p_consume} | rating_columns(p_rating, known, self.like_level_)
+        return frame.hstack(pl.DataFrame(columns))
+
+    def profile(self, user: Histories) -> Profile:
+        """What the model sees in one person: levels used, generosity, main directions of taste.
+
+        Args:
+            user: a user id, or a history (see `recommend`).
+        """
+        known = self._fitted()
+        return profile_of(self.scoring_, histories_of(known, user))
+
+    def similar_items(self, item: int | str, k: int = 10) -> pl.DataFrame:
+        """The items picked by the same people: item_id, rank, similarity.
+
+        Similarity is the cosine of the vectors that decode P(consume), from -1 to 1.
+        """
+        known = self._fitted()
+        vectors = self.scoring_.network.consume_out.cpu().numpy()
+        unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        number = known.items.number(item)
+        cosine = unit @ unit[number]
+        cosine[number] = -np.inf
+        best = np.argsort(-cosine, kind="stable")[: min(k, known.n_items - 1)]
+        return pl.DataFrame(
+            {
+                "item_id": known.items.ids(best),
+                "rank": np.arange(1, len(best) + 1, dtype=np.int32),
+                "similarity": cosine[best],
+            }
+        )
+
+    def kernels(self) -> pl.DataFrame:
+        """What each rating level means to each channel, going in, and what it adds coming out.
+
+        Columns: `level` ("unrated" last), the channels in (`consumed`, `liked`, ...), then what
+        a unit of each rating channel adds to the level's logit (`liked_out`, ...).
+        """
+        known = self._fitted()
+        network = self.scoring_.network
+        into, out = network.kernel_in.cpu().numpy(), network.kernel_out.cpu().numpy()
+        columns: dict[str, Any] = {"level": [*known.levels.labels, "unrated"]}
+        names = CHANNEL_NAMES[: into.shape[1]]
+        columns |= {name: into[:, channel] for channel, name in enumerate(names)}
+        for channel, name in enumerate(names[1:]):
+            columns[f"{name}_out"] = [*out[channel].tolist(), None]
+        return pl.DataFrame(columns)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Save the fitted model: safetensors files and a JSON manifest, all or nothing.
+
+        Raises:
+            SavedModelError: The folder holds something else, or cannot be written.
+        """
+        interactions = self._fitted()
+        options = {
+            "preset": self.preset,
+            "seed": self.seed,
+            "like_threshold": self.like_threshold,
+            "settings": self.settings,
+        }
+        save_model(folder, self.fitted_, interactions, options)
+
+    @classmethod
+    def load(
+        cls, folder: str | os.PathLike[str], *, device: str = "cpu", max_memory_mb: float = 512.0
+    ) -> Conv4Rec:
+        """Load a saved model.
+
+        Raises:
+            SavedModelError: The folder is missing, foreign, or a file in it was changed.
+        """
+        fitted, interactions, options = load_model(folder, device)
+        settings = options.pop("settings")
+        model = cls(device=device, max_memory_mb=max_memory_mb, **options, **settings)
+        model._serve(fitted, interactions)
+        return model
+
+    @property
+    def config_(self) -> dict[str, Any]:
+        """Everything that was settled: the shape of the network, training, the schedule found."""
+        self._fitted()
+        _, settings = configuration(self.preset, self.settings)
+        network = self.scoring_.network
+        return {
+            "preset": self.preset,
+            "network": asdict(network.config),
+            "training": asdict(settings),
+            "schedule": asdict(self.fitted_.schedule),
+        }
+
+    @property
+    def n_parameters_(self) -> int:
+        """How many weights were trained."""
+        self._fitted()
+        return self.fitted_.n_parameters
+
+    def rank_scores(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
+        """For the evaluator (see `conv4rec.evaluate.Scorer`): log P(i | history)."""
+        return self.rank_log_probabilities(given, rows)
+
+    def rank_log_probabilities(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
+        """For the evaluator: log P(i | history), rows x items."""
+        return self.scoring_.score(given, rows).log_p_consume
+
+    def rating_probabilities(
+        self, given: Interactions, rows: np.ndarray, items: np.ndarray
+    ) -> np.ndarray:
+        """For the evaluator: P(k | i, history) for parallel rows and items, pairs x levels."""
+        people, places = np.unique(rows, return_inverse=True)
+        reading, _ = self.scoring_.read(given, people)
+        return self.scoring_.rating_probabilities(reading, places, items)
+
+    def expected_ratings(
+        self, given: Interactions, rows: np.ndarray, items: np.ndarray
+    ) -> np.ndarray:
+        """For the evaluator: the expected rating of parallel rows and items."""
+        values = np.asarray(given.levels.values)
+        return self.rating_probabilities(given, rows, items) @ values
+
+    def __repr__(self) -> str:
+        state = repr(self.interactions_) if hasattr(self, "scoring_") else "not fitted"
+        return f"Conv4Rec(preset={self.preset!r}, seed={self.seed}): {state}"
+
+
+def _numbers(ids: Any, asked: pl.Series) -> np.ndarray:
+    """The numbers of all ids, or the error of the first unknown one with its row."""
+    numbers = ids.numbers(asked)
+    if (numbers < 0).any():
+        row = int(np.argmax(numbers < 0))
+        try:
+            ids.number(asked[row])
+        except ids.unknown_error as error:
+            raise ids.unknown_error(f"row {row + 1}: {error}") from None
+    return numbers
+
+
+def _warn_short(lists: Lists) -> None:
+    question = lists.question
+    reasons = ["the history is left out"] if question.exclude_seen else []
+    if not question.allowed.all():
+        reasons.append(f"allow and block leave {int(question.allowed.sum()):,} items")
+    if question.by == "discover":
+        reasons.append("only items below a person's median P(consume) are finds")
+    why = " and ".join(reasons) or f"the catalogue has {len(question.allowed):,} items"
+    warnings.warn(
+        f"{lists.short:,} of {lists.histories.n_users:,} lists are shorter than k={question.k}: "
+        f"{why}",
+        stacklevel=3,
+    )

@@ -1,0 +1,92 @@
+"""Who is asked about: people of the training log by id, or anyone by their history."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from conv4rec.data import Interactions, read_table
+from conv4rec.data.ids import shown
+from conv4rec.errors import DataError
+
+Histories = Any  # Interactions, a frame or a file of a log, or {item_id: rating} of one person
+
+
+def histories_of(known: Interactions, who: Any) -> Interactions:
+    """The histories asked about, one row a person, over the model's items and levels.
+
+    Args:
+        known: the histories of the training users.
+        who: None for all training users; one user id, or a list of them; a log of new people
+            (Interactions, frame or file); or a dict {item_id: rating or None} of one person,
+            who is then called user 0, or "new" where ids are strings.
+
+    Raises:
+        UnknownUserError: An id is not in the training data.
+        DataError: The log cannot be used.
+    """
+    if who is None:
+        return known
+    if isinstance(who, Interactions):
+        same = who.items == known.items and who.levels == known.levels
+        return who if same else _from_log(known, who.to_frame())
+    if isinstance(who, Mapping):
+        return _from_log(known, _one_person(known, who))
+    if isinstance(who, (list, tuple, set, range, np.ndarray, pl.Series)):
+        return _known_users(known, list(who))
+    if isinstance(who, (int, np.integer)) or (isinstance(who, str) and not _looks_like_file(who)):
+        return _known_users(known, [who])
+    if isinstance(who, str) and who in known.users:
+        return _known_users(known, [who])
+    return _from_log(known, who)
+
+
+def _looks_like_file(text: str) -> bool:
+    return text.lower().endswith((".csv", ".tsv", ".parquet", ".inter", ".dat", ".gz"))
+
+
+def _known_users(known: Interactions, ids: list[Any]) -> Interactions:
+    if not ids:
+        raise DataError("the list of users is empty: give at least one user id, or None for all")
+    numbers = [known.users.number(id) for id in ids]
+    return known.take_users(np.unique(numbers))
+
+
+def _one_person(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame:
+    if not history:
+        raise DataError("the history is empty: give at least one item, as {item_id: rating}")
+    for item in history:
+        known.items.number(item)
+    name = 0 if known.users.kind == "int" else "new"
+    ratings = [None if rating is None else float(rating) for rating in history.values()]
+    return pl.DataFrame(
+        {
+            "user_id": [name] * len(history),
+            "item_id": pl.Series(list(history), dtype=known.items.to_series().dtype),
+            "rating": pl.Series(ratings, dtype=pl.Float64),
+        }
+    )
+
+
+def _from_log(known: Interactions, log: Any) -> Interactions:
+    """A log of new people; items that the model does not know are left out, with a warning."""
+    frame = read_table(log)
+    numbers = known.items.numbers(frame["item_id"])
+    if (numbers < 0).all():
+        raise DataError(
+            f"none of the {frame.height:,} interactions is with an item of the model's catalogue, "
+            f"e.g. item {shown(frame['item_id'][0])}: the ids must be those it was trained with"
+        )
+    if (numbers < 0).any():
+        first = frame["item_id"][int(np.argmax(numbers < 0))]
+        warnings.warn(
+            f"{int((numbers < 0).sum()):,} of {len(numbers):,} interactions are with items that "
+            f"the model does not know, e.g. {shown(first)}: they were left out",
+            stacklevel=4,
+        )
+    kept = frame.filter(pl.Series(numbers >= 0))
+    return Interactions.from_frame(kept, levels=known.levels, items=known.items)

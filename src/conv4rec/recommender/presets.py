@@ -1,0 +1,65 @@
+"""Two configurations: the best we have, and the closest to the paper's abstract."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from conv4rec.errors import SettingError
+from conv4rec.model import NetworkConfig
+from conv4rec.train import TrainSettings
+
+SHAPE_FIELDS = {field.name for field in fields(NetworkConfig)} - {"n_users", "n_items", "n_levels"}
+TRAIN_FIELDS = {field.name for field in fields(TrainSettings)}
+
+PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
+    "default": ({}, TrainSettings()),
+    # One encoder for both tasks, free kernels, no second convolution, every user's interactions
+    # weighted alike: what arXiv 2509.07499 says in its abstract, and nothing that it does not.
+    "paper": (
+        {
+            "two_sided": False,
+            "centred": False,
+            "polynomial_kernels": False,
+            "shared_encoder": True,
+            "consume_channels": 2,
+        },
+        replace(TrainSettings(), spectral_start=0.0, user_weight=0.0, consume_rating_reg=5.0),
+    ),
+}
+
+
+def configuration(preset: str, changes: dict[str, Any]) -> tuple[dict[str, Any], TrainSettings]:
+    """The network's shape and the training settings of a preset, with some values changed.
+
+    Raises:
+        SettingError: The preset or a name in `changes` is unknown, or a value is out of range.
+    """
+    if preset not in PRESETS:
+        raise SettingError(f"preset is one of {', '.join(PRESETS)}; got {preset!r}")
+    shape, settings = PRESETS[preset]
+    unknown = sorted(set(changes) - SHAPE_FIELDS - TRAIN_FIELDS)
+    if unknown:
+        raise SettingError(
+            f"{unknown[0]!r} is not a setting; there are "
+            f"{', '.join(sorted(SHAPE_FIELDS | TRAIN_FIELDS))}"
+        )
+    _check({**changes})
+    shape = {**shape, **{name: changes[name] for name in changes if name in SHAPE_FIELDS}}
+    training = {name: changes[name] for name in changes if name in TRAIN_FIELDS}
+    if "regs" in training:
+        training["regs"] = tuple(training["regs"])
+    return shape, replace(settings, **training)
+
+
+def _check(changes: dict[str, Any]) -> None:
+    whole = ("n_steps", "consume_size", "rate_size", "batch_cells")
+    for name, value in changes.items():
+        if name in whole and (not isinstance(value, int) or value < 1):
+            raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
+        if (name.endswith("_reg") or name == "learning_rate") and not value >= 0:
+            raise SettingError(f"{name} is at least 0; got {value!r}")
+        if name in ("hide_low", "hide_high", "average", "validation_share") and not 0 <= value < 1:
+            raise SettingError(f"{name} lies from 0 up to, not including, 1; got {value!r}")
+    if changes.get("hide_high", 1.0) <= changes.get("hide_low", 0.0):
+        raise SettingError("hide_high must be above hide_low, or nothing is ever hidden")

@@ -1,0 +1,101 @@
+"""Scoring whole catalogues a few people at a time, within a stated memory budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from conv4rec.data import Interactions
+from conv4rec.errors import SettingError
+from conv4rec.model import ItemSide, Network
+from conv4rec.model.likelihood import consume_log_probabilities
+from conv4rec.model.network import Reading
+from conv4rec.train.batches import Batches
+
+CELL_BYTES = 40  # of users x items: scores, chances, and the copies that ranking makes
+
+
+@dataclass
+class Scores:
+    """What the network says about a few people: rows are places in `rows`."""
+
+    rows: np.ndarray
+    log_p_consume: np.ndarray
+    """rows x items, float32: -inf at the items of the history."""
+    reading: Reading
+
+
+class Scoring:
+    """A network ready to answer for any histories.
+
+    Args:
+        network: trained.
+        item_side: what the training users say about each item.
+        max_memory_mb: of arrays with a cell for each user and item, at most, in MB.
+    """
+
+    def __init__(self, network: Network, item_side: ItemSide, max_memory_mb: float) -> None:
+        self.network, self.item_side, self.max_memory_mb = network, item_side, max_memory_mb
+
+    def blocks(
+        self, histories: Interactions, rows: np.ndarray, levels: int = 0
+    ) -> Iterator[Scores]:
+        """Score all items for some rows of `histories`, as many rows at a time as fit.
+
+        Args:
+            histories: who may be asked about.
+            rows: who is asked about.
+            levels: how many floats a cell the caller will add.
+
+        Raises:
+            SettingError: Not even one person fits into the budget.
+        """
+        cell = (CELL_BYTES + 4 * levels) * histories.n_items
+        size = int(self.max_memory_mb * 2**20 // cell)
+        if size < 1:
+            raise SettingError(
+                f"max_memory_mb={self.max_memory_mb:g} is too little to score one person on "
+                f"{histories.n_items:,} items: give at least {cell / 2**20 + 0.05:.1f}"
+            )
+        for first in range(0, len(rows), size):
+            yield self.score(histories, rows[first : first + size])
+
+    @torch.no_grad()
+    def score(self, histories: Interactions, rows: np.ndarray) -> Scores:
+        """Read some histories and score every item."""
+        reading, history = self.read(histories, rows)
+        logits = self.network.consume_logits(reading)
+        chances = consume_log_probabilities(logits, history.pattern.rows, history.pattern.columns)
+        return Scores(rows, chances.cpu().numpy(), reading)
+
+    @torch.no_grad()
+    def read(self, histories: Interactions, rows: np.ndarray):
+        """What the network knows after reading some rows of `histories`."""
+        device = self.item_side.type_counts.device
+        part = histories.take_users(np.asarray(rows, dtype=np.int64))
+        history = Batches.from_interactions(part, str(device)).whole
+        return self.network.read(history, self.item_side), history
+
+    @torch.no_grad()
+    def rating_probabilities(
+        self, reading: Reading, places: np.ndarray, items: np.ndarray
+    ) -> np.ndarray:
+        """P(k | i, history) for pairs (row of the reading, item): pairs x levels, float32."""
+        device = reading.rate.device
+        found = []
+        for first in range(0, len(places), 65_536):
+            pair = slice(first, first + 65_536)
+            where = [
+                torch.as_tensor(a[pair], dtype=torch.long, device=device) for a in (places, items)
+            ]
+            logits = self.network.rating_logits(reading, *where)
+            found.append(torch.softmax(logits, 1).cpu().numpy())
+        return np.concatenate(found) if found else np.zeros((0, self.network.config.n_levels))
+
+    @torch.no_grad()
+    def all_rating_probabilities(self, reading: Reading) -> np.ndarray:
+        """P(k | i, history) for everyone in the reading and every item: rows x items x levels."""
+        return torch.softmax(self.network.all_rating_logits(reading), 2).cpu().numpy()

@@ -1,0 +1,171 @@
+"""What a bound must know of a network: a few norms of each layer, and how often it is shared.
+
+A network here is a sum of chains of linear layers (activations may stand between them if they
+are 1-Lipschitz and keep 0 at 0), so a bias is a chain of its own: one layer, input norm 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from conv4rec.errors import SettingError
+from conv4rec.theory.grid import next_on_grid
+from conv4rec.theory.loss import LIPSCHITZ_EUCLIDEAN, LIPSCHITZ_MAX, loss_range
+from conv4rec.theory.norms import FloatArray, frobenius_norm, group_norm, row_norm, spectral_norm
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One weight matrix; of a 1x1 convolution, the kernel that every item shares."""
+
+    name: str
+    shape: tuple[int, int]
+    """Outputs, inputs."""
+    spectral_norm: float
+    row_norm: float
+    """Largest Euclidean norm of a row (an output's weights); matters in a chain's last layer."""
+    frobenius_distance: float
+    """||W - W₀||_F, from the weights that training started at."""
+    group_distance: float
+    """(2,1) norm of W - W₀: the sum over rows of their Euclidean norms."""
+    n_parameters: int
+    """Free numbers in W; 0 for a matrix that is never trained."""
+    n_shared: int = 1
+    """How many items the same matrix is applied at: the layer is I_n ⊗ W."""
+
+    @classmethod
+    def from_matrices(
+        cls, name: str, weights: FloatArray, initial: FloatArray, n_shared: int = 1
+    ) -> Layer:
+        """Measure a layer whose every entry is trained.
+
+        >>> Layer.from_matrices("kernel", 3 * np.eye(2), np.eye(2), n_shared=7).group_distance
+        4.0
+        """
+        if np.shape(weights) != np.shape(initial):
+            shapes = f"{np.shape(weights)} and {np.shape(initial)}"
+            raise SettingError(f"trained and initial weights of {name!r} have shapes {shapes}")
+        change = np.asarray(weights) - initial
+        return cls(
+            name, (weights.shape[0], weights.shape[1]), spectral_norm(weights), row_norm(weights),
+            frobenius_norm(change), group_norm(change), weights.size, n_shared,
+        )  # fmt: skip
+
+    def unshared(self) -> Layer:
+        """The same map seen by a theory that is blind to sharing: I_n ⊗ W with all entries free.
+
+        Only the n blocks count as parameters: their zeros elsewhere are granted.
+        """
+        n = self.n_shared
+        return replace(
+            self,
+            shape=(self.shape[0] * n, self.shape[1] * n),
+            frobenius_distance=self.frobenius_distance * math.sqrt(n),
+            group_distance=self.group_distance * n,
+            n_parameters=self.n_parameters * n,
+            n_shared=1,
+        )
+
+    def on_grid(self) -> tuple[Layer, float]:
+        """Every norm rounded up to a grid, and the cost of the union over the grid, in nats."""
+        names = ("spectral_norm", "row_norm", "frobenius_distance", "group_distance")
+        rounded = {name: next_on_grid(getattr(self, name)) for name in names}
+        cost = sum(cost for _, cost in rounded.values())
+        return replace(self, **{name: value for name, (value, _) in rounded.items()}), cost
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Layers in the order the data flows, and a bound on the Euclidean norm of their input.
+
+    The bound on the input must be known before the data: an encoder that divides a history by
+    the root of its length has 1, an encoder that does not has no bound at all.
+    """
+
+    layers: tuple[Layer, ...]
+    input_norm: float
+
+    @property
+    def logit_norm(self) -> float:
+        """Λ: bound on the Euclidean norm of what the chain adds to the logits."""
+        return self.input_norm * math.prod(layer.spectral_norm for layer in self.layers)
+
+    @property
+    def largest_logit(self) -> float:
+        """Bound on the largest entry of what the chain adds to the logits: the better of two."""
+        *hidden, last = self.layers
+        stretch = math.prod(layer.spectral_norm for layer in hidden)
+        return self.input_norm * stretch * min(last.row_norm, last.spectral_norm)
+
+    @property
+    def spread(self) -> float:
+        """Bound on how far apart the chain can put two logits."""
+        return min(LIPSCHITZ_EUCLIDEAN * self.logit_norm, LIPSCHITZ_MAX * self.largest_logit)
+
+    def sensitivities(self) -> list[float]:
+        """Per layer g: moving W by Δ moves the loss by at most g ||Δ||, at any input.
+
+        That is √2 B_x Π of the other layers' spectral norms; for layers before the last,
+        2 (the last layer's row norm) in place of √2 (its spectral norm) where that is less.
+        """
+        spectral = [layer.spectral_norm for layer in self.layers]
+        last = self.layers[-1]
+        steep = min(LIPSCHITZ_EUCLIDEAN * last.spectral_norm, LIPSCHITZ_MAX * last.row_norm)
+        hidden = [
+            self.input_norm * math.prod(spectral[:l] + spectral[l + 1 : -1]) * steep
+            for l in range(len(spectral) - 1)
+        ]
+        return [*hidden, LIPSCHITZ_EUCLIDEAN * self.input_norm * math.prod(spectral[:-1])]
+
+
+@dataclass(frozen=True)
+class NetworkNorms:
+    """Everything the bounds know of a network with a softmax over `n_outputs`.
+
+    The theorems are about classes of networks chosen before the data is seen. Norms measured
+    after training are made honest by `on_grid`: rounded up, at the price of a union over the
+    grid. The bounds do this themselves unless the norms are `fixed`.
+    """
+
+    chains: tuple[Chain, ...]
+    n_outputs: int
+    """M: items x levels."""
+    smoothing: float = 0.0
+    """Share of the uniform distribution mixed into the model: keeps the loss below log(M/η)."""
+    fixed: bool = False
+    """True only if the norms are limits set before training, not measurements after it."""
+    union_cost: float = field(default=0.0)
+    """Nats added to log(1/δ) for norms that were measured."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of all chains."""
+        return tuple(layer for chain in self.chains for layer in chain.layers)
+
+    @property
+    def loss_range(self) -> float:
+        """B = log M + the largest distance between two logits (less with smoothing)."""
+        spread = sum(chain.spread for chain in self.chains)
+        return loss_range(self.n_outputs, spread, self.smoothing)
+
+    def on_grid(self) -> NetworkNorms:
+        """Norms as they may be used in a theorem; unchanged if they were fixed in advance."""
+        if self.fixed:
+            return self
+        chains, cost = [], self.union_cost
+        for chain in self.chains:
+            layers, costs = zip(*(layer.on_grid() for layer in chain.layers), strict=True)
+            chains.append(replace(chain, layers=layers))
+            cost += sum(costs)
+        return replace(self, chains=tuple(chains), fixed=True, union_cost=cost)
+
+    def unshared(self) -> NetworkNorms:
+        """The same network with every shared kernel counted once per item."""
+        chains = [
+            replace(chain, layers=tuple(layer.unshared() for layer in chain.layers))
+            for chain in self.chains
+        ]
+        return replace(self, chains=tuple(chains))

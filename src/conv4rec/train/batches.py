@@ -1,0 +1,71 @@
+"""Training histories as tensors, a batch of users at a time, straight from sparse storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from conv4rec.data import Interactions
+from conv4rec.model import History
+from conv4rec.model.lookup import Pattern
+
+
+@dataclass
+class Batches:
+    """All interactions on one device, as CSR: 16 bytes an interaction."""
+
+    starts: Tensor
+    items: Tensor
+    types: Tensor
+    n_items: int
+    n_levels: int
+
+    @classmethod
+    def from_interactions(cls, interactions: Interactions, device: str = "cpu") -> Batches:
+        """Copy the interactions to `device`; a missing rating becomes the type n_levels."""
+        levels = torch.from_numpy(interactions.level_numbers).long()
+        return cls(
+            torch.from_numpy(interactions.starts).to(device),
+            torch.from_numpy(interactions.item_numbers).long().to(device),
+            torch.where(levels < 0, interactions.n_levels, levels).to(device),
+            interactions.n_items,
+            interactions.n_levels,
+        )
+
+    @property
+    def n_users(self) -> int:
+        """How many users there are."""
+        return len(self.starts) - 1
+
+    @cached_property
+    def whole(self) -> History:
+        """The histories of all users, everything fed."""
+        return self._history(self.starts, self.items, self.types)
+
+    def of_users(self, users: Tensor) -> History:
+        """The histories of some users, in that order, everything fed."""
+        if len(users) == self.n_users:  # the order of a full batch changes nothing
+            return self.whole
+        lengths = self.starts[users + 1] - self.starts[users]
+        starts = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        shift = torch.repeat_interleave(self.starts[users] - starts[:-1], lengths)
+        entries = shift + torch.arange(len(shift), device=shift.device)
+        return self._history(starts, self.items[entries], self.types[entries])
+
+    def _history(self, starts: Tensor, items: Tensor, types: Tensor) -> History:
+        fed = torch.ones(len(items), device=items.device)
+        return History(Pattern.from_rows(starts, items, self.n_items), types, fed)
+
+    def type_counts(self) -> Tensor:
+        """How often each type occurred with each item: items x (levels + 1)."""
+        return count_types(self.items, self.types, self.n_items, self.n_levels)
+
+
+def count_types(items: Tensor, types: Tensor, n_items: int, n_levels: int) -> Tensor:
+    """How often each (item, type) occurs: items x (levels + 1), float32."""
+    width = n_levels + 1
+    counts = torch.bincount(items * width + types, minlength=n_items * width)
+    return counts.view(n_items, width).float()

@@ -1,0 +1,75 @@
+"""An interrupted training, saved so that it ends in the weights it would have ended in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from conv4rec.data import Interactions
+from conv4rec.errors import SavedModelError
+from conv4rec.train.loop import State
+from conv4rec.train.rehearsal import Check
+from conv4rec.train.store import load_folder, save_folder
+
+KIND = "training checkpoint"
+PARTS = ("weights", "averages", "first_moments", "second_moments", "frozen")
+
+
+@dataclass
+class Checkpoint:
+    """Where a fit is: which stage, what it has seen, and the state of the loop in it."""
+
+    stage: int
+    checks: list[Check]
+    state: State | None
+
+
+def fingerprint(interactions: Interactions, settings: dict[str, Any]) -> str:
+    """A digest of everything the weights depend on: data, settings, seed."""
+    digest = hashlib.sha256(repr(sorted(settings.items())).encode())
+    for array in (interactions.starts, interactions.item_numbers, interactions.level_numbers):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(repr(interactions.levels).encode())
+    return digest.hexdigest()
+
+
+def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint, key: str) -> None:
+    """Save atomically: a kill while saving leaves the checkpoint before."""
+    parts, step = {}, 0
+    if checkpoint.state is not None:
+        step = checkpoint.state.step
+        for part in PARTS:
+            tensors = getattr(checkpoint.state, part)
+            parts[part] = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+    facts = {
+        "fingerprint": key,
+        "stage": checkpoint.stage,
+        "step": step,
+        "checks": [asdict(check) for check in checkpoint.checks],
+    }
+    save_folder(folder, KIND, parts, facts)
+
+
+def load_checkpoint(folder: str | os.PathLike[str], key: str) -> Checkpoint:
+    """Load a checkpoint of the same fit.
+
+    Raises:
+        SavedModelError: It is missing or damaged, or of other data or other settings.
+    """
+    parts, facts = load_folder(folder, KIND)
+    if facts["fingerprint"] != key:
+        raise SavedModelError(
+            f"the training saved in {folder} was of other data, settings or another seed: "
+            "resume with the same ones, or start anew without resume"
+        )
+    checks = [Check(**check) for check in facts["checks"]]
+    state = None
+    if parts:
+        tensors = {p: {n: torch.from_numpy(a) for n, a in parts[p].items()} for p in PARTS}
+        state = State(facts["step"], **tensors)
+    return Checkpoint(facts["stage"], checks, state)

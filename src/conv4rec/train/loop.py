@@ -1,0 +1,190 @@
+"""The training loop, whole: hide, read, predict, step, average; stop each task in its time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from conv4rec.model import Network
+from conv4rec.train.batches import Batches
+from conv4rec.train.item_side import ItemSums
+from conv4rec.train.objective import hide, losses
+from conv4rec.train.settings import TrainSettings
+
+CONSUME, RATE = 0, 1  # the two tasks, wherever they come in pairs
+WARM_UP_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is, for progress bars and logs."""
+
+    step: int
+    n_steps: int
+    consume_nll: float
+    rate_nll: float
+
+
+@dataclass
+class State:
+    """Everything a later process needs to go on as if nothing had happened."""
+
+    step: int
+    weights: dict[str, Tensor]
+    averages: dict[str, Tensor]
+    first_moments: dict[str, Tensor]
+    second_moments: dict[str, Tensor]
+    frozen: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long each task trains, and how strongly each is penalised."""
+
+    stops: tuple[int, int]
+    """Steps after which the consume side and the rating side are frozen."""
+    reg_factors: tuple[float, float] = (1.0, 1.0)
+    """On the penalties in `TrainSettings`: consume side, rating side."""
+
+
+class Trainer:
+    """One run of the loop: `run` goes on until the schedule ends or `on_step` says stop.
+
+    After it, `averages` holds the averaged weights, which are the ones to use. The same seed,
+    machine and thread count give the same bits; so does a run that was stopped, saved with
+    `state` and continued from there, because every random draw depends on the seed and the
+    step number alone.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        batches: Batches,
+        settings: TrainSettings,
+        schedule: Schedule,
+        seed: int,
+        state: State | None = None,
+    ) -> None:
+        self.network, self.batches = network, batches
+        self.settings, self.schedule, self.seed = settings, schedule, seed
+        self.parameters = dict(network.named_parameters())
+        self.sums = ItemSums(batches)
+        self.step = 0
+        self.averages = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self._first = {name: torch.zeros_like(p) for name, p in self.averages.items()}
+        self._second = {name: torch.zeros_like(p) for name, p in self.averages.items()}
+        users_a_batch = max(1, settings.batch_cells // batches.n_items)
+        self.n_batches = math.ceil(batches.n_users / users_a_batch)
+        if state is not None:
+            self._restore(state)
+
+    def run(self, on_step: Callable[[Progress], bool] | None = None, until: int = 10**9) -> bool:
+        """Train up to step `until` or the end; True if the end was reached.
+
+        Args:
+            on_step: called after each step; training stops if it returns True.
+            until: stop after this step.
+        """
+        end = max(self.schedule.stops)
+        while self.step < min(until, end):
+            users = self._users_of_step()
+            rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
+            history = hide(self.batches.of_users(users), self.settings, rng)
+            item_side = self.sums.without_hidden(self.network, users, history)
+            tasks = (
+                self.step < self.schedule.stops[CONSUME],
+                self.step < self.schedule.stops[RATE],
+            )
+            loss = losses(self.network, history, item_side, self.settings, tasks)
+            self.network.zero_grad()
+            (loss.consume + loss.rate).backward()
+            self._update(tasks)
+            self.step += 1
+            progress = Progress(self.step, end, loss.consume.item(), loss.rate.item())
+            if on_step is not None and on_step(progress):
+                return False
+        return self.step >= end
+
+    def _users_of_step(self) -> Tensor:
+        """The users of this step's batch: each epoch deals all users out in a new order."""
+        device = self.batches.items.device
+        if self.n_batches == 1:
+            return torch.arange(self.batches.n_users, device=device)
+        epoch, place = divmod(self.step, self.n_batches)
+        if place == 0 and self.network.config.two_sided:
+            self.sums.refresh(self.network)
+        rng = torch.Generator().manual_seed(self.seed * 1_000_003 - 1 - epoch)
+        dealt = torch.randperm(self.batches.n_users, generator=rng)
+        return dealt.tensor_split(self.n_batches)[place].to(device)
+
+    @torch.no_grad()
+    def _update(self, tasks: tuple[bool, bool]) -> None:
+        """Adam (Kingma & Ba 2015) on loss + penalty, then the running average of the weights."""
+        settings, beta1, beta2 = self.settings, 0.9, 0.99
+        t = self.step + 1
+        cosine = 0.5 * (1 + math.cos(math.pi * self.step / settings.n_steps))
+        rate = settings.learning_rate * min(1.0, t / WARM_UP_STEPS) * cosine
+        keep = min(settings.average, t / (t + 9))
+        for name, p in self.parameters.items():
+            task = CONSUME if name.startswith("consume") else RATE
+            if p.grad is None or not tasks[task]:
+                continue
+            grad = p.grad.add(p * self._penalty(name))
+            self._first[name].lerp_(grad, 1 - beta1)
+            self._second[name].lerp_(grad.square_(), 1 - beta2)
+            first = self._first[name] / (1 - beta1**t)
+            p.sub_(rate * first / ((self._second[name] / (1 - beta2**t)).sqrt_().add_(1e-8)))
+            self.averages[name].lerp_(p, 1 - keep)
+
+    def _penalty(self, name: str) -> float | Tensor:
+        """Slope of the penalty per unit of weight: 2 x reg / interactions."""
+        settings, unit = self.settings, 2.0 / max(1, len(self.batches.items))
+        if name == "consume_in":
+            n_more = len(self.network.consume_in) - 1
+            regs = [settings.consume_reg, *[settings.consume_rating_reg] * n_more]
+            per_channel = torch.tensor(regs, device=self.batches.items.device)[:, None, None]
+            return per_channel * unit * self.schedule.reg_factors[CONSUME]
+        if name == "consume_out":
+            return settings.consume_reg * unit * self.schedule.reg_factors[CONSUME]
+        if name in ("rate_in", "rate_out", "rater_in", "rate_bias"):
+            return settings.rate_reg * unit * self.schedule.reg_factors[RATE]
+        return 0.0
+
+    def state(self) -> State:
+        """A snapshot to save; shares no memory with the run."""
+        frozen = {} if self.sums.frozen is None else dict(self.sums.frozen.named_parameters())
+        parts = (self.parameters, self.averages, self._first, self._second, frozen)
+        copied = [{n: p.detach().clone() for n, p in part.items()} for part in parts]
+        return State(self.step, *copied)
+
+    @torch.no_grad()
+    def _restore(self, state: State) -> None:
+        self.step = state.step
+        if state.frozen:
+            self._set(state.frozen)
+            self.sums.refresh(self.network)
+        parts = (self.parameters, self.averages, self._first, self._second)
+        saved = (state.weights, state.averages, state.first_moments, state.second_moments)
+        for part, values in zip(parts, saved, strict=True):
+            for name, p in part.items():
+                p.copy_(values[name])
+
+    @contextmanager
+    def averaged(self) -> Iterator[Network]:
+        """The network with the averaged weights, while the context lasts."""
+        current = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self._set(self.averages)
+        try:
+            yield self.network
+        finally:
+            self._set(current)
+
+    @torch.no_grad()
+    def _set(self, weights: dict[str, Tensor]) -> None:
+        for name, p in self.parameters.items():
+            p.copy_(weights[name])

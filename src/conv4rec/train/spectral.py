@@ -1,0 +1,46 @@
+"""Start where a linear method would end: item vectors from a truncated SVD of the log."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from conv4rec.data import Interactions
+
+USER_PRIOR, ITEM_PRIOR = 10.0, 5.0  # interactions added to each count before normalising
+
+
+def spectral_item_vectors(interactions: Interactions, size: int, seed: int) -> np.ndarray:
+    """Right singular vectors of the normalised consumption matrix, damped: items x size.
+
+    The matrix is D_u^(-1/2) X D_i^(-1/2), X the 0/1 users x items matrix. Column j is scaled by
+    s_j / sqrt(s_j^2 + s_mid^2), s_mid the middle singular value kept: a ridge filter that fades
+    the noisy half. The random range finder of Halko, Martinsson & Tropp (SIAM Review 2011,
+    algorithm 4.4) takes 4 power iterations: 10 sparse products, 16 x items x size bytes.
+
+    Args:
+        interactions: the log; ratings are not read.
+        size: vectors wanted; columns beyond the rank of X are zero.
+        seed: of the random range.
+    """
+    matrix = interactions.to_csr().astype(np.float32)
+    user_counts, item_counts = matrix.sum(1), matrix.sum(0)
+    by_user = sparse.diags_array((user_counts + USER_PRIOR) ** -0.5)
+    by_item = sparse.diags_array((item_counts + ITEM_PRIOR) ** -0.5)
+    matrix = (by_user @ matrix @ by_item).tocsr().astype(np.float32)
+    transposed = matrix.T.tocsr()
+    rank = min(size, *matrix.shape)
+    rng = np.random.default_rng(seed)
+    width = min(rank + 10, *matrix.shape)
+    basis = rng.standard_normal((matrix.shape[1], width)).astype(np.float32)
+    for _ in range(4):
+        basis = np.linalg.qr(transposed @ (matrix @ basis))[0]
+    _, singular, right = np.linalg.svd(matrix @ basis, full_matrices=False)
+    singular, right = singular[:rank], right[:rank]
+    middle = max(singular[rank // 2], np.float32(1e-6))
+    vectors = (basis @ right.T) * (singular / np.sqrt(singular**2 + middle**2))
+    # A singular vector's sign is arbitrary: fix it, so that platforms agree.
+    largest = vectors[np.abs(vectors).argmax(0), np.arange(rank)]
+    padded = np.zeros((matrix.shape[1], size), dtype=np.float32)
+    padded[:, :rank] = vectors * np.where(largest < 0, -1.0, 1.0)
+    return padded

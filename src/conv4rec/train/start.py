@@ -1,0 +1,55 @@
+"""The network before its first step: shapes from the data, weights from the seed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+
+from conv4rec.data import Interactions
+from conv4rec.model import Network, NetworkConfig
+from conv4rec.train.settings import TrainSettings
+from conv4rec.train.spectral import spectral_item_vectors
+
+ITEM_PRIOR = 1.0  # interactions added to each item: one that nobody touched is possible
+
+
+def new_network(
+    interactions: Interactions,
+    shape: dict[str, Any],
+    settings: TrainSettings,
+    seed: int,
+    device: str = "cpu",
+) -> Network:
+    """A network for these interactions, on `device`.
+
+    Args:
+        interactions: give the sizes, the level shares and the items' popularity.
+        shape: fields of `NetworkConfig` beyond the sizes of the data.
+        settings: says how the consume side starts.
+        seed: of every random weight.
+        device: where the network is to live.
+    """
+    unknown = set(shape) - {field.name for field in fields(NetworkConfig)}
+    assert not unknown, f"not fields of NetworkConfig: {unknown}"
+    n_levels = interactions.n_levels
+    shape = {"n_channels": 2, "consume_channels": 1, "consume_size": 256, **shape}
+    shape["n_channels"] = min(shape["n_channels"], n_levels - 1)
+    shape["consume_channels"] = min(shape["consume_channels"], shape["n_channels"])
+    shape["consume_size"] = min(shape["consume_size"], max(8, interactions.n_items))
+    config = NetworkConfig(interactions.n_users, interactions.n_items, n_levels, **shape)
+    rated = interactions.level_numbers[interactions.level_numbers >= 0]
+    level_counts = torch.from_numpy(np.bincount(rated, minlength=n_levels)).float()
+    network = Network(config, level_counts, torch.Generator().manual_seed(seed))
+
+    counts = np.bincount(interactions.item_numbers, minlength=interactions.n_items) + ITEM_PRIOR
+    with torch.no_grad():
+        network.consume_bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+        if settings.spectral_start:
+            vectors = spectral_item_vectors(interactions, config.consume_size, seed)
+            start = torch.from_numpy(vectors) * settings.spectral_start
+            network.consume_in[0] = start
+            network.consume_out.copy_(start)
+    return network.to(device)

@@ -1,0 +1,128 @@
+"""The rating scale: found, stated or binned, and never left by accident."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conv4rec.data.levels import Levels
+from conv4rec.errors import DataError, SettingError
+
+HALF_STARS = np.arange(0.5, 5.5, 0.5)
+
+
+def test_the_levels_are_the_distinct_ratings_in_order():
+    levels = Levels.from_ratings(np.array([5, 1, np.nan, 3.5, 5]))
+    assert levels.values == (1.0, 3.5, 5.0)
+    assert levels.labels == ["1", "3.5", "5"]
+    assert levels.numbers(np.array([3.5, np.nan, 5, 1])).tolist() == [1, -1, 2, 0]
+    assert levels.numbers(np.array([1.0])).dtype == np.int16
+
+
+def test_a_log_without_ratings_has_one_level_that_nobody_gave():
+    levels = Levels.from_ratings(np.array([np.nan, np.nan]))
+    assert levels.values == (1.0,)
+    assert levels.numbers(np.array([np.nan])).tolist() == [-1]
+
+
+def test_one_rating_for_all_is_a_scale_of_one_level():
+    levels = Levels.from_ratings(np.array([4.0, 4.0]))
+    assert (levels.n_levels, levels.like_level()) == (1, 0)
+
+
+@given(
+    st.lists(st.integers(-300, 300).map(lambda n: n / 7), min_size=25, unique=True),
+    st.integers(1, 30),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_real_valued_scale_gets_the_stated_number_of_levels(distinct, n_bins, seed):
+    rng = np.random.default_rng(seed)
+    ratings = np.repeat(distinct, rng.geometric(0.2, len(distinct)))
+    levels = Levels.from_ratings(ratings, n_bins=n_bins)
+    numbers = levels.numbers(ratings)
+    assert levels.n_levels == min(n_bins, len(distinct))
+    counts = np.bincount(numbers, minlength=levels.n_levels)
+    assert counts.all()
+    order = np.argsort(ratings)
+    assert (np.diff(numbers[order]) >= 0).all()
+    means = [ratings[numbers == level].mean() for level in range(levels.n_levels)]
+    np.testing.assert_allclose(levels.values, means, atol=1e-9)
+    assert len(set(levels.labels)) == levels.n_levels
+
+
+def test_bins_of_a_smooth_scale_are_of_nearly_equal_frequency():
+    ratings = np.random.default_rng(0).uniform(-10, 10, 20_000)
+    levels = Levels.from_ratings(ratings)
+    counts = np.bincount(levels.numbers(ratings))
+    assert counts.tolist() == pytest.approx([2000] * 10, abs=1)
+    np.testing.assert_allclose(levels.values, np.arange(-9, 10, 2), atol=0.3)
+
+
+def test_one_huge_tie_takes_one_bin_and_leaves_the_others_even():
+    ratings = np.concatenate([np.zeros(10_000), np.arange(1, 901)])
+    counts = np.bincount(Levels.from_ratings(ratings).numbers(ratings))
+    assert counts.tolist() == [10_000] + [100] * 9
+
+
+def test_a_tie_goes_to_the_side_where_it_unbalances_least():
+    ratings = np.repeat(np.arange(25), [1] * 15 + [10] + [1] * 9)
+    levels = Levels.from_ratings(ratings, n_bins=2)
+    assert np.bincount(levels.numbers(ratings)).tolist() == [15, 19]
+
+
+def test_the_outer_bins_are_open_ended():
+    levels = Levels.from_ratings(np.linspace(-10, 10, 101))
+    assert levels.numbers(np.array([-99.0, 99.0])).tolist() == [0, 9]
+
+
+def test_a_rating_off_the_scale_is_refused_by_row():
+    with pytest.raises(DataError, match=r"rating 7 is not on the scale 1, 2, 3, 4, 5 in rows 2, 4"):
+        Levels.given([5, 4, 3, 2, 1]).numbers(np.array([1, 7, np.nan, 2.5]))
+
+
+def test_an_infinite_rating_is_refused_by_row():
+    for ask in (Levels.from_ratings, Levels.given([1]).numbers):
+        with pytest.raises(DataError, match="infinite in row 2"):
+            ask(np.array([1.0, np.inf]))
+
+
+def test_ratings_read_in_single_precision_are_on_the_scale():
+    ratings = np.array([3.6, 0.1], dtype=np.float32)
+    assert Levels.given([0.1, 3.6]).numbers(ratings).tolist() == [1, 0]
+    assert Levels.from_ratings(ratings).labels == ["0.1", "3.6"]
+
+
+@pytest.mark.parametrize(
+    ("values", "threshold"),
+    [(range(1, 6), 4), (HALF_STARS, 4), (range(1, 11), 8), ([0, 1], 1), ([3], 3), (range(21), 15)],
+)
+def test_four_of_five_means_liking_on_any_scale(values, threshold):
+    levels = Levels.given(list(values))
+    assert levels.like_threshold() == threshold
+    assert levels.values[levels.like_level()] == threshold
+
+
+def test_a_stated_like_threshold_moves_up_to_the_next_level():
+    levels = Levels.given([1, 2, 3, 4, 5])
+    assert (levels.like_threshold(3.2), levels.like_level(3)) == (4.0, 2)
+    with pytest.raises(SettingError, match="above the top"):
+        levels.like_level(5.1)
+    with pytest.raises(SettingError):
+        levels.like_level(float("nan"))
+
+
+@pytest.mark.parametrize("values", [[], [1, np.inf], [np.nan], ["good", "bad"], None])
+def test_levels_that_are_no_scale_are_refused(values):
+    with pytest.raises(DataError):
+        Levels.given(values)
+
+
+def test_levels_built_by_hand_are_checked():
+    for values, edges in [((2.0, 1.0), None), ((1.0, 2.0), ()), ((1.0, 2.0, 3.0), (2.0, 1.0))]:
+        with pytest.raises(DataError):
+            Levels(values, edges)
+
+
+def test_bins_are_counted_from_one():
+    with pytest.raises(SettingError):
+        Levels.from_ratings(np.array([1.0]), n_bins=0)

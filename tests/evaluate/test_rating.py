@@ -1,0 +1,72 @@
+"""Rating metrics against scikit-learn and against their definitions, written slowly."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss, mean_absolute_error, root_mean_squared_error
+
+from conv4rec.evaluate.rating import mae, median_level, nll, rmse, rps
+
+VALUES = (0.5, 1.0, 2.5, 4.0)
+
+
+def forecasts(seed: int, n: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Level chances, many of them equal, and observed levels."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.dirichlet(np.ones(len(VALUES)), size=5)
+    return kinds[rng.integers(5, size=n)], rng.integers(len(VALUES), size=n)
+
+
+def test_rmse_agrees_with_scikit_learn_after_clipping():
+    rng = np.random.default_rng(0)
+    expected, levels = rng.normal(2, 3, size=200), rng.integers(4, size=200)
+    ratings = np.array(VALUES)[levels]
+    theirs = root_mean_squared_error(ratings, np.minimum(np.maximum(expected, 0.5), 4.0))
+    assert rmse(expected, ratings, VALUES) == pytest.approx(theirs)
+    assert theirs < root_mean_squared_error(ratings, expected)  # so the clip did something
+
+
+def test_mae_agrees_with_scikit_learn():
+    chances, levels = forecasts(0)
+    values = np.array(VALUES)
+    theirs = mean_absolute_error(values[levels], values[median_level(chances)])
+    assert mae(chances, levels, VALUES) == pytest.approx(theirs)
+
+
+def test_nll_agrees_with_scikit_learn():
+    chances, levels = forecasts(1)
+    assert nll(chances, levels) == pytest.approx(log_loss(levels, chances, labels=range(4)))
+
+
+def test_a_level_without_a_chance_costs_infinity():
+    assert nll(np.array([[1.0, 0.0]]), np.array([1])) == np.inf
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_no_level_has_a_smaller_expected_distance_than_the_median(seed):
+    chances, _ = forecasts(seed, n=1)
+    distances = np.abs(np.subtract.outer(VALUES, VALUES)) @ chances[0]
+    assert distances[median_level(chances)[0]] == pytest.approx(distances.min())
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_rps_equals_a_loop_over_thresholds(seed):
+    chances, levels = forecasts(seed)
+    slow = [
+        sum((row[: t + 1].sum() - (level <= t)) ** 2 for t in range(3)) / 3
+        for row, level in zip(chances, levels, strict=True)
+    ]
+    assert rps(chances, levels) == pytest.approx(np.mean(slow))
+
+
+def test_rps_charges_a_near_miss_less_than_a_far_one():
+    certain = np.array([[0.0, 0.0, 0.0, 1.0]])
+    losses = [rps(certain, np.array([level])) for level in range(4)]
+    assert losses == pytest.approx([1.0, 2 / 3, 1 / 3, 0.0])
+
+
+def test_a_scale_of_one_level_has_no_losses():
+    one = np.ones((3, 1))
+    levels = np.zeros(3, dtype=int)
+    assert (rps(one, levels), nll(one, levels), mae(one, levels, (5.0,))) == (0.0, 0.0, 0.0)
