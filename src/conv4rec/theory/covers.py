@@ -12,7 +12,7 @@ from conv4rec.errors import SettingError
 
 
 def parameter_cover(n_parameters: int, radius: float, resolution: float) -> float:
-    """log of the points that cover a ball of weights: W log(1 + 2β/ε).
+    """Log of the points that cover a ball of weights: W log(1 + 2β/ε).
 
     Every point of a Euclidean ball of radius β (or of any subset: the points can be chosen in
     it) in W dimensions is within ε of one of them, by comparing volumes. A kernel shared by n
@@ -27,9 +27,10 @@ def parameter_cover(n_parameters: int, radius: float, resolution: float) -> floa
 
 
 def group_cover(shape: tuple[int, int]) -> float:
-    """q with log N(ε) <= q (a b / ε)², for {X Aᵀ : (2,1) norm of A <= a}, ||X||_F <= b: q = log(2 d m).
+    """The number q with log N(ε) <= q (a b / ε)², over a sample: q = log(2 d m).
 
-    The error is in the Frobenius norm over the whole sample; m outputs, d inputs.
+    For {X Aᵀ : (2,1) norm of A <= a}, ||X||_F <= b, with m outputs and d inputs. The error ε is
+    in the Frobenius norm over the whole sample.
 
     Why: X Aᵀ is a b times a convex combination of 2 d m matrices of norm 1 (a signed, scaled
     column of X put in one column). Draw k of them at random, average, and shrink the average
@@ -50,7 +51,7 @@ def group_cover(shape: tuple[int, int]) -> float:
 
 
 def entry_cover(n_points: int) -> float:
-    """q with log N(ε) <= q (a b / ε)², when every single output must be within ε.
+    """The number q with log N(ε) <= q (a b / ε)², when every single output must be within ε.
 
     For {x -> A x : ||A||_F <= a}, at n_points = samples x outputs, inputs of norm at most b:
     q = 4 log(2 n_points) + log 2. The norm is Frobenius where `group_cover` has (2,1), and

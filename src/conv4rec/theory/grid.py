@@ -19,7 +19,7 @@ def next_on_grid(value: float) -> tuple[float, float]:
     Both numbers only grow with `value`, so bounds stay monotone.
 
     >>> next_on_grid(0.0)[0], round(next_on_grid(5.0)[0], 3), round(next_on_grid(5.0)[1], 1)
-    (0.0, 5.007, 12.2)
+    (0.0, 5.089, 12.1)
     """
     if not value >= 0 or math.isinf(value):
         raise SettingError(f"a norm must be finite and at least 0, got {value}")

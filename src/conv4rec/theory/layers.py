@@ -1,19 +1,15 @@
-"""What a bound must know of a network: a few norms of each layer, and how often it is shared.
-
-A network here is a sum of chains of linear layers (activations may stand between them if they
-are 1-Lipschitz and keep 0 at 0), so a bias is a chain of its own: one layer, input norm 1.
-"""
+"""What a bound must know of a layer: a few norms, and how many items share it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from conv4rec.errors import SettingError
 from conv4rec.theory.grid import next_on_grid
-from conv4rec.theory.loss import LIPSCHITZ_EUCLIDEAN, LIPSCHITZ_MAX, loss_range
+from conv4rec.theory.loss import LIPSCHITZ_EUCLIDEAN, LIPSCHITZ_MAX
 from conv4rec.theory.norms import FloatArray, frobenius_norm, group_norm, row_norm, spectral_norm
 
 
@@ -115,57 +111,7 @@ class Chain:
         last = self.layers[-1]
         steep = min(LIPSCHITZ_EUCLIDEAN * last.spectral_norm, LIPSCHITZ_MAX * last.row_norm)
         hidden = [
-            self.input_norm * math.prod(spectral[:l] + spectral[l + 1 : -1]) * steep
-            for l in range(len(spectral) - 1)
+            self.input_norm * math.prod(spectral[:number] + spectral[number + 1 : -1]) * steep
+            for number in range(len(spectral) - 1)
         ]
         return [*hidden, LIPSCHITZ_EUCLIDEAN * self.input_norm * math.prod(spectral[:-1])]
-
-
-@dataclass(frozen=True)
-class NetworkNorms:
-    """Everything the bounds know of a network with a softmax over `n_outputs`.
-
-    The theorems are about classes of networks chosen before the data is seen. Norms measured
-    after training are made honest by `on_grid`: rounded up, at the price of a union over the
-    grid. The bounds do this themselves unless the norms are `fixed`.
-    """
-
-    chains: tuple[Chain, ...]
-    n_outputs: int
-    """M: items x levels."""
-    smoothing: float = 0.0
-    """Share of the uniform distribution mixed into the model: keeps the loss below log(M/η)."""
-    fixed: bool = False
-    """True only if the norms are limits set before training, not measurements after it."""
-    union_cost: float = field(default=0.0)
-    """Nats added to log(1/δ) for norms that were measured."""
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers of all chains."""
-        return tuple(layer for chain in self.chains for layer in chain.layers)
-
-    @property
-    def loss_range(self) -> float:
-        """B = log M + the largest distance between two logits (less with smoothing)."""
-        spread = sum(chain.spread for chain in self.chains)
-        return loss_range(self.n_outputs, spread, self.smoothing)
-
-    def on_grid(self) -> NetworkNorms:
-        """Norms as they may be used in a theorem; unchanged if they were fixed in advance."""
-        if self.fixed:
-            return self
-        chains, cost = [], self.union_cost
-        for chain in self.chains:
-            layers, costs = zip(*(layer.on_grid() for layer in chain.layers), strict=True)
-            chains.append(replace(chain, layers=layers))
-            cost += sum(costs)
-        return replace(self, chains=tuple(chains), fixed=True, union_cost=cost)
-
-    def unshared(self) -> NetworkNorms:
-        """The same network with every shared kernel counted once per item."""
-        chains = [
-            replace(chain, layers=tuple(layer.unshared() for layer in chain.layers))
-            for chain in self.chains
-        ]
-        return replace(self, chains=tuple(chains))

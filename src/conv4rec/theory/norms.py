@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conv4rec.errors import SettingError
 
-FloatArray = NDArray[np.float64]
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,9 @@ def stable_rank(weights: FloatArray) -> float:
 
 
 def entropy_rank(weights: FloatArray) -> float:
-    """exp of the entropy of the singular values over their sum, between 1 and the rank. 0 for W = 0.
+    """The exponential of the entropy of the singular values over their sum; 0 for W = 0.
+
+    Between 1 and the rank; the rank exactly when all nonzero singular values are equal.
 
     Reference:
         Roy and Vetterli, "The effective rank", EUSIPCO 2007, definition 1.
