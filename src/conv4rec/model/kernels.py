@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-CHANNEL_NAMES = ("consumed", "liked", "polarising", "cubic", "quartic")
+CHANNEL_NAMES = ("consumed", "liked", "polarising")
 
 
 def level_polynomials(level_counts: Tensor, n_channels: int) -> Tensor:
@@ -35,3 +35,13 @@ def level_polynomials(level_counts: Tensor, n_channels: int) -> Tensor:
                 raw = raw - polynomial * (shares * raw * polynomial).sum()
         lower.append(raw / (shares * raw * raw).sum().sqrt())
     return torch.stack(lower[1:], 1).float() if n_channels else torch.zeros(len(shares), 0)
+
+
+def channel_names(n_channels: int) -> list[str]:
+    """What the channels are called, "consumed" first: by what their polynomial tells.
+
+    >>> channel_names(3)
+    ['consumed', 'liked', 'polarising', 'degree_3']
+    """
+    names = [*CHANNEL_NAMES, *(f"degree_{degree}" for degree in range(3, n_channels + 1))]
+    return names[: n_channels + 1]

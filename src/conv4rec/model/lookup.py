@@ -64,8 +64,9 @@ class Pattern:
             rows x size. Differentiable in both arguments; no dense rows x columns array.
         """
         total = None
-        for channel in range(values.shape[1]):
-            part = _SparseTimesDense.apply(values[:, channel].contiguous(), tables[channel], self)
+        # Unbound at once: the gradient of tables[c] would be a zero-filled copy of all of them.
+        for value, table in zip(values.unbind(1), tables.unbind(0), strict=True):
+            part = _SparseTimesDense.apply(value.contiguous(), table, self)
             total = part if total is None else total + part
         assert total is not None  # there is always the "consumed" channel
         return total

@@ -53,7 +53,11 @@ class Reading:
 
 
 class Network(nn.Module):
-    """The network. `config` gives the shapes; weights start from `rng` and `level_counts`."""
+    """The network. `config` gives the shapes; weights start from `rng` and `level_counts`.
+
+    Without an `rng` nothing is drawn and the tables' memory is not touched: for weights that are
+    about to be loaded.
+    """
 
     def __init__(
         self, config: NetworkConfig, level_counts: Tensor, rng: torch.Generator | None
@@ -65,6 +69,8 @@ class Network(nn.Module):
         e = d if config.shared_encoder else config.rate_size
 
         def table(*shape: int, scale: float = 0.1) -> nn.Parameter:
+            if rng is None:
+                return nn.Parameter(torch.empty(*shape))
             return nn.Parameter(torch.randn(*shape, generator=rng) * scale)
 
         self.kernel_in = nn.Parameter(torch.zeros(k + 1, 1 + c))  # type -> consumed, liked, ...
@@ -74,7 +80,7 @@ class Network(nn.Module):
             self.kernel_in[:, 0] = 1.0
             self.kernel_in[:k, 1:] = polynomials
             self.kernel_out.copy_(polynomials.T)
-            if not config.polynomial_kernels:
+            if not config.polynomial_kernels and rng is not None:
                 self.kernel_in.copy_(torch.randn(k + 1, 1 + c, generator=rng))
                 self.kernel_out.copy_(torch.randn(c, k, generator=rng))
         shares = (level_counts + 1.0) / (level_counts + 1.0).sum()

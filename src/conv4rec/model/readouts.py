@@ -17,7 +17,9 @@ def expected_rating(p_rating: np.ndarray, values: Sequence[float]) -> np.ndarray
     >>> expected_rating(np.array([0.5, 0.0, 0.5]), [1.0, 2.0, 3.0]).item()
     2.0
     """
-    return p_rating @ np.asarray(values)
+    # einsum, not @: OpenBLAS would copy p_rating to float64 and may raise spurious FP flags
+    # (numpy/numpy#24067).
+    return np.einsum("...k,k->...", p_rating, np.asarray(values))
 
 
 def p_like(p_rating: np.ndarray, like_level: int) -> np.ndarray:

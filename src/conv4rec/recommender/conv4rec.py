@@ -13,7 +13,8 @@ import polars as pl
 
 from conv4rec.data import Interactions, read_table
 from conv4rec.errors import NotFittedError, SettingError
-from conv4rec.model.kernels import CHANNEL_NAMES
+from conv4rec.model.kernels import channel_names
+from conv4rec.model.readouts import expected_rating
 from conv4rec.recommender.lists import ORDERS, Lists, Question, rating_columns
 from conv4rec.recommender.people import Histories, histories_of
 from conv4rec.recommender.presets import configuration
@@ -95,14 +96,17 @@ class Conv4Rec:
             TrainingInterrupted: Ctrl-C or SIGTERM came, and the state was saved.
         """
         shape, settings = configuration(self.preset, self.settings)
+        if not isinstance(self.seed, (int, np.integer)) or not 0 <= self.seed < 2**40:
+            raise SettingError(f"seed is a whole number from 0 to 2**40 - 1; got {self.seed!r}")
         if not isinstance(interactions, Interactions):
             interactions = Interactions.from_frame(interactions, **loading)
         interactions.levels.like_level(self.like_threshold)  # wrong? say so before training
         if resume and checkpoint is None:
             raise SettingError("resume needs the checkpoint folder to resume from")
         fit = Fit(
-            interactions, shape, settings, self.seed, self.device, on_progress, checkpoint, resume
-        )
+            interactions, shape, settings, int(self.seed), self.device, on_progress, checkpoint,
+            resume,
+        )  # fmt: skip
         self._serve(fit.run(), interactions)
         return self
 
@@ -173,8 +177,7 @@ class Conv4Rec:
     ) -> Iterator[pl.DataFrame]:
         """The same as `recommend`, in frames of a few people each: for more than fit in memory."""
         known = self._fitted()
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            raise SettingError(f"k is a whole number of at least 1; got {k!r}")
+        _check_k(k)
         if by not in ORDERS:
             raise SettingError(f"by is one of {', '.join(ORDERS)}; got {by!r}")
         allowed = np.ones(known.n_items, dtype=bool)
@@ -236,6 +239,7 @@ class Conv4Rec:
         Similarity is the cosine of the vectors that decode P(consume), from -1 to 1.
         """
         known = self._fitted()
+        _check_k(k)
         vectors = self.scoring_.network.consume_out.cpu().numpy()
         unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         number = known.items.number(item)
@@ -260,7 +264,7 @@ class Conv4Rec:
         network = self.scoring_.network
         into, out = network.kernel_in.cpu().numpy(), network.kernel_out.cpu().numpy()
         columns: dict[str, Any] = {"level": [*known.levels.labels, "unrated"]}
-        names = CHANNEL_NAMES[: into.shape[1]]
+        names = channel_names(into.shape[1] - 1)
         columns |= {name: into[:, channel] for channel, name in enumerate(names)}
         for channel, name in enumerate(names[1:]):
             columns[f"{name}_out"] = [*out[channel].tolist(), None]
@@ -335,12 +339,17 @@ class Conv4Rec:
         self, given: Interactions, rows: np.ndarray, items: np.ndarray
     ) -> np.ndarray:
         """For the evaluator: the expected rating of parallel rows and items."""
-        values = np.asarray(given.levels.values)
-        return self.rating_probabilities(given, rows, items) @ values
+        p_rating = self.rating_probabilities(given, rows, items)
+        return expected_rating(p_rating, given.levels.values)
 
     def __repr__(self) -> str:
         state = repr(self.interactions_) if hasattr(self, "scoring_") else "not fitted"
         return f"Conv4Rec(preset={self.preset!r}, seed={self.seed}): {state}"
+
+
+def _check_k(k: Any) -> None:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise SettingError(f"k is a whole number of at least 1; got {k!r}")
 
 
 def _numbers(ids: Any, asked: pl.Series) -> np.ndarray:
@@ -366,5 +375,5 @@ def _warn_short(lists: Lists) -> None:
     warnings.warn(
         f"{lists.short:,} of {lists.histories.n_users:,} lists are shorter than k={question.k}: "
         f"{why}",
-        stacklevel=3,
+        stacklevel=4,  # the caller of `recommend`
     )

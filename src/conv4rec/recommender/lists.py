@@ -95,10 +95,16 @@ class Lists:
         overall = counts[:, self.question.like_level :].sum() / max(1.0, counts.sum())
         trust = n_rated / (n_rated + GEM_PRIOR)
         promise = (trust * likes + (1 - trust) * overall).astype(np.float32)
-        open_to = np.where(np.isneginf(chances), np.nan, chances)
-        median = np.nanmedian(open_to, axis=1, keepdims=True) if open_to.size else chances
-        promise[~(chances < median)] = -np.inf
+        promise[chances >= _upper_median(chances)] = -np.inf
         return promise
+
+
+def _upper_median(chances: np.ndarray) -> np.ndarray:
+    """The median of each row's finite values, the upper one of two: rows x 1; -inf if none."""
+    n_items = chances.shape[1]
+    n_seen = np.isneginf(chances).sum(1)  # they sort first
+    middle = np.minimum(n_seen + (n_items - n_seen) // 2, n_items - 1)
+    return np.take_along_axis(np.sort(chances, axis=1), middle[:, None], axis=1)
 
 
 def rating_columns(

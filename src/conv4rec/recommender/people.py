@@ -62,6 +62,10 @@ def _one_person(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame
     for item in history:
         known.items.number(item)
     name = 0 if known.users.kind == "int" else "new"
+    for item, rating in history.items():
+        number = isinstance(rating, (int, float, np.integer, np.floating))
+        if rating is not None and (isinstance(rating, bool) or not number):
+            raise DataError(f"the rating of item {shown(item)} is a number or None; got {rating!r}")
     ratings = [None if rating is None else float(rating) for rating in history.values()]
     return pl.DataFrame(
         {

@@ -24,7 +24,7 @@ PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
             "shared_encoder": True,
             "consume_channels": 2,
         },
-        replace(TrainSettings(), spectral_start=0.0, user_weight=0.0, consume_rating_reg=5.0),
+        replace(TrainSettings(), spectral_start=0.0, user_weight=0.0, consume_rating_reg=8.0),
     ),
 }
 

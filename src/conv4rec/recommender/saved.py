@@ -15,6 +15,7 @@ from conv4rec.data import Ids, Interactions, Levels
 from conv4rec.data.load_report import LoadReport
 from conv4rec.errors import Conv4RecError, SavedModelError
 from conv4rec.model import ItemSide, Network, NetworkConfig
+from conv4rec.recommender.presets import configuration
 from conv4rec.train.fit import Fitted
 from conv4rec.train.loop import Schedule
 from conv4rec.train.rehearsal import Check
@@ -61,22 +62,56 @@ def load_model(
     """
     parts, facts = load_folder(folder, KIND)
     try:
+        options = facts["options"]
+        if options.keys() != {"preset", "seed", "like_threshold", "settings"}:
+            raise ValueError("its options are not those of a model")
+        configuration(options["preset"], options["settings"])
         log = _interactions(parts["histories"], parts["ids"], facts)
+        _check_sizes(log, parts["weights"], facts["network"])
         fitted = _fitted(parts["weights"], facts, device)
-    except (Conv4RecError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (
+        Conv4RecError, KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError
+    ) as error:  # fmt: skip
         raise SavedModelError(f"{folder} is not a model this version reads: {error}") from error
     for name, array in parts["weights"].items():
         if not np.isfinite(array).all():
             raise SavedModelError(f"{folder} holds weights that are not finite, in {name!r}")
-    return fitted, log, facts["options"]
+    return fitted, log, options
+
+
+def _check_sizes(
+    log: Interactions, weights: dict[str, np.ndarray], network: dict[str, Any]
+) -> None:
+    """Refuse parts of different models before a number from one is used to index another."""
+    n_users, n_items, n_levels = log.n_users, log.n_items, log.n_levels
+    sizes = tuple(network[name] for name in ("n_users", "n_items", "n_levels"))
+    n_types, n_channels = weights["kernel_in"].shape
+    width = network["rate_size"] if not network["shared_encoder"] else network["consume_size"]
+    expected = {
+        "item_side.type_counts": (n_items, n_levels + 1),
+        "item_side.column": (n_items, width) if network["two_sided"] else (0,),
+        "consume_out": (n_items, network["consume_size"]),
+    }
+    starts, items, levels = log.starts, log.item_numbers, log.level_numbers
+    fit = (
+        sizes == (n_users, n_items, n_levels)
+        and (n_types, n_channels) == (n_levels + 1, network["n_channels"] + 1)
+        and all(weights[name].shape == shape for name, shape in expected.items())
+        and starts.shape == (n_users + 1,)
+        and items.shape == levels.shape == (starts[-1],)
+        and (starts[0] == 0 and (np.diff(starts) >= 0).all())
+        and ((items >= 0) & (items < n_items)).all()
+        and ((levels >= -1) & (levels < n_levels)).all()
+    )
+    if not fit:
+        raise ValueError("its parts are of different models")
 
 
 def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) -> Fitted:
     config = NetworkConfig(**facts["network"])
     tensors = {name: torch.from_numpy(array).to(device) for name, array in weights.items()}
     item_side = ItemSide(tensors.pop("item_side.type_counts"), tensors.pop("item_side.column"))
-    with torch.device("meta"):  # shapes alone: nothing is drawn or allocated
-        network = Network(config, torch.zeros(config.n_levels), None)
+    network = Network(config, torch.zeros(config.n_levels), None)  # shapes alone
     network.rater_in = None
     network.load_state_dict(tensors, strict=True, assign=True)
     schedule = Schedule(*(tuple(facts["schedule"][key]) for key in ("stops", "reg_factors")))
@@ -88,7 +123,8 @@ def _interactions(
     histories: dict[str, np.ndarray], ids: dict[str, np.ndarray], facts: dict[str, Any]
 ) -> Interactions:
     edges = facts["levels"]["edges"]
-    levels = Levels(tuple(facts["levels"]["values"]), None if edges is None else tuple(edges))
+    values = tuple(map(float, facts["levels"]["values"]))
+    levels = Levels(values, None if edges is None else tuple(map(float, edges)))
     return Interactions(
         users=_unpacked(ids, "users"),
         items=_unpacked(ids, "items"),

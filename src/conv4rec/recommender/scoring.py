@@ -93,7 +93,8 @@ class Scoring:
             ]
             logits = self.network.rating_logits(reading, *where)
             found.append(torch.softmax(logits, 1).cpu().numpy())
-        return np.concatenate(found) if found else np.zeros((0, self.network.config.n_levels))
+        empty = np.zeros((0, self.network.config.n_levels), dtype=np.float32)
+        return np.concatenate(found) if found else empty
 
     @torch.no_grad()
     def all_rating_probabilities(self, reading: Reading) -> np.ndarray:

@@ -19,7 +19,14 @@ from conv4rec.train.batches import Batches
 from conv4rec.train.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
 from conv4rec.train.item_side import full_item_side
 from conv4rec.train.loop import Progress, Schedule, Trainer
-from conv4rec.train.rehearsal import Check, best_schedule, check, check_steps, held_out
+from conv4rec.train.rehearsal import (
+    Check,
+    best_schedule,
+    check,
+    check_steps,
+    held_out,
+    n_rehearsals,
+)
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.start import new_network
 
@@ -49,7 +56,7 @@ class Fit:
         device: "cpu", "cuda", ...
         on_progress: called after each step with (stage name, stage, stages, progress).
         checkpoint: folder to save to at every validation figure, and when stopped.
-        resume: go on from what `checkpoint` holds, if anything.
+        resume: go on from what `checkpoint` holds.
     """
 
     def __init__(
@@ -68,7 +75,8 @@ class Fit:
         self.folder = checkpoint
         self.key = fingerprint(interactions, {**shape, **asdict(settings), "seed": seed})
         self.hidden = held_out(interactions, settings.validation_share, seed)
-        self.factors = settings.regs if self.hidden.any() else ()
+        n_factors = n_rehearsals(interactions, settings.regs) if self.hidden.any() else 0
+        self.factors = settings.regs[:n_factors]
         self.at = Checkpoint(0, [], None)
         if resume and checkpoint is not None:
             self.at = load_checkpoint(checkpoint, self.key)
@@ -98,12 +106,12 @@ class Fit:
         n_steps = self.settings.n_steps
         schedule = Schedule((n_steps, n_steps), (factor, factor))
         trainer = self._trainer(self.interactions.select(~self.hidden), schedule)
-        for step in check_steps(n_steps):
-            if step > trainer.step:
-                self._advance(trainer, step, f"rehearsal {self.at.stage + 1}")
-                with trainer.averaged() as network:
-                    self.at.checks.append(check(network, trainer, validation))
-                self._save(trainer)
+        steps = check_steps(n_steps)
+        for step in steps[len(self.at.checks) - self.at.stage * len(steps) :]:
+            self._advance(trainer, step, f"rehearsal {self.at.stage + 1}")
+            with trainer.averaged() as network:
+                self.at.checks.append(check(network, trainer, validation))
+            self._save(trainer)
 
     def _train(self, schedule: Schedule) -> Fitted:
         trainer = self._trainer(self.interactions, schedule)

@@ -57,7 +57,7 @@ def full_item_side(network: Network, batches: Batches, type_counts: Tensor) -> I
     """The item side with every training interaction fed, as inference uses it."""
     if not network.config.two_sided:
         return ItemSide(type_counts, type_counts.new_zeros(0))
-    total = torch.zeros_like(network.rate_out[0])
+    total = network.rate_out.new_zeros(network.rate_out.shape[1:])
     for users in torch.arange(batches.n_users, device=type_counts.device).split(USERS_AT_A_TIME):
         total += _column(network, batches.of_users(users), type_counts, users)
     return ItemSide(type_counts, total)

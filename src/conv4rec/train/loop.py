@@ -134,25 +134,31 @@ class Trainer:
             task = CONSUME if name.startswith("consume") else RATE
             if p.grad is None or not tasks[task]:
                 continue
-            grad = p.grad.add(p * self._penalty(name))
-            self._first[name].lerp_(grad, 1 - beta1)
-            self._second[name].lerp_(grad.square_(), 1 - beta2)
-            first = self._first[name] / (1 - beta1**t)
-            p.sub_(rate * first / ((self._second[name] / (1 - beta2**t)).sqrt_().add_(1e-8)))
+            penalty, grad = self._penalty(name), p.grad
+            if isinstance(penalty, Tensor):
+                grad.addcmul_(p, penalty)
+            else:
+                grad.add_(p, alpha=penalty)
+            first = self._first[name].lerp_(grad, 1 - beta1)
+            second = self._second[name].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+            spread = (second / (1 - beta2**t)).sqrt_().add_(1e-8)
+            p.addcdiv_(first, spread, value=-rate / (1 - beta1**t))
             self.averages[name].lerp_(p, 1 - keep)
 
     def _penalty(self, name: str) -> float | Tensor:
         """Slope of the penalty per unit of weight: 2 x reg / interactions."""
-        settings, unit = self.settings, 2.0 / max(1, len(self.batches.items))
+        settings, n_interactions = self.settings, max(1, len(self.batches.items))
+        unit = 2.0 / n_interactions
+        growth = max(1.0, n_interactions / 100_000) ** (1 / 3)
+        consume = unit * growth * self.schedule.reg_factors[CONSUME]
         if name == "consume_in":
             n_more = len(self.network.consume_in) - 1
             regs = [settings.consume_reg, *[settings.consume_rating_reg] * n_more]
-            per_channel = torch.tensor(regs, device=self.batches.items.device)[:, None, None]
-            return per_channel * unit * self.schedule.reg_factors[CONSUME]
+            return consume * torch.tensor(regs, device=self.batches.items.device)[:, None, None]
         if name == "consume_out":
-            return settings.consume_reg * unit * self.schedule.reg_factors[CONSUME]
+            return consume * settings.consume_reg
         if name in ("rate_in", "rate_out", "rater_in", "rate_bias"):
-            return settings.rate_reg * unit * self.schedule.reg_factors[RATE]
+            return unit * self.schedule.reg_factors[RATE] * settings.rate_reg
         return 0.0
 
     def state(self) -> State:

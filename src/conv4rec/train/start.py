@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from conv4rec.data import Interactions
 from conv4rec.model import Network, NetworkConfig
+from conv4rec.model.network import PRIOR_COUNT
+from conv4rec.train.batches import Batches
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import spectral_item_vectors
 
+SPREAD_USERS = 500  # enough to estimate a scale
 ITEM_PRIOR = 1.0  # interactions added to each item: one that nobody touched is possible
 
 
@@ -48,8 +52,23 @@ def new_network(
     with torch.no_grad():
         network.consume_bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
         if settings.spectral_start:
-            vectors = spectral_item_vectors(interactions, config.consume_size, seed)
-            start = torch.from_numpy(vectors) * settings.spectral_start
+            vectors = torch.from_numpy(
+                spectral_item_vectors(interactions, config.consume_size, seed)
+            )
+            spread = score_spread(interactions, vectors)
+            start = vectors * (settings.spectral_start / max(spread, 1e-6)) ** 0.5
             network.consume_in[0] = start
             network.consume_out.copy_(start)
     return network.to(device)
+
+
+def score_spread(interactions: Interactions, vectors: Tensor) -> float:
+    """How far apart a user's first scores are: standard deviation over items, mean over users.
+
+    The same vectors encode and decode, so scaling them by s scales the scores by s squared.
+    """
+    users = torch.arange(min(interactions.n_users, SPREAD_USERS))
+    history = Batches.from_interactions(interactions).of_users(users)
+    length = (history.pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
+    scores = history.pattern.look_up(history.fed[:, None], vectors[None]) / length @ vectors.T
+    return float(scores.std(1, correction=0).mean())

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from safetensors.numpy import load as parse_arrays
 from safetensors.numpy import save as arrays_to_bytes
 
 from conv4rec.errors import SavedModelError
+from conv4rec.train.durable import TEMPORARY, locked, write_file
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
 LARGEST_MANIFEST = 64 * 2**20  # bytes
+_OUR_PART = re.compile(r"[a-z_]+-[0-9a-f]{16}\.safetensors")
 
 
 def save_folder(
@@ -45,24 +47,25 @@ def save_folder(
         SavedModelError: The folder holds something else, or cannot be written.
     """
     folder = Path(folder)
-    foreign = folder.exists() and not (folder.is_dir() and _is_ours(folder))
-    if foreign:
-        raise SavedModelError(
-            f"{folder} exists and is not a folder saved by conv4rec: choose a new or empty folder"
-        )
     try:
+        if folder.exists() and not (folder.is_dir() and _is_ours(folder, kind)):
+            raise SavedModelError(
+                f"{folder} exists and is not a {kind} saved by conv4rec: "
+                "choose a new or empty folder"
+            )
         folder.mkdir(parents=True, exist_ok=True)
-        files = {}
-        for stem, arrays in parts.items():
-            contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-            content = arrays_to_bytes(contiguous)
-            digest = hashlib.sha256(content).hexdigest()
-            files[stem] = {"file": f"{stem}-{digest[:16]}.safetensors", "sha256": digest}
-            _write(folder / files[stem]["file"], content)
-        manifest = {"kind": kind, "schema": SCHEMA_VERSION, "files": files, "facts": facts}
-        manifest["sha256"] = _digest(manifest)
-        _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
-        _remove_leftovers(folder, {entry["file"] for entry in files.values()})
+        with locked(folder):
+            files = {}
+            for stem, arrays in parts.items():
+                contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+                content = arrays_to_bytes(contiguous)
+                digest = hashlib.sha256(content).hexdigest()
+                files[stem] = {"file": f"{stem}-{digest[:16]}.safetensors", "sha256": digest}
+                write_file(folder / files[stem]["file"], content)
+            manifest = {"kind": kind, "schema": SCHEMA_VERSION, "files": files, "facts": facts}
+            manifest["sha256"] = _digest(manifest)
+            write_file(folder / MANIFEST, _json(manifest, indent=1).encode())
+            _remove_leftovers(folder, {entry["file"] for entry in files.values()})
     except OSError as error:
         reason = error.strerror or error
         raise SavedModelError(f"{folder} could not be written: {reason}") from error
@@ -79,22 +82,36 @@ def load_folder(
     """
     folder = Path(folder)
     manifest = _read_manifest(folder, kind)
-    parts = {}
-    for stem, entry in manifest["files"].items():
-        path = folder / entry["file"]
-        if Path(entry["file"]).name != entry["file"] or path.is_symlink():
-            raise SavedModelError(f"{folder / MANIFEST} names a file outside its folder")
+    while True:
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise SavedModelError(f"{path} is missing or unreadable: save again") from error
-        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-            raise SavedModelError(f"{path} is damaged: its checksum is not the one saved with it")
-        try:
-            parts[stem] = parse_arrays(content)
-        except SafetensorError as error:
-            raise SavedModelError(f"{path} is not a safetensors file: {error}") from error
-    return parts, manifest["facts"]
+            files = manifest["files"].items()
+            return {stem: _read_part(folder, entry) for stem, entry in files}, manifest["facts"]
+        except _MissingPartError:
+            before, manifest = manifest, _read_manifest(folder, kind)
+            if manifest == before:  # else another process saved in between: read what it saved
+                raise
+
+
+class _MissingPartError(SavedModelError):
+    """A part that the manifest names is not there."""
+
+
+def _read_part(folder: Path, entry: dict[str, str]) -> dict[str, np.ndarray]:
+    path = folder / entry["file"]
+    if not _OUR_PART.fullmatch(entry["file"]) or path.is_symlink():
+        raise SavedModelError(f"{folder / MANIFEST} names a file outside its folder")
+    try:
+        if not path.is_file():  # a pipe would be waited on for ever
+            raise FileNotFoundError(path)
+        content = path.read_bytes()
+    except OSError as error:
+        raise _MissingPartError(f"{path} is missing or unreadable: save again") from error
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise SavedModelError(f"{path} is damaged: its checksum is not the one saved with it")
+    try:
+        return parse_arrays(content)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise SavedModelError(f"{path} is not a safetensors file: {error}") from error
 
 
 def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
@@ -110,9 +127,11 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
         if path.stat().st_size > LARGEST_MANIFEST:
             raise SavedModelError(f"{path} is larger than any manifest conv4rec writes")
         manifest = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except SavedModelError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
         raise SavedModelError(f"{path} is damaged: it cannot be read as JSON") from error
-    if not isinstance(manifest, dict) or not {"kind", "schema", "files", "facts"} <= set(manifest):
+    if not _is_manifest(manifest):
         raise SavedModelError(f"{path} was not written by conv4rec")
     digest = manifest.pop("sha256", None)
     if isinstance(manifest["schema"], int) and manifest["schema"] > SCHEMA_VERSION:
@@ -127,51 +146,46 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
     return manifest
 
 
+def _json(manifest: dict[str, Any], **form: Any) -> str:
+    return json.dumps(manifest, default=lambda value: value.tolist(), **form)  # NumPy's numbers
+
+
 def _digest(manifest: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_json(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write through a temporary file in the same folder: fsync, rename, fsync the folder."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".saving-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    if hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened, nor synced
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+def _is_manifest(manifest: Any) -> bool:
+    """Whether it has the form that `save_folder` writes; the checksum is another question."""
+    if not isinstance(manifest, dict) or not {"kind", "schema", "files", "facts"} <= set(manifest):
+        return False
+    files, facts = manifest["files"], manifest["facts"]
+    if not (isinstance(files, dict) and isinstance(facts, dict)):
+        return False
+    texts = [text for entry in files.values() for text in _texts(entry)]
+    return all(isinstance(text, str) for text in texts)
+
+
+def _texts(entry: Any) -> list[Any]:
+    return [entry.get("file"), entry.get("sha256")] if isinstance(entry, dict) else [None]
+
+
+def _is_ours(folder: Path, kind: str) -> bool:
+    """Whether a save of this kind may replace what is in the folder."""
+    if (folder / MANIFEST).exists():
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
-def _is_ours(folder: Path) -> bool:
-    names = {path.name for path in folder.iterdir()}
-    if MANIFEST in names:
-        try:
-            return "schema" in json.loads((folder / MANIFEST).read_bytes())
-        except (OSError, ValueError):
+            manifest = json.loads((folder / MANIFEST).read_bytes())
+        except (ValueError, RecursionError):
             return False
-    return all(name.startswith(".saving-") or name.endswith(".safetensors") for name in names)
+        return _is_manifest(manifest) and manifest["kind"] == kind
+    return all(_is_leftover(path.name) for path in folder.iterdir())
+
+
+def _is_leftover(name: str) -> bool:
+    return name.startswith(TEMPORARY) or _OUR_PART.fullmatch(name) is not None
 
 
 def _remove_leftovers(folder: Path, used: set[str]) -> None:
     for path in folder.iterdir():
-        stale = path.suffix == ".safetensors" and path.name not in used
-        if stale or path.name.startswith(".saving-"):
+        if _is_leftover(path.name) and path.name not in used:
             with contextlib.suppress(OSError):
                 path.unlink()

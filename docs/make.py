@@ -1,0 +1,93 @@
+"""Pages that are generated, not typed: `python docs/make.py` writes cli.md and guides/names.md."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import os
+import textwrap
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+COMMANDS = (
+    *("", "quickstart", "fit", "evaluate", "recommend", "predict", "explain"),
+    *("data", "data list", "data fetch", "data show", "doctor"),
+)
+
+
+def cli_page() -> str:
+    """Every command's --help, at 80 columns."""
+    parts = [
+        "# The command line\n\nPrinted by `--help`; written here by `python docs/make.py`.\n\n"
+        "Answers go to standard output, notes and progress to standard error. With `--json` the\n"
+        "last line is one JSON object. Exit codes: 0; 2 for a mistake, with one sentence as the\n"
+        "last line that says what to do; 130 when interrupted (`fit` has then saved its state).\n"
+    ]
+    for command in COMMANDS:
+        parts.append(f"## conv4rec {command}".rstrip() + f"\n\n```text\n{help_of(command)}```\n")
+    return "\n".join(parts)
+
+
+def help_of(command: str) -> str:
+    """What `conv4rec COMMAND --help` prints."""
+    from conv4rec.app import cli
+
+    said = io.StringIO()
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "80"
+    try:
+        with contextlib.redirect_stdout(said):
+            cli.run([*command.split(), "--help"])
+    finally:
+        os.environ.pop("COLUMNS")
+        if before is not None:
+            os.environ["COLUMNS"] = before
+    return "\n".join(line.rstrip() for line in said.getvalue().strip().splitlines()) + "\n"
+
+
+def names_page() -> str:
+    """Every hyperparameter: its name, its default and what it means."""
+    from conv4rec.model import NetworkConfig
+    from conv4rec.train import TrainSettings
+
+    text = (
+        "# Names of settings\n\nEach is an argument of `Conv4Rec(...)` and of `--set NAME=VALUE`;"
+        " written here by\n`python docs/make.py` from the classes themselves.\n"
+    )
+    for title, config, module in (
+        ("The network", NetworkConfig, "model/config.py"),
+        ("Training", TrainSettings, "train/settings.py"),
+    ):
+        meanings = attribute_docstrings(module, config.__name__)
+        text += (
+            f"\n## {title}: `{config.__name__}`\n\n| name | default | meaning |\n|---|---|---|\n"
+        )
+        for entry in fields(config):
+            default = "from the data" if entry.default is MISSING else f"`{entry.default}`"
+            text += f"| `{entry.name}` | {default} | {meanings.get(entry.name, SIZES)} |\n"
+    return text
+
+
+SIZES = "Counted in the interactions; cannot be set."
+
+
+def attribute_docstrings(module: str, class_name: str) -> dict[str, str]:
+    """The strings that stand below the fields of a class."""
+    path = DOCS.parent / "src" / "conv4rec" / module
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    owner = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == class_name)
+    found: dict[str, str] = {}
+    for line, below in zip(owner.body, owner.body[1:], strict=False):
+        is_field = isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+        if is_field and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            found[line.target.id] = " ".join(textwrap.dedent(str(below.value.value)).split())
+    return found
+
+
+PAGES = {DOCS / "cli.md": cli_page, DOCS / "guides" / "names.md": names_page}
+
+if __name__ == "__main__":
+    for page, write in PAGES.items():
+        page.write_text(write(), encoding="utf-8")

@@ -1,0 +1,203 @@
+"""Commands that ask a saved model: recommend, predict and explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from conv4rec.app import options
+from conv4rec.app.console import print_json, say
+from conv4rec.errors import SettingError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from conv4rec.recommender import Conv4Rec, Profile
+
+ORDERS = "consume, like, rating, pick_and_like, discover"
+
+
+def recommend(
+    model: options.Model,
+    user: Annotated[
+        list[str] | None, typer.Option(help="A user of the training data (repeatable).")
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every user of the training data; needs --out.")
+    ] = False,
+    history: options.History = None,
+    k: Annotated[int, typer.Option("-k", help="How many items for each person.")] = 10,
+    by: Annotated[str, typer.Option(help=f"What to rank by: {ORDERS}.")] = "consume",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID|FILE", help="List nothing else: ids, or files of ids."),
+    ] = None,
+    block: Annotated[
+        list[str] | None, typer.Option(metavar="ID|FILE", help="Never list these.")
+    ] = None,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="List items of the history too.")
+    ] = False,
+    titles: options.Titles = None,
+    out: options.Out = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """List the items a person would pick next, or like, or love but hardly find.
+
+    \b
+    Example:
+      conv4rec recommend my-model --user 42 --by discover -k 5
+      conv4rec recommend my-model --history newcomers.csv --titles items.csv
+      conv4rec recommend my-model --all -k 100 --out recommendations.parquet
+    """
+    from conv4rec.app import service, words
+    from conv4rec.app.pictures import show_answers
+    from conv4rec.app.writing import check_out, write_frames
+
+    if (bool(user) + all_ + (history is not None)) != 1:
+        raise SettingError("say for whom: --user ID, --history FILE or --all")
+    if all_ and out is None:
+        raise SettingError("--all makes a table for everyone: say where with --out FILE")
+    if out is not None:
+        check_out(out)
+    served = service.load_model(model)
+    blocks = served.recommend_blocks(
+        _people(served, user, history),
+        k,
+        by=by,
+        exclude_seen=not include_seen,
+        allow=words.ids_from_words(allow or [], _items(served)),
+        block=words.ids_from_words(block or [], _items(served)),
+    )
+    named = _named(blocks, service.load_titles(titles, _items(served)))
+    if out is not None:
+        written = write_frames(named, out)
+        _tell_written(as_json, out, written.n_rows, written.n_users)
+        return
+    frame = _joined(named)
+    if as_json:
+        head = {"model": model, "by": by, "k": k}
+        print_json({**head, "recommendations": frame.to_dicts()})
+    elif frame.height == 0:
+        say("Nothing is left to recommend.")
+    else:
+        say(_headline(served, by))
+        show_answers(frame)
+
+
+def predict(
+    model: options.Model,
+    pairs: Annotated[
+        str, typer.Argument(metavar="PAIRS", help="A table with the columns user_id and item_id.")
+    ],
+    history: options.History = None,
+    titles: options.Titles = None,
+    out: options.Out = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Both answers for given pairs of a user and an item.
+
+    \b
+    Example:
+      conv4rec predict my-model pairs.csv
+      conv4rec predict my-model pairs.csv --history newcomers.csv --out answers.csv
+    """
+    from conv4rec.app import service
+    from conv4rec.app.pictures import show_answers
+    from conv4rec.app.writing import check_out, write_frames
+
+    if out is not None:
+        check_out(out)
+    served = service.load_model(model)
+    frame = served.predict(pairs, histories=history)
+    frame = service.with_titles(frame, service.load_titles(titles, _items(served)))
+    if out is not None:
+        write_frames([frame], out)
+        _tell_written(as_json, out, frame.height, frame["user_id"].n_unique())
+    elif as_json:
+        print_json({"model": model, "predictions": frame.to_dicts()})
+    else:
+        say(_headline(served))
+        show_answers(frame)
+
+
+def explain(
+    model: options.Model,
+    user: Annotated[str | None, typer.Option(help="A user of the training data.")] = None,
+    history: options.History = None,
+    titles: options.Titles = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """What each rating means to the model and, for one person, what it sees in them.
+
+    \b
+    Example:
+      conv4rec explain my-model
+      conv4rec explain my-model --user 42 --titles items.csv
+    """
+    from conv4rec.app import service
+    from conv4rec.app.explaining import profile_facts, show_kernels, show_profile
+
+    if user is not None and history is not None:
+        raise SettingError("explain is of one person: give --user or --history, not both")
+    served = service.load_model(model)
+    kernels = served.kernels()
+    names = service.load_titles(titles, _items(served))
+    profile: Profile | None = None
+    if user is not None or history is not None:
+        profile = served.profile(_people(served, [user] if user else None, history))
+    if as_json:
+        facts = {"model": model, "kernels": kernels.to_dicts()}
+        print_json(facts | ({"profile": profile_facts(profile, names)} if profile else {}))
+    elif profile is not None:
+        show_profile(profile, names)
+    else:
+        show_kernels(served, kernels)
+
+
+def _items(served: Conv4Rec) -> Any:
+    return served.interactions_.items
+
+
+def _people(served: Conv4Rec, user: Sequence[str] | None, history: str | None) -> Any:
+    """What the library's `users` argument means by the options given."""
+    from pathlib import Path
+
+    from conv4rec.app import words
+
+    if history is not None:
+        return Path(history)  # a Path is never taken for the id of a user
+    if user:
+        return [words.id_from_text(word, served.interactions_.users) for word in user]
+    return None
+
+
+def _named(blocks: Iterator[pl.DataFrame], titles: dict[Any, str]) -> Iterator[pl.DataFrame]:
+    from conv4rec.app import service
+
+    return (service.with_titles(frame, titles) for frame in blocks)
+
+
+def _joined(frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.concat(list(frames))
+
+
+def _headline(served: Conv4Rec, by: str | None = None) -> str:
+    levels = served.interactions_.levels
+    order = f"Ranked by {by}. " if by else ""
+    like = levels.like_threshold(served.like_threshold)
+    return (
+        f"{order}P(pick): chance to be the next item; bars: chance of each rating, "
+        f"{levels.labels[0]} to {levels.labels[-1]}; P(like): of {like:g} or more."
+    )
+
+
+def _tell_written(as_json: bool, out: str, n_rows: int, n_users: int) -> None:
+    if as_json:
+        print_json({"out": out, "rows": n_rows, "users": n_users})
+    else:
+        say(f"Wrote {n_rows:,} rows for {n_users:,} users to {out}.")

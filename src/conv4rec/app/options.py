@@ -1,0 +1,53 @@
+"""The options that several commands share: each is described once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a saved model.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object, as the last line, for programs.")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Of every random draw: the same seed, the same model.")
+]
+Device = Annotated[str, typer.Option(help="cpu, or what torch calls an accelerator: cuda.")]
+Threads = Annotated[
+    int | None, typer.Option(help="Threads to use; by default as many as torch likes.")
+]
+Preset = Annotated[
+    str, typer.Option(help="default, the best we have; paper, the closest to the abstract.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Change a setting (repeatable); see docs: names."
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ROLE=NAME,...", help="What a file calls its columns: user_id=client,item_id=sku."
+    ),
+]
+LevelList = Annotated[
+    str | None,
+    typer.Option(
+        "--levels", metavar="1,2,3,4,5", help="The rating scale; by default the ratings found."
+    ),
+]
+Titles = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|NAME", help="Titles of items: a table with item_id and title, or a data set."
+    ),
+]
+History = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="A log of people who were not in training."),
+]
+Out = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write the table to a .csv or .parquet file.")
+]

@@ -1,0 +1,219 @@
+"""Commands of the theory room: bound, certify, recover and spectrum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from conv4rec.app import options
+from conv4rec.app.console import note, print_json
+from conv4rec.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from conv4rec.bench.theory.blurred import Blurred
+    from conv4rec.bench.theory.certify import Promise
+    from conv4rec.bench.theory.emergence import Emergence
+
+Confidence = Annotated[float, typer.Option(help="Probability that what is stated is true.")]
+Picture = Annotated[
+    str | None, typer.Option("--out", metavar="FILE.svg", help="Draw the picture there.")
+]
+
+theory_app = typer.Typer(
+    help="What the theorems say of a trained model, and experiments on made-up worlds.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+
+@theory_app.command(short_help="Every bound, term by term, beside the measured gap.")
+def bound(
+    model: options.Model,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Rows that did not train it: measures the real gap."),
+    ] = None,
+    confidence: Confidence = 0.95,
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Every bound on how much more a model loses on fresh data than on its training data.
+
+    \b
+    Example:
+      conv4rec theory bound my-model
+      conv4rec theory bound my-model --data new-users.csv
+    """
+    from conv4rec.app import service
+    from conv4rec.app.theory_shown import show_bounds
+    from conv4rec.bench.theory.bounds import PROMISES, all_bounds
+    from conv4rec.bench.theory.gap import measured_gap
+    from conv4rec.bench.theory.held_out import held_out_rows
+
+    _check_confidence(confidence)
+    served = service.load_model(model)
+    gap = measured_gap(served, held_out_rows(served, data), seed) if data else None
+    lines = all_bounds(served, gap, confidence)
+    if as_json:
+        promises = {name: dict(zip(("does", "does_not"), PROMISES[name], strict=True))
+                    for name in PROMISES}  # fmt: skip
+        measured = gap.to_dict() if gap else None
+        bounds = [line.to_dict() for line in lines]
+        print_json({"model": model, "confidence": confidence, "measured": measured,
+                    "bounds": bounds, "promises": promises})  # fmt: skip
+        return
+    show_bounds(lines, gap, confidence)
+
+
+@theory_app.command(short_help="What a new user can expect at worst.")
+def certify(
+    model: options.Model,
+    data: Annotated[
+        str, typer.Option(metavar="FILE", help="Histories of people who did not train the model.")
+    ],
+    confidence: Confidence = 0.95,
+    k: Annotated[int, typer.Option("-k", "--k", help="Length of the list recall is of.")] = 20,
+    seed: options.Seed = 0,
+    pac_bayes: Annotated[
+        bool,
+        typer.Option("--pac-bayes", help="Also retrain, for a bound that needs nobody held out."),
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Promise what the average new user gets: recall, rating error and log-loss, with confidence.
+
+    \b
+    Example:
+      conv4rec theory certify my-model --data new-users.csv
+      conv4rec theory certify my-model --data new-users.csv --confidence 0.99 -k 10 --json
+    """
+    from conv4rec.app import service
+    from conv4rec.app.theory_shown import show_blurred, show_promises
+    from conv4rec.bench.theory.certify import certify_model
+    from conv4rec.bench.theory.held_out import held_out_rows
+
+    _check_confidence(confidence)
+    served = service.load_model(model)
+    held_out = held_out_rows(served, data)
+    found = certify_model(served, held_out, confidence=confidence, k=k, seed=seed)
+    blurred = _blurred(served, confidence, k, seed) if pac_bayes else None
+    if as_json:
+        print_json(_certified(model, confidence, found, blurred))
+        return
+    show_promises(found, confidence)
+    if blurred is not None:
+        show_blurred(blurred)
+
+
+@theory_app.command(short_help="Is the law that made the data recovered?")
+def recover(
+    world: Annotated[
+        list[str] | None,
+        typer.Option(help="uniform, power-law, self-selection, drift, correlated (repeatable)."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions at each size.")] = 3,
+    out: Picture = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train on made-up worlds of growing size and measure how far the model is from the truth.
+
+    \b
+    Example:
+      conv4rec theory recover --out recovery.svg
+      conv4rec theory recover --world drift --seeds 5 --json
+    """
+    from conv4rec.app.theory_shown import show_recovery
+    from conv4rec.bench.theory.charts import recovery_picture
+    from conv4rec.bench.theory.recover import ABOUT, recover
+    from conv4rec.bench.theory.worlds import LAWS
+
+    if unknown := [name for name in world or [] if name not in LAWS]:
+        raise SettingError(f"--world is one of {', '.join(LAWS)}; got {unknown[0]!r}")
+    _check_picture(out)
+    if not as_json:
+        note("five sizes, two minutes for all worlds on two cores")
+    found = recover(world or tuple(LAWS), tuple(range(seeds)))
+    _draw(out, recovery_picture(found) if out else "")
+    if as_json:
+        print_json({"about": ABOUT, "worlds": [each.to_dict() for each in found]})
+        return
+    show_recovery(found, out)
+
+
+@theory_app.command(short_help="How many directions a model uses, and why few.")
+def spectrum(
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Folder of a saved model.")
+    ] = None,
+    emergence: Annotated[
+        bool, typer.Option("--emergence", help="The experiment: 1 to 4 factors, no model needed.")
+    ] = False,
+    out: Picture = None,
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Singular values, stable and entropy rank of what a model learned.
+
+    \b
+    Example:
+      conv4rec theory spectrum my-model
+      conv4rec theory spectrum --emergence --out emergence.svg
+    """
+    from conv4rec.app import service
+    from conv4rec.app.theory_shown import show_emergence, show_spectra
+    from conv4rec.bench.theory.charts import emergence_picture
+    from conv4rec.bench.theory.emergence import emergence as experiment
+    from conv4rec.bench.theory.spectra import model_spectra, spectra_facts
+
+    if (model is None) == (not emergence):
+        raise SettingError("spectrum is of a MODEL, or the experiment with --emergence: name one")
+    if out is not None and not emergence:
+        raise SettingError("--out draws the experiment: add --emergence and leave MODEL out")
+    _check_picture(out)
+    if model is not None:
+        facts = spectra_facts(model_spectra(service.load_model(model)))
+        print_json({"model": model, "spectra": facts}) if as_json else show_spectra(facts)
+        return
+    found: Emergence = experiment(seed=seed)
+    _draw(out, emergence_picture(found) if out else "")
+    print_json(found.to_dict()) if as_json else show_emergence(found, out)
+
+
+def _blurred(served: Any, confidence: float, k: int, seed: int) -> Blurred:
+    from conv4rec.bench.theory.blurred import pac_bayes_recall
+
+    note("retraining on half of the users, then on all: as long as two fits")
+    return pac_bayes_recall(
+        served.interactions_, served.settings, preset=served.preset, confidence=confidence, k=k,
+        seed=seed,
+    )  # fmt: skip
+
+
+def _certified(
+    model: str, confidence: float, found: list[Promise], blurred: Blurred | None
+) -> dict[str, Any]:
+    facts = {"model": model, "confidence": confidence, "together": True}
+    facts["promises"] = [promise.to_dict() for promise in found]
+    return facts | ({"pac_bayes": blurred.to_dict()} if blurred else {})
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise SettingError(f"--confidence lies between 0 and 1, such as 0.95; got {confidence}")
+
+
+def _check_picture(out: str | None) -> None:
+    """Asked before the work, not after."""
+    if out is None:
+        return
+    if not out.lower().endswith(".svg"):
+        raise SettingError(f"--out draws .svg; got {Path(out).name!r}")
+    if not Path(out).absolute().parent.is_dir():
+        raise DataError(f"there is no folder {Path(out).parent} to draw {Path(out).name} in")
+
+
+def _draw(out: str | None, text: str) -> None:
+    if out is not None:
+        Path(out).write_text(text, encoding="utf-8")

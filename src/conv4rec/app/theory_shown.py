@@ -1,0 +1,156 @@
+"""What the theory commands print: sentences first, then the figures behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from conv4rec.app.console import say
+from conv4rec.app.pictures import Sheet, figure
+
+if TYPE_CHECKING:
+    from conv4rec.bench.theory.blurred import Blurred
+    from conv4rec.bench.theory.bounds import Line
+    from conv4rec.bench.theory.certify import Promise
+    from conv4rec.bench.theory.emergence import Emergence
+    from conv4rec.bench.theory.gap import Gap
+    from conv4rec.bench.theory.recover import Recovery
+
+WITHOUT_REPLACEMENT = (
+    "Fresh users (setting A) need only be independent of each other. Fresh rows of training "
+    "users (setting B) must be independent draws, which real ratings, drawn without replacement, "
+    "are not: there, and for the trace norm, the bounds are a yardstick, not a theorem."
+)
+SAID = {
+    "squared_error": "squared rating error",
+    "rating_log_loss": "log-loss of the rating",
+    "pick_log_loss": "log-loss of the pick",
+}
+
+
+def show_bounds(lines: Sequence[Line], gap: Gap | None, confidence: float) -> None:
+    """Print the bounds, what each promises, the measured gap, and every term."""
+    from conv4rec.bench.theory.bounds import PROMISES
+
+    if gap is None:
+        say("No gap measured: --data FILE with rows that did not train the model measures it.")
+    else:
+        who = {"A": "fresh users", "B": "fresh targets of the training users"}[gap.setting]
+        say(
+            f"Measured, log-loss of the next pick: {gap.training:.3f} nats on {gap.n:,} of "
+            f"training, {gap.fresh:.3f} on {gap.n_fresh:,} of {who}: a gap of {gap.value:+.3f}."
+        )
+    say(f"Bounds on the gap of any model within these norms, {confidence:.0%} confidence each:")
+    sheet = Sheet(["bound", "value", "trivial", "unit", "verdict"], ("bound", "unit", "verdict"))
+    for line in lines:
+        verdict = "vacuous" if line.vacuous else "says something"
+        sheet.add(line.name, figure(line.value), figure(line.trivial), line.unit, verdict)
+    sheet.show()
+    say()
+    for kind, (does, does_not) in PROMISES.items():
+        say(f"{kind} promises that {does}; it does not promise {does_not}.")
+    say(WITHOUT_REPLACEMENT)
+    for line in lines:
+        say()
+        say(f"{line.name}, n = {line.n:,}:")
+        terms = Sheet(["term", "value"], ("term",))
+        for name, value in line.terms.items():
+            terms.add(name, f"{value:,.4g}")
+        terms.show()
+
+
+def show_promises(found: Sequence[Promise], confidence: float) -> None:
+    """Print the certificate as one sentence, then each method's figures."""
+    parts = []
+    for promise in found:
+        name = SAID.get(promise.name, promise.name)
+        side = "at least" if promise.is_score else "at most"
+        parts.append(f"{name} is {side} {promise.bound():.3f}")
+    n = max(p.certificates["betting"].n for p in found)
+    say(
+        f"With {confidence:.0%} confidence, a new user's average {', '.join(parts)}: "
+        f"all {len(found)} together, from {n:,} held-out users."
+    )
+    sheet = Sheet(["per user", "mean", "betting", "bernstein", "hoeffding", "capped at"],
+                  ("per user",))  # fmt: skip
+    for promise in found:
+        bounds = [
+            "vacuous" if promise.certificates[method].vacuous else figure(promise.bound(method))
+            for method in ("betting", "bernstein", "hoeffding")
+        ]
+        cap = "-" if promise.is_score else figure(promise.scale)
+        sheet.add(SAID.get(promise.name, promise.name), figure(promise.mean), *bounds, cap)
+    sheet.show()
+    say(
+        "Half of each history was fed, the other half foretold. The promise is of the mean over "
+        "users like these, not of any one user; betting was chosen in advance. A user's mean "
+        "log-loss, in nats, is capped at twice that of guessing evenly."
+    )
+
+
+def show_blurred(found: Blurred) -> None:
+    """Print the PAC-Bayes bound and what it is of."""
+    bound, full = found.bound, found.full
+    say()
+    say(
+        "Without anyone held out, by PAC-Bayes at the same confidence: a model blurred "
+        f"by noise of width {found.width:g} has an average recall@{found.k} of at least "
+        f"{1 - bound.value:.3f} (at least {1 - bound.empirical_loss:.3f} on the {bound.n:,} users "
+        f"whom its prior had not seen; KL {bound.kl:.1f} nats at {found.share:.0%} of the way to "
+        "the weights fine-tuned on all users)."
+    )
+    verdict = "vacuous" if full.vacuous else f"at least {1 - full.value:.3f}"
+    say(f"All the way, the KL is {full.kl:.1f} nats and the bound: {verdict}.")
+
+
+def show_recovery(found: Sequence[Recovery], out: str | None) -> None:
+    """Print the distances at the largest sample, the slopes, and where the guarantee stops."""
+    from conv4rec.bench.theory.recover import ABOUT
+
+    say(f"In {ABOUT}:")
+    sheet = Sheet(["world", "interactions", "Conv4Rec", "table", "popularity", "slope"], ("world",))
+    for each in found:
+        for place, (size, model) in enumerate(each.means()):
+            others = [figure(each.means(curve)[place][1]) for curve in ("table", "popularity")]
+            last = place == len(each.means()) - 1
+            name = each.law.name if place == 0 else ""
+            sheet.add(name, f"{size:,}", figure(model), *others, str(each.slope()) if last else "")
+    sheet.show()
+    for each in found:
+        say(f"{each.law.name}: {each.verdict}.")
+        if each.points[0].wanted is not None:
+            _, wanted = each.means("wanted")[-1]
+            say(f"Against the law before selection it stays at {wanted:.3f}.", indent=2)
+    if out:
+        say(f"Drawn to {out}.")
+
+
+def show_spectra(facts: Sequence[dict[str, Any]]) -> None:
+    """Print ranks and the first singular values of each map."""
+    sheet = Sheet(["map", "rank", "stable rank", "entropy rank", "singular values"],
+                  ("map", "singular values"), elastic="singular values")  # fmt: skip
+    for row in facts:
+        values = " ".join(f"{value:.3g}" for value in row["singular_values"][:8])
+        ranks = [figure(row[name], 2) for name in ("stable_rank", "entropy_rank")]
+        sheet.add(row["map"], str(row["rank"]), *ranks, values)
+    sheet.show()
+    say(
+        "Stable rank: squares over the largest square. Entropy rank: how many equal singular "
+        "values would spread as evenly. Neither is in the objective; its penalty on squared "
+        "weights favours few directions."
+    )
+
+
+def show_emergence(found: Emergence, out: str | None) -> None:
+    """Print rank and loss by depth, with the truth in the last line."""
+    sheet = Sheet(["factors", "entropy rank", "stable rank", "expected loss", "rank at the end"],
+                  ("factors",))  # fmt: skip
+    for run in found.runs:
+        ranks = [figure(rank, 2) for rank in (run.best.entropy_rank, run.best.stable_rank)]
+        sheet.add(str(run.depth), *ranks, figure(run.best_loss), figure(run.entropy_ranks[-1], 2))
+    truth = [found.truth.entropy_rank, found.truth.stable_rank]
+    sheet.add("truth", *[figure(rank, 2) for rank in truth], figure(found.entropy), "")
+    sheet.show()
+    say("At the check with the least validation loss; nothing was penalised.")
+    if out:
+        say(f"Drawn to {out}.")

@@ -1,0 +1,106 @@
+"""What the words of a command line mean: ids, settings, names of columns, files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conv4rec.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from conv4rec.data import Ids
+
+SUFFIXES = (".csv", ".tsv", ".parquet", ".inter", ".dat", ".data", ".gz", ".txt")
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a word on the command line means a file, not the name of a data set."""
+    return Path(text).exists() or "/" in text or text.lower().endswith(SUFFIXES)
+
+
+def id_from_text(text: str, ids: Ids) -> int | str:
+    """What a word on the command line means as an id: an integer where the ids are integers.
+
+    >>> import polars as pl
+    >>> from conv4rec.data import Ids
+    >>> id_from_text("42", Ids(pl.Series([7, 42]))), id_from_text("042", Ids(pl.Series(["042"])))
+    (42, '042')
+    """
+    if ids.kind == "int" and re.fullmatch(r"-?\d+", text):
+        return int(text)
+    return text
+
+
+def ids_from_words(words: Sequence[str], ids: Ids) -> list[int | str] | None:
+    """Ids given one by one, or as files with one id a line; None if there are none.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    if not words:
+        return None
+    found: list[int | str] = []
+    for word in words:
+        listed = [word]
+        if id_from_text(word, ids) not in ids and is_file_name(word):
+            listed = _lines(Path(word))
+            if listed and id_from_text(listed[0], ids) not in ids and not listed[0].isdigit():
+                listed = listed[1:]  # a header
+        found += [id_from_text(line, ids) for line in listed]
+    return found
+
+
+def settings_from_words(words: Sequence[str]) -> dict[str, Any]:
+    """Settings from `name=value` words; values are read as JSON, else they are text.
+
+    Raises:
+        SettingError: A word has no "=".
+
+    >>> settings_from_words(["n_steps=6", "two_sided=false", "regs=[1.0]"])
+    {'n_steps': 6, 'two_sided': False, 'regs': [1.0]}
+    """
+    settings: dict[str, Any] = {}
+    for name, value in pairs_from_words(words, "--set").items():
+        try:
+            settings[name] = json.loads(value.lower() if value in ("True", "False") else value)
+        except ValueError:
+            raise SettingError(
+                f"--set {name}={value}: the value is a number, true, false or a list such as [1, 3]"
+            ) from None
+    return settings
+
+
+def pairs_from_words(words: Sequence[str], option: str) -> dict[str, str]:
+    """`name=value` words as a dict."""
+    pairs = [word.partition("=") for word in words]
+    if wrong := [word for word in words if not re.match(r"\s*\w+\s*=.", word)]:
+        raise SettingError(f"{option} takes name=value; got {wrong[0]!r}")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def levels_from_text(text: str | None) -> list[float] | None:
+    """The levels of `--levels 1,2,3`, or None."""
+    if text is None:
+        return None
+    try:
+        return [float(level) for level in text.split(",")]
+    except ValueError:
+        raise SettingError(
+            f"--levels is a list of numbers such as 1,2,3,4,5; got {text!r}"
+        ) from None
+
+
+def columns_from_text(text: str | None) -> dict[str, str]:
+    """The names of `--columns user_id=client,item_id=sku`."""
+    return pairs_from_words(text.split(",") if text else [], "--columns")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as a list of ids, one a line: {error}") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,119 @@
+"""From a trained network to what the bounds must know of it: the consume side, P(item | history).
+
+The consume logits are a sum of three chains, each within `conv4rec.theory.network`:
+
+1. what was fed: type indicators -> `kernel_in`, shared by all items -> `consume_in` ->
+   `consume_out`. A history of n entries is n ones divided by sqrt(n + 10): norm below 1.
+2. the item means that rating channels are centred on. The network computes them from the
+   training users, so they are no fixed map: the bound lets them be any vector (a diagonal
+   matrix, one free number an item and channel), followed by the same two tables.
+3. the biases.
+
+Centring on the user's own mean stands after the kernel in 1 and 2. For any one history it is
+the linear map r -> r - 1 (1·r) / (n + prior), whose singular values lie in [0, 1]: like an
+activation it neither stretches nor moves 0. Its prior, one trained 32-bit number, is paid for by a
+union over all 2^32 values. The rating side, P(level | item, history), is not covered.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from conv4rec.model import Network, NetworkConfig
+from conv4rec.recommender import Conv4Rec
+from conv4rec.theory import Chain, Layer, NetworkNorms
+
+FLOAT_NATS = 32 * math.log(2)
+"""Log of how many values a 32-bit number can take."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The consume side as matrices, outputs x inputs; float64."""
+
+    kernel: np.ndarray
+    """channels x types."""
+    encoder: np.ndarray
+    """size x (channels * items), channel by channel."""
+    decoder: np.ndarray
+    """items x size; columns sum to 0."""
+    bias: np.ndarray
+    """items x 1; sums to 0."""
+
+
+def network_norms(model: Conv4Rec, smoothing: float = 0.0) -> NetworkNorms:
+    """Measure the consume side of a fitted model.
+
+    Distances are from a point that no data touched: the random weights of the same seed, and
+    zero for what starts from the data (biases at the items' popularity; both tables at
+    singular vectors of the log, unless `spectral_start` is 0).
+
+    Args:
+        model: fitted.
+        smoothing: share of the uniform distribution mixed into P(item | history).
+    """
+    network = model.scoring_.network
+    config, more = network.config, network.config.consume_channels
+    spectral = bool(model.config_["training"]["spectral_start"])
+    now, start = weights_of(network), reference_weights(config, model.seed, spectral)
+    n = config.n_items
+    encoder = Layer.from_matrices("consume_in", now.encoder, start.encoder)
+    decoder = Layer.from_matrices("consume_out", now.decoder, start.decoder)
+    kernel = Layer.from_matrices("kernel_in", now.kernel, start.kernel, n_shared=n)
+    bias = Layer.from_matrices("consume_bias", now.bias, start.bias)
+    chains = [Chain((kernel, encoder, decoder), 1.0), Chain((bias,), 1.0)]
+    union_cost = 0.0
+    if config.centred and more:
+        means = network.item_mean(model.scoring_.item_side.type_counts)[:, :more]
+        chains.insert(1, _mean_chain(means.double().cpu().numpy(), now, start))
+        union_cost = FLOAT_NATS
+    return NetworkNorms(tuple(chains), n, smoothing, union_cost=union_cost)
+
+
+def weights_of(network: Network) -> Weights:
+    """The consume side of a network; decoder and biases are centred, which softmax cannot see."""
+    tensors = (network.consume_in, network.kernel_in, network.consume_out, network.consume_bias)
+    into, kernel, out, bias = (t.detach().double().cpu().numpy() for t in tensors)
+    channels, n, size = into.shape
+    return Weights(
+        kernel[:, :channels].T,
+        into.reshape(channels * n, size).T,
+        out - out.mean(axis=0),
+        (bias - bias.mean())[:, None],
+    )
+
+
+def reference_weights(config: NetworkConfig, seed: int, spectral: bool) -> Weights:
+    """Weights known before the data: those of the seed, with 0 for what starts from data.
+
+    The kernel is that of a scale whose levels are all equally frequent.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    network = Network(replace(config, n_users=1), torch.ones(config.n_levels), rng)
+    with torch.no_grad():
+        network.consume_bias.zero_()
+        if spectral:
+            network.consume_in[0] = 0.0
+            network.consume_out.zero_()
+    return weights_of(network)
+
+
+def _mean_chain(means: np.ndarray, now: Weights, start: Weights) -> Chain:
+    """Chain 2. Means are items x channels; each is one diagonal entry of a map, measured from 0.
+
+    The map sends an indicator of what was rated to its item's mean on every rating channel.
+    """
+    n, more = means.shape
+    rows = np.linalg.norm(means, axis=1)
+    size = float(np.linalg.norm(means))
+    diagonal = Layer(
+        "item means", (n * more, n), float(rows.max()), float(np.abs(means).max()), size,
+        float(np.abs(means).sum()), means.size,
+    )  # fmt: skip
+    encoder = Layer.from_matrices("consume_in, again", now.encoder[:, n:], start.encoder[:, n:])
+    decoder = Layer.from_matrices("consume_out, again", now.decoder, start.decoder)
+    return Chain((diagonal, encoder, decoder), 1.0)

@@ -1,0 +1,130 @@
+"""The likelihood against naive loops: one softmax over pairs, chained, and summed over levels."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from conv4rec.model import likelihood
+from conv4rec.model.likelihood import (
+    HiddenNLL,
+    consume_log_probabilities,
+    joint_log_probabilities,
+)
+
+N_USERS, N_ITEMS, N_LEVELS, SIZE = 5, 7, 4, 3
+
+
+def tensor(rng, *shape):
+    return torch.from_numpy(rng.normal(size=shape)).requires_grad_()
+
+
+@pytest.fixture
+def problem(make_history, rng):
+    """User vectors, item vectors, biases; a history; a weight for each hidden entry."""
+    history = make_history(N_USERS, N_ITEMS, N_LEVELS, hidden=0.5)
+    weights = torch.from_numpy(rng.random(len(history.types)) + 0.1) * (history.fed == 0)
+    parts = tensor(rng, N_USERS, SIZE), tensor(rng, N_ITEMS, SIZE), tensor(rng, N_ITEMS)
+    return parts, history, weights
+
+
+def hidden_nll(parts, history, weights):
+    return HiddenNLL.apply(*parts, history.pattern.row_starts, history.pattern.columns, weights)
+
+
+def naive_nll(parts, history, weights):
+    """A double loop over users and hidden entries."""
+    users, items, bias = parts
+    rows, columns = history.pattern.rows.tolist(), history.pattern.columns.tolist()
+    total = torch.zeros((), dtype=torch.float64)
+    for u in range(len(users)):
+        mine = [e for e in range(len(rows)) if rows[e] == u]
+        fed = {columns[e] for e in mine if weights[e] == 0}
+        open_to = [i for i in range(len(items)) if i not in fed]
+        for e in mine:
+            if weights[e] > 0:
+                scores = torch.stack([users[u] @ items[i] + bias[i] for i in open_to])
+                chosen = users[u] @ items[columns[e]] + bias[columns[e]]
+                total = total + weights[e] * (torch.logsumexp(scores, 0) - chosen)
+    return total
+
+
+def test_the_hidden_likelihood_is_the_naive_double_loop(problem):
+    parts, _, _ = problem
+    ours, naive = hidden_nll(*problem), naive_nll(*problem)
+    torch.testing.assert_close(ours, naive)
+    gradients = torch.autograd.grad(3 * ours, parts)
+    for found, expected in zip(gradients, torch.autograd.grad(3 * naive, parts), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+def test_its_gradients_agree_with_finite_differences(problem):
+    parts, history, weights = problem
+    assert torch.autograd.gradcheck(lambda *p: hidden_nll(p, history, weights), parts)
+
+
+@pytest.mark.parametrize("users_a_block", [1, 2, 3, N_USERS])
+def test_the_block_size_changes_nothing(problem, users_a_block, monkeypatch):
+    parts, _, _ = problem
+    whole = hidden_nll(*problem)
+    expected = torch.autograd.grad(whole, parts)
+    monkeypatch.setattr(likelihood, "BLOCK_BYTES", 4 * N_ITEMS * users_a_block)
+    found = hidden_nll(*problem)
+    torch.testing.assert_close(found, whole)
+    for ours, theirs in zip(torch.autograd.grad(found, parts), expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_a_user_to_whom_everything_was_fed_has_no_likelihood_and_no_gradient(rng):
+    parts = tensor(rng, 2, SIZE), tensor(rng, 3, SIZE), tensor(rng, 3)
+    starts, columns = torch.tensor([0, 3, 5]), torch.tensor([0, 1, 2, 0, 1])
+    weights = torch.tensor([0, 0, 0, 0, 1.0], dtype=torch.float64)
+    nll = HiddenNLL.apply(*parts, starts, columns, weights)
+    scores = (parts[1] @ parts[0][1] + parts[2])[1:]
+    torch.testing.assert_close(nll, torch.logsumexp(scores, 0) - scores[0])
+    by_users, by_items, by_bias = torch.autograd.grad(nll, parts)
+    assert by_users[0].tolist() == [0.0] * SIZE
+    assert by_items.isfinite().all()
+    assert by_bias.isfinite().all()
+
+
+def test_extreme_scores_stay_finite():
+    users = torch.tensor([[1e4]], requires_grad=True)
+    items = torch.tensor([[1.0], [-1.0], [0.5]], requires_grad=True)
+    bias = torch.zeros(3, requires_grad=True)
+    weights = torch.tensor([1.0])
+    nll = HiddenNLL.apply(users, items, bias, torch.tensor([0, 1]), torch.tensor([1]), weights)
+    assert nll.item() == 2e4
+    assert all(g.isfinite().all() for g in torch.autograd.grad(nll, (users, items, bias)))
+
+
+def test_the_chain_rule_is_one_joint_softmax_over_item_and_level(rng):
+    consume, rating = tensor(rng, N_USERS, N_ITEMS), tensor(rng, N_USERS, N_ITEMS, N_LEVELS)
+    joint = joint_log_probabilities(consume, rating)
+    np.testing.assert_allclose(joint.exp().sum((1, 2)).detach(), 1.0)
+    none = torch.empty(0, dtype=torch.long)
+    chain = consume_log_probabilities(consume.clone(), none, none)[:, :, None]
+    chain = chain + torch.log_softmax(rating, 2)
+    torch.testing.assert_close(joint, chain)
+    # One softmax over pairs in the naive way: exponentiate everything, divide by the sum.
+    levels = rating.exp() / rating.exp().sum(2, keepdim=True)
+    pairs = consume.exp()[:, :, None] * levels
+    torch.testing.assert_close(joint.exp(), pairs / pairs.sum((1, 2), keepdim=True))
+
+
+def test_an_unrated_interaction_is_the_joint_with_the_level_summed_out(rng):
+    consume, rating = tensor(rng, N_USERS, N_ITEMS), tensor(rng, N_USERS, N_ITEMS, N_LEVELS)
+    none = torch.empty(0, dtype=torch.long)
+    unrated = torch.logsumexp(joint_log_probabilities(consume, rating), 2)
+    torch.testing.assert_close(unrated, consume_log_probabilities(consume.clone(), none, none))
+
+
+def test_items_of_the_history_have_no_chance_and_the_others_share_it_all(make_history, rng):
+    pattern = make_history(N_USERS, N_ITEMS, N_LEVELS).pattern
+    chances = consume_log_probabilities(
+        torch.from_numpy(rng.normal(size=(N_USERS, N_ITEMS))), pattern.rows, pattern.columns
+    )
+    assert (chances[pattern.rows, pattern.columns] == -math.inf).all()
+    assert chances.isneginf().sum() == len(pattern.columns)
+    np.testing.assert_allclose(chances.exp().sum(1), 1.0)

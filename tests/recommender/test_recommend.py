@@ -1,0 +1,259 @@
+"""Lists: what they add up to, how they are ordered, and what is never on them."""
+
+import warnings
+
+import numpy as np
+import polars as pl
+import pytest
+
+from conv4rec import Conv4Rec
+from conv4rec.errors import NotFittedError, SettingError, UnknownItemError, UnknownUserError
+from conv4rec.recommender.lists import ORDERS
+
+USER = "u07"
+
+
+@pytest.fixture
+def seen(mixed):
+    """What each user has consumed: id -> set of item ids."""
+    frame = mixed.to_frame()
+    return {user: set(rows["item_id"]) for (user,), rows in frame.group_by("user_id")}
+
+
+def all_items(model, users=None, **options):
+    """Everything that may be listed, without the warning that lists are shorter than k."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
+        return model.recommend(users, k=model.interactions_.n_items, **options)
+
+
+def rating_columns(frame):
+    return frame.select(pl.col("^p_rating_.*$")).to_numpy()
+
+
+def test_chances_to_consume_sum_to_one_over_what_was_not_consumed(fitted_model, seen):
+    listed = all_items(fitted_model)
+    for (user,), rows in listed.group_by("user_id"):
+        assert not seen[user] & set(rows["item_id"])
+        assert len(seen[user]) + rows.height == fitted_model.interactions_.n_items
+        assert rows["p_consume"].sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_chances_of_the_levels_sum_to_one_and_give_the_other_columns(fitted_model):
+    listed = all_items(fitted_model)
+    chances = rating_columns(listed)
+    np.testing.assert_allclose(chances.sum(1), 1.0, atol=1e-5)
+    assert ((chances >= 0) & (chances <= 1)).all()
+    np.testing.assert_allclose(listed["expected_rating"], chances @ [1, 2, 3, 4, 5], rtol=1e-5)
+    np.testing.assert_allclose(listed["p_like"], chances[:, 3:].sum(1), rtol=1e-5)
+
+
+def test_consumed_items_have_no_chance_to_be_consumed_next(fitted_model, seen):
+    listed = all_items(fitted_model, USER, exclude_seen=False)
+    consumed = listed["item_id"].is_in(sorted(seen[USER]))
+    assert listed.height == fitted_model.interactions_.n_items
+    assert (listed.filter(consumed)["p_consume"] == 0).all()
+    assert (listed.filter(~consumed)["p_consume"] > 0).all()
+
+
+@pytest.mark.parametrize("by", ORDERS)
+def test_scores_fall_and_ranks_count_from_one(fitted_model, by):
+    listed = all_items(fitted_model, by=by)
+    assert listed["user_id"].is_sorted()
+    for _, rows in listed.group_by("user_id"):
+        assert rows["rank"].to_list() == list(range(1, rows.height + 1))
+        assert rows["score"].is_sorted(descending=True)
+        assert rows["score"].is_finite().all()
+        assert rows["item_id"].n_unique() == rows.height
+
+
+@pytest.mark.parametrize(
+    ("by", "score"),
+    [
+        ("consume", pl.col("p_consume")),
+        ("like", pl.col("p_like")),
+        ("rating", pl.col("expected_rating")),
+        ("pick_and_like", pl.col("p_consume") * pl.col("p_like")),
+    ],
+)
+def test_the_score_is_what_was_asked_for(fitted_model, by, score):
+    listed = all_items(fitted_model, by=by).with_columns(expected=score)
+    np.testing.assert_allclose(listed["score"], listed["expected"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("by", ORDERS)
+def test_a_short_list_is_the_top_of_a_long_one(fitted_model, by):
+    top = fitted_model.recommend(k=2, by=by)
+    assert top.equals(all_items(fitted_model, by=by).filter(pl.col("rank") <= 2))
+
+
+def test_discover_lists_only_what_a_person_would_hardly_pick(fitted_model):
+    every = all_items(fitted_model, by="consume")
+    found = all_items(fitted_model, by="discover")
+    median = every.group_by("user_id").agg(pl.col("p_consume").median().alias("median"))
+    joined = found.join(median, on="user_id")
+    assert (joined["p_consume"] < joined["median"]).all()
+    below = every.join(median, on="user_id").filter(pl.col("p_consume") < pl.col("median"))
+    assert below.height == found.height
+
+
+def test_discover_trusts_an_item_as_far_as_it_was_rated(fitted_model, mixed):
+    rated = mixed.to_frame().drop_nulls("rating")
+    n_rated = dict(rated.group_by("item_id").len().rows())
+    overall = (rated["rating"] >= 4).mean()
+    found = all_items(fitted_model, by="discover")
+    n = np.array([n_rated.get(item, 0) for item in found["item_id"]])
+    expected = (n * found["p_like"].to_numpy() + 5 * overall) / (n + 5)
+    np.testing.assert_allclose(found["score"], expected, rtol=1e-5)
+
+
+def test_of_equal_scores_the_smaller_id_comes_first(mixed):
+    """Unrated interactions alone, before a step of training: P(like) is the same for all."""
+    unrated = mixed.to_frame().with_columns(rating=pl.lit(None, dtype=pl.Float64))
+    model = Conv4Rec(n_steps=1, learning_rate=0.0, regs=()).fit(unrated)
+    listed = all_items(model, by="like")
+    assert listed["score"].n_unique() == 1
+    for _, rows in listed.group_by("user_id"):
+        assert rows["item_id"].is_sorted()
+
+
+@pytest.mark.parametrize("by", ORDERS)
+@pytest.mark.parametrize("exclude_seen", [True, False])
+def test_filters_are_never_weakened(fitted_model, seen, mixed, by, exclude_seen):
+    items = mixed.items.to_series().to_list()
+    allow, block = items[::2], items[:10]
+    listed = all_items(
+        fitted_model, by=by, exclude_seen=exclude_seen, allow=allow, block=block
+    )  # fmt: skip
+    assert set(listed["item_id"]) <= set(allow) - set(block)
+    if exclude_seen:
+        assert not any(
+            item in seen[user] for user, item in listed.select("user_id", "item_id").rows()
+        )
+    elif by == "consume":
+        assert listed.height == mixed.n_users * len(set(allow) - set(block))
+
+
+def test_a_filter_changes_no_number_of_what_is_left(fitted_model, mixed):
+    items = mixed.items.to_series().to_list()
+    listed = all_items(fitted_model, block=items[:10]).drop("rank")
+    every = all_items(fitted_model).filter(~pl.col("item_id").is_in(items[:10])).drop("rank")
+    assert listed.equals(every)
+
+
+def test_short_lists_say_why(fitted_model, mixed, seen):
+    items = mixed.items.to_series().to_list()
+    with pytest.warns(UserWarning, match=r"1 of 1 lists are shorter than k=30: the history") as one:
+        assert fitted_model.recommend(USER, k=30).height == 37 - len(seen[USER])
+    assert "allow" not in str(one[0].message)
+    assert one[0].filename == __file__
+    with pytest.warns(UserWarning, match="allow and block leave 3 items"):
+        fitted_model.recommend(k=4, allow=items[:3])
+    with pytest.warns(UserWarning, match=r"60 of 60 .*: the catalogue has 37 items"):
+        fitted_model.recommend(k=38, exclude_seen=False)
+    with pytest.warns(UserWarning, match="median"):
+        fitted_model.recommend(USER, k=30, by="discover")
+    with pytest.warns(UserWarning, match="allow and block leave 0 items"):
+        none = fitted_model.recommend(USER, k=1, allow=[])
+    assert none.height == 0
+    assert none.schema == fitted_model.recommend(USER, k=1).schema
+
+
+@pytest.mark.parametrize("k", [0, -1, True, False, 1.5, 2.0, "3", None, float("nan")])
+def test_k_is_a_whole_number_of_at_least_one(fitted_model, k):
+    with pytest.raises(SettingError, match="whole number of at least 1"):
+        fitted_model.recommend(USER, k=k)
+    with pytest.raises(SettingError, match="whole number of at least 1"):
+        fitted_model.similar_items("i03", k=k)
+
+
+def test_a_huge_k_costs_nothing(fitted_model):
+    with pytest.warns(UserWarning, match="shorter"):
+        assert fitted_model.recommend(USER, k=10**9).height < 37
+    assert fitted_model.recommend(USER, k=np.int64(3)).height == 3
+
+
+def test_an_unknown_order_lists_the_known_ones(fitted_model):
+    with pytest.raises(SettingError, match="consume, like, rating, pick_and_like, discover"):
+        fitted_model.recommend(USER, by="popularity")
+
+
+def test_unknown_ids_are_errors_with_hints(fitted_model):
+    with pytest.raises(UnknownUserError, match="did you mean 'u"):
+        fitted_model.recommend("u0")
+    with pytest.raises(UnknownUserError, match=r"u99"):
+        fitted_model.recommend(["u01", "u99"])
+    for option in ("allow", "block"):
+        with pytest.raises(UnknownItemError, match="did you mean 'i"):
+            fitted_model.recommend(USER, **{option: ["i01", "i3"]})
+    with pytest.raises(UnknownItemError, match="nope"):
+        fitted_model.similar_items("nope")
+    with pytest.raises(UnknownUserError, match="ids here are str, got the int 7"):
+        fitted_model.recommend(7)
+
+
+def test_the_string_1_is_not_the_number_1(small):
+    log = pl.DataFrame({"user_id": [1, 1, 2], "item_id": ["1", "2", "1"], "rating": [1, 2, 2]})
+    model = Conv4Rec(**small).fit(log)
+    assert model.recommend(1, k=1, exclude_seen=False)["user_id"].to_list() == [1]
+    with pytest.raises(UnknownUserError, match="ids here are int, got the str '1'"):
+        model.recommend("1")
+    with pytest.raises(UnknownItemError, match="ids here are str, got the int 1"):
+        model.recommend(1, block=[1])
+    with pytest.raises(UnknownUserError):
+        model.recommend(True)
+
+
+@pytest.mark.parametrize("by", ORDERS)
+def test_the_memory_budget_changes_no_list(fitted_model, by, monkeypatch):
+    whole = fitted_model.recommend(k=3, by=by)
+    blocks = []
+    score = fitted_model.scoring_.score
+    monkeypatch.setattr(fitted_model.scoring_, "max_memory_mb", 0.02)
+    monkeypatch.setattr(
+        fitted_model.scoring_, "score", lambda h, rows: blocks.append(len(rows)) or score(h, rows)
+    )
+    parts = fitted_model.recommend(k=3, by=by)
+    assert len(blocks) > 3
+    assert parts.select("user_id", "item_id", "rank").equals(
+        whole.select("user_id", "item_id", "rank")
+    )
+    numbers = [c for c in whole.columns[3:]]
+    np.testing.assert_allclose(parts.select(numbers), whole.select(numbers), rtol=2e-5)
+
+
+def test_too_little_memory_says_how_much_is_needed(fitted_model, monkeypatch):
+    monkeypatch.setattr(fitted_model.scoring_, "max_memory_mb", 1e-4)
+    with pytest.raises(SettingError, match=r"max_memory_mb=0.0001 is too little .* at least 0\.1"):
+        fitted_model.recommend(USER)
+
+
+def test_blocks_are_the_same_lists_in_parts(fitted_model):
+    parts = list(fitted_model.recommend_blocks(k=3))
+    assert pl.concat(parts).equals(fitted_model.recommend(k=3))
+
+
+def test_users_may_be_listed_in_any_order_and_are_answered_in_theirs(fitted_model):
+    listed = fitted_model.recommend(["u09", "u02", "u09"], k=2)
+    assert listed["user_id"].to_list() == ["u02", "u02", "u09", "u09"]
+    alone = fitted_model.recommend("u09", k=2)
+    assert listed.filter(pl.col("user_id") == "u09")["item_id"].equals(alone["item_id"])
+
+
+def test_before_fit_every_question_says_so():
+    model = Conv4Rec()
+    questions = [
+        lambda: model.recommend(),
+        lambda: model.predict(pl.DataFrame({"user_id": [1], "item_id": [1]})),
+        lambda: model.profile(1),
+        lambda: model.similar_items(1),
+        lambda: model.kernels(),
+        lambda: model.save("nowhere"),
+        lambda: model.config_,
+        lambda: model.n_parameters_,
+        lambda: model.like_level_,
+    ]
+    for question in questions:
+        with pytest.raises(NotFittedError, match="call fit"):
+            question()
+    assert "not fitted" in repr(model)

@@ -1,0 +1,115 @@
+"""Training: it learns, and it is the same to the last bit each time."""
+
+import numpy as np
+import pytest
+import torch
+
+from conv4rec.train import TrainSettings
+from conv4rec.train.batches import Batches
+from conv4rec.train.loop import Schedule, Trainer
+from conv4rec.train.start import new_network
+
+
+@pytest.fixture(params=[60_000_000, 500], ids=["all users a step", "13 users a step"])
+def batch_cells(request):
+    return request.param
+
+
+def test_training_lowers_both_losses(tribes, make_fit, batch_cells):
+    steps = []
+    make_fit(
+        tribes, on_progress=lambda *a: steps.append(a), n_steps=60, batch_cells=batch_cells // 2,
+        learning_rate=0.03, regs=(), spectral_start=0.0, consume_reg=0.1, rate_reg=0.1,
+    ).run()  # fmt: skip
+    progress = [step for *_, step in steps]
+    assert [p.step for p in progress] == list(range(1, 61))
+    for loss in ("consume_nll", "rate_nll"):
+        values = np.array([getattr(p, loss) for p in progress])
+        assert values[-10:].mean() < 0.9 * values[:10].mean(), loss
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
+    mixed, make_fit, digest, batch_cells
+):
+    first, again, other = (
+        digest(make_fit(mixed, seed=seed, batch_cells=batch_cells).run()) for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_stages_are_announced_with_their_losses(mixed, make_fit):
+    seen = []
+    make_fit(mixed, on_progress=lambda *a: seen.append(a)).run()
+    assert [(name, at, of) for name, at, of, _ in seen[::6]] == [
+        ("rehearsal 1", 0, 3), ("rehearsal 2", 1, 3), ("training", 2, 3),
+    ]  # fmt: skip
+    assert all(np.isfinite([p.consume_nll, p.rate_nll]).all() for *_, p in seen)
+
+
+def trainer_of(log, schedule, seed=0, shape=None, **changes):
+    settings = TrainSettings(**{"n_steps": 6, **changes})
+    shape = {"consume_size": 8, "rate_size": 4, **(shape or {})}
+    network = new_network(log, shape, settings, seed=0)
+    return Trainer(network, Batches.from_interactions(log), settings, schedule, seed)
+
+
+@pytest.mark.parametrize("shape", [{}, {"shared_encoder": True, "two_sided": False}])
+@pytest.mark.parametrize(("stops", "frozen"), [((2, 6), "consume"), ((6, 2), "rate")])
+def test_a_task_is_left_alone_after_its_last_step(mixed, stops, frozen, shape):
+    trainer = trainer_of(mixed, Schedule(stops), shape=shape)
+    trainer.run(until=2)
+    at_stop = {name: p.detach().clone() for name, p in trainer.averages.items()}
+    assert trainer.run()
+    assert trainer.step == 6
+    for name, average in trainer.averages.items():
+        ended = name.startswith("consume") == (frozen == "consume")
+        own = name.startswith(("consume", "rate_"))  # others may serve both tasks
+        if own:
+            assert torch.equal(average, at_stop[name]) == ended, name
+
+
+def test_what_is_hidden_depends_on_the_seed_and_on_the_step(mixed):
+    seen = []
+    for seed in (0, 1):
+        trainer = trainer_of(mixed, Schedule((6, 6)), seed, learning_rate=0.0)
+        trainer.run(on_step=lambda progress: seen.append(progress.consume_nll))
+    assert len(set(seen)) == 12  # the weights never change: what is predicted does
+
+
+def test_a_stronger_penalty_leaves_smaller_weights(mixed):
+    sizes = []
+    for factor in (0.1, 10.0):
+        trainer = trainer_of(mixed, Schedule((30, 30), (factor, factor)), n_steps=30)
+        trainer.run()
+        sizes.append({name: float(p.norm()) for name, p in trainer.averages.items()})
+    for name in ("consume_in", "consume_out", "rate_in", "rate_out"):
+        assert sizes[1][name] < 0.95 * sizes[0][name], name
+
+
+def test_each_epoch_deals_out_every_user_once(mixed):
+    trainer = trainer_of(mixed, Schedule((12, 12)), n_steps=12, batch_cells=15 * mixed.n_items)
+    dealt = {}
+    of_users = trainer.batches.of_users
+
+    def spy(users):
+        if len(users) == 15:  # else the whole log is asked for
+            dealt[trainer.step] = users.tolist()
+        return of_users(users)
+
+    trainer.batches.of_users = spy
+    trainer.run(until=8)
+    epochs = [[u for step in range(at, at + 4) for u in dealt[step]] for at in (0, 4)]
+    assert all(sorted(epoch) == list(range(60)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != list(range(60))
+
+
+def test_averaged_weights_are_lent_and_given_back(mixed):
+    trainer = trainer_of(mixed, Schedule((6, 6)))
+    trainer.run(until=3)
+    before = {name: p.detach().clone() for name, p in trainer.parameters.items()}
+    with trainer.averaged() as network:
+        lent = dict(network.named_parameters())
+        assert all(torch.equal(p, trainer.averages[name]) for name, p in lent.items())
+        assert not torch.equal(lent["consume_out"], before["consume_out"])
+    assert all(torch.equal(p, before[name]) for name, p in trainer.parameters.items())

@@ -1,0 +1,120 @@
+"""What is hidden, and that it is predicted without having been seen."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from conv4rec.data.worlds import two_tribes
+from conv4rec.model.likelihood import consume_log_probabilities
+from conv4rec.train import TrainSettings
+from conv4rec.train.batches import Batches
+from conv4rec.train.item_side import ItemSums
+from conv4rec.train.objective import hide, losses, user_weights
+from conv4rec.train.start import new_network
+
+SETTINGS = TrainSettings(hide_low=0.2, hide_high=0.6)
+SHAPE = {"consume_size": 8, "rate_size": 4}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def trained_looking(mixed):
+    """A network with all weights away from their start."""
+    network = new_network(mixed, SHAPE, SETTINGS, seed=0)
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights += 0.2 * torch.randn(weights.shape, generator=generator(1))
+    return network.requires_grad_(False)
+
+
+def test_the_hidden_share_is_drawn_for_each_user_between_low_and_high(rng):
+    log = two_tribes(50, 4000, crossing=0.4).sample(3000, rng)
+    history = hide(Batches.from_interactions(log).whole, SETTINGS, generator())
+    hidden = history.pattern.row_sums(1 - history.fed) / history.pattern.row_starts.diff()
+    assert 0.17 < hidden.min() < 0.28
+    assert 0.52 < hidden.max() < 0.63
+    again = hide(history, SETTINGS, generator())
+    other = hide(history, SETTINGS, generator(1))
+    assert torch.equal(again.fed, history.fed)
+    assert not torch.equal(other.fed, history.fed)
+
+
+def test_a_hidden_rating_changes_nothing_that_is_read(mixed, with_type, trained_looking):
+    """The trap: a model that can see what it is to predict learns to copy it."""
+    users = torch.arange(mixed.n_users)
+    history = hide(Batches.from_interactions(mixed).whole, SETTINGS, generator())
+    hidden = torch.nonzero(history.fed == 0).squeeze(1).tolist()
+    rated = [e for e in hidden if mixed.level_numbers[e] >= 0][:10]
+    for entry in rated:
+        readings = []
+        for level in (-1, 0, 4):
+            batches = Batches.from_interactions(with_type(mixed, entry, level))
+            fed = hide(batches.whole, SETTINGS, generator())
+            side = ItemSums(batches).without_hidden(trained_looking, users, fed)
+            readings.append(trained_looking.read(fed, side))
+        for other in readings[1:]:
+            for part in ("consume", "rate", "user_mean", "item_mean", "item_column"):
+                ours, theirs = getattr(readings[0], part), getattr(other, part)
+                assert torch.equal(ours, theirs), part
+
+
+def test_a_hidden_item_changes_nothing_but_its_own_likelihood(mixed, trained_looking):
+    """Not even that it was consumed shows: hiding an entry equals deleting it."""
+    whole = Batches.from_interactions(mixed)
+    history = hide(whole.whole, SETTINGS, generator())
+    users = torch.arange(mixed.n_users)
+    side = ItemSums(whole).without_hidden(trained_looking, users, history)
+    shown = Batches.from_interactions(mixed.select((history.fed > 0).numpy()))
+    short_side = ItemSums(shown).without_hidden(trained_looking, users, shown.whole)
+    ours = trained_looking.read(history, side)
+    theirs = trained_looking.read(shown.whole, short_side)
+    for part in ("consume", "rate", "user_mean", "item_mean", "item_column"):
+        torch.testing.assert_close(getattr(ours, part), getattr(theirs, part))
+
+
+def test_the_losses_are_means_over_hidden_interactions_given_the_rest(mixed, trained_looking):
+    batches = Batches.from_interactions(mixed)
+    history = hide(batches.whole, SETTINGS, generator())
+    side = ItemSums(batches).without_hidden(trained_looking, torch.arange(60), history)
+    found = losses(trained_looking, history, side, TrainSettings(user_weight=0.0))
+
+    reading = trained_looking.read(history, side)
+    pattern, hidden = history.pattern, history.fed == 0
+    chances = consume_log_probabilities(
+        trained_looking.consume_logits(reading), pattern.rows[~hidden], pattern.columns[~hidden]
+    )
+    chosen = chances[pattern.rows[hidden], pattern.columns[hidden]]
+    torch.testing.assert_close(found.consume, -chosen.mean())
+
+    rated = hidden & (history.types < 5)
+    assert 0 < rated.sum() < hidden.sum()  # unrated ones are in the first mean alone
+    logits = trained_looking.all_rating_logits(reading)[pattern.rows[rated], pattern.columns[rated]]
+    expected = functional.cross_entropy(logits, history.types[rated])
+    torch.testing.assert_close(found.rate, expected)
+
+
+def test_a_task_that_is_switched_off_returns_nothing(mixed, trained_looking):
+    batches = Batches.from_interactions(mixed)
+    history = hide(batches.whole, SETTINGS, generator())
+    side = ItemSums(batches).without_hidden(trained_looking, torch.arange(60), history)
+    both = losses(trained_looking, history, side, SETTINGS)
+    for tasks in ((True, False), (False, True)):
+        found = losses(trained_looking, history, side, SETTINGS, tasks)
+        assert found.consume == (both.consume if tasks[0] else 0)
+        assert found.rate == (both.rate if tasks[1] else 0)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_a_users_weight_is_its_hidden_count_to_the_one_minus_power(mixed, power):
+    history = hide(Batches.from_interactions(mixed).whole, SETTINGS, generator())
+    hidden = history.fed == 0
+    weights = user_weights(history, hidden, power)
+    assert weights.sum().item() == pytest.approx(1.0)
+    assert (weights[~hidden] == 0).all()
+    n_hidden = history.pattern.row_sums(hidden.float())
+    by_user = history.pattern.row_sums(weights)
+    expected = torch.where(n_hidden > 0, n_hidden ** (1 - power), 0.0)
+    torch.testing.assert_close(by_user, expected / expected.sum())

@@ -1,0 +1,73 @@
+"""The rehearsal: what it may not see, and what it decides."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conv4rec.train.rehearsal import best_schedule, check_steps, held_out
+
+
+def test_the_held_out_part_has_its_share_and_depends_on_the_seed(mixed):
+    first, again, other = (held_out(mixed, 0.1, seed) for seed in (0, 0, 1))
+    assert first.sum() == round(0.1 * len(mixed))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_too_few_interactions_are_not_held_out(mixed):
+    few = mixed.select(np.arange(len(mixed)) < 100)
+    assert not held_out(few, 0.1, seed=0).any()
+    assert not held_out(mixed, 0.0, seed=0).any()
+
+
+def test_a_held_out_rating_reaches_the_checks_and_nothing_else_of_the_rehearsal(
+    mixed, make_fit, with_type
+):
+    rated = np.flatnonzero(held_out(mixed, 0.1, seed=0) & (mixed.level_numbers >= 0))
+    changed = with_type(mixed, rated[:5], 4 - mixed.level_numbers[rated[:5]])
+    runs = []
+    for log in (mixed, changed):
+        steps = []
+        fitted = make_fit(log, regs=(1.0,), on_progress=lambda *a, s=steps: s.append(a)).run()
+        runs.append((steps, fitted.checks))
+    (steps, checks), (other_steps, other_checks) = runs
+    assert steps[:6] == other_steps[:6]
+    assert all(step[0] == "rehearsal 1" for step in steps[:6])
+    assert [c.consume_nll for c in checks] == [c.consume_nll for c in other_checks]
+    assert all(a.rate_nll != b.rate_nll for a, b in zip(checks, other_checks, strict=True))
+
+
+def test_a_shown_rating_does_reach_the_rehearsal(mixed, make_fit, with_type):
+    shown = np.flatnonzero(~held_out(mixed, 0.1, seed=0) & (mixed.level_numbers >= 0))
+    changed = with_type(mixed, shown[:5], 4 - mixed.level_numbers[shown[:5]])
+    checks, others = (make_fit(log, regs=(1.0,)).run().checks for log in (mixed, changed))
+    assert all(a.rate_nll != b.rate_nll for a, b in zip(checks, others, strict=True))
+
+
+@pytest.mark.parametrize("n_steps", [1, 5, 12, 13, 100])
+def test_checks_are_spread_over_the_steps_and_end_with_the_last(n_steps):
+    steps = check_steps(n_steps)
+    assert steps[-1] == n_steps
+    assert steps == sorted(set(steps))
+    assert 0 < steps[0] <= max(1, n_steps / 10)
+
+
+def test_each_task_takes_its_own_best_step_and_penalty(mixed, make_fit):
+    checks = make_fit(mixed).run().checks
+    apart = [replace(c, consume_nll=9.0, rate_nll=9.0) for c in checks]
+    apart[2] = replace(apart[2], consume_nll=4.0)
+    apart[-1] = replace(apart[-1], rate_nll=1.0)
+    schedule = best_schedule(apart)
+    assert schedule.stops == (apart[2].step, apart[-1].step)
+    assert schedule.reg_factors == (apart[2].reg_factor, apart[-1].reg_factor)
+    assert apart[2].reg_factor != apart[-1].reg_factor
+
+
+def test_training_goes_by_the_schedule_of_the_rehearsals(mixed, make_fit):
+    fitted = make_fit(mixed).run()
+    assert fitted.schedule == best_schedule(fitted.checks)
+    assert len(fitted.checks) == 12
+    without = make_fit(mixed, regs=()).run()
+    assert without.checks == []
+    assert without.schedule.stops == (6, 6)
