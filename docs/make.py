@@ -14,6 +14,7 @@ DOCS = Path(__file__).parent
 COMMANDS = (
     *("", "quickstart", "fit", "evaluate", "recommend", "predict", "explain"),
     *("data", "data list", "data fetch", "data show", "doctor"),
+    *("theory", "theory bound", "theory certify", "theory recover", "theory spectrum"),
 )
 
 

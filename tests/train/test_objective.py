@@ -79,7 +79,12 @@ def test_the_losses_are_means_over_hidden_interactions_given_the_rest(mixed, tra
     batches = Batches.from_interactions(mixed)
     history = hide(batches.whole, SETTINGS, generator())
     side = ItemSums(batches).without_hidden(trained_looking, torch.arange(60), history)
-    found = losses(trained_looking, history, side, TrainSettings(user_weight=0.0))
+    found = losses(
+        trained_looking,
+        trained_looking.read(history, side),
+        history,
+        TrainSettings(user_weight=0.0),
+    )
 
     reading = trained_looking.read(history, side)
     pattern, hidden = history.pattern, history.fed == 0
@@ -100,9 +105,12 @@ def test_a_task_that_is_switched_off_returns_nothing(mixed, trained_looking):
     batches = Batches.from_interactions(mixed)
     history = hide(batches.whole, SETTINGS, generator())
     side = ItemSums(batches).without_hidden(trained_looking, torch.arange(60), history)
-    both = losses(trained_looking, history, side, SETTINGS)
+    reading = trained_looking.read(history, side)
+    both = losses(trained_looking, reading, history, SETTINGS)
     for tasks in ((True, False), (False, True)):
-        found = losses(trained_looking, history, side, SETTINGS, tasks)
+        found = losses(
+            trained_looking, trained_looking.read(history, side), history, SETTINGS, tasks
+        )
         assert found.consume == (both.consume if tasks[0] else 0)
         assert found.rate == (both.rate if tasks[1] else 0)
 

@@ -4,8 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from conv4rec.train.rehearsal import best_schedule, check_steps, held_out
+from conv4rec.errors import SettingError
+from conv4rec.evaluate.ranking import hits, ndcg, top_k
+from conv4rec.model import History
+from conv4rec.model.lookup import Pattern
+from conv4rec.train.rehearsal import Check, best_schedule, check_steps, held_out, hidden_ndcg
 
 
 def test_the_held_out_part_has_its_share_and_depends_on_the_seed(mixed):
@@ -71,3 +76,40 @@ def test_training_goes_by_the_schedule_of_the_rehearsals(mixed, make_fit):
     without = make_fit(mixed, regs=()).run()
     assert without.checks == []
     assert without.schedule.stops == (6, 6)
+
+
+def test_among_near_ties_of_the_likelihood_the_better_ranking_wins():
+    def check(step, consume_nll, ndcg):
+        return Check(1.0, step, consume_nll, 1.0, ndcg)
+
+    checks = [check(1, 5.0, 0.1), check(2, 5.01, 0.3), check(3, 5.2, 0.9)]
+    assert best_schedule(checks).stops[0] == 2
+
+
+def test_a_run_that_went_to_infinity_is_never_chosen():
+    ran_away = Check(1.0, 1, float("nan"), float("nan"), 0.9)
+    assert best_schedule([ran_away, Check(2.0, 2, 7.0, 2.0, 0.1)]).stops == (2, 2)
+    with pytest.raises(SettingError, match="learning_rate"):
+        best_schedule([ran_away])
+
+
+def test_the_ndcg_of_hidden_items_is_the_evaluators(rng):
+    n_users, n_items = 12, 60
+    consumed = rng.random((n_users, n_items)) < 0.5
+    consumed[3] = False  # nothing to find for this one
+    users, items = np.nonzero(consumed)
+    shown = rng.random(len(users)) < 0.6
+    starts = np.concatenate([[0], np.cumsum(consumed.sum(1))])
+    pattern = Pattern.from_rows(torch.from_numpy(starts), torch.from_numpy(items), n_items)
+    fed = torch.from_numpy(shown).float()
+    history = History(pattern, torch.zeros(len(users), dtype=torch.long), fed)
+    vectors, others, bias = (torch.from_numpy(rng.standard_normal(size)).float()
+                             for size in ((n_users, 4), (n_items, 4), n_items))  # fmt: skip
+
+    scores = (vectors @ others.T + bias).numpy()
+    scores[users[shown], items[shown]] = -np.inf
+    relevant = np.zeros_like(consumed)
+    relevant[users[~shown], items[~shown]] = True
+    values = ndcg(hits(top_k(scores, 20), relevant), relevant.sum(1))
+    expected = float(np.nanmean(values))
+    assert hidden_ndcg(vectors, others, bias, history) == pytest.approx(expected, rel=1e-6)

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from conv4rec.data.worlds import two_tribes
 from conv4rec.train import TrainSettings
+from conv4rec.train.batches import Batches
+from conv4rec.train.item_side import full_item_side
 from conv4rec.train.spectral import ITEM_PRIOR, USER_PRIOR, spectral_item_vectors
 from conv4rec.train.start import new_network
 
@@ -65,3 +68,16 @@ def test_it_has_no_more_channels_than_the_scale_can_tell_apart(n_levels, n_chann
     log = two_tribes(n_levels=n_levels).sample(5, rng)
     config = new_network(log, {"consume_channels": 2}, TrainSettings(), seed=0).config
     assert (config.n_channels, config.consume_channels) == (n_channels, n_channels)
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.5])
+def test_a_users_first_scores_spread_over_the_items_as_asked(mixed, spread):
+    network = new_network(mixed, {}, TrainSettings(spectral_start=spread), seed=0)
+    batches = Batches.from_interactions(mixed)
+    with torch.no_grad():
+        network.consume_in[1:] = 0.0  # ratings are not yet heard in the spectral part
+        reading = network.read(
+            batches.whole, full_item_side(network, batches, batches.type_counts())
+        )
+        scores = network.consume_logits(reading) - network.consume_bias
+    assert float(scores.std(1, correction=0).mean()) == pytest.approx(spread, rel=1e-4)

@@ -79,8 +79,9 @@ class Conv4Rec:
     ) -> Conv4Rec:
         """Learn from a log of interactions.
 
-        Three rehearsals on 90% of the log choose when each task stops and how firmly it is
-        held; then the model is trained on all of it.
+        Three rehearsals on 90% of the log (fewer where users x items is above 12 million)
+        choose when each task stops and how firmly it is held; then the model is trained on all
+        of it.
 
         Args:
             interactions: `Interactions`, a frame, or a file (see `Interactions.from_frame`).

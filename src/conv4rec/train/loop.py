@@ -100,7 +100,8 @@ class Trainer:
                 self.step < self.schedule.stops[CONSUME],
                 self.step < self.schedule.stops[RATE],
             )
-            loss = losses(self.network, history, item_side, self.settings, tasks)
+            reading = self.network.read(history, item_side)
+            loss = losses(self.network, reading, history, self.settings, tasks)
             self.network.zero_grad()
             (loss.consume + loss.rate).backward()
             self._update(tasks)

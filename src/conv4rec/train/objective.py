@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from conv4rec.model import History, ItemSide, Network
+from conv4rec.model import History, Network
 from conv4rec.model.likelihood import HiddenNLL
+from conv4rec.model.network import Reading
 from conv4rec.train.settings import TrainSettings
 
 
@@ -36,17 +37,16 @@ def hide(history: History, settings: TrainSettings, rng: torch.Generator) -> His
 
 def losses(
     network: Network,
+    reading: Reading,
     history: History,
-    item_side: ItemSide,
     settings: TrainSettings,
     tasks: tuple[bool, bool] = (True, True),
 ) -> Losses:
-    """Both negative log-likelihoods of the hidden entries of `history`.
+    """Both negative log-likelihoods of the hidden entries of `history`, read as `reading`.
 
     An entry without a rating adds to the consume loss alone: its likelihood is
     sum_k P(i, k) = P(i). A task that is switched off costs nothing and returns 0.
     """
-    reading = network.read(history, item_side)
     hidden = history.fed == 0
     zero = history.fed.new_zeros(())
     consume = rate = zero

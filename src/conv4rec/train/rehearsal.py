@@ -66,9 +66,9 @@ def check(network: Network, trainer: Trainer, validation: History) -> Check:
     """The losses of the validation part, given everything else."""
     item_side = full_item_side(network, trainer.batches, trainer.sums.type_counts)
     settings = replace(trainer.settings, hidden_only=True)
-    loss = losses(network, validation, item_side, settings)
-    consume = network.read(validation, item_side).consume
-    ndcg = hidden_ndcg(consume, network.consume_out, network.consume_bias, validation)
+    reading = network.read(validation, item_side)
+    loss = losses(network, reading, validation, settings)
+    ndcg = hidden_ndcg(reading.consume, network.consume_out, network.consume_bias, validation)
     factor = trainer.schedule.reg_factors[CONSUME]
     return Check(factor, trainer.step, float(loss.consume), float(loss.rate), ndcg)
 
@@ -78,8 +78,8 @@ def hidden_ndcg(
 ) -> float:
     """Mean NDCG@20 of the hidden entries among all items that were not fed, over users.
 
-    The evaluator's definition (`conv4rec.evaluate.ranking.ndcg`), from the rank of each hidden
-    item alone: one comparison an item, no sorting.
+    The evaluator's definition (`conv4rec.evaluate.ranking.ndcg`), on the device and without
+    the evaluator, which stands beside `train` in the house; a test holds them equal.
     """
     pattern, bounds = history.pattern, history.pattern.row_starts.tolist()
     size = max(1, BLOCK_BYTES // (4 * len(item_vectors)))
