@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding  # table[index] adds gradients up in any order
 
 from conv4rec.model.config import NetworkConfig
 from conv4rec.model.kernels import level_polynomials
@@ -128,14 +129,14 @@ class Network(nn.Module):
         from a harsh user is praise. Returns entries x (1 + channels), users x channels.
         """
         pattern, fed = history.pattern, history.fed[:, None]
-        values = self.kernel_in[history.types]
+        values = embedding(history.types, self.kernel_in)
         rated = fed * (history.types < self.config.n_levels)[:, None]
-        excess = (values[:, 1:] - item_mean[pattern.columns]) * rated
+        excess = (values[:, 1:] - embedding(pattern.columns, item_mean)) * rated
         prior = self.shrinkage[0].exp()
         user_mean = pattern.row_sums(excess) / (pattern.row_sums(rated) + prior)
         if self.config.centred:
             unrated = (fed - rated) * values[:, 1:]
-            said = excess - user_mean[pattern.rows] * rated + unrated
+            said = excess - embedding(pattern.rows, user_mean) * rated + unrated
         else:
             said = values[:, 1:] * fed
         return torch.cat([values[:, :1] * fed, said], 1), user_mean
@@ -147,11 +148,12 @@ class Network(nn.Module):
 
     def rating_logits(self, reading: Reading, users: Tensor, items: Tensor) -> Tensor:
         """One logit a level for pairs (row of the reading, item): pairs x levels."""
-        decoded = self._rating_vectors(reading)[:, items]  # channels x pairs x size
-        scores = (reading.rate[users] * decoded).sum(2).T * self._rate_scale
-        offsets = self._rating_offsets(reading)
-        means = reading.user_mean[users] @ self.from_user_mean
-        return self.level_bias + (scores + offsets[items] + means) @ self.kernel_out
+        latent = embedding(users, reading.rate)
+        channels = [(latent * embedding(items, v)).sum(1) for v in self._rating_vectors(reading)]
+        scores = torch.stack(channels, 1) * self._rate_scale if channels else latent[:, :0]
+        offsets = embedding(items, self._rating_offsets(reading))
+        means = embedding(users, reading.user_mean) @ self.from_user_mean
+        return self.level_bias + (scores + offsets + means) @ self.kernel_out
 
     def all_rating_logits(self, reading: Reading) -> Tensor:
         """One logit a level for every user of the reading and every item: users x items x levels.

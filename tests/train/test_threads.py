@@ -1,0 +1,30 @@
+"""The same bits again on two threads: sums that meet in no fixed order would differ."""
+
+import subprocess
+import sys
+
+FIT_TWICE = """
+import hashlib
+import numpy as np
+import polars as pl
+from conv4rec import Conv4Rec
+import torch
+
+torch.set_num_threads(2)
+rng = np.random.default_rng(0)
+cells = rng.choice(600 * 900, 60_000, replace=False)
+log = pl.DataFrame({"user_id": cells // 900, "item_id": cells % 900,
+                    "rating": rng.integers(1, 6, len(cells)).astype(float)})
+for _ in range(2):
+    network = Conv4Rec(n_steps=12, regs=()).fit(log).scoring_.network
+    weights = b"".join(p.numpy().tobytes() for p in network.state_dict().values())
+    print(hashlib.sha256(weights).hexdigest())
+"""
+
+
+def test_two_threads_give_the_same_bits_again():
+    said = subprocess.run(
+        [sys.executable, "-c", FIT_TWICE], capture_output=True, text=True, check=True
+    )
+    first, again = said.stdout.split()
+    assert first == again
