@@ -24,10 +24,11 @@ def test_bounds_stand_beside_the_gap_and_the_empty_ones_are_called_vacuous(
 ):
     words = ("theory", "bound", model_folder, "--data", strangers_file)
     found = say(*words, "--json").json
-    assert found["measured"]["setting"] == "A"
-    assert found["measured"]["n"] == 40
+    for side in ("pick", "rating"):
+        assert found["measured"][side]["setting"] == "A"
+        assert found["measured"][side]["n"] == 40
     names = [line["name"] for line in found["bounds"]]
-    assert len(set(names)) == 9
+    assert len(set(names)) == 17
     for line in found["bounds"]:
         assert line["vacuous"] == (line["value"] >= line["trivial"])
     said = say(*words)

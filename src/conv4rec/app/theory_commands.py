@@ -49,22 +49,22 @@ def bound(
     from conv4rec.app import service
     from conv4rec.app.theory_shown import show_bounds
     from conv4rec.bench.theory.bounds import PROMISES, all_bounds
-    from conv4rec.bench.theory.gap import measured_gap
+    from conv4rec.bench.theory.gap import measured_gaps
     from conv4rec.bench.theory.held_out import held_out_rows
 
     _check_confidence(confidence)
     served = service.load_model(model)
-    gap = measured_gap(served, held_out_rows(served, data), seed) if data else None
-    lines = all_bounds(served, gap, confidence)
+    gaps = measured_gaps(served, held_out_rows(served, data), seed) if data else None
+    lines = all_bounds(served, gaps, confidence)
     if as_json:
         promises = {name: dict(zip(("does", "does_not"), PROMISES[name], strict=True))
                     for name in PROMISES}  # fmt: skip
-        measured = gap.to_dict() if gap else None
+        measured = {side: gap.to_dict() for side, gap in gaps.items()} if gaps else None
         bounds = [line.to_dict() for line in lines]
         print_json({"model": model, "confidence": confidence, "measured": measured,
                     "bounds": bounds, "promises": promises})  # fmt: skip
         return
-    show_bounds(lines, gap, confidence)
+    show_bounds(lines, gaps, confidence)
 
 
 @theory_app.command(short_help="What a new user can expect at worst.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from conv4rec.app.console import say
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conv4rec.bench.theory.bounds import Line
     from conv4rec.bench.theory.certify import Promise
     from conv4rec.bench.theory.emergence import Emergence
-    from conv4rec.bench.theory.gap import Gap
+    from conv4rec.bench.theory.gap import Gap, Side
     from conv4rec.bench.theory.recover import Recovery
 
 WITHOUT_REPLACEMENT = (
@@ -28,23 +28,29 @@ SAID = {
 }
 
 
-def show_bounds(lines: Sequence[Line], gap: Gap | None, confidence: float) -> None:
-    """Print the bounds, what each promises, the measured gap, and every term."""
+def show_bounds(lines: Sequence[Line], gaps: Mapping[Side, Gap] | None, confidence: float) -> None:
+    """Print the bounds, what each promises, the measured gaps, and every term."""
     from conv4rec.bench.theory.bounds import PROMISES
 
-    if gap is None:
+    if not gaps:
         say("No gap measured: --data FILE with rows that did not train the model measures it.")
-    else:
+    for side, gap in (gaps or {}).items():
         who = {"A": "fresh users", "B": "fresh targets of the training users"}[gap.setting]
         say(
-            f"Measured, log-loss of the next pick: {gap.training:.3f} nats on {gap.n:,} of "
+            f"Measured, log-loss of the {side}: {gap.training:.3f} nats on {gap.n:,} of "
             f"training, {gap.fresh:.3f} on {gap.n_fresh:,} of {who}: a gap of {gap.value:+.3f}."
         )
-    say(f"Bounds on the gap of any model within these norms, {confidence:.0%} confidence each:")
-    sheet = Sheet(["bound", "value", "trivial", "unit", "verdict"], ("bound", "unit", "verdict"))
+    say(
+        f"Bounds on the gap of any model within these norms, {confidence:.0%} confidence each, "
+        "in nats (trace norm: squared rating):"
+    )
+    heads = ["bound", "value", "measured", "trivial", "verdict"]
+    sheet = Sheet(heads, ("bound", "verdict"))
     for line in lines:
         verdict = "vacuous" if line.vacuous else "says something"
-        sheet.add(line.name, figure(line.value), figure(line.trivial), line.unit, verdict)
+        known = gaps and line.unit == "nats" and line.side in gaps
+        measured = f"{gaps[line.side].value:+.3f}" if gaps and known else "-"
+        sheet.add(line.name, figure(line.value), measured, figure(line.trivial), verdict)
     sheet.show()
     say()
     for kind, (does, does_not) in PROMISES.items():

@@ -68,10 +68,11 @@ def norm_bound(
 
     where B_l bounds the input of layer l, g_l is how fast the loss moves with its output, b_l
     its (2,1) distance from initialisation and q_l = log(2 x inputs x outputs). In a chain's
-    last layer the Frobenius distance, with q = 4 log(2 n M) + log 2 and g = 2 (the loss is
-    2-Lipschitz in the largest-entry norm), replaces them where that is less: many outputs
-    then cost only a logarithm. A kernel shared by n items enters with its own norms; counted
-    n times, its term grows n times (√n in the last layer, by Frobenius).
+    last layer the Frobenius distance, with q = 4 log(2 n M S) + log 2 (S softmaxes over M
+    outputs each) and g = 2 (the loss is 2-Lipschitz in the largest-entry norm), replaces them
+    where that is less: many outputs then cost only a logarithm. A kernel shared by n items
+    enters with its own norms; counted n times, its term grows n times (√n in the last layer,
+    by Frobenius).
 
     Assumes: as `parameter_count_bound`.
 
@@ -101,11 +102,12 @@ def norm_bound(
     """
     log_failure = log_inverse(n, confidence)
     norms = norms.on_grid() if shared else norms.on_grid().unshared()
+    n_points = n * norms.n_outputs * norms.n_softmaxes
     return NormBound(
         n,
         confidence,
         norms.loss_range,
-        tuple(term for chain in norms.chains for term in _layer_terms(chain, n * norms.n_outputs)),
+        tuple(term for chain in norms.chains for term in _layer_terms(chain, n_points)),
         norms.union_cost,
         log_failure,
         math.log(norms.n_outputs),
