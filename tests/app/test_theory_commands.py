@@ -73,6 +73,34 @@ def test_spectra_are_printed(say, model_folder):
     assert maps[:3] == ["encoder", "decoder", "logit map"]
 
 
+def test_ranks_while_training_are_printed_and_drawn(say, model_folder, tmp_path):
+    out = tmp_path / "training.svg"
+    said = say("theory", "spectrum", model_folder, "--training", "--out", out)
+    assert said.code == 0
+    assert "random start: step" in said.out
+    assert "logit map" in " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
+    found = say("theory", "spectrum", model_folder, "--training", "--json").json
+    assert set(found["starts"]) == {"default start", "random start"}
+
+
+def test_the_experiment_runs_on_a_log_too(say, log_file, tmp_path, monkeypatch):
+    from conv4rec.bench.theory import emergence as room
+
+    whole, real = room.emergence, room.real_emergence
+    monkeypatch.setattr(room, "emergence", lambda **_: whole(depths=(1, 2), steps=5))
+    monkeypatch.setattr(room, "real_emergence", lambda log, **_: real(log, depths=(1, 2), steps=5))
+    out = tmp_path / "picture.svg"
+    said = say("theory", "spectrum", "--emergence", "--data", log_file, "--out", out)
+    assert said.code == 0
+    assert "40 users" in said.out
+    assert "truth" in said.out
+    words = " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
+    assert "Ratings log" in words
+    assert "Made-up world" in words
+    tasks = say("theory", "spectrum", "--emergence", "--data", log_file, "--json").json["tasks"]
+    assert [task["truth"] is None for task in tasks] == [False, True]
+
+
 def test_recovery_is_drawn(say, tmp_path, monkeypatch):
     from conv4rec.bench.theory import recover as room
 
@@ -99,6 +127,10 @@ def test_recovery_is_drawn(say, tmp_path, monkeypatch):
         (("recover", "--out", "picture.gif"), "--out draws .svg"),
         (("recover", "--out", "no/such/folder/picture.svg"), "there is no folder"),
         (("spectrum",), "name one"),
+        (("spectrum", "MODEL", "--emergence"), "name one"),
+        (("spectrum", "MODEL", "--data", "x.csv"), "--data is for --emergence"),
+        (("spectrum", "--emergence", "--training"), "--training is of a MODEL"),
+        (("spectrum", "MODEL", "--out", "x.svg"), "add --training"),
         (("bound", "MODEL", "--confidence", "2"), "--confidence lies between 0 and 1"),
     ],
 )

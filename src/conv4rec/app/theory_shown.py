@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conv4rec.app.console import say
 from conv4rec.app.pictures import Sheet, figure
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from conv4rec.bench.theory.blurred import Blurred
     from conv4rec.bench.theory.bounds import Line
     from conv4rec.bench.theory.certify import Promise
-    from conv4rec.bench.theory.emergence import Emergence
     from conv4rec.bench.theory.gap import Gap, Side
     from conv4rec.bench.theory.recover import Recovery
 
@@ -127,36 +126,5 @@ def show_recovery(found: Sequence[Recovery], out: str | None) -> None:
         if each.points[0].wanted is not None:
             _, wanted = each.means("wanted")[-1]
             say(f"Against the law before selection it stays at {wanted:.3f}.", indent=2)
-    if out:
-        say(f"Drawn to {out}.")
-
-
-def show_spectra(facts: Sequence[dict[str, Any]]) -> None:
-    """Print ranks and the first singular values of each map."""
-    sheet = Sheet(["map", "rank", "stable rank", "entropy rank", "singular values"],
-                  ("map", "singular values"), elastic="singular values")  # fmt: skip
-    for row in facts:
-        values = " ".join(f"{value:.3g}" for value in row["singular_values"][:8])
-        ranks = [figure(row[name], 2) for name in ("stable_rank", "entropy_rank")]
-        sheet.add(row["map"], str(row["rank"]), *ranks, values)
-    sheet.show()
-    say(
-        "Stable rank: squares over the largest square. Entropy rank: how many equal singular "
-        "values would spread as evenly. Neither is in the objective; its penalty on squared "
-        "weights favours few directions."
-    )
-
-
-def show_emergence(found: Emergence, out: str | None) -> None:
-    """Print rank and loss by depth, with the truth in the last line."""
-    sheet = Sheet(["factors", "entropy rank", "stable rank", "expected loss", "rank at the end"],
-                  ("factors",))  # fmt: skip
-    for run in found.runs:
-        ranks = [figure(rank, 2) for rank in (run.best.entropy_rank, run.best.stable_rank)]
-        sheet.add(str(run.depth), *ranks, figure(run.best_loss), figure(run.entropy_ranks[-1], 2))
-    truth = [found.truth.entropy_rank, found.truth.stable_rank]
-    sheet.add("truth", *[figure(rank, 2) for rank in truth], figure(found.entropy), "")
-    sheet.show()
-    say("At the check with the least validation loss; nothing was penalised.")
     if out:
         say(f"Drawn to {out}.")
