@@ -19,7 +19,7 @@ DEPTHS = (1, 2, 3, 4)
 SIZE, TRUE_RANK, DRAWS = 60, 3, 60
 """Users and items of the made-up world, rank of the true logits, draws per user."""
 STRENGTH = 2.0  # standard deviation of the true logits
-STEPS = 2500
+STEPS, REAL_STEPS = 2500, 5000
 N_ITEMS, FEWEST_USERS = 150, 20
 """Most popular items of a real log that are kept, and how few users are too few."""
 LENGTH_PRIOR = 10.0  # interactions added to a history's length, as in the network
@@ -72,7 +72,7 @@ def emergence(depths: Sequence[int] = DEPTHS, seed: int = 0, steps: int = STEPS)
 
 
 def real_emergence(
-    log: Interactions, depths: Sequence[int] = DEPTHS, seed: int = 0, steps: int = STEPS
+    log: Interactions, depths: Sequence[int] = DEPTHS, seed: int = 0, steps: int = REAL_STEPS
 ) -> Emergence:
     """The same for a real log: softmax(input half @ W_1 ... W_D + popularity) = P(item | input).
 
