@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 SPLITS = {"ml-100k": "u1", "ml-1m": "r0"}
 """The split of each data set with fresh rows of known users; the other one is new-users."""
 SEED = 0
+COMMIT = commit()  # before the first record changes the checkout
 
 
 def record(name: str, command: str, **more: object) -> None:
@@ -49,7 +50,7 @@ def record(name: str, command: str, **more: object) -> None:
         "peak_rss_mb": peak_rss_mb(),
         "versions": versions(),
         "machine": machine(),
-        "commit": commit(),
+        "commit": COMMIT,
         "finished_at": datetime.now(UTC).isoformat("T", "seconds"),
     }
     text = json.dumps({"receipt": receipt, "said": json.loads(said.getvalue().splitlines()[-1])})

@@ -57,11 +57,10 @@ def _bound(data: str) -> str:
     if new is None or same is None:
         return missing(data)
     found = [new["said"], same["said"]]
-    rows = [
-        [f"**measured gap, {side}**", *[f"{each['measured'][side]['gap']:+.3f}" for each in found]]
-        + ["", ""]
-        for side in found[0]["measured"]
-    ]
+    rows = []
+    for side in found[0]["measured"]:
+        gaps = [f"{each['measured'][side]['gap']:+.3f}" for each in found]
+        rows.append([f"**measured gap, {side}**", *gaps, "", ""])
     for a, b in zip(*(each["bounds"] for each in found), strict=True):
         rows.append([a["name"], f"{a['value']:,.2f}", f"{b['value']:,.2f}", f"{a['trivial']:.2f}",
                      _verdict(a["vacuous"], b["vacuous"])])  # fmt: skip
@@ -99,7 +98,7 @@ def _terms(bounds: list[dict[str, Any]]) -> str:
         second = terms["discretisation"] if counted else 2 * terms["rademacher"]
         rows.append([line["name"], f"{terms['loss_range']:,.2f}", f"{first:,.0f}",
                      f"{kernels:,.0f}", f"{second:,.2f}", f"{terms['deviation']:,.2f}"])  # fmt: skip
-    head = "bound | loss range B | log cover, or capacity C | kernels in it | 2ε, or 2R | deviation"
+    head = "bound | loss range | log cover or capacity | kernels in it | 2ε or 2R | deviation"
     return table(head, rows)
 
 
