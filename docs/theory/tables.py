@@ -9,6 +9,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 DATA = {"ml-100k": ("MovieLens 100K", "u1"), "ml-1m": ("MovieLens 1M", "r0")}
+CURVES = ("model", "table", "popularity", "pooled")
 NAMES = {
     "squared_error": "squared rating error",
     "rating_log_loss": "log-loss of the rating",
@@ -96,8 +97,9 @@ def _terms(bounds: list[dict[str, Any]]) -> str:
         kernels = sum(nats for key, nats in terms.items() if ": " in key and "kernel" in key)
         first = terms["log_cover"] if counted else terms["capacity"]
         second = terms["discretisation"] if counted else 2 * terms["rademacher"]
-        rows.append([line["name"], f"{terms['loss_range']:,.2f}", f"{first:,.0f}",
-                     f"{kernels:,.0f}", f"{second:,.2f}", f"{terms['deviation']:,.2f}"])  # fmt: skip
+        loss_range, deviation = terms["loss_range"], terms["deviation"]
+        rows.append([line["name"], f"{loss_range:,.2f}", f"{first:,.0f}", f"{kernels:,.0f}",
+                     f"{second:,.2f}", f"{deviation:,.2f}"])  # fmt: skip
     head = "bound | loss range | log cover or capacity | kernels in it | 2ε or 2R | deviation"
     return table(head, rows)
 
@@ -141,7 +143,7 @@ def recover() -> str:
         size = max(point["interactions"] for point in points)
         seeds |= {point["seed"] for point in points}
         last = [point for point in points if point["interactions"] == size]
-        means = [sum(p[c] for p in last) / len(last) for c in ("model", "table", "popularity")]
+        means = [sum(p[c] for p in last) / len(last) for c in CURVES]
         slope = world["slopes"]["model"]
         interval = f"{slope['slope']:+.3f} [{slope['low']:+.3f}, {slope['high']:+.3f}]"
         holds = "holds" if world["guarantee_holds"] else "does not hold"
@@ -151,7 +153,7 @@ def recover() -> str:
             wanted = sum(p["wanted"] for p in last) / len(last)
             sentences.append(f"  Against the law before selection it stays at {wanted:.3f}.")
     head = f"TV at {size:,} interactions, {len(seeds)} seeds"
-    head += " | Conv4Rec | user's table | popularity | slope, 95% | guarantee"
+    head += " | Conv4Rec | user's table | popularity | pooled table | slope, 95% | guarantee"
     return "\n\n".join([table(head, rows), "\n".join(sentences), receipt(made)])
 
 

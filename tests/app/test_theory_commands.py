@@ -106,7 +106,7 @@ def test_recovery_is_drawn(say, tmp_path, monkeypatch):
 
     monkeypatch.setattr(room, "recover", lambda worlds, seeds: [
         room.Recovery(room.LAWS[world], tuple(
-            room.Point(100 * 2**n, seed, 0.5 / (n + 1), 0.6, 0.5, None)
+            room.Point(100 * 2**n, seed, 0.5 / (n + 1), 0.6, 0.5, 0.4, None)
             for n in range(5) for seed in seeds))
         for world in worlds
     ])  # fmt: skip

@@ -110,13 +110,14 @@ def show_blurred(found: Blurred) -> None:
 
 def show_recovery(found: Sequence[Recovery], out: str | None) -> None:
     """Print the distances at the largest sample, the slopes, and where the guarantee stops."""
-    from conv4rec.bench.theory.recover import ABOUT
+    from conv4rec.bench.theory.recover import ABOUT, CURVES
 
     say(f"In {ABOUT}:")
-    sheet = Sheet(["world", "interactions", "Conv4Rec", "table", "popularity", "slope"], ("world",))
+    heads = ["world", "interactions", "Conv4Rec", "table", "popularity", "pooled", "slope"]
+    sheet = Sheet(heads, ("world",))
     for each in found:
         for place, (size, model) in enumerate(each.means()):
-            others = [figure(each.means(curve)[place][1]) for curve in ("table", "popularity")]
+            others = [figure(each.means(curve)[place][1]) for curve in CURVES[1:]]
             last = place == len(each.means()) - 1
             name = each.law.name if place == 0 else ""
             sheet.add(name, f"{size:,}", figure(model), *others, str(each.slope()) if last else "")

@@ -83,8 +83,8 @@ def show_training(found: Mapping[str, Sequence[Look]], out: str | None) -> None:
             sheet.add(str(look.step), *ranks)
         sheet.show()
     say(
-        "Entropy rank / stable rank. The default start is a singular value decomposition of the "
-        "log; the random one knows nothing, so what is low there was learned."
+        "Entropy rank / stable rank. Step 0 is what a start was given: the default one has item "
+        "vectors from a decomposition of the log, the random one knows nothing."
     )
     _drawn(out)
 

@@ -80,6 +80,19 @@ def test_no_chain_spreads_the_levels_further_than_its_norms_say(mixed, model):
     assert norms.n_softmaxes == mixed.n_items
 
 
+def test_the_decoder_stretches_no_item_further_than_its_norm(mixed, model):
+    reading, _ = model.scoring_.read(mixed, np.array([0]))
+    blocks = rating_weights(model.scoring_.network, reading).decoder
+    by_name = {layer.name: layer for layer in rating_norms(model).layers}
+    stretches = [np.linalg.norm(block, 2) for block in blocks]
+    assert by_name["1. decoder"].spectral_norm == pytest.approx(max(stretches))
+    offsets = rating_weights(model.scoring_.network, reading).offsets
+    largest = max(np.linalg.norm(column) for column in offsets.T)
+    assert next(v for k, v in by_name.items() if k.endswith(". offsets")).spectral_norm == (
+        pytest.approx(largest)
+    )
+
+
 def test_no_rating_loses_more_than_the_range(mixed, model):
     p = model.scoring_.all_rating_probabilities(
         model.scoring_.read(mixed, np.arange(mixed.n_users))[0]

@@ -25,6 +25,7 @@ def _recovery_panel(found: Recovery) -> Panel:
         Curve("", [(p.interactions, p.model) for p in found.points], 0, dots=True),
         Curve("Conv4Rec, fitted power law", line, 0),
         Curve("popularity × histogram", found.means("popularity"), 1),
+        Curve("pooled table", found.means("pooled"), 4),
         Curve("user's own smoothed frequencies", found.means("table"), 2),
     ]
     if found.points[0].wanted is not None:

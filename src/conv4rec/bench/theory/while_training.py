@@ -32,8 +32,8 @@ def ranks_while_training(model: Conv4Rec, n_looks: int = N_LOOKS) -> dict[str, l
     """Train the final run of a fitted model again and look at its maps along the way.
 
     The same log, seed and schedule, hence the same weights at the end (the averaged ones are
-    looked at); and once more with every table started at random. The default start is a
-    singular value decomposition of the log: low rank that it has, it was given.
+    looked at); and once more with every table started at random. The default start has item
+    vectors from a decomposition of the log: the look at step 0 says what rank that gives.
 
     Time: two training runs, without rehearsals. The model is left as it is.
     """
