@@ -78,14 +78,18 @@ def real(data: str) -> None:
     same, rows, receipt = trained(f"{data}/{SPLITS[data]}")
     record(f"bound-{same}", f"conv4rec theory bound {same} --data {rows}", **receipt)
     record(f"spectrum-{same}", f"conv4rec theory spectrum {same}", **receipt)
-    picture = f"training-{data}.svg"
-    command = f"conv4rec theory spectrum {same} --training --out {picture}"
-    record(f"training-{same}", command, **receipt)
-    shutil.copy(picture, HERE)
+    drawn(f"training-{same}", f"conv4rec theory spectrum {same} --training", data, receipt)
     new, rows, receipt = trained(f"{data}/new-users")
-    record(f"bound-{new}", f"conv4rec theory bound {new} --data {rows}", **receipt)
+    drawn(f"bound-{new}", f"conv4rec theory bound {new} --data {rows}", data, receipt)
     command = f"conv4rec theory certify {new} --data {rows} --pac-bayes"
-    record(f"certify-{new}", command, **receipt)
+    drawn(f"certify-{new}", command, data, receipt)
+
+
+def drawn(name: str, command: str, data: str, receipt: dict[str, object]) -> None:
+    """The same as `record`, with a picture beside the page."""
+    picture = f"{name.partition('-')[0]}-{data}.svg"
+    record(name, f"{command} --out {picture}", **receipt)
+    shutil.copy(picture, HERE)
 
 
 def made_up() -> None:

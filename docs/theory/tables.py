@@ -76,6 +76,7 @@ def _bound(data: str) -> str:
         table(head, rows),
         "Log-losses in nats, " + "; ".join(sides) + ". The trace norm is in squared stars.",
         f"Term by term, new-users ({name}):", _terms(new["said"]["bounds"]),
+        f"![Bounds against the size of the sample, {name}](bound-{data}.svg)",
         receipt(new), receipt(same),
     ])  # fmt: skip
 
@@ -128,6 +129,7 @@ def _certify(data: str) -> str:
         f"{chosen['recall_at_least']:.3f} at width {blurred['width']:g} and {blurred['share']:.0%} "
         f"of the way to the fine-tuned weights (KL {chosen['kl']:.1f} nats, {chosen['n']:,} users "
         f"judge); all the way: {full} (KL {tuned['kl']:,.0f} nats).",
+        f"![Certificates against held-out users, {DATA[data][0]}](certify-{data}.svg)",
         receipt(made),
     ])  # fmt: skip
 

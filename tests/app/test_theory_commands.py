@@ -38,6 +38,21 @@ def test_bounds_stand_beside_the_gap_and_the_empty_ones_are_called_vacuous(
     assert "log_cover: consume_in" in said.out
 
 
+def test_bounds_and_certificates_are_drawn_against_the_size_of_the_sample(
+    say, model_folder, strangers_file, tmp_path
+):
+    out = tmp_path / "picture.svg"
+    data = ("--data", strangers_file, "--out", out, "--json")
+    assert say("theory", "bound", model_folder, *data).code == 0
+    words = " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
+    for name in ("pick", "rating", "guessing evenly", "norms, kernel once", "n = 40 at hand"):
+        assert name in words
+    assert say("theory", "certify", model_folder, *data).code == 0
+    words = " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
+    for name in ("1 - recall@20", "squared error", "betting", "held-out users"):
+        assert name in words
+
+
 def test_without_fresh_rows_no_gap_is_claimed(say, model_folder):
     said = say("theory", "bound", model_folder)
     assert "No gap measured" in said.out

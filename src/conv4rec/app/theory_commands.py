@@ -35,6 +35,7 @@ def bound(
         typer.Option(metavar="FILE", help="Rows that did not train it: measures the real gap."),
     ] = None,
     confidence: Confidence = 0.95,
+    out: Picture = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
@@ -43,18 +44,21 @@ def bound(
     \b
     Example:
       conv4rec theory bound my-model
-      conv4rec theory bound my-model --data new-users.csv
+      conv4rec theory bound my-model --data new-users.csv --out bound.svg
     """
     from conv4rec.app import service
     from conv4rec.app.theory_shown import show_bounds
     from conv4rec.bench.theory.bounds import PROMISES, all_bounds
     from conv4rec.bench.theory.gap import measured_gaps
     from conv4rec.bench.theory.held_out import held_out_rows
+    from conv4rec.bench.theory.more_users import bound_picture
 
     _check_confidence(confidence)
+    check_picture(out)
     served = service.load_model(model)
     gaps = measured_gaps(served, held_out_rows(served, data), seed) if data else None
     lines = all_bounds(served, gaps, confidence)
+    draw(out, bound_picture(served, gaps, confidence) if out else "")
     if as_json:
         promises = {name: dict(zip(("does", "does_not"), PROMISES[name], strict=True))
                     for name in PROMISES}  # fmt: skip
@@ -79,6 +83,7 @@ def certify(
         bool,
         typer.Option("--pac-bayes", help="Also retrain, for a bound that needs nobody held out."),
     ] = False,
+    out: Picture = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Promise what the average new user gets: recall, rating error and log-loss, with confidence.
@@ -92,11 +97,14 @@ def certify(
     from conv4rec.app.theory_shown import show_blurred, show_promises
     from conv4rec.bench.theory.certify import certify_model
     from conv4rec.bench.theory.held_out import held_out_rows
+    from conv4rec.bench.theory.more_users import certificate_picture
 
     _check_confidence(confidence)
+    check_picture(out)
     served = service.load_model(model)
     held_out = held_out_rows(served, data)
     found = certify_model(served, held_out, confidence=confidence, k=k, seed=seed)
+    draw(out, certificate_picture(served, held_out, confidence, k, seed) if out else "")
     blurred = _blurred(served, confidence, k, seed) if pac_bayes else None
     if as_json:
         print_json(_certified(model, confidence, found, blurred))
