@@ -164,7 +164,7 @@ def emergence() -> str:
     made = load("emergence")
     if made is None:
         return "Not measured yet; `python docs/theory/remake.py made-up` does it."
-    head = " | factors | entropy rank | stable rank | encoder | decoder | fresh loss | at the end"
+    head = "entropy rank | stable rank | encoder | decoder | fresh loss | rank at the end"
     parts = []
     for task, name in zip(made["said"]["tasks"], ("made-up", "MovieLens 100K"), strict=True):
         rows = []
@@ -172,14 +172,15 @@ def emergence() -> str:
             at, best = run["steps"].index(run["best_step"]), run["best"]
             ends = [run[f"{end}_stable_ranks"][at] for end in ("encoder", "decoder")]
             ranks = [best["entropy_rank"], best["stable_rank"], *ends]
-            rows.append(["", str(run["depth"]), *[f"{rank:.2f}" for rank in ranks],
-                         f"{run['best_loss']:.3f}", f"{run['entropy_ranks'][-1]:.2f}"])  # fmt: skip
+            losses = [f"{run['best_loss']:.3f}", f"{run['entropy_ranks'][-1]:.2f}"]
+            rows.append([f"{run['depth']}", *[f"{rank:.2f}" for rank in ranks], *losses])
         if task["truth"]:
             truth = task["truth"]
-            rows.append(["", f"truth (rank {truth['rank']})", f"{truth['entropy_rank']:.2f}",
-                         f"{truth['stable_rank']:.2f}", "", "", f"{truth['entropy']:.3f}",
-                         ""])  # fmt: skip
-        parts += [f"{task['about'][0].upper()}{task['about'][1:]}:", table(name + head, rows)]
+            ranks = [f"{truth['entropy_rank']:.2f}", f"{truth['stable_rank']:.2f}"]
+            name_of_truth = f"truth, rank {truth['rank']}"
+            rows.append([name_of_truth, *ranks, "", "", f"{truth['entropy']:.3f}", ""])
+        about = f"{task['about'][0].upper()}{task['about'][1:]}:"
+        parts += [about, table(f"{name}: factors | {head}", rows)]
     return "\n\n".join([*parts, receipt(made)])
 
 

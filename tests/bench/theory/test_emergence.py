@@ -104,10 +104,23 @@ def test_a_real_log_has_runs_of_every_depth_and_no_truth(people):
     assert "truth" not in words
 
 
-def test_items_of_the_history_cannot_be_foretold(people):
-    """Their score is so low that no distribution gives them anything."""
-    found = real_emergence(people, depths=(1,), steps=0)
-    assert found.runs[0].training_losses[0] < np.log(50)
+def test_users_are_shared_out_and_items_of_the_history_cannot_be_foretold(people, monkeypatch):
+    from conv4rec.bench.theory import emergence as room
+
+    seen = []
+    monkeypatch.setattr(room, "train", lambda *words: seen.append(words[1:3]))
+    real_emergence(people, depths=(1,))
+    ((size, parts),) = seen
+    assert size == 50
+    assert [len(part.shares) for part in parts] == [144, 48, 48]
+    for part in parts:
+        chance = torch.softmax(part.offset, 1)
+        fed = part.inputs > 0
+        assert float(chance[fed].max()) < 1e-9
+        assert float(chance[~fed].min()) > 1e-6
+        assert float(part.shares[fed].max()) == 0
+        np.testing.assert_allclose(part.shares.sum(1), 1.0)
+        assert float(part.inputs.norm(dim=1).max()) < 1
 
 
 def test_too_few_users_are_a_sentence(people):

@@ -96,3 +96,10 @@ def test_a_log_without_ratings_has_a_gap_of_picks_alone(trained, strangers):
     assert list(measured_gaps(trained, silent)) == ["pick"]
     with pytest.raises(DataError, match="rated"):
         measured_gap(trained, silent, side="rating")
+
+
+def test_users_who_rated_nothing_count_for_picks_alone(mixed):
+    levels = mixed.level_numbers.copy()
+    levels[: mixed.starts[7]] = -1
+    model = Conv4Rec(seed=0, **SMALL).fit(replace(mixed, level_numbers=levels, rows=None))
+    assert training_n(model) - training_n(model, "rating") == 7

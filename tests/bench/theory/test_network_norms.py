@@ -8,6 +8,7 @@ from conv4rec import Conv4Rec
 from conv4rec.bench.theory.bounds import all_bounds
 from conv4rec.bench.theory.gap import measured_gaps
 from conv4rec.bench.theory.network_norms import network_norms, reference_weights, weights_of
+from conv4rec.data.worlds import low_rank_world
 from conv4rec.model.network import PRIOR_COUNT
 
 SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "regs": (1.0,)}
@@ -110,6 +111,21 @@ def test_every_bound_is_at_least_the_measured_gap(trained, strangers):
             assert once.value <= each.value
             if kind == "parameter count":
                 assert each.terms[kernel] > 10 * once.terms[kernel]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_bound_is_at_least_the_gap_whatever_the_world(seed):
+    """Worlds, sizes and lengths of training drawn at random; some users have few ratings."""
+    rng = np.random.default_rng(seed)
+    n_users, n_items = rng.integers(30, 120), rng.integers(12, 60)
+    world = low_rank_world(2 * n_users, n_items, rank=int(rng.integers(1, 5)), seed=seed)
+    log = world.sample(int(rng.integers(4, 12)), rng)
+    settings = {**SMALL, "n_steps": int(rng.integers(5, 60)), "learning_rate": 0.05}
+    model = Conv4Rec(seed=seed, **settings).fit(log.take_users(np.arange(n_users)))
+    gaps = measured_gaps(model, log.take_users(np.arange(n_users, 2 * n_users)))
+    lines = [line for line in all_bounds(model, gaps) if line.unit == "nats"]
+    assert len(lines) == 16
+    assert all(line.value >= gaps[line.side].value for line in lines)
 
 
 def test_the_outputs_of_each_side_are_its_own(trained):
