@@ -37,13 +37,18 @@ def _recovery_panel(found: Recovery) -> Panel:
 
 def training_picture(found: Mapping[str, Sequence[Look]]) -> str:
     """Entropy rank of the recommender's maps against training steps, one panel a start."""
-    panels = [
-        Panel(f"Conv4Rec, {name}", [
-            Curve(each, [(look.step, look.entropy_ranks[each]) for look in looks if look.step], n)
-            for n, each in enumerate(looks[0].entropy_ranks)
-        ], "while training")
-        for name, looks in found.items()
-    ]  # fmt: skip
+    panels = []
+    for name, looks in found.items():
+        curves = [
+            Curve(
+                each,
+                [(look.step, look.entropy_ranks[each]) for look in looks if look.step],
+                place % 3,
+                dashed=place >= 3,  # the rating side
+            )
+            for place, each in enumerate(looks[0].entropy_ranks)
+        ]
+        panels.append(Panel(f"Conv4Rec, {name}", curves, "while training"))
     caption = "Ranks of tables (encoder, decoder) and of the maps that they make."
     return svg(panels, Axes("training steps", "entropy rank"), caption)
 
