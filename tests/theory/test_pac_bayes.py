@@ -30,6 +30,18 @@ def test_the_binary_kl_is_that_of_two_coins_and_obeys_pinsker(q, p):
     assert binary_kl(q, p) >= 2 * (q - p) ** 2 - 1e-12
 
 
+@pytest.mark.parametrize("n", [8, 9, 20, 100, 1000])
+def test_the_moment_behind_the_theorem_is_below_two_root_n(n):
+    """E exp(n kl(empirical || mean)) of n coins: summed exactly, the worst coin searched for."""
+    heads = np.arange(n + 1)
+    moments = []
+    for p in np.concatenate([np.geomspace(1e-6, 0.5, 60), [0.5]]):
+        divergences = np.array([binary_kl(k / n, p) for k in heads])
+        moments.append(np.exp(binom.logpmf(heads, n, p) + n * divergences).sum())
+    assert max(moments) <= 2 * math.sqrt(n)
+    assert max(moments) > 0.6 * 2 * math.sqrt(n)  # the constant is not for nothing
+
+
 def test_the_gaussian_kl_is_the_mean_log_ratio_of_densities():
     rng = np.random.default_rng(0)
     centre, prior, width = rng.normal(size=3), rng.normal(size=3), 0.7

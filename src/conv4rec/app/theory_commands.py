@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from conv4rec.app import options
 from conv4rec.app.console import note, print_json
-from conv4rec.errors import DataError, SettingError
+from conv4rec.app.theory_pictures import check_picture, draw
+from conv4rec.errors import SettingError
 
 if TYPE_CHECKING:
     from conv4rec.bench.theory.blurred import Blurred
     from conv4rec.bench.theory.certify import Promise
-    from conv4rec.bench.theory.emergence import Emergence
 
 Confidence = Annotated[float, typer.Option(help="Probability that what is stated is true.")]
 Picture = Annotated[
@@ -36,6 +35,7 @@ def bound(
         typer.Option(metavar="FILE", help="Rows that did not train it: measures the real gap."),
     ] = None,
     confidence: Confidence = 0.95,
+    out: Picture = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
@@ -44,27 +44,30 @@ def bound(
     \b
     Example:
       conv4rec theory bound my-model
-      conv4rec theory bound my-model --data new-users.csv
+      conv4rec theory bound my-model --data new-users.csv --out bound.svg
     """
     from conv4rec.app import service
     from conv4rec.app.theory_shown import show_bounds
     from conv4rec.bench.theory.bounds import PROMISES, all_bounds
-    from conv4rec.bench.theory.gap import measured_gap
+    from conv4rec.bench.theory.gap import measured_gaps
     from conv4rec.bench.theory.held_out import held_out_rows
+    from conv4rec.bench.theory.more_users import bound_picture
 
     _check_confidence(confidence)
+    check_picture(out)
     served = service.load_model(model)
-    gap = measured_gap(served, held_out_rows(served, data), seed) if data else None
-    lines = all_bounds(served, gap, confidence)
+    gaps = measured_gaps(served, held_out_rows(served, data), seed) if data else None
+    lines = all_bounds(served, gaps, confidence)
+    draw(out, bound_picture(served, gaps, confidence) if out else "")
     if as_json:
         promises = {name: dict(zip(("does", "does_not"), PROMISES[name], strict=True))
                     for name in PROMISES}  # fmt: skip
-        measured = gap.to_dict() if gap else None
+        measured = {side: gap.to_dict() for side, gap in gaps.items()} if gaps else None
         bounds = [line.to_dict() for line in lines]
         print_json({"model": model, "confidence": confidence, "measured": measured,
                     "bounds": bounds, "promises": promises})  # fmt: skip
         return
-    show_bounds(lines, gap, confidence)
+    show_bounds(lines, gaps, confidence)
 
 
 @theory_app.command(short_help="What a new user can expect at worst.")
@@ -80,6 +83,7 @@ def certify(
         bool,
         typer.Option("--pac-bayes", help="Also retrain, for a bound that needs nobody held out."),
     ] = False,
+    out: Picture = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Promise what the average new user gets: recall, rating error and log-loss, with confidence.
@@ -93,11 +97,14 @@ def certify(
     from conv4rec.app.theory_shown import show_blurred, show_promises
     from conv4rec.bench.theory.certify import certify_model
     from conv4rec.bench.theory.held_out import held_out_rows
+    from conv4rec.bench.theory.more_users import certificate_picture
 
     _check_confidence(confidence)
+    check_picture(out)
     served = service.load_model(model)
     held_out = held_out_rows(served, data)
     found = certify_model(served, held_out, confidence=confidence, k=k, seed=seed)
+    draw(out, certificate_picture(served, held_out, confidence, k, seed) if out else "")
     blurred = _blurred(served, confidence, k, seed) if pac_bayes else None
     if as_json:
         print_json(_certified(model, confidence, found, blurred))
@@ -131,11 +138,11 @@ def recover(
 
     if unknown := [name for name in world or [] if name not in LAWS]:
         raise SettingError(f"--world is one of {', '.join(LAWS)}; got {unknown[0]!r}")
-    _check_picture(out)
+    check_picture(out)
     if not as_json:
         note("five sizes, two minutes for all worlds on two cores")
     found = recover(world or tuple(LAWS), tuple(range(seeds)))
-    _draw(out, recovery_picture(found) if out else "")
+    draw(out, recovery_picture(found) if out else "")
     if as_json:
         print_json({"about": ABOUT, "worlds": [each.to_dict() for each in found]})
         return
@@ -147,9 +154,16 @@ def spectrum(
     model: Annotated[
         str | None, typer.Argument(metavar="[MODEL]", help="Folder of a saved model.")
     ] = None,
+    training: Annotated[
+        bool, typer.Option("--training", help="Train MODEL again and watch its ranks.")
+    ] = False,
     emergence: Annotated[
         bool, typer.Option("--emergence", help="The experiment: 1 to 4 factors, no model needed.")
     ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|NAME", help="With --emergence: a log to run it on as well."),
+    ] = None,
     out: Picture = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
@@ -159,26 +173,26 @@ def spectrum(
     \b
     Example:
       conv4rec theory spectrum my-model
-      conv4rec theory spectrum --emergence --out emergence.svg
+      conv4rec theory spectrum my-model --training --out training.svg
+      conv4rec theory spectrum --emergence --data ratings.csv --out emergence.svg
     """
-    from conv4rec.app import service
-    from conv4rec.app.theory_shown import show_emergence, show_spectra
-    from conv4rec.bench.theory.charts import emergence_picture
-    from conv4rec.bench.theory.emergence import emergence as experiment
-    from conv4rec.bench.theory.spectra import model_spectra, spectra_facts
-
     if (model is None) == (not emergence):
         raise SettingError("spectrum is of a MODEL, or the experiment with --emergence: name one")
-    if out is not None and not emergence:
-        raise SettingError("--out draws the experiment: add --emergence and leave MODEL out")
-    _check_picture(out)
-    if model is not None:
-        facts = spectra_facts(model_spectra(service.load_model(model)))
-        print_json({"model": model, "spectra": facts}) if as_json else show_spectra(facts)
-        return
-    found: Emergence = experiment(seed=seed)
-    _draw(out, emergence_picture(found) if out else "")
-    print_json(found.to_dict()) if as_json else show_emergence(found, out)
+    if training and model is None:
+        raise SettingError("--training is of a MODEL: name one, and leave --emergence out")
+    if data is not None and not emergence:
+        raise SettingError("--data is for --emergence: a MODEL has its own log")
+    if out is not None and not (emergence or training):
+        raise SettingError("--out draws what is watched: add --training, or --emergence")
+    from conv4rec.app import theory_spectra
+
+    check_picture(out)
+    if model is None:
+        theory_spectra.emerge(data, seed, out, as_json)
+    elif training:
+        theory_spectra.watch(model, out, as_json)
+    else:
+        theory_spectra.rank(model, as_json)
 
 
 def _blurred(served: Any, confidence: float, k: int, seed: int) -> Blurred:
@@ -202,18 +216,3 @@ def _certified(
 def _check_confidence(confidence: float) -> None:
     if not 0 < confidence < 1:
         raise SettingError(f"--confidence lies between 0 and 1, such as 0.95; got {confidence}")
-
-
-def _check_picture(out: str | None) -> None:
-    """Asked before the work, not after."""
-    if out is None:
-        return
-    if not out.lower().endswith(".svg"):
-        raise SettingError(f"--out draws .svg; got {Path(out).name!r}")
-    if not Path(out).absolute().parent.is_dir():
-        raise DataError(f"there is no folder {Path(out).parent} to draw {Path(out).name} in")
-
-
-def _draw(out: str | None, text: str) -> None:
-    if out is not None:
-        Path(out).write_text(text, encoding="utf-8")

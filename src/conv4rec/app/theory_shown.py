@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from conv4rec.app.console import say
 from conv4rec.app.pictures import Sheet, figure
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from conv4rec.bench.theory.blurred import Blurred
     from conv4rec.bench.theory.bounds import Line
     from conv4rec.bench.theory.certify import Promise
-    from conv4rec.bench.theory.emergence import Emergence
-    from conv4rec.bench.theory.gap import Gap
+    from conv4rec.bench.theory.gap import Gap, Side
     from conv4rec.bench.theory.recover import Recovery
 
 WITHOUT_REPLACEMENT = (
@@ -28,23 +27,29 @@ SAID = {
 }
 
 
-def show_bounds(lines: Sequence[Line], gap: Gap | None, confidence: float) -> None:
-    """Print the bounds, what each promises, the measured gap, and every term."""
+def show_bounds(lines: Sequence[Line], gaps: Mapping[Side, Gap] | None, confidence: float) -> None:
+    """Print the bounds, what each promises, the measured gaps, and every term."""
     from conv4rec.bench.theory.bounds import PROMISES
 
-    if gap is None:
+    if not gaps:
         say("No gap measured: --data FILE with rows that did not train the model measures it.")
-    else:
+    for side, gap in (gaps or {}).items():
         who = {"A": "fresh users", "B": "fresh targets of the training users"}[gap.setting]
         say(
-            f"Measured, log-loss of the next pick: {gap.training:.3f} nats on {gap.n:,} of "
+            f"Measured, log-loss of the {side}: {gap.training:.3f} nats on {gap.n:,} of "
             f"training, {gap.fresh:.3f} on {gap.n_fresh:,} of {who}: a gap of {gap.value:+.3f}."
         )
-    say(f"Bounds on the gap of any model within these norms, {confidence:.0%} confidence each:")
-    sheet = Sheet(["bound", "value", "trivial", "unit", "verdict"], ("bound", "unit", "verdict"))
+    say(
+        f"Bounds on the gap of any model within these norms, {confidence:.0%} confidence each, "
+        "in nats (trace norm: squared rating):"
+    )
+    heads = ["bound", "value", "measured", "trivial", "verdict"]
+    sheet = Sheet(heads, ("bound", "verdict"))
     for line in lines:
         verdict = "vacuous" if line.vacuous else "says something"
-        sheet.add(line.name, figure(line.value), figure(line.trivial), line.unit, verdict)
+        known = gaps and line.unit == "nats" and line.side in gaps
+        measured = f"{gaps[line.side].value:+.3f}" if gaps and known else "-"
+        sheet.add(line.name, figure(line.value), measured, figure(line.trivial), verdict)
     sheet.show()
     say()
     for kind, (does, does_not) in PROMISES.items():
@@ -105,13 +110,14 @@ def show_blurred(found: Blurred) -> None:
 
 def show_recovery(found: Sequence[Recovery], out: str | None) -> None:
     """Print the distances at the largest sample, the slopes, and where the guarantee stops."""
-    from conv4rec.bench.theory.recover import ABOUT
+    from conv4rec.bench.theory.recover import ABOUT, CURVES
 
     say(f"In {ABOUT}:")
-    sheet = Sheet(["world", "interactions", "Conv4Rec", "table", "popularity", "slope"], ("world",))
+    heads = ["world", "interactions", "Conv4Rec", "table", "popularity", "pooled", "slope"]
+    sheet = Sheet(heads, ("world",))
     for each in found:
         for place, (size, model) in enumerate(each.means()):
-            others = [figure(each.means(curve)[place][1]) for curve in ("table", "popularity")]
+            others = [figure(each.means(curve)[place][1]) for curve in CURVES[1:]]
             last = place == len(each.means()) - 1
             name = each.law.name if place == 0 else ""
             sheet.add(name, f"{size:,}", figure(model), *others, str(each.slope()) if last else "")
@@ -121,36 +127,5 @@ def show_recovery(found: Sequence[Recovery], out: str | None) -> None:
         if each.points[0].wanted is not None:
             _, wanted = each.means("wanted")[-1]
             say(f"Against the law before selection it stays at {wanted:.3f}.", indent=2)
-    if out:
-        say(f"Drawn to {out}.")
-
-
-def show_spectra(facts: Sequence[dict[str, Any]]) -> None:
-    """Print ranks and the first singular values of each map."""
-    sheet = Sheet(["map", "rank", "stable rank", "entropy rank", "singular values"],
-                  ("map", "singular values"), elastic="singular values")  # fmt: skip
-    for row in facts:
-        values = " ".join(f"{value:.3g}" for value in row["singular_values"][:8])
-        ranks = [figure(row[name], 2) for name in ("stable_rank", "entropy_rank")]
-        sheet.add(row["map"], str(row["rank"]), *ranks, values)
-    sheet.show()
-    say(
-        "Stable rank: squares over the largest square. Entropy rank: how many equal singular "
-        "values would spread as evenly. Neither is in the objective; its penalty on squared "
-        "weights favours few directions."
-    )
-
-
-def show_emergence(found: Emergence, out: str | None) -> None:
-    """Print rank and loss by depth, with the truth in the last line."""
-    sheet = Sheet(["factors", "entropy rank", "stable rank", "expected loss", "rank at the end"],
-                  ("factors",))  # fmt: skip
-    for run in found.runs:
-        ranks = [figure(rank, 2) for rank in (run.best.entropy_rank, run.best.stable_rank)]
-        sheet.add(str(run.depth), *ranks, figure(run.best_loss), figure(run.entropy_ranks[-1], 2))
-    truth = [found.truth.entropy_rank, found.truth.stable_rank]
-    sheet.add("truth", *[figure(rank, 2) for rank in truth], figure(found.entropy), "")
-    sheet.show()
-    say("At the check with the least validation loss; nothing was penalised.")
     if out:
         say(f"Drawn to {out}.")

@@ -103,8 +103,8 @@ def trace_norm_bound(
 
     Reference:
         Shamir and Shalev-Shwartz, COLT 2011 (JMLR 2014), with the split of frequent and
-        rare cells; Tropp, "An Introduction to Matrix Concentration Inequalities", 2015,
-        Theorem 4.1.1, in place of an unnamed constant.
+        rare cells; Tropp, "An Introduction to Matrix Concentration Inequalities", 2015, for the
+        mean spectral norm of a matrix of random signs, in place of an unnamed constant.
 
     >>> grid = np.indices((50, 50)).reshape(2, -1)
     >>> bound = trace_norm_bound(*grid, (50, 50), trace_norm=50.0, prediction_bound=1.0,

@@ -86,8 +86,10 @@ def parameter_count_bound(
         shared: Count a kernel shared by n items once; if not, n times.
 
     Reference:
-        In the manner of Long and Sedghi, ICLR 2020, and Graf et al., NeurIPS 2022, Theorem
-        3.5. The constants are derived in `covers` and `loss`.
+        In the manner of Long and Sedghi, ICLR 2020 (weights counted, their distance from the
+        start, no number of pixels) and of Graf, Zeng, Rieck, Niethammer and Kwitt, NeurIPS
+        2022 (a shared kernel by its own norms). The statement is derived here: a union bound
+        (Hoeffding) over the stand-ins that `covers` counts, with the constants of `loss`.
 
     >>> from conv4rec.theory.layers import Chain, Layer
     >>> layer = Layer.from_matrices("decoder", np.eye(3), np.zeros((3, 3)))

@@ -41,8 +41,8 @@ def group_cover(shape: tuple[int, int]) -> float:
     and A is the small kernel, so sharing costs nothing.
 
     Reference:
-        Maurey's lemma; Bartlett, Foster and Telgarsky, NeurIPS 2017, Lemma 3.2 (with the
-        rounding, which the shrinking removes).
+        Maurey's lemma, used for this by Bartlett, Foster and Telgarsky, NeurIPS 2017 (with a
+        rounding, which the shrinking removes). Proved above.
 
     >>> round(group_cover((3, 2)), 4)
     2.4849
@@ -63,7 +63,8 @@ def entry_cover(n_points: int) -> float:
     at least exp(-λ²a²/2) / 2. So log k <= log 2 + 2 t² a² / ε², and one point does if ε >= ab.
 
     Reference:
-        The role of Zhang, JMLR 2002, Theorem 4 in Ledent et al., AAAI 2021; smaller constants.
+        Plays the part that covers in the largest-entry norm (Zhang, JMLR 2002) have in Ledent
+        et al., AAAI 2021. Proved above.
 
     >>> round(entry_cover(500), 2)
     28.32

@@ -21,6 +21,7 @@ class Layer:
     shape: tuple[int, int]
     """Outputs, inputs."""
     spectral_norm: float
+    """The largest singular value; or less: of the part that one target's loss can see."""
     row_norm: float
     """Largest Euclidean norm of a row (an output's weights); matters in a chain's last layer."""
     frobenius_distance: float

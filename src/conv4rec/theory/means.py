@@ -23,7 +23,7 @@ def hoeffding(losses: FloatArray, confidence: float = 0.95) -> FloatArray:
     """Mean + sqrt(log(1/δ) / 2n), along the last axis; other axes are separate samples.
 
     Reference:
-        Hoeffding, JASA 1963, Theorem 2.
+        Hoeffding, JASA 1963.
     """
     losses = checked_losses(losses)
     n = losses.shape[-1]
@@ -35,8 +35,12 @@ def empirical_bernstein(losses: FloatArray, confidence: float = 0.95) -> FloatAr
 
     Along the last axis; other axes are separate samples. 1.0 for a single loss.
 
+    Why: with L = log(2/δ), Bernstein's inequality says mean + sqrt(2 σ² L / n) + L / (3n), and
+    the standard deviation itself is at most sqrt(V) + sqrt(2L / (n - 1)), each but for δ/2.
+    Together the last terms are at most (2 + 1/3) L / (n - 1).
+
     Reference:
-        Maurer and Pontil, COLT 2009, Theorem 4.
+        Maurer and Pontil, COLT 2009, who prove the bound on the standard deviation.
     """
     losses = checked_losses(losses)
     n = losses.shape[-1]
@@ -61,8 +65,8 @@ def betting(losses: FloatArray, confidence: float = 0.95) -> FloatArray:
     memory is a few copies of `losses`.
 
     Reference:
-        Waudby-Smith and Ramdas, JRSS-B 2024: the capital process of Theorem 3, one-sided,
-        with the predictable plug-in stakes for a fixed n.
+        Waudby-Smith and Ramdas, JRSS-B 2024: their capital process, one-sided, with
+        predictable plug-in stakes for a fixed n. Why it holds is told above.
     """
     losses = checked_losses(losses)
     log_failure = log_inverse(losses.shape[-1], confidence)

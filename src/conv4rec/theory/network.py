@@ -23,13 +23,15 @@ class NetworkNorms:
 
     chains: tuple[Chain, ...]
     n_outputs: int
-    """M: items x levels."""
+    """M: what one softmax is over."""
     smoothing: float = 0.0
     """Share of the uniform distribution mixed into the model: keeps the loss below log(M/η)."""
     fixed: bool = False
     """True only if the norms are limits set before training, not measurements after it."""
     union_cost: float = 0.0
     """Nats added to log(1/δ) for norms that were measured."""
+    n_softmaxes: int = 1
+    """How many softmaxes a history has: one for picks, one an item for ratings."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -68,10 +68,11 @@ def norm_bound(
 
     where B_l bounds the input of layer l, g_l is how fast the loss moves with its output, b_l
     its (2,1) distance from initialisation and q_l = log(2 x inputs x outputs). In a chain's
-    last layer the Frobenius distance, with q = 4 log(2 n M) + log 2 and g = 2 (the loss is
-    2-Lipschitz in the largest-entry norm), replaces them where that is less: many outputs
-    then cost only a logarithm. A kernel shared by n items enters with its own norms; counted
-    n times, its term grows n times (√n in the last layer, by Frobenius).
+    last layer the Frobenius distance, with q = 4 log(2 n M S) + log 2 (S softmaxes over M
+    outputs each) and g = 2 (the loss is 2-Lipschitz in the largest-entry norm), replaces them
+    where that is less: many outputs then cost only a logarithm. A kernel shared by n items
+    enters with its own norms; counted n times, its term grows n times (√n in the last layer,
+    by Frobenius).
 
     Assumes: as `parameter_count_bound`.
 
@@ -86,9 +87,11 @@ def norm_bound(
         shared: Let a shared kernel enter once; if not, n times.
 
     Reference:
-        Bartlett, Foster and Telgarsky, NeurIPS 2017, Theorem 1.1 (whose covers need no factor
-        2 here: points are projected on the ball that holds what they approximate); Ledent,
-        Mustafa, Lei and Kloft, AAAI 2021, for shared kernels and many outputs.
+        The statement is derived here from `covers` and `dudley`, in the manner of Bartlett,
+        Foster and Telgarsky, NeurIPS 2017 (a layer at a time; no factor 2, as points are
+        projected on the ball that holds what they approximate) and of Ledent, Mustafa, Lei
+        and Kloft, AAAI 2021 (each filter counted once; a logarithm of the number of outputs).
+        Errors ε_l of the layers add up to ε; Σ (term_l / ε_l)² is least at C² / ε².
 
     >>> import numpy as np
     >>> from conv4rec.theory.layers import Layer
@@ -99,11 +102,12 @@ def norm_bound(
     """
     log_failure = log_inverse(n, confidence)
     norms = norms.on_grid() if shared else norms.on_grid().unshared()
+    n_points = n * norms.n_outputs * norms.n_softmaxes
     return NormBound(
         n,
         confidence,
         norms.loss_range,
-        tuple(term for chain in norms.chains for term in _layer_terms(chain, n * norms.n_outputs)),
+        tuple(term for chain in norms.chains for term in _layer_terms(chain, n_points)),
         norms.union_cost,
         log_failure,
         math.log(norms.n_outputs),
@@ -116,8 +120,12 @@ def dudley(capacity: float, n: int, loss_range: float) -> float:
     The entropy integral 4α + (12/√n) ∫_α^D C/ε dε at its best α = 3C/√n, with D = B/2 since
     subtracting a constant from all losses changes nothing; never more than D.
 
+    Why: chaining. Cover the class at errors D, D/2, D/4, ... > α; a loss is steps from
+    point to nearest point and what is left at the finest error. What is left correlates with
+    signs by no more than that error; each family of steps is finite, so Massart's lemma.
+
     Reference:
-        Bartlett, Foster and Telgarsky, NeurIPS 2017, Lemma A.5.
+        The refined entropy integral, as used by Bartlett, Foster and Telgarsky, NeurIPS 2017.
     """
     half, radius = loss_range / 2, 3 * capacity / math.sqrt(n)
     if radius >= half:

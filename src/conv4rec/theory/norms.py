@@ -134,7 +134,7 @@ def entropy_rank(weights: FloatArray) -> float:
     Between 1 and the rank; the rank exactly when all nonzero singular values are equal.
 
     Reference:
-        Roy and Vetterli, "The effective rank", EUSIPCO 2007, definition 1.
+        Roy and Vetterli, "The effective rank", EUSIPCO 2007.
 
     >>> round(entropy_rank(np.eye(3)), 12)
     3.0

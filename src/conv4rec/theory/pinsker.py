@@ -77,7 +77,7 @@ def total_variation_from_excess(excess: float) -> float:
     Both are concave, so by Jensen they hold for means over users.
 
     Reference:
-        Tsybakov, "Introduction to Nonparametric Estimation", 2009, Lemmas 2.5 and 2.6.
+        Tsybakov, "Introduction to Nonparametric Estimation", 2009; the second is Lemma 2.6.
 
     >>> total_variation_from_excess(0.02), round(total_variation_from_excess(5.0), 3)
     (0.1, 0.997)

@@ -1,11 +1,13 @@
 """The measured gap compares what trained the model with what did not, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from conv4rec import Conv4Rec
-from conv4rec.bench.theory.gap import measured_gap
-from conv4rec.bench.theory.halves import halves, pick_log_losses
+from conv4rec.bench.theory.gap import measured_gap, measured_gaps, training_n
+from conv4rec.bench.theory.halves import halves, pick_log_losses, rating_log_losses
 from conv4rec.data import random_split
 from conv4rec.errors import DataError
 
@@ -62,3 +64,42 @@ def test_fresh_rows_of_training_users_are_compared_with_their_training_rows(peop
 def test_a_mixture_of_known_and_fresh_users_is_refused(trained, people):
     with pytest.raises(DataError, match=r"120 of 240 users trained this model"):
         measured_gap(trained, people)
+
+
+def test_the_gap_of_ratings_is_that_of_rated_targets(fitted_model, mixed):
+    """`mixed` has unrated interactions: they are targets of picks, not of ratings."""
+    split = halves(mixed)
+    losses = rating_log_losses(fitted_model, split.given, split.test)
+    rated = split.test.level_numbers >= 0
+    users, items = split.test.user_numbers[rated], split.test.item_numbers[rated]
+    p = fitted_model.rating_probabilities(split.given, users, items)
+    each = -np.log(p[np.arange(len(users)), split.test.level_numbers[rated]])
+    assert losses[users[0]] == pytest.approx(each[users == users[0]].mean(), rel=1e-5)
+    train, test = random_split(mixed, seed=1)
+    model = Conv4Rec(seed=0, **SMALL).fit(train)
+    gaps = measured_gaps(model, test.take_users(np.flatnonzero(np.diff(test.starts))))
+    fresh = test.level_numbers >= 0
+    assert gaps["rating"].n_fresh == fresh.sum() < gaps["pick"].n_fresh
+    assert gaps["rating"].n == (halves(train).test.level_numbers >= 0).sum()
+    every = rating_log_losses(model, halves(train).given, halves(train).test)
+    counts = np.bincount(
+        halves(train).test.user_numbers[halves(train).test.level_numbers >= 0],
+        minlength=len(every),
+    )
+    mean = (np.nan_to_num(every) * counts).sum() / counts.sum()
+    assert gaps["rating"].training == pytest.approx(mean)
+    assert training_n(model, "rating") == (counts > 0).sum()
+
+
+def test_a_log_without_ratings_has_a_gap_of_picks_alone(trained, strangers):
+    silent = replace(strangers, level_numbers=np.full_like(strangers.level_numbers, -1), rows=None)
+    assert list(measured_gaps(trained, silent)) == ["pick"]
+    with pytest.raises(DataError, match="rated"):
+        measured_gap(trained, silent, side="rating")
+
+
+def test_users_who_rated_nothing_count_for_picks_alone(mixed):
+    levels = mixed.level_numbers.copy()
+    levels[: mixed.starts[7]] = -1
+    model = Conv4Rec(seed=0, **SMALL).fit(replace(mixed, level_numbers=levels, rows=None))
+    assert training_n(model) - training_n(model, "rating") == 7

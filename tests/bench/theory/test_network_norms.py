@@ -6,8 +6,9 @@ import torch
 
 from conv4rec import Conv4Rec
 from conv4rec.bench.theory.bounds import all_bounds
-from conv4rec.bench.theory.gap import measured_gap
+from conv4rec.bench.theory.gap import measured_gaps
 from conv4rec.bench.theory.network_norms import network_norms, reference_weights, weights_of
+from conv4rec.data.worlds import low_rank_world
 from conv4rec.model.network import PRIOR_COUNT
 
 SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "regs": (1.0,)}
@@ -94,18 +95,43 @@ def test_the_users_mean_only_ever_shrinks_what_it_centres():
 
 
 def test_every_bound_is_at_least_the_measured_gap(trained, strangers):
-    gap = measured_gap(trained, strangers)
-    lines = all_bounds(trained, gap)
-    assert len(lines) == 9
-    assert all(line.n == 120 for line in lines if line.unit == "nats")
-    assert all(line.value >= gap.value for line in lines if line.unit == "nats")
+    gaps = measured_gaps(trained, strangers)
+    lines = all_bounds(trained, gaps)
+    assert len(lines) == 17
+    neural = [line for line in lines if line.unit == "nats"]
+    assert {line.side for line in neural} == set(gaps) == {"pick", "rating"}
+    assert all(line.n == 120 for line in neural)
+    assert all(line.value >= gaps[line.side].value for line in neural)
     named = {line.name: line for line in lines}
-    for kind in ("parameter count", "norms"):
-        once, each = (named[f"{kind}, kernel counted {how}"] for how in ("once", "per item"))
-        assert once.value <= each.value
-    kernel = "layer_log_cover: kernel_in"
-    assert (named["parameter count, kernel counted per item"].terms[kernel]
-            > 10 * named["parameter count, kernel counted once"].terms[kernel])  # fmt: skip
+    kernels = {"pick": "layer_log_cover: kernel_in", "rating": "layer_log_cover: 1. kernel_out"}
+    for side, kernel in kernels.items():
+        for kind in ("parameter count", "norms"):
+            once, each = (named[f"{side}: {kind}, kernel counted {how}"]
+                          for how in ("once", "per item"))  # fmt: skip
+            assert once.value <= each.value
+            if kind == "parameter count":
+                assert each.terms[kernel] > 10 * once.terms[kernel]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_bound_is_at_least_the_gap_whatever_the_world(seed):
+    """Worlds, sizes and lengths of training drawn at random; some users have few ratings."""
+    rng = np.random.default_rng(seed)
+    n_users, n_items = rng.integers(30, 120), rng.integers(12, 60)
+    world = low_rank_world(2 * n_users, n_items, rank=int(rng.integers(1, 5)), seed=seed)
+    log = world.sample(int(rng.integers(4, 12)), rng)
+    settings = {**SMALL, "n_steps": int(rng.integers(5, 60)), "learning_rate": 0.05}
+    model = Conv4Rec(seed=seed, **settings).fit(log.take_users(np.arange(n_users)))
+    gaps = measured_gaps(model, log.take_users(np.arange(n_users, 2 * n_users)))
+    lines = [line for line in all_bounds(model, gaps) if line.unit == "nats"]
+    assert len(lines) == 16
+    assert all(line.value >= gaps[line.side].value for line in lines)
+
+
+def test_the_outputs_of_each_side_are_its_own(trained):
+    trivial = {line.name: line.trivial for line in all_bounds(trained)}
+    assert trivial["pick: norms, kernel counted once"] == pytest.approx(np.log(50))
+    assert trivial["rating: norms, kernel counted once"] == pytest.approx(np.log(5))
 
 
 def test_larger_weights_never_tighten_a_bound(mixed):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conv4rec.bench.theory.charts import recovery_picture
-from conv4rec.bench.theory.recover import learned_law, recover
+from conv4rec.bench.theory.recover import CURVES, learned_law, recover
 from conv4rec.bench.theory.worlds import GROUP, LAWS, correlated, drift, restricted, self_selection
 
 
@@ -16,9 +16,24 @@ def found():
 
 
 def test_distance_from_the_truth_ends_below_half_of_each_baselines(found):
-    model, table, popularity = (found.means(c)[-1][1] for c in ("model", "table", "popularity"))
-    assert model <= table / 2
-    assert model <= popularity / 2
+    last = {curve: found.means(curve)[-1][1] for curve in CURVES}
+    assert last["model"] <= last["table"] / 2
+    assert last["model"] <= last["popularity"] / 2
+    assert last["model"] < 0.75 * last["pooled"]  # the strongest that knows nothing of the user
+
+
+def test_the_baselines_are_what_they_are_called():
+    """Without replacement a user's own table is even over what is left; pooled is one for all."""
+    sampled = LAWS["uniform"].sample(40, 20, 5, 2)
+    log, truth = sampled.log, restricted(sampled.truth, sampled.log)
+    even = restricted(np.ones_like(truth), log)
+    counts = np.zeros(truth.shape[1:])
+    np.add.at(counts, (log.level_numbers, log.item_numbers), 1)
+    pooled = restricted(np.broadcast_to(counts + 1 / counts.size, truth.shape), log)
+    (found,) = recover(["uniform"], seeds=(2,), sizes=(5,), n_users=40, n_items=20)
+    for law, name in ((even, "table"), (pooled, "pooled")):
+        distance = np.abs(truth - law).sum(axis=(1, 2)).mean() / 2
+        assert getattr(found.points[0], name) == pytest.approx(distance)
 
 
 def test_distance_falls_with_interactions_and_the_baselines_does_not(found):

@@ -1,13 +1,13 @@
-"""Ranks of what was learned are those of the maps themselves, and depth alone makes them low."""
+"""Ranks of what was learned are those of the maps themselves, at the end and on the way."""
 
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
-from conv4rec.bench.theory.charts import emergence_picture
-from conv4rec.bench.theory.emergence import TRUE_RANK, emergence
+from conv4rec.bench.theory.charts import training_picture
 from conv4rec.bench.theory.spectra import model_spectra, spectra_facts
+from conv4rec.bench.theory.while_training import looks_facts, ranks_while_training
 
 
 def test_the_spectrum_of_the_logit_map_is_that_of_the_dense_product(fitted_model):
@@ -30,16 +30,22 @@ def test_facts_name_every_map_and_no_rank_beats_the_latent_size(fitted_model):
         assert len(row["singular_values"]) >= row["rank"]
 
 
-def test_low_rank_emerges_with_depth():
-    found = emergence(depths=(1, 2, 3), steps=700)
-    ranks = [run.best.entropy_rank for run in found.runs]
-    assert ranks == sorted(ranks, reverse=True)
-    assert ranks[0] > 5 * found.truth.entropy_rank
-    assert ranks[2] < 2 * found.truth.entropy_rank
-    losses = [run.best_loss for run in found.runs]
-    assert losses[2] < losses[0]
-    assert min(losses) > found.entropy
-    assert found.truth.rank == TRUE_RANK
-    words = " ".join(ET.fromstring(emergence_picture(found)).itertext())
-    assert "truth: " in words
-    assert "3 factors" in words
+def test_ranks_while_training_end_at_those_of_the_model(fitted_model):
+    found = ranks_while_training(fitted_model, n_looks=4)
+    last = found["default start"][-1]
+    for name, spectrum in model_spectra(fitted_model).items():
+        assert last.entropy_ranks[name] == pytest.approx(spectrum.entropy_rank, rel=1e-4)
+        assert last.stable_ranks[name] == pytest.approx(spectrum.stable_rank, rel=1e-4)
+    assert [look.step for look in found["random start"]][:2] == [0, 1]
+    assert last.step == max(fitted_model.fitted_.schedule.stops)
+
+
+def test_the_two_starts_are_two_and_the_pictures_name_every_map(fitted_model):
+    found = ranks_while_training(fitted_model, n_looks=4)
+    first = {name: looks[0].stable_ranks["encoder"] for name, looks in found.items()}
+    assert first["default start"] != pytest.approx(first["random start"], rel=0.05)
+    words = " ".join(ET.fromstring(training_picture(found)).itertext())
+    for name in ("random start", "default start", "logit map", "rating map"):
+        assert name in words
+    facts = looks_facts(found)["random start"][0]
+    assert set(facts) == {"step", "entropy_ranks", "stable_ranks"}

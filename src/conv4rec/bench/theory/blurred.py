@@ -25,6 +25,7 @@ WIDTHS = (0.01, 0.03, 0.1)
 SHARES = (0.0, 0.1, 0.3, 1.0)
 """How far the posterior goes from the prior to the weights fine-tuned on everyone."""
 PILOT, DRAWS = 4, 200
+HOPELESS = 5.0  # nats of KL a user: more draws could not save such a bound
 FINE_TUNING = 20
 """Steps from the prior's weights on all users, at a tenth of the learning rate."""
 
@@ -95,10 +96,10 @@ def pac_bayes_recall(
     }
     width, share = min(pilots, key=lambda choice: pilots[choice].value)
     each = 1 - (1 - confidence) / len(WIDTHS)
-    return Blurred(
-        k, width, share,
-        meter.bound(width, share, draws, each), meter.bound(width, 1.0, draws, each),
-    )  # fmt: skip
+    chosen = meter.bound(width, share, draws, each)
+    hopeless = pilots[width, 1.0].kl > HOPELESS * meter.n
+    full = meter.bound(width, 1.0, min(draws, PILOT) if hopeless else draws, each)
+    return Blurred(k, width, share, chosen, full)
 
 
 class _Meter:

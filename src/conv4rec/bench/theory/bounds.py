@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from conv4rec.bench.theory.gap import Gap, training_users
+from conv4rec.bench.theory.gap import Gap, Side, training_n
 from conv4rec.bench.theory.network_norms import network_norms
+from conv4rec.bench.theory.rating_norms import rating_norms
 from conv4rec.data import Interactions
 from conv4rec.recommender import Conv4Rec
-from conv4rec.theory import norm_bound, parameter_count_bound, trace_norm_bound
+from conv4rec.theory import NetworkNorms, norm_bound, parameter_count_bound, trace_norm_bound
 
 SMOOTHING = 0.01
 """Share of the uniform distribution mixed in for the smoothed variant."""
@@ -34,6 +36,8 @@ class Line:
     unit: str
     n: int
     terms: dict[str, float]
+    side: Side
+    """Which loss it is about: of the pick, or of the rating."""
 
     @property
     def vacuous(self) -> bool:
@@ -64,26 +68,41 @@ PROMISES = {
 """For each kind of bound: what it promises, and what it does not."""
 
 
-def all_bounds(model: Conv4Rec, gap: Gap | None = None, confidence: float = 0.95) -> list[Line]:
-    """Every bound on fresh minus training loss of P(item | history), and the trace-norm baseline.
+def all_bounds(
+    model: Conv4Rec, gaps: Mapping[Side, Gap] | None = None, confidence: float = 0.95
+) -> list[Line]:
+    """Every bound on fresh minus training loss, of picks and of ratings, and the trace norm's.
 
-    n is the number of training users with two interactions (setting A), or of their target
-    interactions where `gap` was measured in setting B. Each line holds with `confidence` by
-    itself. The smoothed lines are of the model mixed with 1% of the uniform distribution,
-    whose loss cannot exceed log(100 x items).
+    n is the number of training users with a target (setting A), or of target interactions
+    where `gaps` were measured in setting B. Each line holds with `confidence` by itself; the
+    log-loss of both questions together is the sum of the two, and so is its bound (failures
+    add up). The smoothed lines are of the model mixed with 1% of the uniform distribution,
+    whose loss cannot exceed log(100 x outputs).
     """
-    n = training_users(model) if gap is None else gap.n
+    lines = _network_bounds("pick", network_norms(model), model, gaps, confidence)
+    ratings = rating_norms(model)
+    if ratings is not None and training_n(model, "rating"):
+        lines += _network_bounds("rating", ratings, model, gaps, confidence)
+    trace = rating_trace_norm_bound(model, confidence)
+    return [*lines, trace] if trace is not None else lines
+
+
+def _network_bounds(
+    side: Side, norms: NetworkNorms, model: Conv4Rec, gaps: Mapping[Side, Gap] | None,
+    confidence: float,
+) -> list[Line]:  # fmt: skip
+    n = gaps[side].n if gaps and side in gaps else training_n(model, side)
     lines = []
     for smoothing in (0.0, SMOOTHING):
-        norms = network_norms(model, smoothing)
+        smoothed = replace(norms, smoothing=smoothing)
         for bound, kind in ((parameter_count_bound, "parameter count"), (norm_bound, "norms")):
             for shared in (True, False):
                 counted = "kernel counted once" if shared else "kernel counted per item"
-                name = f"{kind}, {counted}" + (", smoothed" if smoothing else "")
-                found = bound(norms, n, confidence, shared=shared)
-                lines.append(Line(name, found.value, found.trivial, "nats", n, _terms(found)))
-    trace = rating_trace_norm_bound(model, confidence)
-    return [*lines, trace] if trace is not None else lines
+                name = f"{side}: {kind}, {counted}" + (", smoothed" if smoothing else "")
+                found = bound(smoothed, n, confidence, shared=shared)
+                facts = (found.value, found.trivial, "nats", n, _terms(found), side)
+                lines.append(Line(name, *facts))
+    return lines
 
 
 def rating_trace_norm_bound(model: Conv4Rec, confidence: float = 0.95) -> Line | None:
@@ -107,7 +126,8 @@ def rating_trace_norm_bound(model: Conv4Rec, confidence: float = 0.95) -> Line |
         prediction_bound=spread / 2, lipschitz=2 * spread, loss_range=spread**2,
         confidence=confidence,
     )  # fmt: skip
-    return Line("trace norm", found.value, found.trivial, "squared rating", found.n, _terms(found))
+    facts = (found.value, found.trivial, "squared rating", found.n, _terms(found))
+    return Line("rating: trace norm", *facts, "rating")
 
 
 def _expected_ratings(model: Conv4Rec, log: Interactions) -> np.ndarray:

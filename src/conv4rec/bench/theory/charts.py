@@ -1,13 +1,14 @@
-"""The two pictures of the theory pages: recovery on log-log axes, and ranks against depth."""
+"""The pictures of the theory pages: recovery on log-log axes, and ranks while training."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from conv4rec.bench.theory.drawing import Axes, Curve, Panel, svg
 from conv4rec.bench.theory.emergence import TRUE_RANK, Emergence
 from conv4rec.bench.theory.recover import ABOUT, Recovery
+from conv4rec.bench.theory.while_training import Look
 
 
 def recovery_picture(found: Sequence[Recovery]) -> str:
@@ -24,6 +25,7 @@ def _recovery_panel(found: Recovery) -> Panel:
         Curve("", [(p.interactions, p.model) for p in found.points], 0, dots=True),
         Curve("Conv4Rec, fitted power law", line, 0),
         Curve("popularity × histogram", found.means("popularity"), 1),
+        Curve("pooled table", found.means("pooled"), 4),
         Curve("user's own smoothed frequencies", found.means("table"), 2),
     ]
     if found.points[0].wanted is not None:
@@ -33,24 +35,42 @@ def _recovery_panel(found: Recovery) -> Panel:
     return Panel(found.law.name + held, curves, f"slope {slope}")
 
 
-def emergence_picture(found: Emergence) -> str:
-    """Entropy rank against training steps, one line a depth, the truth's rank marked."""
-    shown = [[place for place, step in enumerate(run.steps) if step > 0] for run in found.runs]
-
-    def curves(values: str) -> list[Curve]:
-        return [
+def training_picture(found: Mapping[str, Sequence[Look]]) -> str:
+    """Entropy rank of the recommender's maps against training steps, one panel a start."""
+    panels = []
+    for name, looks in found.items():
+        curves = [
             Curve(
-                f"{run.depth} factor{'s' if run.depth > 1 else ''}",
-                [(run.steps[place], getattr(run, values)[place]) for place in places],
-                number,
+                each,
+                [(look.step, look.entropy_ranks[each]) for look in looks if look.step],
+                place % 3,
+                dashed=place >= 3,  # the rating side
             )
-            for number, (run, places) in enumerate(zip(found.runs, shown, strict=True))
+            for place, each in enumerate(looks[0].entropy_ranks)
         ]
-
-    truth = found.truth.entropy_rank
-    panels = [
-        Panel("Rank of the learned logits", curves("entropy_ranks"), "while training",
-              truth, f"truth: {truth:.1f} (rank {TRUE_RANK})"),
-    ]  # fmt: skip
-    caption = "Softmax models of 1 to 4 square factors on one world; nothing is penalised."
+        panels.append(Panel(f"Conv4Rec, {name}", curves, "while training"))
+    caption = "Ranks of tables (encoder, decoder) and of the maps that they make."
     return svg(panels, Axes("training steps", "entropy rank"), caption)
+
+
+def emergence_picture(*found: Emergence) -> str:
+    """Entropy rank against training steps, one line a depth, the truth's rank marked if known."""
+    caption = "Softmax models of 1 to 4 square factors; nothing is penalised."
+    axes = Axes("training steps", "entropy rank of the learned logits")
+    return svg([_emergence_panel(each) for each in found], axes, caption)
+
+
+def _emergence_panel(found: Emergence) -> Panel:
+    curves = [
+        Curve(
+            f"{run.depth} factor{'s' if run.depth > 1 else ''}",
+            [(step, rank) for step, rank in zip(run.steps, run.entropy_ranks, strict=True) if step],
+            number,
+        )
+        for number, run in enumerate(found.runs)
+    ]
+    name = "Ratings log" if found.truth is None else "Made-up world"
+    if found.truth is None:
+        return Panel(name, curves, found.about)
+    truth = found.truth.entropy_rank
+    return Panel(name, curves, found.about, truth, f"truth: {truth:.1f} (rank {TRUE_RANK})")

@@ -57,7 +57,9 @@ def svg(panels: Sequence[Panel], axes: Axes, caption: str, columns: int = 3) -> 
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
     cell = (MARGIN + WIDTH + GAP, TOP + HEIGHT + 40)
-    wide = max(columns * cell[0] + 10, MARGIN + round(5.6 * len(caption)))
+    names = {curve.name for panel in panels for curve in panel.curves if curve.name}
+    legend = sum(45 + 6.2 * len(name) for name in names)
+    wide = max(columns * cell[0] + 10, MARGIN + round(max(5.6 * len(caption), legend)))
     size = (wide, rows * cell[1] + BOTTOM)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" '
@@ -88,6 +90,7 @@ def _scale(values: Sequence[float], log: bool, start: float, end: float) -> _Sca
         leading = (1, 2, 5) if high / low < 100 else (1,)
         ticks = tuple(m * 10.0**p for p in powers for m in leading if low <= m * 10.0**p <= high)
         span = math.log(high / low)
+        ticks = ticks[:: 1 + len(ticks) // 8]  # as many as there is room for
         return _Scale(lambda v: start + (end - start) * math.log(v / low) / span, ticks)
     low, high = min(0.0, low), high * 1.04 + 1e-12
     step = 10 ** math.floor(math.log10(high - low))
@@ -169,4 +172,7 @@ def _legend(panels: Sequence[Panel], caption: str, top: float) -> list[str]:
 
 
 def _short(tick: float) -> str:
-    return f"{tick / 1000:g}k" if tick >= 1000 else f"{tick:g}"
+    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if tick >= unit:
+            return f"{tick / unit:g}{letter}"
+    return f"{tick:g}"

@@ -61,6 +61,17 @@ def user_losses(model: Conv4Rec, split: Split, k: int = 20) -> UserLosses:
     return UserLosses(values[f"recall@{k}"], values["squared_error"], values["nll"], picks)
 
 
+def rating_log_losses(model: Conv4Rec, given: Interactions, test: Interactions) -> np.ndarray:
+    """Mean -log P(level | item, given) of each user's rated test items; NaN for none."""
+    rated = test.level_numbers >= 0
+    users, items = test.user_numbers[rated], test.item_numbers[rated]
+    p = model.rating_probabilities(given, users, items).astype(np.float64)
+    picked = p[np.arange(len(users)), test.level_numbers[rated]]
+    sums = np.bincount(users, -np.log(np.maximum(picked, 1e-300)), minlength=given.n_users)
+    counts = np.bincount(users, minlength=given.n_users)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
 def pick_log_losses(model: Conv4Rec, given: Interactions, test: Interactions) -> np.ndarray:
     """Mean -log P(item | given) of each user's test items, in nats; NaN for a user without any."""
     sums = np.zeros(given.n_users)

@@ -12,7 +12,7 @@ The consume logits are a sum of three chains, each within `conv4rec.theory.netwo
 Centring on the user's own mean stands after the kernel in 1 and 2. For any one history it is
 the linear map r -> r - 1 (1·r) / (n + prior), whose singular values lie in [0, 1]: like an
 activation it neither stretches nor moves 0. Its prior, one trained 32-bit number, is paid for by a
-union over all 2^32 values. The rating side, P(level | item, history), is not covered.
+union over all 2^32 values. The rating side, P(level | item, history), is in `rating_norms`.
 """
 
 from __future__ import annotations
@@ -92,8 +92,7 @@ def reference_weights(config: NetworkConfig, seed: int, spectral: bool) -> Weigh
 
     The kernel is that of a scale whose levels are all equally frequent.
     """
-    rng = torch.Generator().manual_seed(seed)
-    network = Network(replace(config, n_users=1), torch.ones(config.n_levels), rng)
+    network = reference_network(config, seed)
     with torch.no_grad():
         network.consume_bias.zero_()
         if spectral:
@@ -102,18 +101,29 @@ def reference_weights(config: NetworkConfig, seed: int, spectral: bool) -> Weigh
     return weights_of(network)
 
 
-def _mean_chain(means: np.ndarray, now: Weights, start: Weights) -> Chain:
-    """Chain 2. Means are items x channels; each is one diagonal entry of a map, measured from 0.
+def reference_network(config: NetworkConfig, seed: int) -> Network:
+    """The network at the random weights of a seed, as if all levels were equally frequent."""
+    rng = torch.Generator().manual_seed(seed)
+    return Network(replace(config, n_users=1), torch.ones(config.n_levels), rng)
 
-    The map sends an indicator of what was rated to its item's mean on every rating channel.
+
+def _mean_chain(means: np.ndarray, now: Weights, start: Weights) -> Chain:
+    """Chain 2: an indicator of what was rated -> its item's means -> both tables."""
+    n = len(means)
+    encoder = Layer.from_matrices("consume_in, again", now.encoder[:, n:], start.encoder[:, n:])
+    decoder = Layer.from_matrices("consume_out, again", now.decoder, start.decoder)
+    return Chain((means_layer(means), encoder, decoder), 1.0)
+
+
+def means_layer(means: np.ndarray) -> Layer:
+    """The map from an indicator of what was rated to its item's mean on every channel.
+
+    Means are items x channels; each is one diagonal entry of the map, measured from 0.
     """
     n, more = means.shape
     rows = np.linalg.norm(means, axis=1)
     size = float(np.linalg.norm(means))
-    diagonal = Layer(
+    return Layer(
         "item means", (n * more, n), float(rows.max()), float(np.abs(means).max()), size,
         float(np.abs(means).sum()), means.size,
     )  # fmt: skip
-    encoder = Layer.from_matrices("consume_in, again", now.encoder[:, n:], start.encoder[:, n:])
-    decoder = Layer.from_matrices("consume_out, again", now.decoder, start.decoder)
-    return Chain((diagonal, encoder, decoder), 1.0)

@@ -31,7 +31,7 @@ SETTINGS: dict[str, Any] = {
     "n_channels": N_LEVELS - 1,  # any law of the levels is within reach
     "regs": (1.0,),
 }
-CURVES = ("model", "table", "popularity")
+CURVES = ("model", "table", "popularity", "pooled")
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,11 @@ class Point:
     seed: int
     model: float
     table: float
-    """Each user's own smoothed frequencies."""
+    """Each user's own smoothed frequencies: of items not drawn yet they know nothing."""
     popularity: float
     """Popularity of the item times the histogram of levels, the same for all."""
+    pooled: float
+    """The smoothed frequencies of item and level over all users together, the same for all."""
     wanted: float | None
     """The model against the law one may have hoped for, where that is another."""
 
@@ -71,11 +73,12 @@ class Recovery:
     def verdict(self) -> str:
         """One sentence: how the largest sample came out, and whether the guarantee covers it."""
         last = {curve: self.means(curve)[-1][1] for curve in CURVES}
-        ratios = [last["model"] / last[curve] for curve in CURVES[1:]]
+        ratios = [f"{last['model'] / last[curve]:.0%}" for curve in CURVES[1:]]
         covered = "covered by the guarantee" if self.law.holds else "the guarantee does not hold"
         return (
-            f"TV {last['model']:.3f} at the largest sample, {ratios[0]:.0%} of the table's and "
-            f"{ratios[1]:.0%} of popularity's; {covered}: {self.law.why}"
+            f"TV {last['model']:.3f} at the largest sample, {ratios[0]} of the user's table's, "
+            f"{ratios[1]} of popularity's and {ratios[2]} of the pooled table's; {covered}: "
+            f"{self.law.why}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,16 +135,19 @@ def _point(sampled: Sampled, seed: int) -> Point:
     everyone = np.arange(log.n_users)
     table = smoothed_frequencies(counts)
     rows = table(everyone) if callable(table) else table
-    popularity = np.broadcast_to(popularity_by_histogram(counts, log.n_levels), rows.shape)
+    together = smoothed_frequencies(sparse.csr_array(counts.sum(axis=0)[None]))
+    pooled = together(np.zeros(1, dtype=int)) if callable(together) else together
+    others = (popularity_by_histogram(counts, log.n_levels), pooled)
+    laws = [law, rows, *(np.broadcast_to(each, rows.shape) for each in others)]
     far = [
         float(total_variation(truth, restricted(each.reshape(truth.shape), log), len(truth)).mean())
-        for each in (law, rows, popularity)
+        for each in laws
     ]
     wanted = None
     if sampled.wanted is not None:
         hoped = restricted(sampled.wanted, log)
         wanted = float(total_variation(hoped, law, len(truth)).mean())
-    return Point(len(log), seed, far[0], far[1], far[2], wanted)
+    return Point(len(log), seed, far[0], far[1], far[2], far[3], wanted)
 
 
 def learned_law(model: Conv4Rec, log: Interactions) -> np.ndarray:

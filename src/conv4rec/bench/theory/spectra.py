@@ -7,19 +7,24 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from conv4rec.model import Network
 from conv4rec.recommender import Conv4Rec
 from conv4rec.theory import Spectrum, spectrum
 
 
 def model_spectra(model: Conv4Rec) -> dict[str, Spectrum]:
-    """Spectra of what was learned, by name.
+    """Spectra of what a fitted model learned, by name (see `network_spectra`)."""
+    return network_spectra(model.scoring_.network)
+
+
+def network_spectra(network: Network) -> dict[str, Spectrum]:
+    """Spectra of the tables and maps of a network, by name.
 
     "encoder" and "decoder" are items x size tables; their product, items x items, sends "was
     consumed" to the consume logits, as if no history were divided by its length. Rating tables
     are those of the first rating channel, "liked". Columns of decoders are centred: a softmax
     cannot see a constant. Where one encoder serves both tasks there is no rating encoder.
     """
-    network = model.scoring_.network
     encoder, decoder = _matrix(network.consume_in[0]), _centred(_matrix(network.consume_out))
     found = {
         "encoder": spectrum(encoder),
