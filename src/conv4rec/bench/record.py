@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -92,6 +93,11 @@ def n_cpus() -> int:
 
 def peak_rss_mb() -> float | None:
     """The highest memory this process ever held, in MB; None on Windows."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # getrusage would also count what its parent held when it was started
+        held = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+        if held:
+            return round(int(held[1]) * 1024 / 1e6, 1)
     try:
         import resource
     except ImportError:
