@@ -30,6 +30,9 @@ class Record:
     """Every metric by name; None where the model has no such part."""
     fit_s: float
     evaluate_s: float
+    """Scoring and measuring."""
+    score_s: float
+    """Scoring alone: every item for every test user, and every test pair (see `Stopwatch`)."""
     peak_rss_mb: float | None
     """Highest memory of the whole process so far; None where the system does not tell."""
     n_parameters: int | None
@@ -64,13 +67,14 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """What the run ran on; `threads` are torch's, where torch was loaded at all."""
+    """What the run ran on; `threads` are torch's, None where torch was not even loaded."""
     torch: Any = sys.modules.get("torch")
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
         "n_cpus": n_cpus(),
         "threads": torch.get_num_threads() if torch else None,
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
     }
 
 

@@ -110,6 +110,8 @@ def _rate(scorer: Scorer, cells: Block) -> dict[str, Any]:
     if chances is not None:
         _check_shape("rating_probabilities", chances, (len(rows), len(cells.values)))
         _check_sums("rating_probabilities", chances.sum(axis=1))
+        if chances.min(initial=0.0) < -_UNIT_TOLERANCE:
+            raise Conv4RecError(f"rating_probabilities holds {chances.min():.3g}, below zero")
         losses["nll"] = rating.log_losses(chances, levels)
         losses["absolute_error"] = rating.absolute_errors(chances, levels, cells.values)
         losses["rps"] = rating.ranked_probability_scores(chances, levels)
@@ -122,6 +124,8 @@ def _rate(scorer: Scorer, cells: Block) -> dict[str, Any]:
             losses["nll_joint"] = losses["nll"] - log_p[rated]
     if expected is not None:
         _check_shape("expected_ratings", expected, (len(rows),))
+        if n_wrong := int(np.count_nonzero(~np.isfinite(expected))):
+            raise Conv4RecError(f"expected_ratings holds NaN or infinity for {n_wrong:,} pairs")
         losses["squared_error"] = rating.squared_errors(
             expected, cells.values[levels], cells.values
         )
