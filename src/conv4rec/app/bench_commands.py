@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from conv4rec.app import options
-from conv4rec.app.console import note, print_json, raw, say
+from conv4rec.app.console import command, note, print_json, raw, say
 from conv4rec.errors import SettingError
 
 
@@ -97,7 +97,8 @@ def bench(
     from conv4rec.bench.records import read
 
     show_bench(read(plan.file), added, source.name)
-    say(f"Records: {plan.file}. Tables and pictures of them: conv4rec report {records}")
+    say(f"Records: {plan.file}. Tables and pictures of them:")
+    command("conv4rec", "report", records)
 
 
 def report(

@@ -75,7 +75,7 @@ def interval(found: Difference) -> str:
 
 def _short(value: float) -> str:
     text = f"{abs(value):.3f}".removeprefix("0")
-    return ("−" if value < 0 else "+") + text
+    return ("−" if value < 0 and text != ".000" else "+") + text
 
 
 def _value(row: Row, name: str) -> str:
@@ -93,4 +93,4 @@ def _cost(row: Row, name: str) -> str:
         return "-"
     if name == "peak_rss_mb":
         return f"{value / 1000:.2f}"
-    return f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"

@@ -5,48 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from conv4rec import errors
 from conv4rec.bench import records
 from conv4rec.bench.compare import comparison_line
-from conv4rec.bench.job import Budget, Job, Source, command_line
+from conv4rec.bench.job import Job
 from conv4rec.bench.models import OURS
 from conv4rec.bench.peers.contract import Rival
+from conv4rec.bench.plan import Plan, cannot, command
 from conv4rec.bench.process import Outcome, run_job
 from conv4rec.bench.summary import newest_runs
 from conv4rec.bench.tune import best_of, check_optuna
-from conv4rec import errors
 from conv4rec.errors import BenchError, SettingError
 
 Say = Callable[[str], object]
 PER_USER = "per-user"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is asked of a bench."""
-
-    source: Source
-    rivals: tuple[Rival, ...]
-    """In the order in which they run; popularity is the first."""
-    seeds: tuple[int, ...] = (0,)
-    budget: Budget | None = None
-    """For choosing settings; None for everybody's defaults."""
-    settings_from: Path | None = None
-    """Records whose tuned settings serve here."""
-    drop_labels: tuple[float, ...] = (0.0,)
-    limit_minutes: float = 60.0
-    """For one fit with its measurement."""
-    folder: Path = Path("bench-records")
-    threads: int | None = None
-    also: tuple[str, ...] = ()
-
-    @property
-    def file(self) -> Path:
-        """Where the records go."""
-        return records.file_of(self.folder, self.source.name)
 
 
 def bench(plan: Plan, say: Say) -> list[dict[str, Any]]:
@@ -85,10 +61,10 @@ def _lines(plan: Plan, reused: dict[str, dict[str, Any]], say: Say) -> Iterator[
         for rival in plan.rivals:
             if number and "rate" not in rival.tasks:
                 continue  # without ratings to learn from, it is as it was
-            if number == 0 and (reason := _cannot(rival, plan.source)):
+            if number == 0 and (reason := cannot(rival, plan.source)):
                 say(f"{rival.name}: {reason}")
                 yield _line(plan, rival, share, kind="absent", reason=reason)
-            if _cannot(rival, plan.source):
+            if cannot(rival, plan.source):
                 continue
             if rival.name not in tuned:
                 tuned[rival.name] = reused.get(rival.name)
@@ -128,7 +104,7 @@ def _run(
         "tuned": tuned,
         "per_user": per_user.as_posix(),
         "limit_minutes": plan.limit_minutes,
-        "command": _command(plan, rival, seed, share, tuned),
+        "command": command(plan, rival, seed, share, tuned),
     }
     return {"kind": "run", **run, **receipt}
 
@@ -187,15 +163,6 @@ def _comparisons(
                     yield line
 
 
-def _cannot(rival: Rival, source: Source) -> str | None:
-    """Why a rival does not take part; None if it does."""
-    if not rival.is_installed():
-        return f"not installed; {rival.how_to_install()}"
-    if source.of_new_users and not rival.folds_in:
-        return "cannot serve new people without training again"
-    return None
-
-
 def _tuned_settings(path: Path | None) -> dict[str, dict[str, Any]]:
     """The newest tuned settings of each model in some records.
 
@@ -209,22 +176,6 @@ def _tuned_settings(path: Path | None) -> dict[str, dict[str, Any]]:
     if not tuned:
         raise BenchError(f"{path} holds no tuned settings: conv4rec bench --tune makes them")
     return tuned
-
-
-def _command(
-    plan: Plan, rival: Rival, seed: int, share: float, tuned: dict[str, Any] | None
-) -> str:
-    """What repeats one run: tuned settings are read from the records, not searched again."""
-    words = [*plan.source.words(), "--models", rival.name, "--seeds", "1"]
-    words += ["--first-seed", str(seed)] if seed else []
-    words += ["--drop-labels", f"{share:g}"] if share else []
-    words += ["--threads", str(plan.threads)] if plan.threads else []
-    for place in plan.also:
-        words += ["--also", place]
-    if tuned:
-        on_other = plan.settings_from if tuned["on"] != plan.source.name else None
-        words += ["--settings-from", (on_other or plan.file).as_posix()]
-    return command_line(words)
 
 
 def _line(plan: Plan, rival: Rival, share: float, **facts: Any) -> dict[str, Any]:

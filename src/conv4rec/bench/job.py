@@ -62,7 +62,10 @@ class Source:
             return ["--dataset", self.dataset]
         words = ["--data", str(self.data), "--split", self.split]
         if self.columns:
-            words += ["--columns", ",".join(f"{role}={name}" for role, name in self.columns.items())]
+            words += [
+                "--columns",
+                ",".join(f"{role}={name}" for role, name in self.columns.items()),
+            ]
         if self.levels:
             words += ["--levels", ",".join(f"{level:g}" for level in self.levels)]
         return words

@@ -34,6 +34,10 @@ class _Ours:
         return Conv4Rec(seed=seed, **self.settings).fit(train)
 
 
+def _ours(**settings: Any) -> Any:
+    return _Ours(**settings)
+
+
 _OWN: dict[str, Any] = {"extra": None, "folds_in": True}
 ENTRANTS: dict[str, Rival] = {
     rival.name: rival
@@ -41,7 +45,7 @@ ENTRANTS: dict[str, Rival] = {
         Rival(
             OURS,
             ("rank", "rate"),
-            make=_Ours,
+            make=_ours,
             defaults={
                 "consume_reg": 8.0,
                 "rate_reg": 8.0,
@@ -125,7 +129,8 @@ def _from_file(place: str) -> Rival:
     if not path.endswith(".py") or not Path(path).is_file():
         raise SettingError(f"--also takes FILE.py:NAME, a file that is there; got {place!r}")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert spec is not None and spec.loader is not None  # it is a .py file
+    assert spec is not None  # it is a .py file
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     rival = getattr(module, name, None)

@@ -89,7 +89,7 @@ def _record(line: str, path: Path, number: int) -> dict[str, Any]:
         record, wrong = None, str(error)
     else:
         wrong = "it is not an object with kind, dataset and model"
-    if not isinstance(record, dict) or not _NEEDED <= set(record) or record["kind"] not in KINDS:
+    if not isinstance(record, dict) or not set(record) >= _NEEDED or record["kind"] not in KINDS:
         raise BenchError(
             f"{path}, line {number} is not a record ({wrong}): remove the line, or move the file "
             "away"

@@ -94,6 +94,16 @@ def newest_runs(records: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
     }
 
 
+def datasets(records: list[dict[str, Any]]) -> list[str]:
+    """The splits with runs."""
+    return sorted({run["dataset"] for run in runs(records)})
+
+
+def shares(records: list[dict[str, Any]], dataset: str) -> list[float]:
+    """The shares of labels dropped in the runs of a split, ascending."""
+    return sorted({run["drop_labels"] for run in runs(records) if run["dataset"] == dataset})
+
+
 def left_out(records: list[dict[str, Any]], dataset: str) -> list[str]:
     """A sentence for each rival that has no figures where it should have some: the newest word."""
     last: dict[tuple[Any, ...], dict[str, Any]] = {}

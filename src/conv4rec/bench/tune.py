@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -45,8 +46,7 @@ def trials(
     Yields:
         number, settings, ndcg@20, nll, gain (None if it failed), failure, seconds.
     """
-    import optuna
-
+    optuna: Any = importlib.import_module("optuna")  # only where it is installed
     part, held = random_split(train, VALIDATION_SHARE, seed)
     split = Split("validation", part, given=part, test=held)
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -1,4 +1,4 @@
-"""One rival with one seed, alone in a process: a job on standard input, a record on standard output.
+"""One rival with one seed, alone in a process: reads a job, writes a record.
 
 Alone, so that its peak memory is its own, and so that its crash is nobody else's.
 """

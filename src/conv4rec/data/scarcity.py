@@ -33,7 +33,9 @@ def drop_labels(interactions: Interactions, share: float, seed: int = 0) -> Inte
     Interactions(2 users, 2 items, 4 interactions, 2 of them rated on 3 levels)
     """
     if not 0 <= share < 1:
-        raise SettingError(f"a share of labels to drop lies from 0 up to, not including, 1: {share}")
+        raise SettingError(
+            f"a share of labels to drop lies from 0 up to, not including, 1: {share}"
+        )
     rated = np.flatnonzero(interactions.level_numbers >= 0)
     n_dropped = math.floor(share * len(rated) + SLACK)
     dropped = rated[np.random.default_rng(seed).permutation(len(rated))[:n_dropped]]

@@ -29,7 +29,7 @@ class Bands:
 
     def to_dict(self) -> dict[str, list[float]]:
         """Lists for a record, rounded to five digits."""
-        table = {"n": [int(n) for n in self.n]}
+        table: dict[str, list[float]] = {"n": [int(n) for n in self.n]}
         for name in ("predicted", "observed", "low", "high"):
             table[name] = [round(float(value), 5) for value in getattr(self, name)]
         return table

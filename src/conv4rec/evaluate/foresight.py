@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from conv4rec.evaluate import ranking
 from conv4rec.evaluate.blocks import Block, row_blocks
@@ -52,7 +52,7 @@ class Foresight:
             "achieved": round(float(self.achieved.mean()), 5),
             "rank_correlation": None
             if constant
-            else round(float(spearmanr(self.expected, self.achieved).statistic), 4),
+            else round(_rank_correlation(self.expected, self.achieved), 4),
             "table": {"n": [len(group) for group in groups]}
             | {name: [round(value, 5) for value in values] for name, values in table.items()},
         }
@@ -103,6 +103,11 @@ def foresight(
         listed = np.take_along_axis(chances, np.maximum(items, 0), axis=1) * (items >= 0)
         expected.append(listed.sum(axis=1) / np.minimum(n_test, k))
     return Foresight(k, np.concatenate(expected), np.concatenate(achieved))
+
+
+def _rank_correlation(first: FloatArray, second: FloatArray) -> float:
+    """Spearman's: of the ranks, ties sharing theirs."""
+    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
 
 
 def drawn_chances(p: FloatArray, n: IntArray) -> FloatArray:
