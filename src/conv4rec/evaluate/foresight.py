@@ -73,6 +73,8 @@ def foresight(
 
         expected recall@k = sum over the list of π_i / min(k, n).
 
+    On a random split that is what a model of randomly hidden items should expect; one of the
+    very next pick expects too little there, as popular items are gone from the rest.
     None if the model has no ranking or no P(consume).
 
     Args:
