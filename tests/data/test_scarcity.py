@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from conv4rec.bench.run import split_of
-from conv4rec.data import drop_labels, scarce_split
+from conv4rec.data import drop_labels, random_split, scarce_split
+from conv4rec.data.worlds import two_tribes
 from conv4rec.errors import SettingError
 
 
@@ -31,6 +32,12 @@ def test_what_goes_first_stays_gone(mixed):
     other = drop_labels(mixed, 0.3, seed=5).level_numbers < 0
     assert np.array_equal(some, again)
     assert not np.array_equal(some, other)
+
+
+def test_a_validation_part_of_the_same_seed_keeps_its_share_of_labels():
+    log = two_tribes().sample(10, np.random.default_rng(0))  # all rated, rows in order
+    _, held = random_split(drop_labels(log, 0.5, seed=0), seed=0)
+    assert 0.25 < held.n_rated / len(held) < 0.75
 
 
 def test_the_test_keeps_its_labels(mixed):

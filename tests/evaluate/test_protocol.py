@@ -278,7 +278,7 @@ def test_ratings_that_are_no_numbers_are_an_error_not_a_gap(mixed):
             ratings[::5] = np.nan
             return ratings
 
-        def rating_probabilities(self, given, rows, items):
+        def rating_probabilities(self, *_):
             return None
 
     with pytest.raises(Conv4RecError, match="expected_ratings holds NaN or infinity for"):
@@ -291,7 +291,7 @@ def test_chances_below_zero_are_an_error(mixed):
     class Broken(Means):
         def rating_probabilities(self, given, rows, items):
             chances = super().rating_probabilities(given, rows, items)
-            return chances + [[-2, 2, 0, 0, 0]]
+            return chances + np.array([-2, 2, 0, 0, 0])
 
     with pytest.raises(Conv4RecError, match="below zero"):
         evaluate(Broken().fit(split.train), split)

@@ -15,8 +15,9 @@ from conv4rec.errors import SettingError
 def drop_labels(interactions: Interactions, share: float, seed: int = 0) -> Interactions:
     """Take away a random share of the ratings; the interactions themselves stay.
 
-    With `p = default_rng(seed).permutation(n_rated)`, the first `floor(share * n_rated)` of p
-    lose their rating: with one seed, what is dropped at 30% is also dropped at 50%.
+    With `p = default_rng([seed, 1]).permutation(n_rated)`, the first `floor(share * n_rated)` of
+    p lose their rating: with one seed, what is dropped at 30% is also dropped at 50%. (A stream
+    of its own: `random_split` with the same seed would else hold out the very rows dropped.)
 
     Args:
         interactions: A log.
@@ -38,9 +39,9 @@ def drop_labels(interactions: Interactions, share: float, seed: int = 0) -> Inte
         )
     rated = np.flatnonzero(interactions.level_numbers >= 0)
     n_dropped = math.floor(share * len(rated) + SLACK)
-    dropped = rated[np.random.default_rng(seed).permutation(len(rated))[:n_dropped]]
+    order = np.random.default_rng([seed, 1]).permutation(len(rated))
     level_numbers = interactions.level_numbers.copy()
-    level_numbers[dropped] = -1
+    level_numbers[rated[order[:n_dropped]]] = -1
     return replace(interactions, level_numbers=level_numbers)
 
 
