@@ -74,7 +74,7 @@ def read_folder(folder: Path) -> list[dict[str, Any]]:
 
 def as_line(record: dict[str, Any]) -> str:
     """A record as JSON on one line; what is not a number is null."""
-    return json.dumps(_plain(record), ensure_ascii=False, allow_nan=False)
+    return json.dumps(_plain(record), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def runs(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -28,10 +28,10 @@ class Bands:
     high: FloatArray
 
     def to_dict(self) -> dict[str, list[float]]:
-        """Lists for a record, rounded to five digits."""
+        """Lists for a record, rounded to four digits."""
         table: dict[str, list[float]] = {"n": [int(n) for n in self.n]}
         for name in ("predicted", "observed", "low", "high"):
-            table[name] = [round(float(value), 5) for value in getattr(self, name)]
+            table[name] = [round(float(value), 4) for value in getattr(self, name)]
         return table
 
 
