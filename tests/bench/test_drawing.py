@@ -14,7 +14,10 @@ EDGES = (0, 0, 400, 300)
 def test_names_of_a_crowd_do_not_overlap(rng):
     dots = [(float(x), float(y)) for x, y in rng.uniform((150, 100), (250, 200), (12, 2))]
     spots = placed(["some-rival"] * 12, dots, EDGES)
-    boxes = np.array([(s.x, s.y - LINE, s.x + 10 * LETTER, s.y) for s in spots])
+    starts = [s.x - {"start": 0, "middle": 5, "end": 10}[s.anchor] * LETTER for s in spots]
+    boxes = np.array(
+        [(x, s.y - LINE, x + 10 * LETTER, s.y) for x, s in zip(starts, spots, strict=True)]
+    )
     assert (boxes[:, :2] >= -LINE).all()
     assert (boxes[:, 2] <= 400).all()
     for one in range(12):
@@ -28,7 +31,8 @@ def test_a_dot_alone_has_its_name_right_beside_it():
     (spot,) = placed(["one"], [(100.0, 100.0)], EDGES)
     assert not spot.is_far
     (left,) = placed(["one"], [(395.0, 100.0)], EDGES)
-    assert left.x + 3 * LETTER < 395
+    assert left.x < 395
+    assert left.anchor == "end"
 
 
 def test_scales_reach_from_edge_to_edge():

@@ -11,7 +11,7 @@ _Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a name starts (its baseline)."""
+    """Where a name stands: its start, middle or end, on its baseline."""
 
     x: float
     y: float
@@ -19,6 +19,7 @@ class Spot:
     """Too far from its dot to be seen as its name: a line should join them."""
     to: tuple[float, float]
     """Where such a line ends."""
+    anchor: str = "start"
 
 
 def placed(names: Sequence[str], points: Sequence[tuple[float, float]], edges: _Box) -> list[Spot]:
@@ -35,25 +36,30 @@ def placed(names: Sequence[str], points: Sequence[tuple[float, float]], edges: _
     spots: dict[int, Spot] = {}
     for place in sorted(range(len(points)), key=lambda i: points[i]):
         wide = LETTER * len(names[place])
-        tries = list(_around(points[place], wide))
+        tries = list(_around(points[place]))
         spot = next((s for s in tries if _is_free(_box(s, wide), taken, edges)), tries[0])
         spots[place] = spot
         taken.append(_box(spot, wide))
     return [spots[place] for place in range(len(points))]
 
 
-def _around(dot: tuple[float, float], wide: float) -> Iterator[Spot]:
+def _around(dot: tuple[float, float]) -> Iterator[Spot]:
     x, y = dot
-    near = [(x + 6, y + 4), (x - 6 - wide, y + 4), (x - wide / 2, y - 7), (x - wide / 2, y + 15)]
-    yield from (Spot(*spot, is_far=False, to=dot) for spot in near)
+    yield Spot(x + 6, y + 4, False, dot)
+    yield Spot(x - 6, y + 4, False, dot, "end")
+    yield Spot(x, y - 7, False, dot, "middle")
+    yield Spot(x, y + 15, False, dot, "middle")
     for far in range(14, 130, 6):
         for up in (-far, far):
-            for start, end in ((x + 8, 0.0), (x - 8 - wide, wide), (x - wide / 2, wide / 2)):
-                yield Spot(start, y + 4 + up, True, (start + end, y + (2 if up < 0 else -6) + up))
+            end = y + (6 if up < 0 else -6) + up
+            yield Spot(x + 8, y + 4 + up, True, (x + 8, end), "start")
+            yield Spot(x - 8, y + 4 + up, True, (x - 8, end), "end")
+            yield Spot(x, y + 4 + up, True, (x, end), "middle")
 
 
 def _box(spot: Spot, wide: float) -> _Box:
-    return spot.x, spot.y - LINE + 2, spot.x + wide, spot.y + 2
+    left = spot.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[spot.anchor] * wide
+    return left, spot.y - LINE + 2, left + wide, spot.y + 2
 
 
 def _is_free(box: _Box, taken: Sequence[_Box], edges: _Box) -> bool:

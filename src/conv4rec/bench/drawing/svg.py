@@ -24,7 +24,7 @@ _At = Callable[[float], float]
 
 def svg(panels: Sequence[Panel], axes: Axes, caption: str, columns: int = 3) -> str:
     """Draw the panels, left to right and then down, `columns` in a row."""
-    columns = min(columns, len(panels))
+    columns = min(2 if len(panels) == 4 else columns, len(panels))
     cell = (MARGIN + axes.width + GAP, TOP + axes.height + 40)
     wide = max(columns * cell[0] + 10, MARGIN + round(5.6 * len(caption)))
     top = math.ceil(len(panels) / columns) * cell[1]
@@ -122,7 +122,8 @@ def _names(named: list[tuple[str, str, tuple[float, float]]], axes: Axes) -> lis
                 f'stroke="{colour}" stroke-width=".6"/>'
             )
         parts.append(
-            f'<text x="{spot.x:.1f}" y="{spot.y:.1f}" fill="{colour}">{escape(text)}</text>'
+            f'<text x="{spot.x:.1f}" y="{spot.y:.1f}" fill="{colour}" '
+            f'text-anchor="{spot.anchor}">{escape(text)}</text>'
         )
     return parts
 
