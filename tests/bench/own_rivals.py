@@ -35,7 +35,7 @@ class _Talking(Popularity):
 
 class _Sleeping(Popularity):
     def fit(self, train, validation=None, seed=0):
-        time.sleep(60)
+        time.sleep(600)
 
 
 class _NaN(Popularity):

@@ -1,6 +1,9 @@
 """Processes of their own: a crash, a hang or nonsense is reported, and the bench goes on."""
 
+import json
+import os
 import shlex
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,13 +13,17 @@ import pytest
 
 from conv4rec.bench import records
 from conv4rec.bench.bench import bench
+from conv4rec.bench.floors import Means
 from conv4rec.bench.job import Job, Source
 from conv4rec.bench.models import chosen, rivals
 from conv4rec.bench.plan import Plan
 from conv4rec.bench.process import run_job
+from conv4rec.bench.run import split_of
+from conv4rec.bench.stopwatch import Stopwatch
 from conv4rec.bench.summary import left_out, rows_of
 from conv4rec.data.worlds import two_tribes
 from conv4rec.errors import BenchError, SettingError
+from conv4rec.evaluate import evaluate
 
 OWN = Path(__file__).parent / "own_rivals.py"
 
@@ -51,21 +58,19 @@ def test_whatever_a_rival_does_the_others_are_measured(run):
     own = ("CRASHING", "DYING", "NAN", "SLEEPING", "ABSENT", "TALKING", "GOOD")
     names = "crashing,dying,nan,sleeping,absent,talking,good"
     started = time.perf_counter()
-    lines, said, plan = run(names, own, limit_minutes=0.1)
-    assert time.perf_counter() - started < 50  # the sleeper sleeps for 60
+    lines, said, plan = run(names, own, limit_minutes=0.2)
+    assert time.perf_counter() - started < 300  # the sleeper sleeps for 600
     assert {line["model"] for line in of(lines, "run")} == {"popularity", "talking", "good"}
     why = {line["model"]: line["reason"] for line in of(lines, "failure")}
     assert why["crashing"] == "ValueError: my library says no"
     assert why["dying"].startswith("killed by SIGABRT")
     assert "hold NaN" in why["nan"]
-    assert why["sleeping"] == "not done within 0.1 minutes"
+    assert why["sleeping"] == "not done within 0.2 minutes"
     (absent,) = of(lines, "absent")
     assert "pip install" in absent["reason"]
     assert len(left_out(lines, "tribes/r0")) == 5
     assert sum("seed 0" in sentence for sentence in said) == 7
-    assert records.read(plan.file) == [
-        {**line} for line in map(__import__("json").loads, map(records.as_line, lines))
-    ]
+    assert records.read(plan.file) == [json.loads(records.as_line(line)) for line in lines]
 
 
 def test_a_record_is_a_receipt(run):
@@ -214,3 +219,36 @@ def test_a_job_survives_its_journey(source):
 def test_threads_are_told_to_every_library(source):
     outcome = run_job(Job(source, "popularity"), 60, threads=3)
     assert outcome.findings[0]["machine"]["omp_num_threads"] == "3"
+
+
+def test_nothing_runs_on_after_an_interruption(source, monkeypatch):
+    started = []
+    wait = subprocess.Popen.communicate
+
+    def interrupted(self, *words, **more):
+        if not started:
+            started.append(self)
+            raise KeyboardInterrupt
+        return wait(self, *words, **more)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    job = Job(source, "sleeping", also=(f"{OWN}:SLEEPING",))
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job, 600)
+    assert started[0].returncode is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0].pid, 0)
+
+
+def test_answers_are_timed_once_and_passed_on(mixed):
+    class Slow(Means):
+        def expected_ratings(self, given, rows, items):
+            time.sleep(0.1)
+            return super().expected_ratings(given, rows, items)
+
+    split = split_of(mixed, "mixed", "r0")
+    watched = Stopwatch(Slow().fit(split.train))
+    assert evaluate(watched, split).metrics == evaluate(Means().fit(split.train), split).metrics
+    assert watched.seconds["expected"] >= 0.1
+    assert watched.seconds["chances"] >= 0.1  # they are made of the expected ratings
+    assert 0.1 <= watched.score_s < 0.2

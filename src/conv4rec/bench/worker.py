@@ -64,7 +64,7 @@ def fit_and_measure(job: Job, rival: Rival, split: Split) -> dict[str, Any]:
     facts = done.record.to_dict()
     if rival.package is not None:
         facts["versions"] = {**facts["versions"], rival.package: _version(rival.package)}
-    infinite = [name for name, value in done.record.metrics.items() if value in (math.inf,)]
+    infinite = [name for name, value in done.record.metrics.items() if value == math.inf]
     return {
         "kind": "run",
         **facts,
