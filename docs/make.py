@@ -1,4 +1,4 @@
-"""Pages that are generated, not typed: `python docs/make.py` writes cli.md and guides/names.md."""
+"""Pages that are generated, not typed: `python docs/make.py` writes them, tables and all."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import ast
 import contextlib
 import io
 import os
+import re
 import textwrap
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).parent
 COMMANDS = (
-    *("", "quickstart", "fit", "evaluate", "recommend", "predict", "explain"),
+    *("", "quickstart", "fit", "evaluate", "bench", "report"),
+    *("recommend", "predict", "explain"),
     *("data", "data list", "data fetch", "data show", "doctor"),
     *("theory", "theory bound", "theory certify", "theory recover", "theory spectrum"),
 )
@@ -87,7 +90,68 @@ def attribute_docstrings(module: str, class_name: str) -> dict[str, str]:
     return found
 
 
-PAGES = {DOCS / "cli.md": cli_page, DOCS / "guides" / "names.md": names_page}
+def bench_page() -> str:
+    """Tables of the bench from the committed records, and the list of rivals."""
+    from conv4rec.bench.report import fill
+
+    page = DOCS / "bench" / "README.md"
+    text = fill(page.read_text(encoding="utf-8"), bench_records(), page.parent)
+    return between(text, "rivals", rivals_table())
+
+
+def readme() -> str:
+    """The summary of the bench in the README."""
+    from conv4rec.bench.report import fill
+
+    return fill((DOCS.parent / "README.md").read_text(encoding="utf-8"), bench_records())
+
+
+def bench_records() -> list[dict[str, Any]]:
+    """The committed records; none before the first bench."""
+    from conv4rec.bench.records import read
+
+    paths = sorted((DOCS / "bench" / "records").glob("*.jsonl"))
+    return [record for path in paths for record in read(path)]
+
+
+def rivals_table() -> str:
+    """Who is in the bench, with what settings, and what is tuned."""
+    from conv4rec.bench.markdown import table
+    from conv4rec.bench.models import rivals
+    from conv4rec.bench.peers.contract import Choice
+
+    lines = []
+    for rival in rivals().values():
+        space = [
+            f"{name} in {', '.join(map(str, entry.options))}"
+            if isinstance(entry, Choice)
+            else f"{name} {entry.low:g} to {entry.high:g}"
+            for name, entry in rival.space.items()
+        ]
+        defaults = [f"{name} {value}" for name, value in rival.defaults.items()]
+        lines.append([
+            f"`{rival.name}`", rival.package or "conv4rec", " and ".join(rival.tasks),
+            "yes" if rival.folds_in else "no", rival.distribution,
+            "; ".join(filter(None, [", ".join(defaults), rival.source])) or "none",
+            "; ".join(space) or "nothing",
+        ])  # fmt: skip
+    head = ["name", "library", "does", "serves new people", "chances", "defaults", "tuned"]
+    return table(head, lines).replace("---:", "---")
+
+
+def between(text: str, name: str, part: str) -> str:
+    """A page with `part` between the markers of `name`."""
+    pattern = rf"<!-- {name} -->.*?<!-- end {name} -->"
+    made = f"<!-- {name} -->\n{part}\n<!-- end {name} -->"
+    return re.sub(pattern, lambda _: made, text, flags=re.DOTALL)
+
+
+PAGES = {
+    DOCS / "cli.md": cli_page,
+    DOCS / "guides" / "names.md": names_page,
+    DOCS / "bench" / "README.md": bench_page,
+    DOCS.parent / "README.md": readme,
+}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():

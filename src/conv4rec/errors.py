@@ -41,6 +41,10 @@ class DatasetError(Conv4RecError, OSError):
     """A named data set that is unknown, or could not be found or fetched."""
 
 
+class BenchError(Conv4RecError):
+    """A bench that cannot go on, or records that cannot be read."""
+
+
 class MissingExtraError(Conv4RecError, ImportError):
     """An optional dependency that is not installed: says which extra brings it."""
 

@@ -47,6 +47,11 @@ def test_the_page_of_commands_is_current(make):
     assert page == make["cli_page"](), RUN_IT
 
 
+def test_the_pages_of_the_bench_say_what_its_records_say(make):
+    for page in (ROOT / "docs" / "bench" / "README.md", ROOT / "README.md"):
+        assert page.read_text(encoding="utf-8") == make["PAGES"][page](), RUN_IT
+
+
 def test_every_command_has_an_example(make):
     for command in make["COMMANDS"]:
         if command not in ("", "data", "theory"):
@@ -97,7 +102,7 @@ def test_the_constraints_pin_every_direct_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    for wanted in [*project["dependencies"], *extras["demo"], *extras["test"]]:
+    for wanted in [*project["dependencies"], *extras["demo"], *extras["test"], *extras["tune"]]:
         assert re.match(r"[\w-]+", wanted)[0] in pinned
 
 

@@ -1,6 +1,8 @@
 """A run keeps a receipt from which it can be repeated."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -59,3 +61,11 @@ def test_peak_memory_is_in_megabytes():
     block = np.ones(40_000_000)  # 320 MB
     assert block.sum() > 0
     assert 320 < (peak_rss_mb() or 321) < 100_000
+
+
+def test_peak_memory_of_a_child_does_not_count_its_parent():
+    block = np.ones(40_000_000)  # 320 MB in the parent while the child is started
+    code = "from conv4rec.bench.record import peak_rss_mb; print(peak_rss_mb() or 0)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(said.stdout) < 300
+    assert block.sum() > 0

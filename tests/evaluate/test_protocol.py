@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
+from conv4rec.bench.floors import Means
+from conv4rec.bench.run import split_of
 from conv4rec.data.ids import Ids
 from conv4rec.data.interactions import Interactions
 from conv4rec.data.levels import Levels
@@ -265,3 +267,31 @@ def test_the_evaluator_stays_within_its_memory_budget():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 1e6 < peak < 3e6 < 48 * scores.size
+
+
+def test_ratings_that_are_no_numbers_are_an_error_not_a_gap(mixed):
+    split = split_of(mixed, "mixed", "r0")
+
+    class Broken(Means):
+        def expected_ratings(self, given, rows, items):
+            ratings = super().expected_ratings(given, rows, items)
+            ratings[::5] = np.nan
+            return ratings
+
+        def rating_probabilities(self, *_):
+            return None
+
+    with pytest.raises(Conv4RecError, match="expected_ratings holds NaN or infinity for"):
+        evaluate(Broken().fit(split.train), split)
+
+
+def test_chances_below_zero_are_an_error(mixed):
+    split = split_of(mixed, "mixed", "r0")
+
+    class Broken(Means):
+        def rating_probabilities(self, given, rows, items):
+            chances = super().rating_probabilities(given, rows, items)
+            return chances + np.array([-2, 2, 0, 0, 0])
+
+    with pytest.raises(Conv4RecError, match="below zero"):
+        evaluate(Broken().fit(split.train), split)

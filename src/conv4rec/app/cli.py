@@ -1,4 +1,4 @@
-"""The front door: eight commands, one sentence for every mistake, and nothing heavy to open it."""
+"""The front door: ten commands, one sentence for every mistake, and nothing heavy to open it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from conv4rec import __version__
 from conv4rec.app.ask_commands import explain, predict, recommend
+from conv4rec.app.bench_commands import bench, report
 from conv4rec.app.console import fail, notes, say
 from conv4rec.app.data_commands import data_app, doctor
 from conv4rec.app.measure_commands import evaluate
@@ -31,6 +32,8 @@ app = typer.Typer(
 app.command(short_help="A tour on real ratings: two minutes.")(quickstart)
 app.command(short_help="Train a model on a log of ratings.")(fit)
 app.command(short_help="Train on a part, measure on the rest.")(evaluate)
+app.command(short_help="Us and our rivals on the same rows, with receipts.")(bench)
+app.command(short_help="Tables and pictures of a bench, from its records.")(report)
 app.command(short_help="List what people would pick or love.")(recommend)
 app.command(short_help="Both answers for given pairs.")(predict)
 app.command(short_help="What the model sees in ratings, in a person.")(explain)

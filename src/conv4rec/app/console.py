@@ -49,6 +49,11 @@ def fail(text: str) -> None:
     err().print(Text(f"Error: {' '.join(text.split())}"), soft_wrap=True)
 
 
+def raw(text: str) -> None:
+    """Print a text as it is, for files and pipes: nothing is wrapped."""
+    out().print(Text(text), soft_wrap=True)
+
+
 def command(*words: str) -> None:
     """Print a command to try, never wrapped: it must survive being pasted."""
     out().print(Text("  " + " ".join(words)), soft_wrap=True)

@@ -93,6 +93,37 @@ def levels_from_text(text: str | None) -> list[float] | None:
         ) from None
 
 
+def shares_from_text(text: str) -> tuple[float, ...]:
+    """The shares of `--drop-labels 0,0.5,0.9`, each once.
+
+    Raises:
+        SettingError: They are not numbers.
+
+    >>> shares_from_text("0,0.5,0.5")
+    (0.0, 0.5)
+    """
+    try:
+        return tuple(dict.fromkeys(float(share) for share in text.split(",")))
+    except ValueError:
+        raise SettingError(f"--drop-labels is a list such as 0,0.5,0.9; got {text!r}") from None
+
+
+def split_words(dataset: str | None, split: str, new_users: bool) -> tuple[str | None, str]:
+    """The named split, if any, and the kind of split of a file, once `--new-users` has its say.
+
+    >>> split_words("ml-100k", "r0", True)
+    ('ml-100k/new-users', 'new-users')
+    """
+    if not new_users:
+        return dataset, split
+    if dataset is not None and dataset.rpartition("/")[0]:
+        name, _, kind = dataset.rpartition("/")
+        if kind != "new-users":
+            raise SettingError(f"--new-users is a split of its own: write --dataset {name}")
+        dataset = name
+    return dataset and f"{dataset}/new-users", "new-users"
+
+
 def columns_from_text(text: str | None) -> dict[str, str]:
     """The names of `--columns user_id=client,item_id=sku`."""
     return pairs_from_words(text.split(",") if text else [], "--columns")

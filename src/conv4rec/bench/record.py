@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ class Record:
     """Every metric by name; None where the model has no such part."""
     fit_s: float
     evaluate_s: float
+    """Scoring and measuring."""
+    score_s: float
+    """Scoring alone: every item for every test user, and every test pair (see `Stopwatch`)."""
     peak_rss_mb: float | None
     """Highest memory of the whole process so far; None where the system does not tell."""
     n_parameters: int | None
@@ -63,13 +67,14 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """What the run ran on; `threads` are torch's, where torch was loaded at all."""
+    """What the run ran on; `threads` are torch's, None where torch was not even loaded."""
     torch: Any = sys.modules.get("torch")
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
         "n_cpus": n_cpus(),
         "threads": torch.get_num_threads() if torch else None,
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
     }
 
 
@@ -92,6 +97,11 @@ def n_cpus() -> int:
 
 def peak_rss_mb() -> float | None:
     """The highest memory this process ever held, in MB; None on Windows."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # getrusage would also count what its parent held when it was started
+        held = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+        if held:
+            return round(int(held[1]) * 1024 / 1e6, 1)
     try:
         import resource
     except ImportError:

@@ -12,6 +12,7 @@ import numpy as np
 
 from conv4rec.bench.floors import FLOORS, floor
 from conv4rec.bench.record import Record, peak_rss_mb
+from conv4rec.bench.stopwatch import Stopwatch
 from conv4rec.data import Interactions, Split, new_users_split, random_split, time_split
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import Evaluation, Scorer, evaluate
@@ -59,18 +60,27 @@ def run(
     Raises:
         SettingError: There is no such model, or a setting is out of range.
     """
+    return measure(
+        split, entrant.model, seed, lambda: _fitted(split.train, entrant, seed, on_progress)
+    )
+
+
+def measure(split: Split, name: str, seed: int, fit: Callable[[], Scorer]) -> Run:
+    """Time `fit`, which gives a model fitted on `split.train`; measure it on the test part."""
     started = time.perf_counter()
-    model = _fitted(split.train, entrant, seed, on_progress)
+    model = fit()
     fitted = time.perf_counter()
-    evaluation = evaluate(model, split)
+    watched = Stopwatch(model)
+    evaluation = evaluate(watched, split)
     evaluated = time.perf_counter()
     record = Record(
         dataset=split.name,
-        model=entrant.model,
+        model=name,
         seed=seed,
         metrics=evaluation.metrics,
         fit_s=round(fitted - started, 3),
         evaluate_s=round(evaluated - fitted, 3),
+        score_s=round(watched.score_s, 3),
         peak_rss_mb=peak_rss_mb(),
         n_parameters=getattr(model, "n_parameters_", None),
         config=_config(model),

@@ -5,6 +5,7 @@ from conv4rec.data.ids import Ids
 from conv4rec.data.interactions import Interactions
 from conv4rec.data.levels import Levels
 from conv4rec.data.load_report import LoadReport
+from conv4rec.data.scarcity import drop_labels, scarce_split
 from conv4rec.data.splits import Split, new_users_split, random_split, split_by_name, time_split
 from conv4rec.data.tables import read_table
 
@@ -16,10 +17,12 @@ __all__ = [
     "LoadReport",
     "Split",
     "dataset_names",
+    "drop_labels",
     "load_dataset",
     "new_users_split",
     "random_split",
     "read_table",
+    "scarce_split",
     "split_by_name",
     "time_split",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     import polars as pl
 
     from conv4rec.data.splits import Split
+
+
+@dataclass(frozen=True, eq=False)
+class RatedPairs:
+    """The rated test interactions of a split, with the chances that a model gave each level."""
+
+    users: IntArray
+    """The user of each pair, as a place in `Evaluation.user_ids`."""
+    probabilities: FloatArray
+    """Pairs × levels."""
+    level_numbers: IntArray
+    """What was observed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +47,8 @@ class Evaluation:
     """The lowest rating that counts as liked."""
     reliability: calibration.Reliability | None
     """Promised against observed share of liked items; None without rating probabilities."""
+    pairs: RatedPairs | None = None
+    """What calibration is measured on: 4 bytes a pair and level; None without chances."""
 
     def __getitem__(self, name: str) -> float | None:
         return self.metrics[name]
@@ -65,7 +79,7 @@ def summarise(
     split: Split,
     rows: IntArray,
     ranked: dict[str, FloatArray],
-    rated: dict[str, FloatArray],
+    rated: dict[str, Any],
     ranking_metrics: Sequence[str],
     like_threshold: float | None,
 ) -> Evaluation:
@@ -81,7 +95,7 @@ def summarise(
     }
     if metrics["rmse"] is not None:
         metrics["rmse"] = float(np.sqrt(metrics["rmse"]))
-    table = None
+    table = pairs = None
     if "p_like" in rated:
         liked = rated["liked"] == 1
         table = calibration.reliability(rated["p_like"], liked)
@@ -89,6 +103,8 @@ def summarise(
         metrics["auc_like"] = _mean(np.array([calibration.auc(rated["p_like"], liked)]))
     metrics |= {name: _mean(ranked.get(name)) for name in ranking_metrics}
     users = rated.get("user", np.zeros(0)).astype(np.int64)
+    if "chances" in rated:
+        pairs = RatedPairs(np.searchsorted(rows, users), rated["chances"], rated["level"])
     n_rated = np.bincount(users, minlength=split.test.n_users)[rows]
     per_user = dict(ranked) | {"n_rated": n_rated.astype(np.float64)}
     for name in ("squared_error", "absolute_error", "nll", "rps", "nll_joint"):
@@ -102,6 +118,7 @@ def summarise(
         per_user=per_user,
         like_threshold=split.train.levels.like_threshold(like_threshold),
         reliability=table,
+        pairs=pairs,
     )
 
 

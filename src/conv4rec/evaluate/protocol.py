@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def evaluate(
     rows = np.flatnonzero(np.diff(split.test.starts))
     like_level = split.train.levels.like_level(like_threshold)
     ranked: list[dict[str, FloatArray]] = []
-    rated: list[dict[str, FloatArray]] = []
+    rated: list[dict[str, Any]] = []
     for block in row_blocks(rows, split.train.n_items, max_memory_mb):
         cells = Block(split, block, like_level)
         ranked.append(_rank(scorer, cells, cutoffs))
@@ -98,11 +98,11 @@ def _rank(
     return values
 
 
-def _rate(scorer: Scorer, cells: Block) -> dict[str, FloatArray]:
+def _rate(scorer: Scorer, cells: Block) -> dict[str, Any]:
     """Each rated test interaction's losses, and the number of its user."""
     rated = cells.test_levels >= 0
     rows, items, levels = (a[rated] for a in (cells.test_rows, cells.test_items, cells.test_levels))
-    losses: dict[str, FloatArray] = {"user": cells.rows[rows].astype(np.float64)}
+    losses: dict[str, Any] = {"user": cells.rows[rows].astype(np.float64)}
     expected = chances = None
     if len(rows):
         expected = scorer.expected_ratings(cells.given, cells.rows[rows], items)
@@ -110,17 +110,22 @@ def _rate(scorer: Scorer, cells: Block) -> dict[str, FloatArray]:
     if chances is not None:
         _check_shape("rating_probabilities", chances, (len(rows), len(cells.values)))
         _check_sums("rating_probabilities", chances.sum(axis=1))
+        if chances.min(initial=0.0) < -_UNIT_TOLERANCE:
+            raise Conv4RecError(f"rating_probabilities holds {chances.min():.3g}, below zero")
         losses["nll"] = rating.log_losses(chances, levels)
         losses["absolute_error"] = rating.absolute_errors(chances, levels, cells.values)
         losses["rps"] = rating.ranked_probability_scores(chances, levels)
         losses["p_like"] = chances[:, cells.like_level :].sum(axis=1)
         losses["liked"] = (levels >= cells.like_level).astype(np.float64)
+        losses["chances"], losses["level"] = chances.astype(np.float32), levels
         expected = chances @ cells.values if expected is None else expected
         log_p = _log_p_consume(scorer, cells)
         if log_p is not None:
             losses["nll_joint"] = losses["nll"] - log_p[rated]
     if expected is not None:
         _check_shape("expected_ratings", expected, (len(rows),))
+        if n_wrong := int(np.count_nonzero(~np.isfinite(expected))):
+            raise Conv4RecError(f"expected_ratings holds NaN or infinity for {n_wrong:,} pairs")
         losses["squared_error"] = rating.squared_errors(
             expected, cells.values[levels], cells.values
         )
@@ -139,7 +144,7 @@ def _log_p_consume(scorer: Scorer, cells: Block) -> FloatArray | None:
     return log_p[cells.test_rows, cells.test_items]
 
 
-def _joined(pieces: list[dict[str, FloatArray]]) -> dict[str, FloatArray]:
+def _joined(pieces: list[dict[str, Any]]) -> dict[str, Any]:
     """Append the blocks' arrays; a block without rated interactions holds no losses."""
     names = dict.fromkeys(name for piece in pieces for name in piece)
     return {name: np.concatenate([p[name] for p in pieces if name in p]) for name in names}

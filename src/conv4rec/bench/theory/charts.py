@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from conv4rec.bench.theory.drawing import Axes, Curve, Panel, svg
+from conv4rec.bench.drawing import Axes, Curve, Panel, svg
 from conv4rec.bench.theory.emergence import TRUE_RANK, Emergence
 from conv4rec.bench.theory.recover import ABOUT, Recovery
 from conv4rec.bench.theory.while_training import Look
