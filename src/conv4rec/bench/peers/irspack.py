@@ -151,6 +151,6 @@ RIVALS = (
         "irspack-edlae",
         IrspackEDLAE,
         {"reg": Range(1.0, 1e4, log=True), "dropout_p": Range(0.0, 0.99)},
-        "defaults of EDLAERecommender, irspack 0.5; the space is its default_tune_range",
+        "defaults of EDLAERecommender, irspack 0.5, weak until tuned in its default_tune_range",
     ),
 )
