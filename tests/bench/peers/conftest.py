@@ -17,7 +17,7 @@ SMALL = {
     "surprise-svdpp": {"n_epochs": 60, "lr_all": 0.02},
     "myfm": {"rank": 4, "n_iter": 60},
     "myfm-probit": {"rank": 4, "n_iter": 60},
-    "cmfrec": {"k": 8},
+    "cmfrec": {"k": 8, "lambda_": 2.0},
 }
 """Settings that fit a small world in a fraction of a second."""
 
