@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from conv4rec.bench.drawing import Axes, Curve, Panel, svg
 from conv4rec.bench.theory.bounds import SMOOTHING
 from conv4rec.bench.theory.certify import METHODS, N_STATEMENTS, unit_losses
-from conv4rec.bench.drawing import Axes, Curve, Panel, svg
 from conv4rec.bench.theory.gap import Gap, Side, training_n
 from conv4rec.bench.theory.halves import halves, user_losses
 from conv4rec.bench.theory.network_norms import network_norms
