@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from conv4rec.model.lookup import Pattern
+from conv4rec.model.lookup import Pattern, pick
 
 N_USERS, N_ITEMS, N_LEVELS, N_CHANNELS, SIZE = 6, 9, 4, 3, 5
 
@@ -86,3 +86,15 @@ def test_entries_may_come_in_any_order_within_a_row(rng):
     torch.testing.assert_close(
         Pattern.from_rows(starts, columns, 6).look_up(values, tables), sorted_
     )
+
+
+@pytest.mark.parametrize("width", [1, 3, 8, 9, 40])
+def test_picked_rows_and_their_gradient_are_those_of_indexing(rng, width):
+    table = torch.from_numpy(rng.standard_normal((7, width))).requires_grad_()
+    index = torch.from_numpy(rng.integers(0, 7, 50))
+    weights = torch.from_numpy(rng.standard_normal((50, width)))
+    found, expected = pick(table, index), table[index]
+    assert torch.equal(found, expected)
+    ours, theirs = (torch.autograd.grad((x * weights).sum(), table)[0] for x in (found, expected))
+    torch.testing.assert_close(ours, theirs)
+    assert ours.dtype == table.dtype

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from conv4rec import Conv4Rec
 from conv4rec.data.worlds import two_tribes
 from conv4rec.errors import SettingError
+from conv4rec.model import Network
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +132,12 @@ def test_the_configuration_is_plain_and_complete(fitted_model, small):
 
 
 def test_parameters_are_counted_with_those_of_the_raters(fitted_model, mixed):
-    serving = sum(p.numel() for p in fitted_model.scoring_.network.parameters())
-    assert fitted_model.n_parameters_ == serving + 3 * mixed.n_users * 8
+    trained = fitted_model.fitted_.trained
+    rng = torch.Generator().manual_seed(0)
+    network = Network(trained, torch.ones(mixed.n_levels), rng)
+    assert (trained.consume_size, trained.rate_size) == (16, 8)
+    assert network.rater_in.shape == (3, mixed.n_users, 8)
+    assert fitted_model.n_parameters_ == sum(p.numel() for p in network.parameters())
 
 
 def test_the_like_threshold_is_read_on_the_scale(mixed, small):

@@ -10,7 +10,15 @@ from conv4rec.errors import SettingError
 from conv4rec.evaluate.ranking import hits, ndcg, top_k
 from conv4rec.model import History
 from conv4rec.model.lookup import Pattern
-from conv4rec.train.rehearsal import Check, best_schedule, check_steps, held_out, hidden_ndcg
+from conv4rec.train.rehearsal import (
+    Check,
+    best_schedule,
+    check_steps,
+    held_out,
+    hidden_ndcg,
+    is_lost,
+    keep_last,
+)
 
 
 def test_the_held_out_part_has_its_share_and_depends_on_the_seed(mixed):
@@ -62,28 +70,38 @@ def test_each_task_takes_its_own_best_step_and_penalty(mixed, make_fit):
     checks = make_fit(mixed).run().checks
     apart = [replace(c, consume_nll=9.0, rate_nll=9.0) for c in checks]
     apart[2] = replace(apart[2], consume_nll=4.0)
-    apart[-1] = replace(apart[-1], rate_nll=1.0)
+    apart[-1] = replace(apart[-1], rate_nll=1.0, consume_nll=None)
     schedule = best_schedule(apart)
     assert schedule.stops == (apart[2].step, apart[-1].step)
-    assert schedule.reg_factors == (apart[2].reg_factor, apart[-1].reg_factor)
-    assert apart[2].reg_factor != apart[-1].reg_factor
+    assert schedule.reg_factors == (1.0, 0.4)
+    assert (apart[2].reg_factor, apart[-1].rate_factor) == (1.0, 0.4)
 
 
 def test_training_goes_by_the_schedule_of_the_rehearsals(mixed, make_fit):
     fitted = make_fit(mixed).run()
     assert fitted.schedule == best_schedule(fitted.checks)
-    assert len(fitted.checks) == 12
+    first = [check for check in fitted.checks if check.rate_factor == 1.0]
+    assert [check.step for check in first] == list(range(1, 13))
+    assert [check.consume_nll is None for check in first] == [False] * 6 + [True] * 6
     without = make_fit(mixed, regs=()).run()
     assert without.checks == []
-    assert without.schedule.stops == (6, 6)
+    assert without.schedule.stops == (6, 12)
 
 
-def test_among_near_ties_of_the_likelihood_the_better_ranking_wins():
-    def check(step, consume_nll, ndcg):
-        return Check(1.0, step, consume_nll, 1.0, ndcg)
+def test_a_rehearsal_ends_early_only_when_both_sides_are_done():
+    def check(step, rate_nll):
+        return Check(1.0, step, 5.0, rate_nll, 0.1)
 
-    checks = [check(1, 5.0, 0.1), check(2, 5.01, 0.3), check(3, 5.2, 0.9)]
-    assert best_schedule(checks).stops[0] == 2
+    assert not is_lost([check(5, 1.0), check(9, 1.5)], n_steps=10)  # the consume side is not
+    assert not is_lost([check(5, 1.0), check(10, 1.005)], n_steps=10)  # it may recover
+    assert is_lost([check(5, 1.0), check(10, 1.5)], n_steps=10)
+
+
+def test_the_last_looks_are_kept_and_those_of_other_kinds_left_alone():
+    kept = {"best/users": torch.zeros(1)}
+    for step in (1, 2, 10):
+        keep_last(kept, f"logits/{step:06d}", torch.full((1,), float(step)), 2)
+    assert sorted(kept) == ["best/users", "logits/000002", "logits/000010"]
 
 
 def test_a_run_that_went_to_infinity_is_never_chosen():

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
+
+NARROW = 8  # columns of a table whose gradient is counted
 
 
 @dataclass(frozen=True)
@@ -128,3 +131,32 @@ def _csr(starts: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]
     with warnings.catch_warnings():  # "Sparse CSR tensor support is in beta state", once
         warnings.simplefilter("ignore", UserWarning)
         return torch.sparse_csr_tensor(starts, columns, values, shape, check_invariants=False)
+
+
+class _NarrowPick(torch.autograd.Function):
+    """Rows of a table of few columns, whose gradient is one weighted count a column."""
+
+    @staticmethod
+    def forward(ctx, table, index):
+        ctx.save_for_backward(index)
+        ctx.n_rows = len(table)
+        return table.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx, *grads):
+        (index,) = ctx.saved_tensors
+        columns = [torch.bincount(index, column, ctx.n_rows) for column in grads[0].unbind(1)]
+        return torch.stack(columns, 1).to(grads[0].dtype), None
+
+
+def pick(table: Tensor, index: Tensor) -> Tensor:
+    """Rows `index` of a table, the gradient added up in the same order every time.
+
+    That of `table[index]` is not on several threads. `embedding`'s is, but for a few columns a
+    count in one sweep is several times faster.
+    """
+    if 0 < table.shape[1] <= NARROW:
+        picked = _NarrowPick.apply(table, index)
+        assert isinstance(picked, Tensor)
+        return picked
+    return embedding(index, table)

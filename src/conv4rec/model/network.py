@@ -16,11 +16,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding  # table[index] adds gradients up in any order
 
 from conv4rec.model.config import NetworkConfig
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.model.lookup import Pattern
+from conv4rec.model.lookup import Pattern, pick
 
 PRIOR_COUNT = 10.0  # interactions: keeps the latent vector of a short history short
 
@@ -47,7 +46,7 @@ class Reading:
     """What the network knows after reading histories: input of both decoders."""
 
     consume: Tensor  # users x consume_size
-    rate: Tensor  # users x rate_size
+    rate: Tensor  # users x (rate_size + channels): the last say how the user rates anything
     user_mean: Tensor  # users x channels: how generous, how extreme (shrunk)
     item_mean: Tensor  # items x channels: how liked, how polarising (shrunk)
     item_column: Tensor | None  # items x rate_size: the items' vectors from their raters
@@ -91,7 +90,9 @@ class Network(nn.Module):
         self.consume_out = table(n, d, scale=0.05)
         self.consume_bias = nn.Parameter(torch.zeros(n))
 
-        self.rate_in = None if config.shared_encoder else table(1 + c, n, e)
+        self.rate_in = None if config.shared_encoder else table(1 + c, n, e + c)
+        if self.rate_in is not None and rng is not None:
+            self.rate_in.data[:, :, e:] = 0.0  # c more: the user's offset on each rating channel
         self.rate_out = table(c, n, e)
         self.rate_bias = nn.Parameter(torch.zeros(n, c))
         self.rater_in = table(1 + c, config.n_users, e) if config.two_sided else None
@@ -99,13 +100,18 @@ class Network(nn.Module):
         self.from_item_mean = nn.Parameter(torch.eye(c))
         self.shrinkage = nn.Parameter(torch.full((2,), math.log(5.0)))  # log counts: user, item
 
-    def read(self, history: History, item_side: ItemSide) -> Reading:
-        """Encode histories, given what the training users say about each item."""
+    def read(self, history: History, item_side: ItemSide, to_pick: bool = True) -> Reading:
+        """Encode histories, given what the training users say about each item.
+
+        Without `to_pick`, what only the consume decoder reads is left out: users x 0.
+        """
         item_mean = self.item_mean(item_side.type_counts)
         values, user_mean = self.channels(history, item_mean)
         length = (history.pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
-        heard = values[:, : len(self.consume_in)]
-        consume = history.pattern.look_up(heard, self.consume_in) / length
+        consume = length[:, :0]
+        if to_pick or self.rate_in is None:
+            heard = values[:, : len(self.consume_in)]
+            consume = history.pattern.look_up(heard, self.consume_in) / length
         if self.rate_in is None:
             rate = consume
         else:
@@ -129,14 +135,14 @@ class Network(nn.Module):
         from a harsh user is praise. Returns entries x (1 + channels), users x channels.
         """
         pattern, fed = history.pattern, history.fed[:, None]
-        values = embedding(history.types, self.kernel_in)
+        values = pick(self.kernel_in, history.types)
         rated = fed * (history.types < self.config.n_levels)[:, None]
-        excess = (values[:, 1:] - embedding(pattern.columns, item_mean)) * rated
+        excess = (values[:, 1:] - pick(item_mean, pattern.columns)) * rated
         prior = self.shrinkage[0].exp()
         user_mean = pattern.row_sums(excess) / (pattern.row_sums(rated) + prior)
         if self.config.centred:
             unrated = (fed - rated) * values[:, 1:]
-            said = excess - embedding(pattern.rows, user_mean) * rated + unrated
+            said = excess - pick(user_mean, pattern.rows) * rated + unrated
         else:
             said = values[:, 1:] * fed
         return torch.cat([values[:, :1] * fed, said], 1), user_mean
@@ -148,11 +154,11 @@ class Network(nn.Module):
 
     def rating_logits(self, reading: Reading, users: Tensor, items: Tensor) -> Tensor:
         """One logit a level for pairs (row of the reading, item): pairs x levels."""
-        latent = embedding(users, reading.rate)
-        channels = [(latent * embedding(items, v)).sum(1) for v in self._rating_vectors(reading)]
+        latent = pick(reading.rate, users)
+        channels = [(latent * pick(v, items)).sum(1) for v in self._rating_vectors(reading)]
         scores = torch.stack(channels, 1) * self._rate_scale if channels else latent[:, :0]
-        offsets = embedding(items, self._rating_offsets(reading))
-        means = embedding(users, reading.user_mean) @ self.from_user_mean
+        offsets = pick(self._rating_offsets(reading), items)
+        means = pick(reading.user_mean, users) @ self.from_user_mean
         return self.level_bias + (scores + offsets + means) @ self.kernel_out
 
     def all_rating_logits(self, reading: Reading) -> Tensor:
@@ -170,10 +176,18 @@ class Network(nn.Module):
         return reading.consume @ self.consume_out.T + self.consume_bias
 
     def _rating_vectors(self, reading: Reading) -> Tensor:
-        """Item vectors of the rating decoder: a free one, and on "liked" the column's too."""
-        if reading.item_column is None:
-            return self.rate_out
-        return torch.cat([self.rate_out[:1] + reading.item_column, self.rate_out[1:]])
+        """Item vectors of the rating decoder: a free one, and on "liked" the column's too.
+
+        Constants at their end let the user's offset on a channel pass whatever the item.
+        """
+        vectors = self.rate_out
+        if reading.item_column is not None:
+            vectors = torch.cat([vectors[:1] + reading.item_column, vectors[1:]])
+        if self.rate_in is None:
+            return vectors
+        c, n, _ = vectors.shape
+        constants = torch.eye(c, device=vectors.device) / self._rate_scale
+        return torch.cat([vectors, constants[:, None].expand(c, n, c)], 2)
 
     def _rating_offsets(self, reading: Reading) -> Tensor:
         return self.rate_bias + reading.item_mean @ self.from_item_mean

@@ -306,12 +306,14 @@ class Conv4Rec:
         """Everything that was settled: the shape of the network, training, the schedule found."""
         self._fitted()
         _, settings = configuration(self.preset, self.settings)
-        network = self.scoring_.network
+        served = self.fitted_.network.config
         return {
             "preset": self.preset,
-            "network": asdict(network.config),
+            "network": asdict(self.fitted_.trained),
             "training": asdict(settings),
             "schedule": asdict(self.fitted_.schedule),
+            "blend": asdict(self.fitted_.blend),
+            "served": {"consume_size": served.consume_size, "rate_size": served.rate_size},
         }
 
     @property

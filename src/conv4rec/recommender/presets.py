@@ -24,7 +24,17 @@ PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
             "shared_encoder": True,
             "consume_channels": 2,
         },
-        replace(TrainSettings(), spectral_start=0.0, user_weight=0.0, consume_rating_reg=8.0),
+        replace(
+            TrainSettings(),
+            spectral_start=0.0,
+            user_weight=0.0,
+            consume_rating_reg=8.0,
+            rate_reg=8.0,
+            rate_learning_rate=0.006,
+            rate_length=1.0,
+            snapshots=1,
+            ridge_size=0,
+        ),
     ),
 }
 
@@ -49,15 +59,17 @@ def configuration(preset: str, changes: dict[str, Any]) -> tuple[dict[str, Any],
     training = {name: changes[name] for name in changes if name in TRAIN_FIELDS}
     if "regs" in training:
         training["regs"] = tuple(training["regs"])
+    if "rate_regs" in training:
+        training["rate_regs"] = tuple(training["rate_regs"])
     return shape, replace(settings, **training)
 
 
 def _check(changes: dict[str, Any]) -> None:
-    whole = ("n_steps", "consume_size", "rate_size", "batch_cells")
+    whole = ("n_steps", "consume_size", "rate_size", "batch_cells", "snapshots")
     for name, value in changes.items():
         if name in whole and (not isinstance(value, int) or value < 1):
             raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
-        if (name.endswith("_reg") or name == "learning_rate") and not value >= 0:
+        if name.endswith(("_reg", "learning_rate", "ridge_size", "rate_length")) and not value >= 0:
             raise SettingError(f"{name} is at least 0; got {value!r}")
         if name in ("hide_low", "hide_high", "average", "validation_share") and not 0 <= value < 1:
             raise SettingError(f"{name} lies from 0 up to, not including, 1; got {value!r}")

@@ -16,6 +16,7 @@ from conv4rec.data.load_report import LoadReport
 from conv4rec.errors import Conv4RecError, SavedModelError
 from conv4rec.model import ItemSide, Network, NetworkConfig
 from conv4rec.recommender.presets import configuration
+from conv4rec.train.blend import Blend
 from conv4rec.train.fit import Fitted
 from conv4rec.train.loop import Schedule
 from conv4rec.train.rehearsal import Check
@@ -43,6 +44,8 @@ def save_model(
         "conv4rec": __version__,
         "options": options,
         "network": asdict(fitted.network.config),
+        "trained": asdict(fitted.trained),
+        "blend": asdict(fitted.blend),
         "n_parameters": fitted.n_parameters,
         "schedule": asdict(fitted.schedule),
         "checks": [asdict(check) for check in fitted.checks],
@@ -116,7 +119,8 @@ def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) 
     network.load_state_dict(tensors, strict=True, assign=True)
     schedule = Schedule(*(tuple(facts["schedule"][key]) for key in ("stops", "reg_factors")))
     checks = [Check(**check) for check in facts["checks"]]
-    return Fitted(network, item_side, schedule, checks, facts["n_parameters"])
+    trained, blend = NetworkConfig(**facts["trained"]), Blend(**facts["blend"])
+    return Fitted(network, item_side, schedule, checks, facts["n_parameters"], trained, blend)
 
 
 def _interactions(

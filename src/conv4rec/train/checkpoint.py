@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.errors import SavedModelError
 from conv4rec.train.loop import State
-from conv4rec.train.rehearsal import Check
+from conv4rec.train.rehearsal import Check, Kept
 from conv4rec.train.store import load_folder, save_folder
 
 KIND = "training checkpoint"
@@ -27,6 +27,10 @@ class Checkpoint:
     stage: int
     checks: list[Check]
     state: State | None
+    n_before: int = 0
+    """How many of the checks are of earlier stages."""
+    kept: Kept = field(default_factory=dict)
+    """Tensors that later looks need: see `conv4rec.train.rehearsal.look`."""
 
 
 def fingerprint(interactions: Interactions, settings: dict[str, Any]) -> str:
@@ -40,7 +44,8 @@ def fingerprint(interactions: Interactions, settings: dict[str, Any]) -> str:
 
 def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint, key: str) -> None:
     """Save atomically: a kill while saving leaves the checkpoint before."""
-    parts, step = {}, 0
+    parts = {"kept": {name: tensor.cpu().numpy() for name, tensor in checkpoint.kept.items()}}
+    step = 0
     if checkpoint.state is not None:
         step = checkpoint.state.step
         for part in PARTS:
@@ -50,6 +55,7 @@ def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint, key:
         "fingerprint": key,
         "stage": checkpoint.stage,
         "step": step,
+        "n_before": checkpoint.n_before,
         "checks": [asdict(check) for check in checkpoint.checks],
     }
     save_folder(folder, KIND, parts, facts)
@@ -69,7 +75,8 @@ def load_checkpoint(folder: str | os.PathLike[str], key: str) -> Checkpoint:
         )
     checks = [Check(**check) for check in facts["checks"]]
     state = None
+    kept = {name: torch.from_numpy(array) for name, array in parts.pop("kept").items()}
     if parts:
         tensors = {p: {n: torch.from_numpy(a) for n, a in parts[p].items()} for p in PARTS}
         state = State(facts["step"], **tensors)
-    return Checkpoint(facts["stage"], checks, state)
+    return Checkpoint(facts["stage"], checks, state, facts["n_before"], kept)

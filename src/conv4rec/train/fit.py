@@ -6,27 +6,32 @@ import contextlib
 import os
 import signal
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
 
 from conv4rec.data import Interactions
 from conv4rec.errors import TrainingInterrupted
-from conv4rec.model import ItemSide, Network
+from conv4rec.model import History, ItemSide, Network, NetworkConfig
+from conv4rec.train.assembly import assemble, snapshots_of, take_snapshot
 from conv4rec.train.batches import Batches
+from conv4rec.train.blend import Blend, Learned, choose_blend
 from conv4rec.train.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
-from conv4rec.train.item_side import full_item_side
-from conv4rec.train.loop import Progress, Schedule, Trainer
+from conv4rec.train.loop import RATE, Progress, Schedule, Trainer
 from conv4rec.train.rehearsal import (
     Check,
     best_schedule,
-    check,
     check_steps,
     held_out,
+    is_lost,
+    keep_last,
+    look,
     n_rehearsals,
 )
+from conv4rec.train.ridge import Ridge
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.start import new_network
 
@@ -38,11 +43,16 @@ class Fitted:
     """A trained network and what it is served with."""
 
     network: Network
+    """As served: its tables are wider than those trained (see `conv4rec.train.assembly`)."""
     item_side: ItemSide
     schedule: Schedule
     checks: list[Check]
     n_parameters: int
     """Weights trained, those of the raters included, which serving does not need."""
+    trained: NetworkConfig
+    """The shape that was trained."""
+    blend: Blend = field(default_factory=Blend)
+    """How much the two halves of the consume side say."""
 
 
 class Fit:
@@ -91,41 +101,65 @@ class Fit:
         """
         with self._signals():
             while self.at.stage < len(self.factors):
-                self._rehearse(self.factors[self.at.stage])
-                self.at = Checkpoint(self.at.stage + 1, self.at.checks, None)
-            n_steps = self.settings.n_steps
-            checks = self.at.checks
-            schedule = best_schedule(checks) if checks else Schedule((n_steps, n_steps))
+                self._rehearse()
+                best = {n: t for n, t in self.at.kept.items() if n.startswith("best/")}
+                checks = self.at.checks
+                self.at = Checkpoint(self.at.stage + 1, checks, None, len(checks), best)
+            ends = (self.settings.n_steps, self.settings.rate_steps)
+            schedule = best_schedule(self.at.checks) if self.at.checks else Schedule(ends)
             return self._train(schedule)
 
-    def _rehearse(self, factor: float) -> None:
+    def _rehearse(self) -> None:
         """Train on the part that is not hidden, noting both losses on the hidden part."""
-        whole = Batches.from_interactions(self.interactions, self.device).whole
-        shown = torch.from_numpy(~self.hidden).float().to(self.device)
-        validation = replace(whole, fed=shown)
-        n_steps = self.settings.n_steps
-        schedule = Schedule((n_steps, n_steps), (factor, factor))
-        trainer = self._trainer(self.interactions.select(~self.hidden), schedule)
-        steps = check_steps(n_steps)
-        for step in steps[len(self.at.checks) - self.at.stage * len(steps) :]:
-            self._advance(trainer, step, f"rehearsal {self.at.stage + 1}")
-            with trainer.averaged() as network:
-                self.at.checks.append(check(network, trainer, validation))
+        stage, settings = self.at.stage, self.settings
+        rate_factor = settings.rate_regs[stage] if stage < len(settings.rate_regs) else 1.0
+        ends = (settings.n_steps, settings.rate_steps)
+        schedule = Schedule(ends, (self.factors[stage], rate_factor))
+        trainer = self._trainer(self._shown(), schedule)
+        steps = check_steps(max(ends))
+        for step in steps[len(self.at.checks) - self.at.n_before :]:
+            self._advance(trainer, step, f"rehearsal {stage + 1}")
+            found = look(trainer, self._validation(), self.at.checks, self.at.kept)
+            self.at.checks.append(found)
             self._save(trainer)
+            if is_lost(self.at.checks, settings.n_steps):
+                return
+
+    def _shown(self) -> Interactions:
+        return self.interactions.select(~self.hidden)
+
+    def _validation(self) -> History:
+        """All interactions, those of the rehearsals fed and the others hidden."""
+        shown = torch.from_numpy(~self.hidden).float().to(self.device)
+        return replace(Batches.from_interactions(self.interactions, self.device).whole, fed=shown)
 
     def _train(self, schedule: Schedule) -> Fitted:
+        closed = self._closed_form()
         trainer = self._trainer(self.interactions, schedule)
-        for step in check_steps(self.settings.n_steps):
+        kept, n_last = self.at.kept, self.settings.snapshots
+        steps = check_steps(max(self.settings.n_steps, self.settings.rate_steps))
+        looks = [step for step in steps if step < max(schedule.stops)] + [max(schedule.stops)]
+        for step in looks[bisect_left(looks, trainer.step) :]:  # those before a resume are kept
             self._advance(trainer, step, "training")
+            if step <= schedule.stops[RATE]:
+                for name, tensor in take_snapshot(trainer).items():
+                    keep_last(kept, f"{name}/{step:06d}", tensor, n_last)
             self._save(trainer)
-        with trainer.averaged() as network:
-            item_side = full_item_side(network, trainer.batches, trainer.sums.type_counts)
-            weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-        network = trainer.network
-        network.load_state_dict(weights)
-        n_parameters = sum(p.numel() for p in network.parameters())
-        network.rater_in = None  # the columns are summed: only training needs the raters
-        return Fitted(network, item_side, schedule, self.at.checks, n_parameters)
+        n_parameters = sum(p.numel() for p in trainer.network.parameters())
+        network, item_side = assemble(trainer, snapshots_of(kept), closed)
+        blend = closed[1] if closed is not None else Blend()
+        trained = trainer.network.config
+        return Fitted(network, item_side, schedule, self.at.checks, n_parameters, trained, blend)
+
+    def _closed_form(self) -> tuple[Ridge, Blend] | None:
+        """The closed-form half, if the rehearsals found that it helps."""
+        best = {n.removeprefix("best/"): t for n, t in self.at.kept.items() if n[:5] == "best/"}
+        if not best or not self.settings.ridge_size or self.shape.get("shared_encoder"):
+            return None  # a shared encoder has no half to itself
+        size = self.settings.ridge_size
+        rehearsed = Ridge.of(self._shown(), size, self.seed)
+        blend = choose_blend(Learned(**best), rehearsed, self._validation())
+        return (Ridge.of(self.interactions, size, self.seed), blend) if blend.closed else None
 
     def _trainer(self, interactions: Interactions, schedule: Schedule) -> Trainer:
         network = new_network(interactions, self.shape, self.settings, self.seed, self.device)

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from conv4rec.model import Network
+from conv4rec.model import ItemSide, Network
 from conv4rec.train.batches import Batches
-from conv4rec.train.item_side import ItemSums
+from conv4rec.train.item_side import ItemSums, full_item_side
 from conv4rec.train.objective import hide, losses
 from conv4rec.train.settings import TrainSettings
 
 CONSUME, RATE = 0, 1  # the two tasks, wherever they come in pairs
+SHARED = ("kernel_in", "shrinkage")  # read by both: they rest once the consume side is done
 WARM_UP_STEPS = 10
 
 
@@ -55,7 +56,9 @@ class Schedule:
 class Trainer:
     """One run of the loop: `run` goes on until the schedule ends or `on_step` says stop.
 
-    After it, `averages` holds the averaged weights, which are the ones to use. The same seed,
+    After it, `averages` holds the averaged weights: the ones to use of the consume side. The
+    rating side's learning rate never falls: it is the predictions of its last looks that are
+    averaged (`conv4rec.train.assembly`). The same seed,
     machine and thread count give the same bits; so does a run that was stopped, saved with
     `state` and continued from there, because every random draw depends on the seed and the
     step number alone.
@@ -100,10 +103,12 @@ class Trainer:
                 self.step < self.schedule.stops[CONSUME],
                 self.step < self.schedule.stops[RATE],
             )
-            reading = self.network.read(history, item_side)
+            reading = self.network.read(history, item_side, tasks[CONSUME])
             loss = losses(self.network, reading, history, self.settings, tasks)
             self.network.zero_grad()
-            (loss.consume + loss.rate).backward()
+            total = loss.consume + loss.rate
+            if total.requires_grad:  # nothing to learn from: no rating is hidden, say
+                total.backward()
             self._update(tasks)
             self.step += 1
             progress = Progress(self.step, end, loss.consume.item(), loss.rate.item())
@@ -128,12 +133,14 @@ class Trainer:
         """Adam (Kingma & Ba 2015) on loss + penalty, then the running average of the weights."""
         settings, beta1, beta2 = self.settings, 0.9, 0.99
         t = self.step + 1
-        cosine = 0.5 * (1 + math.cos(math.pi * self.step / settings.n_steps))
-        rate = settings.learning_rate * min(1.0, t / WARM_UP_STEPS) * cosine
+        warm_up = min(1.0, t / WARM_UP_STEPS)
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / settings.n_steps)))
+        rates = (settings.learning_rate * warm_up * cosine, settings.rate_learning_rate * warm_up)
         keep = min(settings.average, t / (t + 9))
         for name, p in self.parameters.items():
             task = CONSUME if name.startswith("consume") else RATE
-            if p.grad is None or not tasks[task]:
+            resting = name in SHARED and self.step >= settings.n_steps
+            if p.grad is None or not tasks[task] or resting:
                 continue
             penalty, grad = self._penalty(name), p.grad
             if isinstance(penalty, Tensor):
@@ -143,7 +150,7 @@ class Trainer:
             first = self._first[name].lerp_(grad, 1 - beta1)
             second = self._second[name].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
             spread = (second / (1 - beta2**t)).sqrt_().add_(1e-8)
-            p.addcdiv_(first, spread, value=-rate / (1 - beta1**t))
+            p.addcdiv_(first, spread, value=-rates[task] / (1 - beta1**t))
             self.averages[name].lerp_(p, 1 - keep)
 
     def _penalty(self, name: str) -> float | Tensor:
@@ -161,6 +168,10 @@ class Trainer:
         if name in ("rate_in", "rate_out", "rater_in", "rate_bias"):
             return unit * self.schedule.reg_factors[RATE] * settings.rate_reg
         return 0.0
+
+    def item_side(self) -> ItemSide:
+        """The item side with everything that is trained on fed, at the weights of the moment."""
+        return full_item_side(self.network, self.batches, self.sums.type_counts)
 
     def state(self) -> State:
         """A snapshot to save; shares no memory with the run."""

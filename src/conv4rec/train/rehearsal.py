@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
-from conv4rec.model import History, Network
+from conv4rec.model import History
 from conv4rec.model.likelihood import BLOCK_BYTES
-from conv4rec.train.item_side import full_item_side
-from conv4rec.train.loop import CONSUME, Schedule, Trainer
+from conv4rec.train.blend import Learned
+from conv4rec.train.loop import CONSUME, RATE, Schedule, Trainer
 from conv4rec.train.objective import losses
 
-N_CHECKS = 12  # validation figures a run
+Kept = dict[str, Tensor]
+"""What later looks need of earlier ones, by name."""
+
+N_CHECKS = 20  # looks at the validation part in a run
 CUTOFF = 20  # of NDCG
-NEAR = 0.003  # relative: consume losses this close to the best count as equal
+LOST = 0.01  # relative: a rating loss this far above the best seen will not be the best again
 FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation figure is noise
 
 
@@ -28,11 +33,16 @@ class Check:
     """One look at the validation part."""
 
     reg_factor: float
+    """On the consume side's penalties."""
     step: int
-    consume_nll: float
+    consume_nll: float | None
+    """None where the consume side has ended already."""
     rate_nll: float
-    ndcg: float
+    """Of the averaged predictions of the last looks."""
+    ndcg: float | None
     """NDCG@20 of the hidden interactions, over users."""
+    rate_factor: float = 1.0
+    """On the rating side's penalties."""
 
 
 def held_out(interactions: Interactions, share: float, seed: int) -> np.ndarray:
@@ -62,15 +72,63 @@ def n_rehearsals(interactions: Interactions, regs: tuple[float, ...]) -> int:
 
 
 @torch.no_grad()
-def check(network: Network, trainer: Trainer, validation: History) -> Check:
-    """The losses of the validation part, given everything else."""
-    item_side = full_item_side(network, trainer.batches, trainer.sums.type_counts)
-    settings = replace(trainer.settings, hidden_only=True)
-    reading = network.read(validation, item_side)
-    loss = losses(network, reading, validation, settings)
-    ndcg = hidden_ndcg(reading.consume, network.consume_out, network.consume_bias, validation)
-    factor = trainer.schedule.reg_factors[CONSUME]
-    return Check(factor, trainer.step, float(loss.consume), float(loss.rate), ndcg)
+def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept) -> Check:
+    """The losses of the validation part, given everything else.
+
+    Args:
+        trainer: the rehearsal.
+        validation: fed 1 where the rehearsal saw an interaction, 0 where it was hidden.
+        before: what was seen at earlier looks, of this rehearsal and of those before it.
+        kept: takes the logits of this look, and the trained half of the consume side if it is
+            the best so far.
+    """
+    factors = trainer.schedule.reg_factors
+    rate_nll = _averaged_rate_nll(trainer, validation, kept)
+    if trainer.step > trainer.settings.n_steps:
+        return Check(factors[CONSUME], trainer.step, None, rate_nll, None, factors[RATE])
+    with trainer.averaged() as network:
+        reading = network.read(validation, trainer.item_side())
+        settings = replace(trainer.settings, hidden_only=True)
+        nll = float(losses(network, reading, validation, settings, (True, False)).consume)
+        ndcg = hidden_ndcg(reading.consume, network.consume_out, network.consume_bias, validation)
+        if nll <= min((c.consume_nll for c in before if c.consume_nll is not None), default=nll):
+            best = Learned(
+                reading.consume,
+                network.consume_out,
+                network.consume_bias,
+                network.kernel_in[:, 0],
+            )
+            kept |= {f"best/{name}": tensor.clone() for name, tensor in vars(best).items()}
+    return Check(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
+
+
+def _averaged_rate_nll(trainer: Trainer, validation: History, kept: Kept) -> float:
+    """Mean -log P(level) of the hidden ratings under the mean logits of the last looks."""
+    network, pattern = trainer.network, validation.pattern
+    rated = (validation.fed == 0) & (validation.types < network.config.n_levels)
+    at = torch.nonzero(rated).squeeze(1)
+    if len(at) == 0:
+        return 0.0
+    with trainer.averaged() if trainer.settings.snapshots == 1 else nullcontext():
+        reading = network.read(validation, trainer.item_side(), to_pick=False)
+        logits = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
+    keep_last(kept, f"logits/{trainer.step:06d}", logits, trainer.settings.snapshots)
+    mean = torch.stack([kept[name] for name in sorted(kept) if name.startswith("logits/")]).mean(0)
+    return float(functional.cross_entropy(mean, validation.types[at]))
+
+
+def is_lost(checks: list[Check], n_steps: int) -> bool:
+    """Whether a rehearsal may end early: the consume side is done, the rating side overfits."""
+    best = min(check.rate_nll for check in checks)
+    return checks[-1].step >= n_steps and checks[-1].rate_nll > (1 + LOST) * best
+
+
+def keep_last(kept: Kept, name: str, tensor: Tensor, n_last: int) -> None:
+    """Keep a tensor under "kind/step"; of its kind, forget all but the last steps' ones."""
+    kept[name] = tensor
+    kind = name.split("/")[0] + "/"
+    for old in sorted(key for key in kept if key.startswith(kind))[:-n_last]:
+        del kept[old]
 
 
 def hidden_ndcg(
@@ -106,18 +164,14 @@ def hidden_ndcg(
 
 
 def best_schedule(checks: list[Check]) -> Schedule:
-    """For each task, the stopping step and the penalty that did best on the validation part.
-
-    The likelihood decides. On the consume side many settings tie on it (within `NEAR` of the
-    best) and rank differently: NDCG@20 chooses among those.
+    """For each task, the stopping step and the penalty with the best validation likelihood.
 
     Raises:
-        SettingError: Every loss is NaN or infinite: training ran away.
+        SettingError: Every loss of a task is NaN or infinite: training ran away.
     """
-    checks = [c for c in checks if isfinite(c.consume_nll + c.rate_nll)]
-    if not checks:
+    picks = [(c.consume_nll, c) for c in checks if c.consume_nll and isfinite(c.consume_nll)]
+    rates = [(c.rate_nll, c) for c in checks if isfinite(c.rate_nll)]
+    if not picks or not rates:
         raise SettingError("training ran away to infinite losses: lower learning_rate")
-    near = (1 + NEAR) * min(c.consume_nll for c in checks)
-    consume = max((c for c in checks if c.consume_nll <= near), key=lambda c: c.ndcg)
-    rate = min(checks, key=lambda c: c.rate_nll)
-    return Schedule((consume.step, rate.step), (consume.reg_factor, rate.reg_factor))
+    consume, rate = (min(found, key=lambda entry: entry[0])[1] for found in (picks, rates))
+    return Schedule((consume.step, rate.step), (consume.reg_factor, rate.rate_factor))

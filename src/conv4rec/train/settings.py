@@ -10,9 +10,15 @@ class TrainSettings:
     """The knobs of training. Penalties are on squared weights, in units of one interaction."""
 
     n_steps: int = 100
-    """Steps of the schedule; the learning rate falls to zero over them on a cosine."""
+    """Steps of the consume side; its learning rate falls to zero over them on a cosine."""
     learning_rate: float = 0.006
-    """Of Adam, at its highest."""
+    """Of Adam on the consume side, at its highest."""
+    rate_length: float = 2.0
+    """Steps of the rating side, in multiples of `n_steps`."""
+    rate_learning_rate: float = 0.01
+    """Of Adam on the rating side: constant, so that the weights keep moving."""
+    snapshots: int = 8
+    """How many of the rating side's last looks are averaged, in their predictions."""
     hide_low: float = 0.05
     """Lowest share of a history hidden in a step; drawn anew for each user."""
     hide_high: float = 0.2
@@ -20,12 +26,12 @@ class TrainSettings:
     hidden_only: bool = True
     """Whether only hidden interactions are predicted (else the fed ones too: they get copied)."""
     average: float = 0.97
-    """Weight averaging: the share of the average that a step keeps."""
+    """Weight averaging of the consume side: the share of the average that a step keeps."""
     consume_reg: float = 8.0
     """Penalty of the consume side; beyond 100,000 interactions it grows with their cube root."""
     consume_rating_reg: float = 48.0
     """The same for what the consume side reads from ratings."""
-    rate_reg: float = 8.0
+    rate_reg: float = 20.0
     """Penalty of the rating side."""
     user_weight: float = 0.5
     """A user's weight in the consume loss is (hidden interactions) ** -user_weight each."""
@@ -35,5 +41,14 @@ class TrainSettings:
     """Users x items scored in one step, at most."""
     validation_share: float = 0.1
     """Share of the interactions held out to choose penalties and stopping."""
-    regs: tuple[float, ...] = (1.0, 2.0, 0.4)
-    """Factors on the penalties to rehearse; each task takes its best (large logs: fewer)."""
+    ridge_size: int = 256
+    """Width of the consume side's closed-form half (see `conv4rec.train.ridge`); 0 for none."""
+    regs: tuple[float, ...] = (1.0, 0.4, 2.0)
+    """Factors on the consume penalties to rehearse; the best is taken (large logs: fewer)."""
+    rate_regs: tuple[float, ...] = (1.0, 0.4, 0.2)
+    """The same for the rating side's, one a rehearsal; 1 where there are more rehearsals."""
+
+    @property
+    def rate_steps(self) -> int:
+        """Steps of the rating side."""
+        return max(1, round(self.n_steps * self.rate_length))

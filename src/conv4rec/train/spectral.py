@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from scipy import sparse
@@ -16,8 +18,7 @@ def spectral_item_vectors(interactions: Interactions, size: int, seed: int) -> n
 
     The matrix is D_u^(-1/2) X D_i^(-1/2), X the 0/1 users x items matrix. Column j is scaled by
     s_j / sqrt(s_j^2 + s_mid^2), s_mid the middle singular value kept: a ridge filter that fades
-    the noisy half. The random range finder of Halko, Martinsson & Tropp (SIAM Review 2011,
-    algorithm 4.4) takes 4 power iterations: 10 sparse products, 16 x items x size bytes.
+    the noisy half.
 
     Args:
         interactions: the log; ratings are not read.
@@ -29,6 +30,23 @@ def spectral_item_vectors(interactions: Interactions, size: int, seed: int) -> n
     by_user = sparse.diags_array((user_counts + USER_PRIOR) ** -0.5)
     by_item = sparse.diags_array((item_counts + ITEM_PRIOR) ** -0.5)
     matrix = (by_user @ matrix @ by_item).tocsr().astype(np.float32)
+    _, singular, right = truncated_svd(matrix, size, seed)
+    rank = len(singular)
+    middle = max(singular[rank // 2], np.float32(1e-6))
+    vectors = right * (singular / np.sqrt(singular**2 + middle**2))
+    # A singular vector's sign is arbitrary: fix it, so that platforms agree.
+    largest = vectors[np.abs(vectors).argmax(0), np.arange(rank)]
+    padded = np.zeros((matrix.shape[1], size), dtype=np.float32)
+    padded[:, :rank] = vectors * np.where(largest < 0, -1.0, 1.0)
+    return padded
+
+
+def truncated_svd(matrix: Any, size: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The largest singular values and their vectors: rows x rank, rank, columns x rank.
+
+    The random range finder of Halko, Martinsson & Tropp (SIAM Review 2011, algorithm 4.4) takes
+    4 power iterations: 10 sparse products, 16 x columns x size bytes.
+    """
     transposed = matrix.T.tocsr()
     rank = min(size, *matrix.shape)
     rng = np.random.default_rng(seed)
@@ -36,15 +54,8 @@ def spectral_item_vectors(interactions: Interactions, size: int, seed: int) -> n
     basis = rng.standard_normal((matrix.shape[1], width)).astype(np.float32)
     for _ in range(4):
         basis = orthonormal(transposed @ (matrix @ basis))
-    _, singular, right = np.linalg.svd(matrix @ basis, full_matrices=False)
-    singular, right = singular[:rank], right[:rank]
-    middle = max(singular[rank // 2], np.float32(1e-6))
-    vectors = (basis @ right.T) * (singular / np.sqrt(singular**2 + middle**2))
-    # A singular vector's sign is arbitrary: fix it, so that platforms agree.
-    largest = vectors[np.abs(vectors).argmax(0), np.arange(rank)]
-    padded = np.zeros((matrix.shape[1], size), dtype=np.float32)
-    padded[:, :rank] = vectors * np.where(largest < 0, -1.0, 1.0)
-    return padded
+    left, singular, right = np.linalg.svd(matrix @ basis, full_matrices=False)
+    return left[:, :rank], singular[:rank], basis @ right[:rank].T
 
 
 def orthonormal(matrix: np.ndarray) -> np.ndarray:

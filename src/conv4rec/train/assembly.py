@@ -1,0 +1,106 @@
+"""The network that is served: both halves of the consume side, and the rating side's last looks.
+
+Nothing is added to the network's page: tables side by side are wider tables. Averaging the
+logits of S snapshots of a product z . v is one product of the S latent vectors in a row, and so
+is the sum of the trained and the closed-form consume scores.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from conv4rec.model import ItemSide, Network
+from conv4rec.train.blend import Blend
+from conv4rec.train.loop import Trainer
+from conv4rec.train.ridge import Ridge
+
+Snapshot = dict[str, Tensor]
+
+
+@torch.no_grad()
+def take_snapshot(trainer: Trainer) -> Snapshot:
+    """The rating side, and what it makes of the items' columns: copies.
+
+    As it stands; if there is to be one snapshot only, its averaged weights.
+    """
+    alone = trainer.settings.snapshots == 1
+    with trainer.averaged() if alone else nullcontext():
+        weights = {
+            name: weight.detach().clone()
+            for name, weight in trainer.parameters.items()
+            if not name.startswith(("consume", "rater"))
+        }
+        return {**weights, "column": trainer.item_side().column}
+
+
+def snapshots_of(kept: dict[str, Tensor]) -> list[Snapshot]:
+    """The snapshots among what was kept under "name/step", earliest first."""
+    found: dict[str, Snapshot] = {}
+    for key in sorted(kept):
+        name, _, step = key.partition("/")
+        if step.isdigit():
+            found.setdefault(step, {})[name] = kept[key]
+    return [found[step] for step in sorted(found)]
+
+
+@torch.no_grad()
+def assemble(
+    trainer: Trainer, snapshots: list[Snapshot], closed: tuple[Ridge, Blend] | None
+) -> tuple[Network, ItemSide]:
+    """The network to serve, without the raters' table, and its item side.
+
+    Args:
+        trainer: its averaged weights are the trained half of the consume side.
+        snapshots: of the rating side, at least one.
+        closed: the closed-form half and how much it says; None to do without.
+    """
+    weights = {name: trainer.averages[name] for name in trainer.averages if "consume" in name}
+    small = [name for name in snapshots[0] if name not in ("rate_in", "rate_out", "column")]
+    weights |= {name: torch.stack([s[name] for s in snapshots]).mean(0) for name in small}
+    config = trainer.network.config
+    width = config.rate_size * len(snapshots)
+    if config.shared_encoder:
+        weights["rate_out"] = torch.stack([s["rate_out"] for s in snapshots]).mean(0)
+        column = torch.stack([s["column"] for s in snapshots]).mean(0)
+    else:
+        weights["rate_in"], weights["rate_out"], column = _side_by_side(snapshots)
+        config = replace(config, rate_size=width)
+    if closed is not None:
+        weights |= _with_closed_form(weights, *closed)
+        config = replace(config, consume_size=weights["consume_out"].shape[1])
+    network = Network(config, torch.zeros(config.n_levels), None)  # shapes alone
+    network.rater_in = None  # the columns are summed: only training needs the raters
+    network.load_state_dict(weights, strict=True, assign=True)
+    return network, ItemSide(trainer.sums.type_counts, column)
+
+
+def _side_by_side(snapshots: list[Snapshot]) -> tuple[Tensor, Tensor, Tensor]:
+    """Latent coordinates in a row, the users' offsets averaged.
+
+    The network scales a product of width w by 3 / sqrt(w). The mean over S products of width e
+    is the product of width S e if what decodes is divided by sqrt(S).
+    """
+    size = snapshots[0]["rate_out"].shape[2]
+    scale = 1.0 / math.sqrt(len(snapshots))
+    offsets = torch.stack([s["rate_in"][..., size:] for s in snapshots]).mean(0)
+    into = torch.cat([*[s["rate_in"][..., :size] for s in snapshots], offsets], 2)
+    out = torch.cat([s["rate_out"] for s in snapshots], 2) * scale
+    return into, out, torch.cat([s["column"] for s in snapshots], -1) * scale
+
+
+def _with_closed_form(weights: dict[str, Tensor], ridge: Ridge, blend: Blend) -> dict[str, Tensor]:
+    encodes, decodes = (table.to(weights["consume_out"]) for table in ridge.tables(blend.penalty))
+    silent = encodes.new_zeros(len(weights["consume_in"]) - 1, *encodes.shape)
+    more = torch.cat([encodes[None], silent])  # ratings say nothing to the closed form
+    return {
+        "consume_in": torch.cat([weights["consume_in"], more], 2),
+        "consume_out": torch.cat(
+            [weights["consume_out"] * blend.learned, decodes * blend.closed], 1
+        ),
+        "consume_bias": weights["consume_bias"] * blend.learned,
+    }

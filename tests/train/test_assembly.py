@@ -1,0 +1,108 @@
+"""Tables side by side give the mean of the snapshots' logits and the sum of both halves."""
+
+import numpy as np
+import pytest
+import torch
+
+from conv4rec.train.assembly import assemble, snapshots_of, take_snapshot
+from conv4rec.train.batches import Batches
+from conv4rec.train.blend import Blend
+from conv4rec.train.loop import Schedule, Trainer
+from conv4rec.train.ridge import Ridge, user_vectors
+from conv4rec.train.settings import TrainSettings
+from conv4rec.train.start import new_network
+
+SHAPE = {"consume_size": 8, "rate_size": 4}
+
+
+@pytest.fixture
+def trainer(mixed):
+    settings = TrainSettings(n_steps=5, snapshots=3)
+    network = new_network(mixed, SHAPE, settings, 0)
+    return Trainer(network, Batches.from_interactions(mixed), settings, Schedule((5, 15)), 0)
+
+
+@torch.no_grad()
+def logits_now(trainer, mixed):
+    whole = trainer.batches.whole
+    reading = trainer.network.read(whole, trainer.item_side())
+    users = torch.from_numpy(mixed.user_numbers).long()
+    return trainer.network.rating_logits(reading, users, torch.from_numpy(mixed.item_numbers))
+
+
+def test_the_wider_network_predicts_the_mean_logits_of_its_snapshots(trainer, mixed):
+    snapshots, logits = [], []
+    for step in (9, 12, 15):
+        trainer.run(until=step)
+        snapshots.append(take_snapshot(trainer))
+        logits.append(logits_now(trainer, mixed))
+    assert (logits[0] - logits[2]).abs().max() > 0.01  # the weights keep moving
+    network, side = assemble(trainer, snapshots, None)
+    network.requires_grad_(False)
+    assert network.config.rate_size == 3 * trainer.network.config.rate_size
+    reading = network.read(trainer.batches.whole, side)
+    users = torch.from_numpy(mixed.user_numbers).long()
+    found = network.rating_logits(reading, users, torch.from_numpy(mixed.item_numbers))
+    # What is not a latent coordinate (biases, kernel_out) is averaged before it is multiplied:
+    # the same up to the product of two small changes.
+    torch.testing.assert_close(found, torch.stack(logits).mean(0), atol=0.01, rtol=0.01)
+
+
+def test_one_snapshot_is_the_network_itself(trainer, mixed):
+    trainer.settings = TrainSettings(n_steps=5, snapshots=2)
+    trainer.run()
+    network, side = assemble(trainer, [take_snapshot(trainer)], None)
+    network.requires_grad_(False)
+    reading = network.read(trainer.batches.whole, side)
+    users = torch.from_numpy(mixed.user_numbers).long()
+    found = network.rating_logits(reading, users, torch.from_numpy(mixed.item_numbers))
+    torch.testing.assert_close(found, logits_now(trainer, mixed))
+
+
+def test_the_consume_scores_are_the_sum_of_both_halves(trainer, mixed):
+    trainer.run()
+    ridge, blend = Ridge.of(mixed, 6, 0), Blend(penalty=2.0, learned=0.5, closed=0.7)
+    snapshots = [take_snapshot(trainer)]
+    plain, side = assemble(trainer, snapshots, None)
+    wide, _ = assemble(trainer, snapshots, (ridge, blend))
+    wide.requires_grad_(False)
+    plain.requires_grad_(False)
+    whole = trainer.batches.whole
+    into, out = ridge.tables(blend.penalty)
+    values = wide.kernel_in[whole.types, 0]
+    expected = (
+        0.5 * plain.consume_logits(plain.read(whole, side))
+        + 0.7 * user_vectors(into, whole, values) @ out.T
+    )
+    torch.testing.assert_close(wide.consume_logits(wide.read(whole, side)), expected)
+
+
+def test_snapshots_are_found_by_step_in_their_order():
+    kept = {f"{name}/{step:06d}": torch.tensor(step) for name in "ab" for step in (10, 9)}
+    kept["best/users"] = torch.tensor(0)
+    assert [{name: int(t) for name, t in s.items()} for s in snapshots_of(kept)] == [
+        {"a": 9, "b": 9}, {"a": 10, "b": 10},
+    ]  # fmt: skip
+
+
+def test_the_ridge_half_is_the_ridge_regression_on_normalised_histories(mixed):
+    rank, penalty = 37, 3.0
+    ridge = Ridge.of(mixed, rank, 0)
+    x = mixed.to_csr().toarray().astype(float)
+    weighted = x * (x.sum(0) + 1.0) ** -0.25
+    y = weighted / np.linalg.norm(weighted, axis=1, keepdims=True)
+    expected = y @ np.linalg.solve(y.T @ y + penalty * np.eye(len(y.T)), y.T @ x)
+    into, out = ridge.tables(penalty)
+    found = (torch.from_numpy(x).float() @ into @ out.T).numpy()
+    for mine, theirs in zip(found, expected - expected.mean(1, keepdims=True), strict=True):
+        mine = mine - mine.mean()
+        # The same up to a user's length and the common scale.
+        assert np.corrcoef(mine, theirs)[0, 1] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_ridge_scores_are_centred_and_spread_by_one(mixed):
+    ridge = Ridge.of(mixed, 8, 0)
+    into, out = ridge.tables(4.0)
+    scores = user_vectors(into, Batches.from_interactions(mixed).whole) @ out.T
+    assert float(scores.std(1, correction=0).mean()) == pytest.approx(1.0, rel=1e-4)
+    assert float(scores.mean(1).abs().max()) < 1e-4
