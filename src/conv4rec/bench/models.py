@@ -48,7 +48,7 @@ ENTRANTS: dict[str, Rival] = {
             make=_ours,
             defaults={
                 "consume_reg": 8.0,
-                "rate_reg": 8.0,
+                "rate_reg": 20.0,
                 "consume_rating_reg": 48.0,
                 "consume_size": 256,
                 "rate_size": 64,
@@ -57,7 +57,7 @@ ENTRANTS: dict[str, Rival] = {
             },
             space={
                 "consume_reg": Range(2.0, 32.0, log=True),
-                "rate_reg": Range(2.0, 32.0, log=True),
+                "rate_reg": Range(4.0, 60.0, log=True),
                 "consume_rating_reg": Range(8.0, 200.0, log=True),
                 "consume_size": Choice((128, 256, 512)),
                 "rate_size": Choice((32, 64, 128)),

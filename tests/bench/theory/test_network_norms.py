@@ -76,13 +76,13 @@ def test_distances_are_from_a_point_that_no_data_touched(mixed, fitted_model):
     by_name = {layer.name: layer for layer in network_norms(fitted_model).layers}
     decoder = np.linalg.norm(weights.decoder)
     assert by_name["consume_out"].frobenius_distance == pytest.approx(decoder)
-    free = Conv4Rec(seed=3, spectral_start=0.0, **SMALL).fit(mixed)
-    config = free.scoring_.network.config
-    start = reference_weights(config, 3, spectral=False)
-    again = reference_weights(config, 3, spectral=False)
+    free = Conv4Rec(seed=3, spectral_start=0.0, ridge_size=0, **SMALL).fit(mixed)
+    shapes = (free.fitted_.trained, free.scoring_.network.config)
+    start = reference_weights(*shapes, 3, spectral=False)
+    again = reference_weights(*shapes, 3, spectral=False)
     np.testing.assert_array_equal(start.encoder, again.encoder)
     moved = np.linalg.norm(weights_of(free.scoring_.network).encoder - start.encoder)
-    other = reference_weights(config, 4, spectral=False)
+    other = reference_weights(*shapes, 4, spectral=False)
     assert moved < 0.5 * np.linalg.norm(weights_of(free.scoring_.network).encoder - other.encoder)
 
 

@@ -152,10 +152,14 @@ def test_every_weight_that_a_rating_depends_on_is_counted(fitted_model):
 
 def test_rating_distances_are_from_a_point_that_no_data_touched(fitted_model):
     network = fitted_model.scoring_.network
-    start = rating_weights(reference_network(network.config, fitted_model.seed))
+    trained = fitted_model.fitted_.trained
+    start = rating_weights(reference_network(trained, network.config, fitted_model.seed))
     assert np.abs(start.offsets).max() == np.abs(start.level_bias).max() == 0
     first = {layer.name: layer for layer in rating_norms(fitted_model).chains[0].layers}
-    moved = network.rate_in.double().numpy().transpose(0, 1, 2).reshape(-1, 8).T - start.encoder
+    moved = (
+        network.rate_in.double().numpy().transpose(0, 1, 2).reshape(-1, network.rate_in.shape[2]).T
+        - start.encoder
+    )
     assert first["1. encoder"].frobenius_distance == pytest.approx(np.linalg.norm(moved))
     assert np.linalg.norm(moved) < 0.5 * np.linalg.norm(start.encoder)  # it is this model's start
 

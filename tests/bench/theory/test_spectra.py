@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from conv4rec import Conv4Rec
 from conv4rec.bench.theory.charts import training_picture
 from conv4rec.bench.theory.spectra import model_spectra, spectra_facts
 from conv4rec.bench.theory.while_training import looks_facts, ranks_while_training
@@ -23,21 +24,23 @@ def test_the_spectrum_of_the_logit_map_is_that_of_the_dense_product(fitted_model
 def test_facts_name_every_map_and_no_rank_beats_the_latent_size(fitted_model):
     facts = {row["map"]: row for row in spectra_facts(model_spectra(fitted_model))}
     assert len(facts) == 6
-    for name, size in (("logit map", 16), ("rating map", 8)):
+    served = fitted_model.scoring_.network.config
+    for name, size in (("logit map", served.consume_size), ("rating map", served.rate_size)):
         row = facts[name]
         assert 1 <= row["stable_rank"] <= row["rank"] <= size
         assert 1 <= row["entropy_rank"] <= row["rank"]
         assert len(row["singular_values"]) >= row["rank"]
 
 
-def test_ranks_while_training_end_at_those_of_the_model(fitted_model):
-    found = ranks_while_training(fitted_model, n_looks=4)
+def test_ranks_while_training_end_at_those_of_the_model(mixed, small):
+    plain = Conv4Rec(**small, ridge_size=0, snapshots=1, rate_length=1.0).fit(mixed)
+    found = ranks_while_training(plain, n_looks=4)
     last = found["default start"][-1]
-    for name, spectrum in model_spectra(fitted_model).items():
+    for name, spectrum in model_spectra(plain).items():
         assert last.entropy_ranks[name] == pytest.approx(spectrum.entropy_rank, rel=1e-4)
         assert last.stable_ranks[name] == pytest.approx(spectrum.stable_rank, rel=1e-4)
     assert [look.step for look in found["random start"]][:2] == [0, 1]
-    assert last.step == max(fitted_model.fitted_.schedule.stops)
+    assert last.step == max(plain.fitted_.schedule.stops)
 
 
 def test_the_two_starts_are_two_and_the_pictures_name_every_map(fitted_model):

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from conv4rec.model import Network, NetworkConfig
 from conv4rec.recommender import Conv4Rec
@@ -50,7 +51,7 @@ def network_norms(model: Conv4Rec, smoothing: float = 0.0) -> NetworkNorms:
 
     Distances are from a point that no data touched: the random weights of the same seed, and
     zero for what starts from the data (biases at the items' popularity; both tables at
-    singular vectors of the log, unless `spectral_start` is 0).
+    singular vectors of the log, unless `spectral_start` is 0; the closed-form half).
 
     Args:
         model: fitted.
@@ -59,7 +60,8 @@ def network_norms(model: Conv4Rec, smoothing: float = 0.0) -> NetworkNorms:
     network = model.scoring_.network
     config, more = network.config, network.config.consume_channels
     spectral = bool(model.config_["training"]["spectral_start"])
-    now, start = weights_of(network), reference_weights(config, model.seed, spectral)
+    now = weights_of(network)
+    start = reference_weights(model.fitted_.trained, config, model.seed, spectral)
     n = config.n_items
     encoder = Layer.from_matrices("consume_in", now.encoder, start.encoder)
     decoder = Layer.from_matrices("consume_out", now.decoder, start.decoder)
@@ -87,12 +89,14 @@ def weights_of(network: Network) -> Weights:
     )
 
 
-def reference_weights(config: NetworkConfig, seed: int, spectral: bool) -> Weights:
+def reference_weights(
+    trained: NetworkConfig, served: NetworkConfig, seed: int, spectral: bool
+) -> Weights:
     """Weights known before the data: those of the seed, with 0 for what starts from data.
 
     The kernel is that of a scale whose levels are all equally frequent.
     """
-    network = reference_network(config, seed)
+    network = reference_network(trained, served, seed)
     with torch.no_grad():
         network.consume_bias.zero_()
         if spectral:
@@ -101,10 +105,28 @@ def reference_weights(config: NetworkConfig, seed: int, spectral: bool) -> Weigh
     return weights_of(network)
 
 
-def reference_network(config: NetworkConfig, seed: int) -> Network:
-    """The network at the random weights of a seed, as if all levels were equally frequent."""
+@torch.no_grad()
+def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) -> Network:
+    """The network at the random weights of a seed, as if all levels were equally frequent.
+
+    In the shape that is served (`conv4rec.train.assembly`): zeros for the closed-form half, the
+    one random start of the rating side as often as there are snapshots of it.
+    """
     rng = torch.Generator().manual_seed(seed)
-    return Network(replace(config, n_users=1), torch.ones(config.n_levels), rng)
+    start = Network(replace(trained, n_users=1), torch.ones(trained.n_levels), rng)
+    more = served.consume_size - trained.consume_size
+    copies, size = served.rate_size // trained.rate_size, trained.rate_size
+    state = start.state_dict()
+    state |= {name: pad(state[name], (0, more)) for name in ("consume_in", "consume_out")}
+    if start.rate_in is not None:
+        latent, offsets = start.rate_in[..., :size], start.rate_in[..., size:]
+        state["rate_in"] = torch.cat([latent.repeat(1, 1, copies), offsets], 2)
+        state["rate_out"] = start.rate_out.repeat(1, 1, copies) / math.sqrt(copies)
+    state.pop("rater_in", None)
+    network = Network(replace(served, n_users=1), torch.ones(served.n_levels), None)
+    network.rater_in = None
+    network.load_state_dict(state, strict=True, assign=True)
+    return network
 
 
 def _mean_chain(means: np.ndarray, now: Weights, start: Weights) -> Chain:

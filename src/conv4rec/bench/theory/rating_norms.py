@@ -68,11 +68,12 @@ def rating_norms(model: Conv4Rec) -> NetworkNorms | None:
         return None
     reading, _ = model.scoring_.read(model.interactions_, np.array([0]))
     means, n = _array(reading.item_mean), config.n_items
-    start = rating_weights(reference_network(config, model.seed))
+    start = rating_weights(reference_network(model.fitted_.trained, config, model.seed))
     now = rating_weights(network, reading)
     read = start.encoder.shape[1] // n
     encoder = _layer("encoder", now.encoder, start.encoder)
     decoder = _decoder(now.decoder, start.decoder)
+    decoder = replace(decoder, n_parameters=network.rate_out.numel())  # constants are not free
     kernel_out = _layer("kernel_out", now.kernel_out, start.kernel_out, n)
     user_map = _layer("user_map", now.user_map, start.user_map)
     fed = _layer("kernel_in", now.kernel_in[:read], start.kernel_in[:read], n)
@@ -113,10 +114,15 @@ def rating_weights(network: Network, reading: Reading | None = None) -> RatingWe
         offsets = (_array(network.rate_bias) + means @ _array(network.from_item_mean)).T
         if reading.item_column is not None:
             decoder[:, 0] += _array(reading.item_column)
+    decoder *= 3.0 / np.sqrt(decoder.shape[2])
+    if network.rate_in is not None:  # the users' offsets reach every item's channels unchanged
+        channels = np.eye(decoder.shape[1])
+        constants = np.broadcast_to(channels, (n, *channels.shape))
+        decoder = np.concatenate([decoder, constants], axis=2)
     return RatingWeights(
         _array(network.kernel_in).T,
         into.reshape(read * n, size).T,
-        3.0 / np.sqrt(size) * decoder,
+        decoder,
         kernel_out - kernel_out.mean(axis=0),
         offsets,
         _array(network.from_user_mean).T,

@@ -33,6 +33,7 @@ def network_spectra(network: Network) -> dict[str, Spectrum]:
     }
     if network.rate_in is not None:
         into, out = _matrix(network.rate_in[1]), _matrix(network.rate_out[0])
+        into = into[:, : out.shape[1]]  # not the users' offsets, which no item decodes
         found["rating encoder"] = spectrum(into)
         found["rating decoder"] = spectrum(out)
         found["rating map"] = spectrum(into, out.T)
