@@ -67,7 +67,7 @@ def check_steps(n_steps: int) -> list[int]:
 def n_rehearsals(interactions: Interactions, regs: tuple[float, ...]) -> int:
     """How many penalty factors to try: fewer for larger logs, so that a fit stays in minutes."""
     n_cells = interactions.n_users * interactions.n_items
-    affordable = 3 if n_cells <= 12_000_000 else 2 if n_cells <= 40_000_000 else 1
+    affordable = 3 if n_cells <= 4_000_000 else 2 if n_cells <= 40_000_000 else 1
     return min(affordable, len(regs))
 
 
