@@ -66,3 +66,14 @@ def test_of_a_large_log_some_users_are_looked_at(validation):
     everyone, some = _users(validation, 60), _users(validation, 100_000)
     assert 0 < len(some) <= 40 < len(everyone)
     assert set(some.tolist()) < set(everyone.tolist())
+
+
+@pytest.mark.parametrize(("nll", "listened_to"), [(1.01, True), (1.03, False)])
+def test_a_better_ranking_is_worth_two_hundredths_of_the_likelihood_and_no_more(
+    log, validation, monkeypatch, nll, listened_to
+):
+    said = iter([(1.0, torch.zeros(9))])  # the trained half alone, then every blend
+    monkeypatch.setattr(_Cells, "measure", lambda *_: next(said, (nll, torch.ones(9))))
+    learned = learned_of(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
+    found = choose_blend(learned, Ridge.of(log, 4, 0), validation)
+    assert (found.closed > 0) == listened_to

@@ -115,3 +115,14 @@ def test_averaged_weights_are_lent_and_given_back(mixed):
         assert all(torch.equal(p, trainer.averages[name]) for name, p in lent.items())
         assert not torch.equal(lent["consume_out"], before["consume_out"])
     assert all(torch.equal(p, before[name]) for name, p in trainer.parameters.items())
+
+
+def test_what_both_sides_read_rests_once_the_consume_side_is_done(mixed):
+    trainer = trainer_of(mixed, Schedule((6, 12)))
+    trainer.run(until=6)
+    before = {name: p.detach().clone() for name, p in trainer.parameters.items()}
+    trainer.run()
+    for name, p in trainer.parameters.items():
+        if name in ("kernel_in", "shrinkage") or name.startswith("consume"):
+            assert torch.equal(p, before[name]), name
+    assert not torch.equal(trainer.parameters["kernel_out"], before["kernel_out"])
