@@ -135,8 +135,9 @@ def test_taste_does_not_depend_on_how_many_levels_higher_a_person_rates(make_net
     network, side = make_network(n_channels=1)
     with torch.no_grad():
         linear = torch.linspace(-1.0, 1.0, N_LEVELS, dtype=torch.float64)
-        network.kernel_in[:N_LEVELS, 0] = 1.0
-        network.kernel_in[:N_LEVELS, 1] = linear
+        for kernel in (network.kernel_in, network.consume_kernel):
+            kernel[:N_LEVELS, 0] = 1.0
+            kernel[:N_LEVELS, 1] = linear
         network.shrinkage[0] = -60.0  # exp(-60) ratings: none
     types = torch.tensor([0, 1, 2, 1, 0])
     pattern = Pattern.from_rows(torch.tensor([0, 5]), torch.tensor([0, 3, 4, 8, 9]), N_ITEMS)

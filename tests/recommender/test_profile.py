@@ -137,7 +137,8 @@ def test_parameters_are_counted_with_those_of_the_raters(fitted_model, mixed):
     network = Network(trained, torch.ones(mixed.n_levels), rng)
     assert (trained.consume_size, trained.rate_size) == (16, 8)
     assert network.rater_in.shape == (3, mixed.n_users, 8)
-    assert fitted_model.n_parameters_ == sum(p.numel() for p in network.parameters())
+    trainable = [p.numel() for p in network.parameters() if p.requires_grad]
+    assert fitted_model.n_parameters_ == sum(trainable)
 
 
 def test_the_like_threshold_is_read_on_the_scale(mixed, small):

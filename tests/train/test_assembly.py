@@ -69,7 +69,7 @@ def test_the_consume_scores_are_the_sum_of_both_halves(trainer, mixed):
     plain.requires_grad_(False)
     whole = trainer.batches.whole
     into, out = ridge.tables(blend.penalty)
-    values = wide.kernel_in[whole.types, 0]
+    values = wide.consume_kernel[whole.types, 0]
     expected = (
         0.5 * plain.consume_logits(plain.read(whole, side))
         + 0.7 * user_vectors(into, whole, values) @ out.T

@@ -83,6 +83,9 @@ class Network(nn.Module):
             if not config.polynomial_kernels and rng is not None:
                 self.kernel_in.copy_(torch.randn(k + 1, 1 + c, generator=rng))
                 self.kernel_out.copy_(torch.randn(c, k, generator=rng))
+        # The picks are read by the kernel as it starts: one that the ratings pull along would
+        # carry the consume side's input away from under its weights.
+        self.consume_kernel = nn.Parameter(self.kernel_in.detach().clone(), requires_grad=False)
         shares = (level_counts + 1.0) / (level_counts + 1.0).sum()
         self.level_bias = nn.Parameter(shares.log().float())
 
@@ -109,8 +112,12 @@ class Network(nn.Module):
         values, user_mean = self.channels(history, item_mean)
         length = (history.pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
         consume = length[:, :0]
-        if to_pick or self.rate_in is None:
+        if self.rate_in is None:
             heard = values[:, : len(self.consume_in)]
+            consume = history.pattern.look_up(heard, self.consume_in) / length
+        elif to_pick:
+            with torch.no_grad():
+                heard = self.heard(history, item_side)
             consume = history.pattern.look_up(heard, self.consume_in) / length
         if self.rate_in is None:
             rate = consume
@@ -122,20 +129,28 @@ class Network(nn.Module):
             item_column = item_side.column / (raters + PRIOR_COUNT).sqrt()
         return Reading(consume, rate, user_mean, item_mean, item_column)
 
-    def item_mean(self, type_counts: Tensor) -> Tensor:
-        """Each item's mean on the rating channels, shrunk to 0: items x channels."""
-        counts = type_counts[:, :-1]
-        prior = self.shrinkage[1].exp()
-        return counts @ self.kernel_in[:-1, 1:] / (counts.sum(1, keepdim=True) + prior)
+    def heard(self, history: History, item_side: ItemSide) -> Tensor:
+        """What each entry says to the consume side: entries x (1 + consume_channels)."""
+        kernel = self.consume_kernel[:, : len(self.consume_in)]
+        mean = self.item_mean(item_side.type_counts, kernel)
+        return self.channels(history, mean, kernel)[0]
 
-    def channels(self, history: History, item_mean: Tensor) -> tuple[Tensor, Tensor]:
+    def item_mean(self, type_counts: Tensor, kernel: Tensor | None = None) -> Tensor:
+        """Each item's mean on the rating channels, shrunk to 0: items x channels."""
+        counts, kernel = type_counts[:, :-1], self.kernel_in if kernel is None else kernel
+        prior = self.shrinkage[1].exp()
+        return counts @ kernel[:-1, 1:] / (counts.sum(1, keepdim=True) + prior)
+
+    def channels(
+        self, history: History, item_mean: Tensor, kernel: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The convolution: what each entry says on each channel, and the users' means.
 
         Rating channels are centred on the item's mean, then on the user's own shrunk mean: a 3
         from a harsh user is praise. Returns entries x (1 + channels), users x channels.
         """
         pattern, fed = history.pattern, history.fed[:, None]
-        values = pick(self.kernel_in, history.types)
+        values = pick(self.kernel_in if kernel is None else kernel, history.types)
         rated = fed * (history.types < self.config.n_levels)[:, None]
         excess = (values[:, 1:] - pick(item_mean, pattern.columns)) * rated
         prior = self.shrinkage[0].exp()

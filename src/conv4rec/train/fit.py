@@ -145,7 +145,7 @@ class Fit:
                 for name, tensor in take_snapshot(trainer).items():
                     keep_last(kept, f"{name}/{step:06d}", tensor, n_last)
             self._save(trainer)
-        n_parameters = sum(p.numel() for p in trainer.network.parameters())
+        n_parameters = sum(p.numel() for p in trainer.parameters.values() if p.requires_grad)
         network, item_side = assemble(trainer, snapshots_of(kept), closed)
         blend = closed[1] if closed is not None else Blend()
         trained = trainer.network.config

@@ -17,8 +17,6 @@ from conv4rec.train.objective import hide, losses
 from conv4rec.train.settings import TrainSettings
 
 CONSUME, RATE = 0, 1  # the two tasks, wherever they come in pairs
-SHARED = ("kernel_in", "shrinkage")  # read by both, they keep the consume side's pace: at the
-# other's, its input would run away from under the weights that are being averaged
 WARM_UP_STEPS = 10
 
 
@@ -142,7 +140,6 @@ class Trainer:
             task = CONSUME if name.startswith("consume") else RATE
             if p.grad is None or not tasks[task]:
                 continue
-            rate = rates[CONSUME if name in SHARED else task]
             penalty, grad = self._penalty(name), p.grad
             if isinstance(penalty, Tensor):
                 grad.addcmul_(p, penalty)
@@ -151,7 +148,7 @@ class Trainer:
             first = self._first[name].lerp_(grad, 1 - beta1)
             second = self._second[name].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
             spread = (second / (1 - beta2**t)).sqrt_().add_(1e-8)
-            p.addcdiv_(first, spread, value=-rate / (1 - beta1**t))
+            p.addcdiv_(first, spread, value=-rates[task] / (1 - beta1**t))
             self.averages[name].lerp_(p, 1 - keep)
 
     def _penalty(self, name: str) -> float | Tensor:

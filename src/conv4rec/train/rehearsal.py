@@ -96,7 +96,7 @@ def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept)
                 reading.consume,
                 network.consume_out,
                 network.consume_bias,
-                network.kernel_in[:, 0],
+                network.consume_kernel[:, 0],
             )
             kept |= {f"best/{name}": tensor.clone() for name, tensor in vars(best).items()}
     return Check(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])

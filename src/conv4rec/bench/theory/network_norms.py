@@ -70,7 +70,8 @@ def network_norms(model: Conv4Rec, smoothing: float = 0.0) -> NetworkNorms:
     chains = [Chain((kernel, encoder, decoder), 1.0), Chain((bias,), 1.0)]
     union_cost = 0.0
     if config.centred and more:
-        means = network.item_mean(model.scoring_.item_side.type_counts)[:, :more]
+        kernel = None if network.rate_in is None else network.consume_kernel
+        means = network.item_mean(model.scoring_.item_side.type_counts, kernel)[:, :more]
         chains.insert(1, _mean_chain(means.double().cpu().numpy(), now, start))
         union_cost = FLOAT_NATS
     return NetworkNorms(tuple(chains), n, smoothing, union_cost=union_cost)
@@ -78,7 +79,8 @@ def network_norms(model: Conv4Rec, smoothing: float = 0.0) -> NetworkNorms:
 
 def weights_of(network: Network) -> Weights:
     """The consume side of a network; decoder and biases are centred, which softmax cannot see."""
-    tensors = (network.consume_in, network.kernel_in, network.consume_out, network.consume_bias)
+    kernel = network.kernel_in if network.rate_in is None else network.consume_kernel
+    tensors = (network.consume_in, kernel, network.consume_out, network.consume_bias)
     into, kernel, out, bias = (t.detach().double().cpu().numpy() for t in tensors)
     channels, n, size = into.shape
     return Weights(
