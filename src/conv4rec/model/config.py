@@ -33,3 +33,9 @@ class NetworkConfig:
     """Whether kernels start at orthogonal polynomials of the scale, or at random."""
     shared_encoder: bool = False
     """Whether both tasks are decoded from one latent vector (then of consume_size)."""
+    exact_draws: int = 0
+    """Draws of the rating side's exact half; 0: there is none, as while training."""
+    exact_size: int = 0
+    """Width of a draw: the factors and one offset."""
+    exact_features: int = 0
+    """What the pattern of a history is boiled down to, for the exact half."""

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from conv4rec.model.config import NetworkConfig
+from conv4rec.model.exact import ExactHalf
 from conv4rec.model.kernels import level_polynomials
 from conv4rec.model.lookup import Pattern, pick
 
@@ -50,6 +51,7 @@ class Reading:
     user_mean: Tensor  # users x channels: how generous, how extreme (shrunk)
     item_mean: Tensor  # items x channels: how liked, how polarising (shrunk)
     item_column: Tensor | None  # items x rate_size: the items' vectors from their raters
+    exact: Tensor | None = None  # users x ...: what the exact half of the rating side solved
 
 
 class Network(nn.Module):
@@ -102,11 +104,18 @@ class Network(nn.Module):
         self.from_user_mean = nn.Parameter(torch.eye(c))
         self.from_item_mean = nn.Parameter(torch.eye(c))
         self.shrinkage = nn.Parameter(torch.full((2,), math.log(5.0)))  # log counts: user, item
+        self.exact = None
+        if config.exact_draws:
+            sizes = (config.exact_draws, config.exact_size, config.exact_features)
+            self.exact = ExactHalf(n, k, *sizes)
 
-    def read(self, history: History, item_side: ItemSide, to_pick: bool = True) -> Reading:
+    def read(
+        self, history: History, item_side: ItemSide, to_pick: bool = True, to_rate: bool = True
+    ) -> Reading:
         """Encode histories, given what the training users say about each item.
 
-        Without `to_pick`, what only the consume decoder reads is left out: users x 0.
+        Without `to_pick`, what only the consume decoder reads is left out: users x 0. Without
+        `to_rate`, what the exact half of the rating side solves is.
         """
         item_mean = self.item_mean(item_side.type_counts)
         values, user_mean = self.channels(history, item_mean)
@@ -127,7 +136,10 @@ class Network(nn.Module):
         if self.config.two_sided:
             raters = item_side.type_counts.sum(1, keepdim=True)
             item_column = item_side.column / (raters + PRIOR_COUNT).sqrt()
-        return Reading(consume, rate, user_mean, item_mean, item_column)
+        exact = None
+        if self.exact is not None and to_rate:
+            exact = self.exact.read(history.pattern, history.types, history.fed, length)
+        return Reading(consume, rate, user_mean, item_mean, item_column, exact)
 
     def heard(self, history: History, item_side: ItemSide) -> Tensor:
         """What each entry says to the consume side: entries x (1 + consume_channels)."""
@@ -174,7 +186,10 @@ class Network(nn.Module):
         scores = torch.stack(channels, 1) * self._rate_scale if channels else latent[:, :0]
         offsets = pick(self._rating_offsets(reading), items)
         means = pick(reading.user_mean, users) @ self.from_user_mean
-        return self.level_bias + (scores + offsets + means) @ self.kernel_out
+        logits = self.level_bias + (scores + offsets + means) @ self.kernel_out
+        if self.exact is None or reading.exact is None:
+            return logits
+        return self.exact.tilt(logits, self.exact.score(reading.exact, users, items))
 
     def all_rating_logits(self, reading: Reading) -> Tensor:
         """One logit a level for every user of the reading and every item: users x items x levels.
@@ -184,7 +199,11 @@ class Network(nn.Module):
         decoded = self._rating_vectors(reading)
         scores = torch.einsum("ud,cid->uic", reading.rate, decoded) * self._rate_scale
         means = (reading.user_mean @ self.from_user_mean)[:, None]
-        return self.level_bias + (scores + self._rating_offsets(reading) + means) @ self.kernel_out
+        channels = scores + self._rating_offsets(reading) + means
+        logits = self.level_bias + channels @ self.kernel_out
+        if self.exact is None or reading.exact is None:
+            return logits
+        return self.exact.tilt(logits, self.exact.score_all(reading.exact))
 
     def consume_logits(self, reading: Reading) -> Tensor:
         """One score for every user of the reading and every item: users x items."""

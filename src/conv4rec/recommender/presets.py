@@ -9,7 +9,10 @@ from conv4rec.errors import SettingError
 from conv4rec.model import NetworkConfig
 from conv4rec.train import TrainSettings
 
-SHAPE_FIELDS = {field.name for field in fields(NetworkConfig)} - {"n_users", "n_items", "n_levels"}
+SHAPE_FIELDS = {field.name for field in fields(NetworkConfig)} - {
+    *("n_users", "n_items", "n_levels"),  # of the data
+    *("exact_draws", "exact_size", "exact_features"),  # of what is served, not of what is trained
+}
 TRAIN_FIELDS = {field.name for field in fields(TrainSettings)}
 
 PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
@@ -34,6 +37,7 @@ PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
             rate_length=1.0,
             snapshots=1,
             ridge_size=0,
+            draws=0,
         ),
     ),
 }

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from conv4rec.model import ItemSide, Network
+from conv4rec.model.exact import ExactHalf
 from conv4rec.train.blend import Blend
 from conv4rec.train.loop import Trainer
 from conv4rec.train.ridge import Ridge
@@ -50,14 +51,18 @@ def snapshots_of(kept: dict[str, Tensor]) -> list[Snapshot]:
 
 @torch.no_grad()
 def assemble(
-    trainer: Trainer, snapshots: list[Snapshot], closed: tuple[Ridge, Blend] | None
+    trainer: Trainer,
+    snapshots: list[Snapshot],
+    closed: tuple[Ridge, Blend] | None,
+    exact: ExactHalf | None = None,
 ) -> tuple[Network, ItemSide]:
     """The network to serve, without the raters' table, and its item side.
 
     Args:
         trainer: its averaged weights are the trained half of the consume side.
         snapshots: of the rating side, at least one.
-        closed: the closed-form half and how much it says; None to do without.
+        closed: the consume side's closed-form half and how much it says; None to do without.
+        exact: the rating side's exact half; None to do without.
     """
     weights = {name: trainer.averages[name] for name in trainer.averages if "consume" in name}
     small = [name for name in snapshots[0] if name not in ("rate_in", "rate_out", "column")]
@@ -73,6 +78,10 @@ def assemble(
     if closed is not None:
         weights |= _with_closed_form(weights, *closed)
         config = replace(config, consume_size=weights["consume_out"].shape[1])
+    if exact is not None:
+        weights |= {f"exact.{n}": t.to(weights["rate_out"]) for n, t in exact.named_parameters()}
+        (draws, _, size), features = exact.items.shape, exact.features.shape[1]
+        config = replace(config, exact_draws=draws, exact_size=size, exact_features=features)
     network = Network(config, torch.zeros(config.n_levels), None)  # shapes alone
     network.rater_in = None  # the columns are summed: only training needs the raters
     network.load_state_dict(weights, strict=True, assign=True)

@@ -16,11 +16,13 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.errors import TrainingInterrupted
 from conv4rec.model import History, ItemSide, Network, NetworkConfig
+from conv4rec.model.exact import ExactHalf
 from conv4rec.train.assembly import assemble, snapshots_of, take_snapshot
 from conv4rec.train.batches import Batches
 from conv4rec.train.blend import Blend, Learned, choose_blend
 from conv4rec.train.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
 from conv4rec.train.loop import RATE, Progress, Schedule, Trainer
+from conv4rec.train.pull import choose_pull
 from conv4rec.train.rehearsal import (
     Check,
     best_schedule,
@@ -32,6 +34,7 @@ from conv4rec.train.rehearsal import (
     n_rehearsals,
 )
 from conv4rec.train.ridge import Ridge
+from conv4rec.train.sampler import sample_exact_half
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.start import new_network
 
@@ -102,7 +105,7 @@ class Fit:
         with self._signals():
             while self.at.stage < len(self.factors):
                 self._rehearse()
-                best = {n: t for n, t in self.at.kept.items() if n.startswith("best/")}
+                best = {n: t for n, t in self.at.kept.items() if n.startswith("best")}
                 checks = self.at.checks
                 self.at = Checkpoint(self.at.stage + 1, checks, None, len(checks), best)
             ends = (self.settings.n_steps, self.settings.rate_steps)
@@ -134,7 +137,7 @@ class Fit:
         return replace(Batches.from_interactions(self.interactions, self.device).whole, fed=shown)
 
     def _train(self, schedule: Schedule) -> Fitted:
-        closed = self._closed_form()
+        closed, exact = self._closed_form(), self._exact_half()
         trainer = self._trainer(self.interactions, schedule)
         kept, n_last = self.at.kept, self.settings.snapshots
         steps = check_steps(max(self.settings.n_steps, self.settings.rate_steps))
@@ -146,7 +149,7 @@ class Fit:
                     keep_last(kept, f"{name}/{step:06d}", tensor, n_last)
             self._save(trainer)
         n_parameters = sum(p.numel() for p in trainer.parameters.values() if p.requires_grad)
-        network, item_side = assemble(trainer, snapshots_of(kept), closed)
+        network, item_side = assemble(trainer, snapshots_of(kept), closed, exact)
         blend = closed[1] if closed is not None else Blend()
         trained = trainer.network.config
         return Fitted(network, item_side, schedule, self.at.checks, n_parameters, trained, blend)
@@ -160,6 +163,34 @@ class Fit:
         rehearsed = Ridge.of(self._shown(), size, self.seed)
         blend = choose_blend(Learned(**best), rehearsed, self._validation())
         return (Ridge.of(self.interactions, size, self.seed), blend) if blend.closed else None
+
+    def _exact_half(self) -> ExactHalf | None:
+        """The exact half of the rating side, and how far the rehearsals found it should pull."""
+        logits = self.at.kept.get("best_rated/logits")
+        if logits is None or not self.settings.draws or self.shape.get("shared_encoder"):
+            return None
+        rehearsed = sample_exact_half(self._shown(), self.settings, self.seed, self._on_sweep)
+        if rehearsed is None:
+            return None
+        pull = choose_pull(rehearsed.to(self.device), logits, self._validation())
+        if pull is None:
+            return None
+        half = sample_exact_half(self.interactions, self.settings, self.seed, self._on_sweep)
+        assert half is not None  # there are more ratings than in the rehearsal
+        half.pull.copy_(torch.tensor(pull))
+        return half
+
+    def _on_sweep(self, sweep: int) -> None:
+        """Tell where the chain is, or save and raise if a signal came."""
+        if self.on_progress is not None:
+            progress = Progress(0, sweep, 0.0, 0.0)  # no step is taken, and there is no loss
+            self.on_progress("sampling", self.at.stage, len(self.factors) + 1, progress)
+        if self._stop.is_set():
+            save_checkpoint(self.folder or ".", self.at, self.key)
+            raise TrainingInterrupted(
+                f"training stopped before its last stage and saved to {self.folder}: go on from "
+                "there with resume"
+            )
 
     def _trainer(self, interactions: Interactions, schedule: Schedule) -> Trainer:
         network = new_network(interactions, self.shape, self.settings, self.seed, self.device)

@@ -83,7 +83,7 @@ def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept)
             the best so far.
     """
     factors = trainer.schedule.reg_factors
-    rate_nll = _averaged_rate_nll(trainer, validation, kept)
+    rate_nll = _averaged_rate_nll(trainer, validation, before, kept)
     if trainer.step > trainer.settings.n_steps:
         return Check(factors[CONSUME], trainer.step, None, rate_nll, None, factors[RATE])
     with trainer.averaged() as network:
@@ -102,7 +102,9 @@ def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept)
     return Check(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
 
 
-def _averaged_rate_nll(trainer: Trainer, validation: History, kept: Kept) -> float:
+def _averaged_rate_nll(
+    trainer: Trainer, validation: History, before: list[Check], kept: Kept
+) -> float:
     """Mean -log P(level) of the hidden ratings under the mean logits of the last looks."""
     network, pattern = trainer.network, validation.pattern
     rated = (validation.fed == 0) & (validation.types < network.config.n_levels)
@@ -114,7 +116,10 @@ def _averaged_rate_nll(trainer: Trainer, validation: History, kept: Kept) -> flo
         logits = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
     keep_last(kept, f"logits/{trainer.step:06d}", logits, trainer.settings.snapshots)
     mean = torch.stack([kept[name] for name in sorted(kept) if name.startswith("logits/")]).mean(0)
-    return float(functional.cross_entropy(mean, validation.types[at]))
+    nll = float(functional.cross_entropy(mean, validation.types[at]))
+    if nll <= min((check.rate_nll for check in before), default=nll):
+        kept["best_rated/logits"] = mean
+    return nll
 
 
 def is_lost(checks: list[Check], n_steps: int) -> bool:

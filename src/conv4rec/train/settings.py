@@ -41,7 +41,15 @@ class TrainSettings:
     """Users x items scored in one step, at most."""
     validation_share: float = 0.1
     """Share of the interactions held out to choose penalties and stopping."""
-    ridge_size: int = 256
+    factors: int = 20
+    """Factors a draw of the rating side's exact half (see `conv4rec.train.sampler`)."""
+    factor_features: int = 32
+    """What the pattern of a history is boiled down to, for the exact half."""
+    sweeps: int = 100
+    """Sweeps of its chain; the first fifth is thrown away."""
+    draws: int = 20
+    """Draws kept, evenly from the rest; 0 to do without the exact half."""
+    ridge_size: int = 512
     """Width of the consume side's closed-form half (see `conv4rec.train.ridge`); 0 for none."""
     regs: tuple[float, ...] = (1.0, 0.4, 2.0)
     """Factors on the consume penalties to rehearse; the best is taken (large logs: fewer)."""

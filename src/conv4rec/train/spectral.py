@@ -25,11 +25,7 @@ def spectral_item_vectors(interactions: Interactions, size: int, seed: int) -> n
         size: vectors wanted; columns beyond the rank of X are zero.
         seed: of the random range.
     """
-    matrix = interactions.to_csr().astype(np.float32)
-    user_counts, item_counts = matrix.sum(1), matrix.sum(0)
-    by_user = sparse.diags_array((user_counts + USER_PRIOR) ** -0.5)
-    by_item = sparse.diags_array((item_counts + ITEM_PRIOR) ** -0.5)
-    matrix = (by_user @ matrix @ by_item).tocsr().astype(np.float32)
+    matrix, _ = normalised(interactions)
     _, singular, right = truncated_svd(matrix, size, seed)
     rank = len(singular)
     middle = max(singular[rank // 2], np.float32(1e-6))
@@ -39,6 +35,34 @@ def spectral_item_vectors(interactions: Interactions, size: int, seed: int) -> n
     padded = np.zeros((matrix.shape[1], size), dtype=np.float32)
     padded[:, :rank] = vectors * np.where(largest < 0, -1.0, 1.0)
     return padded
+
+
+def normalised(interactions: Interactions) -> tuple[Any, np.ndarray]:
+    """D_u^(-1/2) X D_i^(-1/2), and the diagonal of D_i^(-1/2)."""
+    matrix = interactions.to_csr().astype(np.float32)
+    user_counts, item_counts = matrix.sum(1), matrix.sum(0)
+    by_user = sparse.diags_array((user_counts + USER_PRIOR) ** -0.5)
+    of_item = (item_counts + ITEM_PRIOR) ** -0.5
+    matrix = (by_user @ matrix @ sparse.diags_array(of_item)).tocsr().astype(np.float32)
+    return matrix, of_item
+
+
+def pattern_features(
+    interactions: Interactions, size: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the pattern says of each user and item: leading singular vectors, of spread 1.
+
+    Returns:
+        users x size, items x size, and the items x size table whose rows, summed over a history
+        of n items and divided by sqrt(n + 10), are the features of its user.
+    """
+    matrix, of_item = normalised(interactions)
+    left, singular, right = truncated_svd(matrix, size, seed)
+    of_users, of_items = left * singular, right * singular
+    spread = np.maximum(of_users.std(0), 1e-6)
+    into = right * of_item[:, None] / spread
+    of_items = of_items / np.maximum(of_items.std(0), 1e-6)
+    return of_users / spread, of_items, into.astype(np.float32)
 
 
 def truncated_svd(matrix: Any, size: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from conv4rec.bench.peers.contract import Range, Rival
 from conv4rec.bench.peers.library import library, settings_of
@@ -33,13 +32,13 @@ class SurprisePeer(RatingPeer):
         surprise = library("surprise")
         rated = train.level_numbers >= 0
         values = np.asarray(train.levels.values, dtype=np.float64)
-        table = pl.DataFrame(
+        table = library("pandas").DataFrame(  # polars' to_pandas would need pyarrow too
             {
                 "user": train.user_numbers[rated],
                 "item": train.item_numbers[rated],
                 "rating": values[train.level_numbers[rated]],
             }
-        ).to_pandas()
+        )
         reader = surprise.Reader(rating_scale=(values.min(), values.max()))
         data = surprise.Dataset.load_from_df(table, reader).build_full_trainset()
         self.model_ = getattr(surprise, self.algorithm)(
