@@ -21,7 +21,7 @@ def everything(model, **options):
 
 def test_finds_lie_outside_the_natural_picks_that_are_asked_for(fitted_model):
     picks = everything(fitted_model, by="consume")
-    for n in (1, 5, 20):
+    for n in (0, 1, 5, 20):
         found = everything(fitted_model, by="discover", unlikely=n)
         natural = picks.filter(pl.col("rank") <= n).select("user_id", "item_id")
         assert found.join(natural, on=["user_id", "item_id"]).height == 0
@@ -73,7 +73,7 @@ def test_more_natural_picks_than_items_leave_no_find_and_a_reason(fitted_model):
         assert fitted_model.recommend(USER, by="discover", unlikely=500).height == 0
 
 
-@pytest.mark.parametrize("wrong", [0, -3, 2.5, "top", None, True])
+@pytest.mark.parametrize("wrong", [-1, -3, 2.5, "top", None, True])
 def test_what_is_unlikely_is_the_median_or_a_whole_number(fitted_model, wrong):
     with pytest.raises(SettingError, match="unlikely is 'median' or a whole number N"):
         fitted_model.recommend(USER, by="discover", unlikely=wrong)

@@ -105,6 +105,8 @@ def show_answers(
     if "title" in frame.columns and not with_ids:
         headers.remove("item_id")
     headers += ["P(pick)", *(["ratings", "expected", "P(like)"] if len(levels) > 1 else [])]
+    if "p_like_low" in frame.columns and len(levels) > 1:
+        headers += ["90% of it", "place"]
     headers += ["held out"] if held_out else []
     elastic = "title" if "title" in frame.columns else "item_id"
     sheet = Sheet(headers, ("user_id", "item_id", "title", "ratings", "held out"), elastic)
@@ -118,6 +120,8 @@ def show_answers(
             "ratings": spark([row[level] for level in levels]),
             "expected": f"{row['expected_rating']:.2f}",
             "P(like)": percent(row["p_like"]),
+            "90% of it": f"{row.get('p_like_low', 0):.0%}-{row.get('p_like_high', 0):.0%}",
+            "place": f"{row.get('pick_rank') or 0:,}",
             "held out": (held_out or {}).get(row["item_id"], ""),
         }
         sheet.add(*[cells[header] for header in headers])

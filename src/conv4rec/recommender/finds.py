@@ -30,9 +30,9 @@ class Finds:
 
     def __post_init__(self) -> None:
         whole = isinstance(self.unlikely, (int, np.integer)) and not isinstance(self.unlikely, bool)
-        if self.unlikely != MEDIAN and not (whole and int(self.unlikely) >= 1):
+        if self.unlikely != MEDIAN and not (whole and int(self.unlikely) >= 0):
             raise SettingError(
-                f"unlikely is 'median' or a whole number N of at least 1, for items outside the "
+                f"unlikely is 'median' or a whole number N of at least 0, for items outside the "
                 f"N likeliest picks; got {self.unlikely!r}"
             )
         number = isinstance(self.sure, (int, float, np.number)) and not isinstance(self.sure, bool)
