@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conv4rec.app.outlook import Outlook
-from conv4rec.app.outlook_picture import HIGH, WIDE, outlook_svg, percent, places
+from conv4rec.app.outlook_picture import FONTS, HIGH, WIDE, outlook_svg, percent, places
 from conv4rec.errors import DataError, MissingExtraError, SettingError
 
 SUFFIXES = (".html", ".svg", ".png")
@@ -151,14 +151,13 @@ def _table(outlook: Outlook, title: str, rows: list[int]) -> str:
 
 
 def _png(svg: str) -> bytes:
-    return bytes(
-        _renderer().svg_to_bytes(
-            svg_string=svg, width=SHARPNESS * WIDE, height=SHARPNESS * HIGH, background="white"
-        )
-    )
+    draw = _renderer().svg_to_bytes
+    size = {"width": SHARPNESS * WIDE, "height": SHARPNESS * HIGH}
+    return bytes(draw(svg_string=svg, background="white", **size))
 
 
 def _renderer() -> Any:
+    """The package that draws PNG, if it is here and finds letters to write with."""
     try:
         import resvg_py  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -166,4 +165,13 @@ def _renderer() -> Any:
             "a .png needs the package resvg-py: pip install 'conv4rec[png]', or write a .svg or "
             ".html file"
         ) from error
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</svg>'
+    letter = f'<text x="2" y="16" font-family="{FONTS}">A</text>'
+    if resvg_py.svg_to_bytes(svg_string=empty.format(letter)) == resvg_py.svg_to_bytes(
+        svg_string=empty.format("")
+    ):
+        raise MissingExtraError(
+            "a .png needs letters and this machine has no common font: install one, such as "
+            "DejaVu Sans, or write a .svg or .html file"
+        )
     return resvg_py

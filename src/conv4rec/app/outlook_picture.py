@@ -14,6 +14,7 @@ from conv4rec.bench.drawing.scales import Scale
 WIDE, HIGH = 960, 600
 LEFT, RIGHT, TOP, BOTTOM = 62, 936, 78, 540
 PICK, FIND, CLOUD = COLOURS[0], COLOURS[1], "#8a8a8a"
+FONTS = "Helvetica, Arial, DejaVu Sans, Liberation Sans, Noto Sans, sans-serif"
 LONGEST = 30  # characters of a name in the picture
 
 
@@ -33,7 +34,7 @@ def outlook_svg(outlook: Outlook) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {HIGH}" width="{WIDE}" '
-            f'height="{HIGH}" font-family="sans-serif" font-size="12" role="img">',
+            f'height="{HIGH}" font-family="{FONTS}" font-size="12" role="img">',
             f"<title>{escape(_heading(outlook))}</title>",
             f'<rect width="{WIDE}" height="{HIGH}" fill="white"/>',
             *_frame(outlook),
