@@ -454,7 +454,7 @@ def _warn_short(lists: Lists) -> None:
     reasons = ["the history is left out"] if question.exclude_seen else []
     if not question.allowed.all():
         reasons.append(f"allow and block leave {int(question.allowed.sum()):,} items")
-    if question.by == "discover":
+    if question.by == "discover" and question.finds.unlikely != 0:
         reasons.append(question.finds.why)
     why = " and ".join(reasons) or f"the catalogue has {len(question.allowed):,} items"
     warnings.warn(
