@@ -30,7 +30,7 @@ def outlook_svg(outlook: Outlook) -> str:
     dots = places(outlook)
     marked = {*outlook.picks, *outlook.finds}
     cloud = "".join(f"M{x:.1f} {y:.1f}h0" for i, (x, y) in enumerate(dots) if i not in marked)
-    clear = 0.55 if len(dots) < 3000 else 0.35
+    size, clear = (4, 0.55) if len(dots) < 3000 else (2.6, 0.45)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {HIGH}" width="{WIDE}" '
@@ -38,7 +38,7 @@ def outlook_svg(outlook: Outlook) -> str:
             f"<title>{escape(_heading(outlook))}</title>",
             f'<rect width="{WIDE}" height="{HIGH}" fill="white"/>',
             *_frame(outlook),
-            f'<path d="{cloud}" fill="none" stroke="{CLOUD}" stroke-width="4" '
+            f'<path d="{cloud}" fill="none" stroke="{CLOUD}" stroke-width="{size}" '
             f'stroke-linecap="round" stroke-opacity="{clear}"/>',
             *_marks(outlook, dots, outlook.picks, PICK),
             *_marks(outlook, dots, outlook.finds, FIND),
