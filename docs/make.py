@@ -15,7 +15,7 @@ from typing import Any
 DOCS = Path(__file__).parent
 COMMANDS = (
     *("", "quickstart", "fit", "evaluate", "bench", "report"),
-    *("recommend", "predict", "explain"),
+    *("recommend", "predict", "explain", "discover"),
     *("data", "data list", "data fetch", "data show", "doctor"),
     *("theory", "theory bound", "theory certify", "theory recover", "theory spectrum"),
 )

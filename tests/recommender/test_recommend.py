@@ -97,16 +97,6 @@ def test_discover_lists_only_what_a_person_would_hardly_pick(fitted_model):
     assert below.height == found.height
 
 
-def test_discover_trusts_an_item_as_far_as_it_was_rated(fitted_model, mixed):
-    rated = mixed.to_frame().drop_nulls("rating")
-    n_rated = dict(rated.group_by("item_id").len().rows())
-    overall = (rated["rating"] >= 4).mean()
-    found = all_items(fitted_model, by="discover")
-    n = np.array([n_rated.get(item, 0) for item in found["item_id"]])
-    expected = (n * found["p_like"].to_numpy() + 5 * overall) / (n + 5)
-    np.testing.assert_allclose(found["score"], expected, rtol=1e-5)
-
-
 def test_of_equal_scores_the_smaller_id_comes_first(mixed):
     """Unrated interactions alone, before a step of training: P(like) is the same for all."""
     unrated = mixed.to_frame().with_columns(rating=pl.lit(None, dtype=pl.Float64))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from conv4rec.recommender import Conv4Rec, Profile
 
+SURE = 0.95  # as in the library, which is not loaded for --help; a test holds them equal
 ORDERS = "consume, like, rating, pick_and_like, discover"
 
 
@@ -40,6 +41,11 @@ def recommend(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="List items of the history too.")
     ] = False,
+    unlikely: options.Unlikely = "median",
+    sure: options.Sure = SURE,
+    reasons: Annotated[
+        int, typer.Option(help="Items of the history to name that speak most for each item.")
+    ] = 0,
     titles: options.Titles = None,
     out: options.Out = None,
     as_json: options.AsJson = False,
@@ -53,6 +59,7 @@ def recommend(
       conv4rec recommend my-model --all -k 100 --out recommendations.parquet
     """
     from conv4rec.app import service, words
+    from conv4rec.app.explaining import show_reasons
     from conv4rec.app.pictures import show_answers
     from conv4rec.app.writing import check_out, write_frames
 
@@ -70,8 +77,12 @@ def recommend(
         exclude_seen=not include_seen,
         allow=words.ids_from_words(allow or [], _items(served)),
         block=words.ids_from_words(block or [], _items(served)),
+        unlikely=words.whole_or_word(unlikely),
+        sure=sure,
+        reasons=reasons,
     )
-    named = _named(blocks, service.load_titles(titles, _items(served)))
+    names = service.load_titles(titles, _items(served))
+    named = _named(blocks, names)
     if out is not None:
         written = write_frames(named, out)
         _tell_written(as_json, out, written.n_rows, written.n_users)
@@ -85,6 +96,7 @@ def recommend(
     else:
         say(_headline(served, by))
         show_answers(frame)
+        show_reasons(frame, names)
 
 
 def predict(
@@ -127,6 +139,12 @@ def explain(
     model: options.Model,
     user: Annotated[str | None, typer.Option(help="A user of the training data.")] = None,
     history: options.History = None,
+    item: Annotated[
+        str | None, typer.Option(help="Why this item's score is what it is, for that person.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="Of --item: which score, consume, like or discover.")
+    ] = "like",
     titles: options.Titles = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -136,13 +154,20 @@ def explain(
     Example:
       conv4rec explain my-model
       conv4rec explain my-model --user 42 --titles items.csv
+      conv4rec explain my-model --user 42 --item 7 --by consume
     """
     from conv4rec.app import service
     from conv4rec.app.explaining import profile_facts, show_kernels, show_profile
 
     if user is not None and history is not None:
         raise SettingError("explain is of one person: give --user or --history, not both")
+    if item is not None and user is None and history is None:
+        raise SettingError("--item is explained for a person: give --user or --history too")
     served = service.load_model(model)
+    if item is not None:
+        _explain_item(served, _people(served, [user] if user else None, history), item, by, titles,
+                      as_json)  # fmt: skip
+        return
     kernels = served.kernels()
     names = service.load_titles(titles, _items(served))
     profile: Profile | None = None
@@ -155,6 +180,69 @@ def explain(
         show_profile(profile, names)
     else:
         show_kernels(served, kernels)
+
+
+def discover(
+    model: options.Model,
+    out: Annotated[
+        str, typer.Option(metavar="FILE", help="A .html page, or a .svg or .png picture.")
+    ],
+    user: Annotated[str | None, typer.Option(help="A user of the training data.")] = None,
+    history: options.History = None,
+    k: Annotated[int, typer.Option("-k", help="How many picks and finds to mark.")] = 5,
+    unlikely: options.Unlikely = "median",
+    sure: options.Sure = SURE,
+    titles: options.Titles = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Draw one person: every item at P(pick) and P(like), natural picks and finds named.
+
+    The page opens in a browser without a network and tells of each dot under the pointer.
+
+    \b
+    Example:
+      conv4rec discover my-model --user 42 --out ann.html --titles items.csv
+      conv4rec discover my-model --user 42 --out ann.png --unlikely 100 -k 8
+    """
+    from conv4rec.app import service, words
+    from conv4rec.app.outlook import outlook_of
+    from conv4rec.app.outlook_page import check_picture, write_outlook
+
+    if (user is None) == (history is None):
+        raise SettingError("a picture is of one person: give --user or --history")
+    check_picture(out)
+    served = service.load_model(model)
+    outlook = outlook_of(
+        served,
+        _people(served, [user] if user else None, history),
+        k,
+        words.whole_or_word(unlikely),
+        sure,
+        service.load_titles(titles, _items(served)),
+    )
+    write_outlook(outlook, out)
+    n_items, n_finds = outlook.items.height, len(outlook.finds)
+    if as_json:
+        print_json({"out": out, "user": outlook.user, "items": n_items, "finds": n_finds})
+    else:
+        say(f"Drew {n_items:,} items and {n_finds} finds of user {outlook.user} to {out}.")
+
+
+def _explain_item(
+    served: Conv4Rec, person: Any, item: str, by: str, titles: str | None, as_json: bool
+) -> None:
+    from conv4rec.app import service, words
+    from conv4rec.app.explaining import show_parts
+
+    number = words.id_from_text(item, _items(served))
+    parts = served.explain(person, number, by=by)
+    names = service.load_titles(titles, _items(served))
+    parts = service.with_titles(parts, names)
+    if as_json:
+        score = float(parts["contribution"].sum())
+        print_json({"item_id": number, "by": by, "score": score, "parts": parts.to_dicts()})
+    else:
+        show_parts(parts, by, names.get(number, str(number)))
 
 
 def _items(served: Conv4Rec) -> Any:

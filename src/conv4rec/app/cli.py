@@ -1,4 +1,4 @@
-"""The front door: ten commands, one sentence for every mistake, and nothing heavy to open it."""
+"""The front door: the commands, one sentence for every mistake, and nothing heavy to open it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from conv4rec import __version__
-from conv4rec.app.ask_commands import explain, predict, recommend
+from conv4rec.app.ask_commands import discover, explain, predict, recommend
 from conv4rec.app.bench_commands import bench, report
 from conv4rec.app.console import fail, notes, say
 from conv4rec.app.data_commands import data_app, doctor
@@ -37,6 +37,7 @@ app.command(short_help="Tables and pictures of a bench, from its records.")(repo
 app.command(short_help="List what people would pick or love.")(recommend)
 app.command(short_help="Both answers for given pairs.")(predict)
 app.command(short_help="What the model sees in ratings, in a person.")(explain)
+app.command(short_help="A picture of one person's picks and finds.")(discover)
 app.add_typer(data_app, name="data", short_help="Data sets: list, fetch, show.")
 app.add_typer(theory_app, name="theory", short_help="Bounds, certificates, recovery, ranks.")
 app.command(short_help="What conv4rec runs on here.")(doctor)

@@ -55,6 +55,52 @@ def show_profile(profile: Profile, titles: Mapping[Any, str]) -> None:
         say(f"{number}. ({direction.strength:.2f}) {named}", indent=2)
 
 
+MOST_PARTS = 20  # of a history shown on the screen: --json has them all
+SCORES = {
+    "consume": "log P(pick) less its mean over the items left",
+    "like": "the log-odds of P(like)",
+    "discover": "the log-odds of what P(like) exceeds as surely as finds must",
+}
+
+
+def show_parts(parts: pl.DataFrame, by: str, name: str) -> None:
+    """Print what an item's score is made of, as `Conv4Rec.explain` gives it."""
+    from math import exp
+
+    base, said = parts["contribution"][0], parts[1:]
+    score = float(parts["contribution"].sum())
+    meaning = (
+        f"{exp(score):.3g} times as likely as a typical item"
+        if by == "consume"
+        else f"a chance of {1 / (1 + exp(-score)):.0%}"
+    )
+    say(f"{name}: {SCORES[by]} is {score:+.2f}, {meaning}.")
+    say(f"{base:+.2f} of it whatever the history; each item of the history adds:")
+    if said.height > MOST_PARTS:
+        half = MOST_PARTS // 2
+        say(f"(the {half} that speak most for it, and the {half} most against)", indent=2)
+        said = said.head(half).vstack(said.tail(half))
+    sheet = Sheet(["item_id", "title", "rated", "adds"], ("item_id", "title"), "title")
+    for row in said.iter_rows(named=True):
+        rated = "-" if row["rating"] is None else f"{row['rating']:g}"
+        sheet.add(str(row["item_id"]), row.get("title") or "", rated, f"{row['contribution']:+.3f}")
+    sheet.show()
+
+
+def show_reasons(frame: pl.DataFrame, titles: Mapping[Any, str]) -> None:
+    """Print the reasons of a list, if it has any: one line an item."""
+    columns = [name for name in frame.columns if name.startswith("reason_") and name[-1].isdigit()]
+    if not columns:
+        return
+    many = frame["user_id"].n_unique() > 1
+    say()
+    say("Because of, in order:")
+    for row in frame.head(MOST_PARTS).iter_rows(named=True):
+        told = [titles.get(row[name], str(row[name])) for name in columns if row[name] is not None]
+        whose = f"{row['user_id']} " if many else ""
+        say(f"{whose}{row['rank']}. {'; '.join(told) or 'nothing in the history'}", indent=2)
+
+
 def profile_facts(profile: Profile, titles: Mapping[Any, str]) -> dict[str, Any]:
     """A profile for JSON, with titles where they are known."""
     facts = asdict(profile)

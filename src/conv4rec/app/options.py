@@ -51,3 +51,12 @@ History = Annotated[
 Out = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write the table to a .csv or .parquet file.")
 ]
+Unlikely = Annotated[
+    str,
+    typer.Option(
+        metavar="median|N", help="Finds are below the median P(pick), or outside the top N picks."
+    ),
+]
+Sure = Annotated[
+    float, typer.Option(help="Finds are ranked by what P(like) exceeds with this probability.")
+]

@@ -104,7 +104,9 @@ def show_answers(
         headers.remove("user_id")
     if "title" in frame.columns and not with_ids:
         headers.remove("item_id")
-    headers += ["P(pick)", *(["ratings", "expected", "P(like)"] if len(levels) > 1 else [])]
+    sure = "p_like_low" in frame.columns
+    rated = ["ratings", "P(like), 90%"] if sure else ["ratings", "expected", "P(like)"]
+    headers += ["P(pick)", *(["place"] if sure else []), *(rated if len(levels) > 1 else [])]
     headers += ["held out"] if held_out else []
     elastic = "title" if "title" in frame.columns else "item_id"
     sheet = Sheet(headers, ("user_id", "item_id", "title", "ratings", "held out"), elastic)
@@ -118,12 +120,20 @@ def show_answers(
             "ratings": spark([row[level] for level in levels]),
             "expected": f"{row['expected_rating']:.2f}",
             "P(like)": percent(row["p_like"]),
+            "place": f"{row.get('pick_rank') or 0:,}",
+            "P(like), 90%": _with_interval(row) if sure else "",
             "held out": (held_out or {}).get(row["item_id"], ""),
         }
         sheet.add(*[cells[header] for header in headers])
     sheet.show()
     if frame.height > MOST_ROWS:
         out().print(Text(f"... and {frame.height - MOST_ROWS:,} more rows: --out keeps them all"))
+
+
+def _with_interval(row: dict[str, Any]) -> str:
+    """P(like) and its interval, in whole percents."""
+    low, high = (f"{100 * row[name]:.0f}" for name in ("p_like_low", "p_like_high"))
+    return f"{row['p_like']:.0%} ({low}-{high})"
 
 
 def show_frame(frame: pl.DataFrame, digits: int = 3, elastic: str | None = None) -> None:

@@ -15,10 +15,13 @@ from conv4rec.data import Interactions, read_table
 from conv4rec.errors import NotFittedError, SettingError
 from conv4rec.model.kernels import channel_names
 from conv4rec.model.readouts import expected_rating
+from conv4rec.recommender.doubt import Doubt
+from conv4rec.recommender.finds import MEDIAN, SURE, Finds
 from conv4rec.recommender.lists import ORDERS, Lists, Question, rating_columns
 from conv4rec.recommender.people import Histories, histories_of
 from conv4rec.recommender.presets import configuration
 from conv4rec.recommender.profile import Profile, profile_of
+from conv4rec.recommender.reasons import check_explained, explained
 from conv4rec.recommender.saved import load_model, save_model
 from conv4rec.recommender.scoring import Scoring
 from conv4rec.train import Fit, Fitted
@@ -115,6 +118,7 @@ class Conv4Rec:
         self.fitted_, self.interactions_ = fitted, interactions
         fitted.network.eval().requires_grad_(False)
         self.scoring_ = Scoring(fitted.network, fitted.item_side, self.max_memory_mb)
+        self._doubts: dict[int, Doubt] = {}
 
     def _fitted(self) -> Interactions:
         if not hasattr(self, "scoring_"):
@@ -126,6 +130,13 @@ class Conv4Rec:
         """Number of the first rating level that counts as liking."""
         return self._fitted().levels.like_level(self.like_threshold)
 
+    def _doubt(self) -> Doubt:
+        """How sure P(like) is: made when it is first asked for, in a pass over the log."""
+        level = self.like_level_
+        if level not in self._doubts:
+            self._doubts = {level: Doubt(self.scoring_, self._fitted(), level)}
+        return self._doubts[level]
+
     def recommend(
         self,
         users: Histories = None,
@@ -135,6 +146,9 @@ class Conv4Rec:
         exclude_seen: bool = True,
         allow: Sequence[int | str] | None = None,
         block: Sequence[int | str] | None = None,
+        unlikely: str | int = MEDIAN,
+        sure: float = SURE,
+        reasons: int = 0,
     ) -> pl.DataFrame:
         """List k items for each person, best first.
 
@@ -148,21 +162,37 @@ class Conv4Rec:
             k: how many.
             by: "consume" (what they would pick next), "like" (P(like) if they picked it),
                 "rating" (expected rating), "pick_and_like" (the product of the first two) or
-                "discover" (likely liked among what they would hardly pick).
+                "discover" (finds: surely liked among what they would hardly pick).
             exclude_seen: leave out the items of the history.
             allow: list nothing but these items.
             block: never list these items.
+            unlikely: which items are hardly picked, for finds: "median", those below the
+                person's median P(consume); a whole number N, those outside the N likeliest.
+            sure: finds are ranked by what P(like) exceeds with this probability, from 0.5
+                (P(like) itself) up to, not including, 1.
+            reasons: how many items of the history to name that speak most for each item, for
+                by "consume", "like" and "discover" (see `explain`).
 
         Returns:
             user_id, item_id, rank (from 1), score, p_consume, p_like, expected_rating,
             p_rating_<level> ...; people in ascending order of id.
 
+            Finds have four columns more. `pick_rank`: the place of P(consume) among the items
+            not in this person's history. `popularity_lift`: P(consume) over what it would be if
+            they picked by popularity alone. `p_like_low` and `p_like_high`: 90% of such
+            intervals shall hold the true P(like), if people rate regardless of how much they
+            like an item (see docs/guides/discover.md).
+
+            With reasons, `reason_<n>` is an item of the history and `reason_<n>_adds` what it
+            adds to the score that `explain` explains; null where fewer speak for the item.
+
         Raises:
             UnknownUserError: (or UnknownItemError) An id is not in the training data.
-            SettingError: `k` or `by` is out of range.
+            SettingError: `k`, `by`, `unlikely`, `sure` or `reasons` is out of range.
         """
         frames = list(self.recommend_blocks(
-            users, k, by=by, exclude_seen=exclude_seen, allow=allow, block=block
+            users, k, by=by, exclude_seen=exclude_seen, allow=allow, block=block,
+            unlikely=unlikely, sure=sure, reasons=reasons,
         ))  # fmt: skip
         return pl.concat(frames, rechunk=False)
 
@@ -175,20 +205,33 @@ class Conv4Rec:
         exclude_seen: bool = True,
         allow: Sequence[int | str] | None = None,
         block: Sequence[int | str] | None = None,
+        unlikely: str | int = MEDIAN,
+        sure: float = SURE,
+        reasons: int = 0,
     ) -> Iterator[pl.DataFrame]:
         """The same as `recommend`, in frames of a few people each: for more than fit in memory."""
         known = self._fitted()
         _check_k(k)
         if by not in ORDERS:
             raise SettingError(f"by is one of {', '.join(ORDERS)}; got {by!r}")
+        finds = Finds(unlikely, sure)
+        if by != "discover" and finds != Finds():
+            raise SettingError(f"unlikely and sure are of finds, by='discover'; got by={by!r}")
+        _check_k(reasons, "reasons", 0)
+        if reasons:
+            check_explained(by, self.like_level_)
         allowed = np.ones(known.n_items, dtype=bool)
         if allow is not None:
             allowed[:] = False
             allowed[[known.items.number(item) for item in allow]] = True
         if block is not None:
             allowed[[known.items.number(item) for item in block]] = False
-        question = Question(by, int(k), exclude_seen, allowed, self.like_level_)
-        lists = Lists(self.scoring_, histories_of(known, users), question)
+        people = histories_of(known, users)
+        question = Question(
+            by, int(k), exclude_seen, allowed, self.like_level_, finds, int(reasons)
+        )
+        doubt = self._doubt() if by == "discover" else None
+        lists = Lists(self.scoring_, people, question, doubt)
         yield from lists.frames()
         if lists.short:
             _warn_short(lists)
@@ -224,6 +267,45 @@ class Conv4Rec:
             p_rating[pair] = self.scoring_.rating_probabilities(scores.reading, places, items[pair])
         columns = {"p_consume": p_consume} | rating_columns(p_rating, known, self.like_level_)
         return frame.hstack(pl.DataFrame(columns))
+
+    def explain(
+        self, user: Histories, item: int | str, *, by: str = "like", sure: float = SURE
+    ) -> pl.DataFrame:
+        """What each item of a history adds to a score; the parts sum to it exactly.
+
+        The score that is explained, given the reading of the history:
+
+        - by "like": the log-odds of P(like), so P(like) = 1 / (1 + exp(-sum)).
+        - by "discover": the log-odds of what P(like) exceeds with probability `sure`, by which
+          finds are ranked; the doubt is in the base.
+        - by "consume": log P(consume) less its mean over the items not in the history, so
+          exp(sum) says how many times likelier than a typical item.
+
+        The base is what the item has without a history: how well liked, how popular it is.
+
+        Args:
+            user: a user id, or a history (see `recommend`): one person.
+            item: the item whose score is explained.
+            by: "consume", "like" or "discover".
+            sure: for finds (see `recommend`).
+
+        Returns:
+            item_id, rating, contribution: first the base, whose item_id is null, then every
+            item of the history with the rating given (null: not rated), what speaks most for
+            the item first.
+
+        Raises:
+            UnknownUserError: (or UnknownItemError) An id is not in the training data.
+            SettingError: There is more than one person, `by` or `sure` is out of range, or
+                the item is in the history and so is not picked again.
+        """
+        known = self._fitted()
+        finds = Finds("median", sure)
+        check_explained(by, self.like_level_)
+        people = histories_of(known, user)
+        doubt = self._doubt() if by == "discover" else None
+        number = known.items.number(item)
+        return explained(self.scoring_, people, number, by, self.like_level_, finds, doubt)
 
     def profile(self, user: Histories) -> Profile:
         """What the model sees in one person: levels used, generosity, main directions of taste.
@@ -350,9 +432,9 @@ class Conv4Rec:
         return f"Conv4Rec(preset={self.preset!r}, seed={self.seed}): {state}"
 
 
-def _check_k(k: Any) -> None:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise SettingError(f"k is a whole number of at least 1; got {k!r}")
+def _check_k(k: Any, name: str = "k", least: int = 1) -> None:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < least:
+        raise SettingError(f"{name} is a whole number of at least {least}; got {k!r}")
 
 
 def _numbers(ids: Any, asked: pl.Series) -> np.ndarray:
@@ -372,8 +454,8 @@ def _warn_short(lists: Lists) -> None:
     reasons = ["the history is left out"] if question.exclude_seen else []
     if not question.allowed.all():
         reasons.append(f"allow and block leave {int(question.allowed.sum()):,} items")
-    if question.by == "discover":
-        reasons.append("only items below a person's median P(consume) are finds")
+    if question.by == "discover" and question.finds.unlikely != 0:
+        reasons.append(question.finds.why)
     why = " and ".join(reasons) or f"the catalogue has {len(question.allowed):,} items"
     warnings.warn(
         f"{lists.short:,} of {lists.histories.n_users:,} lists are shorter than k={question.k}: "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,10 +12,13 @@ import polars as pl
 from conv4rec.data import Interactions
 from conv4rec.evaluate.ranking import top_k
 from conv4rec.model.readouts import expected_rating, p_like
+from conv4rec.recommender.doubt import Doubt
+from conv4rec.recommender.finds import Finds, find_columns
+from conv4rec.recommender.reasons import Reasons, reason_columns
 from conv4rec.recommender.scoring import Scores, Scoring
 
 ORDERS = ("consume", "like", "rating", "pick_and_like", "discover")
-GEM_PRIOR = 5.0  # ratings: how many it takes to believe an item's own P(like) half way
+FIND_FLOATS = 10  # a cell: log-odds, errors and ranks, and the copies made of them
 
 
 @dataclass(frozen=True)
@@ -27,29 +31,46 @@ class Question:
     allowed: np.ndarray
     """items, bool: False where an item may never be listed."""
     like_level: int
+    finds: Finds = field(default_factory=Finds)
+    """What counts as a find, where finds are asked for."""
+    reasons: int = 0
+    """How many reasons for each item."""
 
 
 class Lists:
     """Answers a question, block by block, as tidy frames.
 
     `short` counts the people who got fewer than k items.
+
+    Args:
+        scoring: the network and what it is served with.
+        histories: of those asked about.
+        question: what to list.
+        doubt: how sure P(like) is; needed for finds.
     """
 
-    def __init__(self, scoring: Scoring, histories: Interactions, question: Question) -> None:
+    def __init__(
+        self,
+        scoring: Scoring,
+        histories: Interactions,
+        question: Question,
+        doubt: Doubt | None = None,
+    ) -> None:
         self.scoring, self.histories, self.question = scoring, histories, question
-        self.short = 0
+        self.doubt, self.short = doubt, 0
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """One frame a block of people, in the order of `histories`."""
         rows = np.arange(self.histories.n_users)
-        needs_all = self.question.by != "consume"
-        levels = 3 * self.histories.n_levels if needs_all else 0
+        levels = 3 * self.histories.n_levels if self.question.by != "consume" else 0
+        levels += FIND_FLOATS if self.question.by == "discover" else 0
         for scores in self.scoring.blocks(self.histories, rows, levels):
             yield self._frame(scores)
 
     def _frame(self, scores: Scores) -> pl.DataFrame:
         question = self.question
-        ranked = self._ranked(scores)
+        errors = self._errors(scores)
+        ranked = self._ranked(scores, errors)
         ranked[:, ~question.allowed] = -np.inf
         if question.exclude_seen:
             ranked[np.isneginf(scores.log_p_consume)] = -np.inf
@@ -57,7 +78,7 @@ class Lists:
         self.short += int(((listed >= 0).sum(1) < question.k).sum())
         places, ranks = np.nonzero(listed >= 0)
         items = listed[places, ranks]
-        columns = {
+        columns: dict[str, Any] = {
             "user_id": self.histories.users.ids(scores.rows[places]),
             "item_id": self.histories.items.ids(items),
             "rank": (ranks + 1).astype(np.int32),
@@ -65,9 +86,22 @@ class Lists:
             "p_consume": np.exp(scores.log_p_consume[places, items]),
         }
         p_rating = self.scoring.rating_probabilities(scores.reading, places, items)
-        return pl.DataFrame(columns | rating_columns(p_rating, self.histories, question.like_level))
+        rated = rating_columns(p_rating, self.histories, question.like_level)
+        if errors is not None:
+            counts = self.scoring.item_side.type_counts.sum(1).cpu().numpy() + 1.0
+            columns |= find_columns(
+                scores.log_p_consume, counts, rated["p_like"], errors[places, items], places, items
+            )
+        return pl.DataFrame(columns | rated | self._reasons(scores, places, items))
 
-    def _ranked(self, scores: Scores) -> np.ndarray:
+    def _errors(self, scores: Scores) -> np.ndarray | None:
+        """Standard errors of the log-odds of P(like), rows x items, if finds are asked for."""
+        if self.question.by != "discover":
+            return None
+        assert self.doubt is not None
+        return self.doubt.errors(scores.reading, self.histories, scores.rows)
+
+    def _ranked(self, scores: Scores, errors: np.ndarray | None) -> np.ndarray:
         """The number to rank by, rows x items float32; what cannot be asked for is -inf."""
         by, chances = self.question.by, scores.log_p_consume
         if by == "consume":
@@ -79,32 +113,22 @@ class Lists:
         likes = p_like(p_rating, self.question.like_level)
         if by == "like":
             return likes
-        if by == "pick_and_like":
+        if errors is None:
             return np.exp(chances) * likes
-        return self._gems(chances, likes)
-
-    def _gems(self, chances: np.ndarray, likes: np.ndarray) -> np.ndarray:
-        """P(like), shrunk for items few people rated, among items a person would hardly pick.
-
-        "Hardly" is below the person's median P(consume). The likelihood says little where
-        P(consume) is low, so an item's promise counts n / (n + 5), n its ratings in training,
-        and the share of liked ratings overall counts the rest.
-        """
-        counts = self.scoring.item_side.type_counts[:, :-1].cpu().numpy()
-        n_rated = counts.sum(1)
-        overall = counts[:, self.question.like_level :].sum() / max(1.0, counts.sum())
-        trust = n_rated / (n_rated + GEM_PRIOR)
-        promise = (trust * likes + (1 - trust) * overall).astype(np.float32)
-        promise[chances >= _upper_median(chances)] = -np.inf
+        promise = self.question.finds.promise(likes, errors)
+        promise[~self.question.finds.hardly(chances)] = -np.inf
         return promise
 
-
-def _upper_median(chances: np.ndarray) -> np.ndarray:
-    """The median of each row's finite values, the upper one of two: rows x 1; -inf if none."""
-    n_items = chances.shape[1]
-    n_seen = np.isneginf(chances).sum(1)  # they sort first
-    middle = np.minimum(n_seen + (n_items - n_seen) // 2, n_items - 1)
-    return np.take_along_axis(np.sort(chances, axis=1), middle[:, None], axis=1)
+    def _reasons(self, scores: Scores, places: np.ndarray, items: np.ndarray) -> dict[str, Any]:
+        if not self.question.reasons:
+            return {}
+        said = []
+        for place in np.unique(places):
+            person = Reasons(
+                self.scoring, self.histories, int(scores.rows[place]), self.question.like_level
+            )
+            said.append((person.parts(items[places == place], self.question.by)[1], person))
+        return reason_columns(said, self.question.reasons, self.histories)
 
 
 def rating_columns(

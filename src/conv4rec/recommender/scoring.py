@@ -72,12 +72,15 @@ class Scoring:
         return Scores(rows, chances.cpu().numpy(), reading)
 
     @torch.no_grad()
-    def read(self, histories: Interactions, rows: np.ndarray):
-        """What the network knows after reading some rows of `histories`."""
+    def read(self, histories: Interactions, rows: np.ndarray, to_pick: bool = True):
+        """What the network knows after reading some rows of `histories`.
+
+        Without `to_pick`, what only the consume decoder reads is left out.
+        """
         device = self.item_side.type_counts.device
         part = histories.take_users(np.asarray(rows, dtype=np.int64))
         history = Batches.from_interactions(part, str(device)).whole
-        return self.network.read(history, self.item_side), history
+        return self.network.read(history, self.item_side, to_pick), history
 
     @torch.no_grad()
     def rating_probabilities(

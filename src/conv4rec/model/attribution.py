@@ -1,0 +1,163 @@
+"""What each entry of a history adds to a score: parts that sum to it exactly.
+
+Given the reading, both latent vectors are sums over the entries of the history, and so is the
+user's mean. The consume logit is linear in them, so its parts are plain products. P(like) is not:
+the log-odds f of a rating at the threshold or above bend between the levels. They are followed
+from the item with a silent history, s_0, to the item as read, s_0 + s_1 + ... + s_E:
+
+    f(s_0 + ... + s_E) - f(s_0) = sum over e of s_e . (mean slope of f on the straight way),
+
+which leaves nothing over (Aumann and Shapley, "Values of Non-Atomic Games", 1974; as "integrated
+gradients" in Sundararajan, Taly and Yan, ICML 2017). Where f is straight it is the plain product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conv4rec.model.lookup import Pattern, pick
+from conv4rec.model.network import PRIOR_COUNT, History, ItemSide, Network, Reading
+
+NODES = 48  # of the quadrature along the way: exact far beyond float32
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Scores of some items as sums: float64."""
+
+    base: Tensor  # items: the score with a silent history
+    said: Tensor  # entries x items: what each entry of the history adds
+
+    @property
+    def score(self) -> Tensor:
+        """What the parts add up to: items."""
+        return self.base + self.said.sum(0)
+
+
+@torch.no_grad()
+def entry_readings(
+    network: Network, history: History, item_side: ItemSide, to_pick: bool = True
+) -> Reading:
+    """One row an entry of some histories; a history's rows sum to the reading of it.
+
+    An entry is counted with what it says once it is centred on the user's mean, and with its
+    share in that mean. Without `to_pick`, what only the consume decoder reads is left out.
+    Memory: 4 x entries x (consume_size + rate_size) bytes.
+    """
+    pattern, columns = history.pattern, history.pattern.columns
+    item_mean = network.item_mean(item_side.type_counts)
+    items = network.read(_nobody(history), item_side, to_pick=False)
+    values, _ = network.channels(history, item_mean)
+    starts = torch.arange(len(columns) + 1, device=columns.device)
+    alone = Pattern.from_rows(starts, columns, pattern.shape[1])
+    length = (pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[pattern.rows, None]
+    consume = length[:, :0]
+    if network.rate_in is None:
+        rate = alone.look_up(values[:, : len(network.consume_in)], network.consume_in) / length
+        consume = rate
+    else:
+        rate = alone.look_up(values, network.rate_in) / length
+        if to_pick:
+            heard = network.heard(history, item_side)
+            consume = alone.look_up(heard, network.consume_in) / length
+    rated = history.fed * (history.types < network.config.n_levels)
+    n_rated = pattern.row_sums(rated)[pattern.rows] + network.shrinkage[0].exp()
+    excess = pick(network.kernel_in, history.types)[:, 1:] - pick(item_mean, columns)
+    user_mean = excess * (rated / n_rated)[:, None]
+    return Reading(consume, rate, user_mean, item_mean, items.item_column)
+
+
+def _nobody(history: History) -> History:
+    """No history at all, over the same items."""
+    none = history.pattern.columns[:0]
+    pattern = Pattern.from_rows(none.new_zeros(1), none, history.pattern.shape[1])
+    return History(pattern, none, history.fed[:0])
+
+
+@torch.no_grad()
+def consume_parts(network: Network, entries: Reading, items: Tensor, among: Tensor) -> Parts:
+    """The consume logit of some items, less its mean over the items of `among`.
+
+    As logits are log-probabilities up to a constant, this is log P(i) less the mean of log P
+    over those items: how many times likelier than a typical one.
+    """
+    out, bias = network.consume_out, network.consume_bias
+    apart = out[items].double() - out[among].double().mean(0)
+    base = bias[items].double() - bias[among].double().mean()
+    return Parts(base, entries.consume.double() @ apart.T)
+
+
+@torch.no_grad()
+def like_parts(network: Network, entries: Reading, items: Tensor, like_level: int) -> Parts:
+    """The log-odds of a rating at `like_level` (above 0) or more, for some items."""
+    channels = network._rating_vectors(entries)[:, items].double() * network._rate_scale
+    rate, means = entries.rate.double(), entries.user_mean.double()
+    kernel, passed = network.kernel_out.double(), network.from_user_mean.double()
+    offsets = network._rating_offsets(entries)[items].double()
+    silent = network.level_bias.double() + offsets @ kernel  # items x levels
+    whole = torch.stack([vectors @ rate.sum(0) for vectors in channels.unbind(0)], 1)
+    added = (whole + means.sum(0) @ passed) @ kernel
+    slope = _mean_slope(silent, added, like_level) @ kernel.T  # items x channels
+    along = torch.einsum("cid,ic->id", channels, slope)
+    said = rate @ along.T + (means @ passed) @ slope.T
+    return Parts(like_log_odds(silent, like_level), said)
+
+
+def like_log_odds(logits: Tensor, like_level: int) -> Tensor:
+    """Log-odds of the levels from `like_level` (above 0) up: (...,)."""
+    liked = torch.logsumexp(logits[..., like_level:], -1)
+    return liked - torch.logsumexp(logits[..., :like_level], -1)
+
+
+def _mean_slope(start: Tensor, way: Tensor, like_level: int) -> Tensor:
+    """The mean of the slope of `like_log_odds` from `start` to `start + way`: items x levels."""
+    total = torch.zeros_like(start)
+    places, weights = np.polynomial.legendre.leggauss(NODES)
+    for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
+        logits = start + place * way
+        liked = torch.softmax(logits[:, like_level:], 1)
+        other = torch.softmax(logits[:, :like_level], 1)
+        total += weight * torch.cat([-other, liked], 1)
+    return total
+
+
+@dataclass(frozen=True)
+class Planes:
+    """The log-odds of liking near the mean user, as a plane for each item: float64 arrays."""
+
+    levels: np.ndarray  # items: for the mean user
+    slopes: np.ndarray  # items x width: along what is read of a user
+    said: np.ndarray  # items x levels: the score of a rating, d log P(level) / d log-odds
+    information: np.ndarray  # items: of one rating, about the log-odds
+
+
+@torch.no_grad()
+def like_planes(network: Network, reading: Reading, mean: Tensor, like_level: int) -> Planes:
+    """Lay a plane through the log-odds of liking at the mean user, for each item.
+
+    The log-odds are moved as the channels move them: along their slope.
+
+    Args:
+        network: with one rating channel at least.
+        reading: any; of it the items' side is read.
+        mean: the mean user: latent vector, then what the user's mean adds to each channel.
+        like_level: above 0.
+    """
+    vectors = network._rating_vectors(reading).double() * network._rate_scale
+    kernel, width = network.kernel_out.double(), reading.rate.shape[1]
+    channels = torch.einsum("cid,d->ic", vectors, mean[:width]) + mean[width:]
+    logits = network.level_bias.double()
+    logits = logits + (channels + network._rating_offsets(reading).double()) @ kernel
+    liked, other = logits[:, like_level:].softmax(1), logits[:, :like_level].softmax(1)
+    slope = torch.cat([-other, liked], 1) @ kernel.T  # items x channels
+    # Moving the channels along their slope moves the log-odds by 1 and the logits by `move`.
+    move = slope @ kernel / (slope * slope).sum(1, keepdim=True).clamp(min=1e-12)
+    chance = logits.softmax(1)
+    said = move - (chance * move).sum(1, keepdim=True)
+    along = torch.cat([torch.einsum("ic,cid->id", slope, vectors), slope], 1)
+    found = like_log_odds(logits, like_level), along, said, (chance * said**2).sum(1)
+    return Planes(*(tensor.cpu().numpy() for tensor in found))
