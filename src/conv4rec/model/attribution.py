@@ -68,7 +68,11 @@ def entry_readings(
     n_rated = pattern.row_sums(rated)[pattern.rows] + network.shrinkage[0].exp()
     excess = pick(network.kernel_in, history.types)[:, 1:] - pick(item_mean, columns)
     user_mean = excess * (rated / n_rated)[:, None]
-    return Reading(consume, rate, user_mean, item_mean, items.item_column)
+    exact = None
+    if network.exact is not None:
+        length = (pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
+        exact = network.exact.read_entries(pattern, history.types, history.fed, length)
+    return Reading(consume, rate, user_mean, item_mean, items.item_column, exact)
 
 
 def _nobody(history: History) -> History:
@@ -101,10 +105,28 @@ def like_parts(network: Network, entries: Reading, items: Tensor, like_level: in
     silent = network.level_bias.double() + offsets @ kernel  # items x levels
     whole = torch.stack([vectors @ rate.sum(0) for vectors in channels.unbind(0)], 1)
     added = (whole + means.sum(0) @ passed) @ kernel
-    slope = _mean_slope(silent, added, like_level) @ kernel.T  # items x channels
+    expected, moves = _exact_parts(network, entries, items)
+    way = (added, moves.sum(0))
+    base, of_logits, of_expected = _mean_slopes(network, silent, expected, way, like_level)
+    slope = of_logits @ kernel.T  # items x channels
     along = torch.einsum("cid,ic->id", channels, slope)
-    said = rate @ along.T + (means @ passed) @ slope.T
-    return Parts(like_log_odds(silent, like_level), said)
+    said = rate @ along.T + (means @ passed) @ slope.T + moves * of_expected
+    return Parts(base, said)
+
+
+def _exact_parts(network: Network, entries: Reading, items: Tensor) -> tuple[Tensor, Tensor]:
+    """What the exact half expects of nobody (items), and what each entry adds (entries x items)."""
+    exact, n_entries = network.exact, len(entries.rate)
+    if exact is None or entries.exact is None:
+        zero = network.rate_out.new_zeros(1, len(items), dtype=torch.float64)
+        return zero[0], zero.expand(n_entries, -1)
+    types = items[:0]
+    nobody = Pattern.from_rows(types.new_zeros(2), types, len(network.rate_bias))
+    none = network.rate_out.new_zeros(0)
+    silent = exact.read(nobody, types, none, none.new_full((1, 1), PRIOR_COUNT**0.5))
+    tables = exact.items[:, items].double().transpose(0, 1).flatten(1)  # items x (draws x size)
+    expected, moves = (r[:, :-1] @ tables.T + r[:, -1:] for r in (silent.double(), entries.exact))
+    return expected[0], moves
 
 
 def like_log_odds(logits: Tensor, like_level: int) -> Tensor:
@@ -113,16 +135,30 @@ def like_log_odds(logits: Tensor, like_level: int) -> Tensor:
     return liked - torch.logsumexp(logits[..., :like_level], -1)
 
 
-def _mean_slope(start: Tensor, way: Tensor, like_level: int) -> Tensor:
-    """The mean of the slope of `like_log_odds` from `start` to `start + way`: items x levels."""
-    total = torch.zeros_like(start)
+def _mean_slopes(
+    network: Network, start: Tensor, expected: Tensor, way: tuple[Tensor, Tensor], like_level: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The log-odds at the start, and their mean slopes on the way from there.
+
+    On the way the trained half's logits go from `start` by `way[0]` (items x levels), and what
+    the exact half expects from `expected` by `way[1]` (items). One slope for each of the two.
+    """
+
+    def log_odds(logits: Tensor, exact: Tensor) -> Tensor:
+        tilted = logits if network.exact is None else network.exact.tilt(logits, exact)
+        return like_log_odds(tilted, like_level)
+
+    totals = [torch.zeros_like(start), torch.zeros_like(expected)]
     places, weights = np.polynomial.legendre.leggauss(NODES)
     for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
-        logits = start + place * way
-        liked = torch.softmax(logits[:, like_level:], 1)
-        other = torch.softmax(logits[:, :like_level], 1)
-        total += weight * torch.cat([-other, liked], 1)
-    return total
+        at = [start + place * way[0], expected + place * way[1]]
+        with torch.enable_grad():
+            at = [tensor.requires_grad_() for tensor in at]
+            slopes = torch.autograd.grad(log_odds(*at).sum(), at, allow_unused=True)
+        for total, slope in zip(totals, slopes, strict=True):
+            if slope is not None:
+                total += weight * slope
+    return log_odds(start, expected), totals[0], totals[1]
 
 
 @dataclass(frozen=True)

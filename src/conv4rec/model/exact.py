@@ -70,6 +70,36 @@ class ExactHalf(nn.Module):
             offset = offset + mean[:, -1:]
         return torch.cat([*latent, offset], 1) / len(self.items)
 
+    def read_entries(self, pattern: Pattern, types: Tensor, fed: Tensor, length: Tensor) -> Tensor:
+        """One row an entry, float64: with `read` of nobody, a history's rows sum to its `read`.
+
+        p_0 being what is expected of someone with no history, its own is
+
+            p_u = p_0 + P^-1 (precision B'f_u + noise sum over e of z_e (t_e - c_e - z_e . p_0)),
+
+        P the precision after the ratings: an entry adds what its item says of the pattern, and by
+        how much its rating surprised.
+        """
+        rows, columns, n_levels = pattern.rows, pattern.columns, len(self.ratings)
+        added = (fed[:, None] * self.features[columns] / length[rows]).double()
+        rated = (fed * (types < n_levels)).double()
+        t = self.ratings[types.clamp(max=n_levels - 1)].double()
+        latent, offset = [], added.new_zeros(len(columns), 1)
+        for table, prior, precision, noise in zip(
+            self.items.double(), self.prior, self.precision, self.noise, strict=True
+        ):
+            z, start = table[columns], prior[0].double()
+            excess = t - z[:, -1]
+            z[:, -1] = 1.0
+            surprise = noise * rated * (excess - z @ start)
+            gram, _ = normal_equations(pattern, table, t, rated)
+            root = torch.linalg.cholesky(gram * noise + precision)[rows]
+            right = added @ (prior[1:] @ precision).double() + z * surprise[:, None]
+            moved = torch.cholesky_solve(right[:, :, None], root)[:, :, 0]
+            latent += [moved[:, :-1], torch.zeros_like(offset)]
+            offset = offset + moved[:, -1:]
+        return torch.cat([*latent, offset], 1) / len(self.items)
+
     def score(self, read: Tensor, users: Tensor, items: Tensor) -> Tensor:
         """The expected t, for pairs (row of `read`, item)."""
         found = read[users, -1]
@@ -96,11 +126,11 @@ class ExactHalf(nn.Module):
             logits: ... x levels.
             expected: ...; what the exact half expects.
         """
-        chances = torch.softmax(logits, -1)
-        mean = chances @ self.ratings
-        variance = chances @ self.ratings.square() - mean.square()
+        chances, ratings = torch.softmax(logits, -1), self.ratings.to(logits)
+        mean = chances @ ratings
+        variance = chances @ ratings.square() - mean.square()
         move = self.pull[0] * (expected - mean) / (variance.clamp(min=0.0) + self.pull[1])
-        return logits + move[..., None] * self.ratings
+        return logits + move[..., None] * ratings
 
     def _by_draw(self, read: Tensor) -> tuple[Tensor, ...]:
         return read[:, :-1].split(self.items.shape[2], 1)
