@@ -14,7 +14,7 @@ from typing import Any
 
 DOCS = Path(__file__).parent
 COMMANDS = (
-    *("", "quickstart", "fit", "evaluate", "bench", "report"),
+    *("", "quickstart", "fit", "evaluate", "bench", "report", "discovery"),
     *("recommend", "predict", "explain"),
     *("data", "data list", "data fetch", "data show", "doctor"),
     *("theory", "theory bound", "theory certify", "theory recover", "theory spectrum"),

@@ -131,7 +131,7 @@ def test_a_users_weight_is_its_hidden_count_to_the_one_minus_power(mixed, power)
 
 
 def test_a_rating_counts_by_how_unlikely_its_pick_was(mixed, trained_looking):
-    """w ~ P(i | fed) ** -power, P over what was not fed, none above MOST times the geometric mean."""
+    """w ~ P(i | fed) ** -power, P over what was not fed, clipped at MOST times their mean."""
     batches = Batches.from_interactions(mixed)
     history = hide(batches.whole, SETTINGS, generator())
     side = ItemSums(batches).without_hidden(trained_looking, torch.arange(mixed.n_users), history)
