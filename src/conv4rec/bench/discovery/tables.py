@@ -77,7 +77,7 @@ def by_decile(records: list[Record], model: str = "conv4rec") -> str:
             ]
             lines.append([str(decile + 1), *cells])
         head = ["tenth", "P(like) promised", "share liked", "AUC of P(like)"]
-        parts.append(f"{name}:\n\n{table(head, lines)}")
+        parts.append(f"By {name}:\n\n{table(head, lines)}")
     return "\n\n".join(parts)
 
 
