@@ -14,7 +14,7 @@ from typing import Any
 
 DOCS = Path(__file__).parent
 COMMANDS = (
-    *("", "quickstart", "fit", "evaluate", "bench", "report"),
+    *("", "quickstart", "fit", "evaluate", "bench", "report", "discovery"),
     *("recommend", "predict", "explain", "discover"),
     *("data", "data list", "data fetch", "data show", "doctor"),
     *("theory", "theory bound", "theory certify", "theory recover", "theory spectrum"),
@@ -114,6 +114,16 @@ def bench_records() -> list[dict[str, Any]]:
     return [record for path in paths for record in read(path)]
 
 
+def discovery_page() -> str:
+    """Tables of discovery from its committed records."""
+    from conv4rec.bench.discovery.tables import fill
+    from conv4rec.bench.records import read
+
+    folder = DOCS / "discovery" / "records"
+    by_name = {path.stem: read(path) for path in sorted(folder.glob("*.jsonl"))}
+    return fill((DOCS / "discovery.md").read_text(encoding="utf-8"), by_name)
+
+
 def rivals_table() -> str:
     """Who is in the bench, with what settings, and what is tuned."""
     from conv4rec.bench.markdown import table
@@ -150,6 +160,7 @@ PAGES = {
     DOCS / "cli.md": cli_page,
     DOCS / "guides" / "names.md": names_page,
     DOCS / "bench" / "README.md": bench_page,
+    DOCS / "discovery.md": discovery_page,
     DOCS.parent / "README.md": readme,
 }
 

@@ -48,7 +48,8 @@ def test_the_page_of_commands_is_current(make):
 
 
 def test_the_pages_of_the_bench_say_what_its_records_say(make):
-    for page in (ROOT / "docs" / "bench" / "README.md", ROOT / "README.md"):
+    docs = ROOT / "docs"
+    for page in (docs / "bench" / "README.md", docs / "discovery.md", ROOT / "README.md"):
         assert page.read_text(encoding="utf-8") == make["PAGES"][page](), RUN_IT
 
 

@@ -1,5 +1,7 @@
 """What is hidden, and that it is predicted without having been seen."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
@@ -9,7 +11,7 @@ from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.train import TrainSettings
 from conv4rec.train.batches import Batches
 from conv4rec.train.item_side import ItemSums
-from conv4rec.train.objective import hide, losses, user_weights
+from conv4rec.train.objective import MOST, hide, losses, rarity_weights, user_weights
 from conv4rec.train.start import new_network
 
 SETTINGS = TrainSettings(hide_low=0.2, hide_high=0.6)
@@ -126,3 +128,43 @@ def test_a_users_weight_is_its_hidden_count_to_the_one_minus_power(mixed, power)
     by_user = history.pattern.row_sums(weights)
     expected = torch.where(n_hidden > 0, n_hidden ** (1 - power), 0.0)
     torch.testing.assert_close(by_user, expected / expected.sum())
+
+
+def test_a_rating_counts_by_how_unlikely_its_pick_was(mixed, trained_looking):
+    """w ~ P(i | fed) ** -power, P over what was not fed, clipped at MOST times their mean."""
+    batches = Batches.from_interactions(mixed)
+    history = hide(batches.whole, SETTINGS, generator())
+    side = ItemSums(batches).without_hidden(trained_looking, torch.arange(mixed.n_users), history)
+    reading = trained_looking.read(history, side)
+    entries = torch.nonzero((history.fed == 0) & (history.types < mixed.n_levels)).squeeze(1)
+    rows, items = history.pattern.rows[entries], history.pattern.columns[entries]
+    fed = history.fed > 0
+    log_p = consume_log_probabilities(
+        trained_looking.consume_logits(reading),
+        history.pattern.rows[fed],
+        history.pattern.columns[fed],
+    )[rows, items]
+    weights = rarity_weights(trained_looking, reading, history, entries, 0.5)
+    wanted = (-0.5 * log_p).exp()
+    wanted = wanted.clamp(max=MOST * float(wanted.log().mean().exp()))
+    torch.testing.assert_close(weights, wanted / wanted.sum())
+    assert rarity_weights(trained_looking, reading, history, entries, 0.0) is None
+    weighted = losses(trained_looking, reading, history, replace(SETTINGS, propensity_power=0.5))
+    logits = trained_looking.rating_logits(reading, rows, items)
+    nll = functional.cross_entropy(logits, history.types[entries], reduction="none")
+    torch.testing.assert_close(weighted.rate, (weights * nll).sum())
+
+
+def test_one_very_unlikely_pick_does_not_rule_the_ratings(mixed, trained_looking):
+    with torch.no_grad():
+        trained_looking.consume_bias[0] = -50.0
+    batches = Batches.from_interactions(mixed)
+    history = hide(batches.whole, SETTINGS, generator())
+    side = ItemSums(batches).without_hidden(trained_looking, torch.arange(mixed.n_users), history)
+    reading = trained_looking.read(history, side)
+    entries = torch.nonzero(history.fed == 0).squeeze(1)
+    weights = rarity_weights(trained_looking, reading, history, entries, 1.0)
+    assert torch.isclose(weights.sum(), torch.tensor(1.0))
+    first = history.pattern.columns[entries] == 0
+    assert first.any()
+    assert weights[first].max() < 3 * MOST * weights.median()

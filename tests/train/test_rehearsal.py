@@ -131,3 +131,10 @@ def test_the_ndcg_of_hidden_items_is_the_evaluators(rng):
     values = ndcg(hits(top_k(scores, 20), relevant), relevant.sum(1))
     expected = float(np.nanmean(values))
     assert hidden_ndcg(vectors, others, bias, history) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_choice_can_listen_more_to_ratings_of_unlikely_picks(mixed, make_fit):
+    """The consume side is the same; the losses that choose the rating side's stop are not."""
+    plain, weighted = (make_fit(mixed, propensity_check=p).run().checks for p in (0.0, 1.0))
+    assert [c.consume_nll for c in plain] == [c.consume_nll for c in weighted]
+    assert all(a.rate_nll != b.rate_nll for a, b in zip(plain, weighted, strict=True))

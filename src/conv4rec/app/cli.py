@@ -13,6 +13,7 @@ from conv4rec.app.ask_commands import discover, explain, predict, recommend
 from conv4rec.app.bench_commands import bench, report
 from conv4rec.app.console import fail, notes, say
 from conv4rec.app.data_commands import data_app, doctor
+from conv4rec.app.discovery_command import discovery
 from conv4rec.app.measure_commands import evaluate
 from conv4rec.app.theory_commands import theory_app
 from conv4rec.app.train_commands import fit, quickstart
@@ -34,6 +35,7 @@ app.command(short_help="Train a model on a log of ratings.")(fit)
 app.command(short_help="Train on a part, measure on the rest.")(evaluate)
 app.command(short_help="Us and our rivals on the same rows, with receipts.")(bench)
 app.command(short_help="Tables and pictures of a bench, from its records.")(report)
+app.command(short_help="What people would love but hardly pick: the evidence.")(discovery)
 app.command(short_help="List what people would pick or love.")(recommend)
 app.command(short_help="Both answers for given pairs.")(predict)
 app.command(short_help="What the model sees in ratings, in a person.")(explain)

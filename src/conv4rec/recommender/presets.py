@@ -77,5 +77,7 @@ def _check(changes: dict[str, Any]) -> None:
             raise SettingError(f"{name} is at least 0; got {value!r}")
         if name in ("hide_low", "hide_high", "average", "validation_share") and not 0 <= value < 1:
             raise SettingError(f"{name} lies from 0 up to, not including, 1; got {value!r}")
+        if name in ("propensity_power", "propensity_check") and not 0 <= value <= 1:
+            raise SettingError(f"{name} lies from 0 to 1; got {value!r}")
     if changes.get("hide_high", 1.0) <= changes.get("hide_low", 0.0):
         raise SettingError("hide_high must be above hide_low, or nothing is ever hidden")

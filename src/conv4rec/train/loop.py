@@ -102,7 +102,8 @@ class Trainer:
                 self.step < self.schedule.stops[CONSUME],
                 self.step < self.schedule.stops[RATE],
             )
-            reading = self.network.read(history, item_side, tasks[CONSUME])
+            to_pick = tasks[CONSUME] or self.settings.propensity_power > 0
+            reading = self.network.read(history, item_side, to_pick)
             loss = losses(self.network, reading, history, self.settings, tasks)
             self.network.zero_grad()
             total = loss.consume + loss.rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,9 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from conv4rec.model import History, Network
-from conv4rec.model.likelihood import HiddenNLL
+from conv4rec.model.likelihood import BLOCK_BYTES, HiddenNLL
 from conv4rec.model.network import Reading
 from conv4rec.train.settings import TrainSettings
+
+MOST = 10.0  # times the geometric mean weight: one rating of an unlikely item may count no more
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,59 @@ def losses(
     if tasks[1] and len(rated):
         pattern = history.pattern
         logits = network.rating_logits(reading, pattern.rows[rated], pattern.columns[rated])
-        rate = functional.cross_entropy(logits, history.types[rated])
+        weights = rarity_weights(network, reading, history, rated, settings.propensity_power)
+        rate = weighted_nll(logits, history.types[rated], weights)
     return Losses(consume, rate)
+
+
+def weighted_nll(logits: Tensor, types: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean -log P(level) of pairs; by weights, if there are any, that sum to 1."""
+    if weights is None:
+        return functional.cross_entropy(logits, types)
+    return (functional.cross_entropy(logits, types, reduction="none") * weights).sum()
+
+
+@torch.no_grad()
+def rarity_weights(
+    network: Network, reading: Reading, history: History, entries: Tensor, power: float
+) -> Tensor | None:
+    """Weights of hidden ratings by how unlikely the pick was: w ~ P(i | fed) ** -power.
+
+    With power 1 a weighted mean over what people picked estimates the plain mean over all items
+    (inverse propensities), and between 0 and 1 it goes a part of the way. They sum to 1
+    (self-normalised), and none is more than `MOST` times their geometric mean (clipped).
+    P(i | fed) is the model's own, at the weights of the moment; no gradient runs through it.
+    Memory: at most `BLOCK_BYTES` of logits at a time.
+
+    Args:
+        network: its consume side gives P(i | fed).
+        reading: of `history`, the consume side included.
+        history: who saw what, and what of it is hidden.
+        entries: which entries are weighted; all of them hidden.
+        power: 0 for no weights (None).
+
+    Reference:
+        Schnabel, Swaminathan, Singh, Chandak, Joachims, "Recommendations as treatments", ICML
+        2016: eq. 5, and the self-normalised estimator of section 3.3.
+    """
+    if power == 0.0:
+        return None
+    pattern = history.pattern
+    rows, items = pattern.rows[entries], pattern.columns[entries]
+    vectors, out, bias = reading.consume, network.consume_out, network.consume_bias
+    log_total = vectors.new_empty(len(vectors))
+    bounds = pattern.row_starts.tolist()
+    size = max(1, BLOCK_BYTES // (4 * len(bias)))
+    for first in range(0, len(vectors), size):
+        last = min(first + size, len(vectors))
+        own = slice(bounds[first], bounds[last])
+        fed = history.fed[own] > 0
+        logits = torch.addmm(bias, vectors[first:last], out.T)
+        logits[pattern.rows[own][fed] - first, pattern.columns[own][fed]] = -torch.inf
+        log_total[first:last] = torch.logsumexp(logits, 1)
+    log_p = (vectors[rows] * out[items]).sum(1) + bias[items] - log_total[rows]
+    weights = (-power * (log_p - log_p.mean())).clamp(max=math.log(MOST)).exp()
+    return weights / weights.sum()
 
 
 def hidden_consume_nll(

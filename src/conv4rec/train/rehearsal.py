@@ -9,7 +9,6 @@ from math import isfinite
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
@@ -17,7 +16,7 @@ from conv4rec.model import History
 from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.train.blend import Learned
 from conv4rec.train.loop import CONSUME, RATE, Schedule, Trainer
-from conv4rec.train.objective import losses
+from conv4rec.train.objective import losses, rarity_weights, weighted_nll
 
 Kept = dict[str, Tensor]
 """What later looks need of earlier ones, by name."""
@@ -116,7 +115,12 @@ def _averaged_rate_nll(
         logits = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
     keep_last(kept, f"logits/{trainer.step:06d}", logits, trainer.settings.snapshots)
     mean = torch.stack([kept[name] for name in sorted(kept) if name.startswith("logits/")]).mean(0)
-    nll = float(functional.cross_entropy(mean, validation.types[at]))
+    weights = None
+    if power := trainer.settings.propensity_check:
+        with trainer.averaged():
+            consume = network.read(validation, trainer.item_side())
+            weights = rarity_weights(network, consume, validation, at, power)
+    nll = float(weighted_nll(mean, validation.types[at], weights))
     if nll <= min((check.rate_nll for check in before), default=nll):
         kept["best_rated/logits"] = mean
     return nll

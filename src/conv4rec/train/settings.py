@@ -33,6 +33,10 @@ class TrainSettings:
     """The same for what the consume side reads from ratings."""
     rate_reg: float = 20.0
     """Penalty of the rating side."""
+    propensity_power: float = 0.0
+    """A rating counts P(its pick | history) ** -propensity_power in the rating loss; 0: alike."""
+    propensity_check: float = 0.0
+    """The same where stopping and the rating penalty are chosen."""
     user_weight: float = 0.5
     """A user's weight in the consume loss is (hidden interactions) ** -user_weight each."""
     spectral_start: float = 0.5

@@ -1,0 +1,125 @@
+"""The page of discovery: tables from its records alone, for the screen and for Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from conv4rec.bench.markdown import table
+from conv4rec.evaluate import spread_over_seeds
+
+Record = dict[str, Any]
+COLUMNS = {
+    "lift@1": "lift@1 ↑",
+    "lift@3": "lift@3 ↑",
+    "gems@3": "gems@3 ↑",
+    "base": "base",
+    "auc_like": "AUC ↑",
+    "ece_low": "ECE low ↓",
+    "mse": "MSE ↓",
+    "shifted": "shifted",
+    "ndcg_like@5": "NDCG@5 ↑",
+}
+"""The figures shown, and which way is better."""
+WORLD_COLUMNS = {
+    "share": "of the best ↑",
+    "share_in_half": "of the best in its half ↑",
+    "share_above_chance": "above chance ↑",
+    "listed": "true P(like)",
+    "chance": "by chance",
+    "best": "at best",
+}
+
+
+def label(run: Record) -> str:
+    """A model with what was set by hand, if anything differs from its defaults."""
+    changed = run.get("changed") or {}
+    words = ", ".join(f"{name} {value}" for name, value in changed.items())
+    return run["model"] + (f" ({words})" if words else "")
+
+
+def means(runs: Iterable[Record], names: Iterable[str], key: Any) -> dict[str, dict[str, str]]:
+    """For each group of runs, the mean over seeds of some figures, with the spread of one seed.
+
+    Of each seed the newest run counts.
+    """
+    groups: dict[str, dict[int, Record]] = {}
+    for run in runs:
+        if run["kind"] == "run":
+            groups.setdefault(key(run), {})[run["seed"]] = run
+    return {
+        name: {figure: _mean([run.get(figure) for run in found.values()]) for figure in names}
+        for name, found in groups.items()
+    }
+
+
+def judged(records: list[Record]) -> str:
+    """The table of models on one split, as Markdown."""
+    rows = means(records, COLUMNS, label)
+    lines = [[name, *figures.values()] for name, figures in rows.items()]
+    return table(["model", *COLUMNS.values()], lines)
+
+
+def by_decile(records: list[Record], model: str = "conv4rec") -> str:
+    """Calibration and AUC by tenth of P(consume), mean over seeds: Markdown, a table a label."""
+    parts = []
+    groups: dict[str, list[Record]] = {}
+    for run in records:
+        if run["kind"] == "run" and run["model"] == model:
+            groups.setdefault(label(run), []).append(run)
+    for name, runs in groups.items():
+        lines = []
+        for decile in range(len(runs[0]["deciles"]["n"])):
+            cells = [
+                _mean([run["deciles"][column][decile] for run in runs], spread=False)
+                for column in ("predicted", "observed", "auc")
+            ]
+            lines.append([str(decile + 1), *cells])
+        head = ["tenth", "P(like) promised", "share liked", "AUC of P(like)"]
+        parts.append(f"By {name}:\n\n{table(head, lines)}")
+    return "\n\n".join(parts)
+
+
+def differences(records: list[Record]) -> str:
+    """gems@3, each rival minus ours, with its 95% interval over users: Markdown."""
+    newest = {r["model"]: r for r in records if r["kind"] == "comparison"}
+    lines = [
+        [name, f"{d['mean']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]"]
+        for name, d in ((name, found["difference"]) for name, found in newest.items())
+    ]
+    return table(["model", "gems@3, theirs minus ours"], lines)
+
+
+def worlds(records: list[Record]) -> str:
+    """The table of made-up worlds: Markdown."""
+    rows = means(records, WORLD_COLUMNS, lambda run: f"{run['case']['name']}: {label(run)}")
+    lines = [[name, *figures.values()] for name, figures in rows.items()]
+    return table(["world", *WORLD_COLUMNS.values()], lines)
+
+
+def fill(text: str, by_name: dict[str, list[Record]]) -> str:
+    """A page with its tables between `<!-- NAME -->` and `<!-- end NAME -->`."""
+    shown = by_name.get("coat-mar", [])
+    made = {
+        "judged": judged(shown),
+        "deciles": by_decile(shown),
+        "differences": differences(shown),
+        "worlds": worlds(by_name.get("worlds", [])),
+    }
+    for name, part in made.items():
+        text = re.sub(
+            rf"<!-- {name} -->.*?<!-- end {name} -->",
+            lambda _, name=name, part=part: f"<!-- {name} -->\n{part}\n<!-- end {name} -->",
+            text,
+            flags=re.DOTALL,
+        )
+    return text
+
+
+def _mean(values: list[float | None], spread: bool = True) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    found = spread_over_seeds(known)
+    return f"{found.mean:.3f}" + (f" ±{found.spread:.3f}" if spread and found.n > 1 else "")

@@ -1,0 +1,33 @@
+"""discovery at the command line: a table, records, one sentence a mistake."""
+
+import pytest
+
+from conv4rec.bench.discovery import simulate
+from conv4rec.bench.discovery.simulate import Case
+
+
+def test_worlds_print_a_table_and_leave_records(say, small_words, tmp_path, monkeypatch):
+    tiny = Case("tiny", 1.0, 1.0, n_per_user=8, n_users=30, n_items=24)
+    monkeypatch.setattr(simulate, "CASES", (tiny,))
+    words = ["discovery", "--simulate", "--seeds", 2, "--records", tmp_path, *small_words]
+    told = say(*words)
+    assert told.code == 0, told.err
+    assert "| tiny: conv4rec (n_steps 6" in told.out
+    assert len((tmp_path / "worlds.jsonl").read_text().splitlines()) == 2
+    assert [line["seed"] for line in say(*words, "--json").json["lines"]] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "needs either --dataset NAME/SPLIT or --simulate"),
+        (["--dataset", "coat/mar", "--simulate"], "needs either"),
+        (["--dataset", "nope/r0"], "no data set 'nope'"),
+        (["--simulate", "--set", "propensity_power=2"], "propensity_power lies from 0 to 1"),
+        (["--dataset", "movielens-2016/r0", "--models", "magic"], "there is no 'magic'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(say, tmp_path, words, sentence):
+    told = say("discovery", *words, "--records", tmp_path)
+    assert told.code == 2
+    assert sentence in told.sentence

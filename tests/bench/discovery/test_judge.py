@@ -1,0 +1,80 @@
+"""Our model and rivals answer for the same pairs, and each leaves a receipt."""
+
+import numpy as np
+import pytest
+
+from conv4rec.bench import records
+from conv4rec.bench.discovery import tables
+from conv4rec.bench.discovery.judge import Hearing, chosen, gem_scores, judge
+from conv4rec.data import Split, random_split
+from conv4rec.errors import SettingError
+from conv4rec.evaluate.shown import shown_pairs
+
+
+@pytest.fixture(scope="module")
+def split(mixed):
+    train, test = random_split(mixed, test_share=0.3, seed=0)
+    return Split("mixed/r0", train, given=train, test=test)
+
+
+@pytest.fixture(scope="module")
+def lines(split, small):
+    told = []
+    found = list(judge(Hearing(split, ("means",), (0, 1), small), told.append))
+    assert len(told) == 4
+    return found
+
+
+def test_everyone_answers_for_the_pairs_that_ours_calls_unlikely(lines):
+    runs = records.runs(lines)
+    assert [(run["model"], run["seed"]) for run in runs] == [
+        ("conv4rec", 0), ("means", 0), ("conv4rec", 1), ("means", 1)
+    ]  # fmt: skip
+    for ours, theirs in (runs[:2], runs[2:]):
+        assert ours["n_gems"] == theirs["n_gems"] > 0
+        assert ours["base"] == theirs["base"]
+        assert ours["best@3"] == theirs["best@3"]
+        assert ours["deciles"]["observed"] == theirs["deciles"]["observed"]
+
+
+def test_a_line_holds_its_receipt_and_can_be_kept(lines, tmp_path):
+    for run in records.runs(lines):
+        assert {"settings", "config", "versions", "machine", "commit", "fit_s"} <= set(run)
+    assert lines[0]["changed"]
+    assert not lines[1]["changed"]
+    path = records.file_of(tmp_path, "mixed/r0")
+    for line in lines:
+        records.append(path, line)
+    assert len(records.read(path)) == len(lines)
+
+
+def test_tables_are_means_over_seeds(lines):
+    runs = [run for run in records.runs(lines) if run["model"] == "means"]
+    mean = np.mean([run["auc_like"] for run in runs])
+    row = next(line for line in tables.judged(lines).splitlines() if "| means |" in line)
+    assert f"{mean:.3f} ±" in row
+    text = tables.fill("<!-- judged -->\nold\n<!-- end judged -->", {"coat-mar": lines})
+    assert "old" not in text
+    assert row in text
+    assert tables.by_decile(lines).count("| 10 |") == 1
+
+
+def test_our_gems_are_ranked_as_recommend_ranks_them(split, small):
+    from conv4rec import Conv4Rec
+
+    model = Conv4Rec(seed=0, **small).fit(split.train)
+    shown = shown_pairs(model, split)
+    scores = gem_scores(model, split, shown)
+    user = split.given.users.ids(shown.users[:1])[0]
+    frame = model.recommend([user], k=3, by="discover")
+    wanted = dict(zip(frame["item_id"], frame["score"], strict=True))
+    items = split.train.items.ids(shown.items)
+    own = [i for i in range(len(items)) if shown.users[i] == shown.users[0] and items[i] in wanted]
+    assert all(scores[i] == pytest.approx(wanted[items[i]]) for i in own)
+    assert np.isneginf(scores[shown.places > 0.6]).all()
+
+
+def test_an_unknown_rival_is_one_sentence():
+    assert chosen("means,mf") == ("conv4rec", "means", "mf")
+    with pytest.raises(SettingError, match="there is no 'magic'; there are conv4rec, means"):
+        chosen("magic")
