@@ -410,14 +410,14 @@ class Conv4Rec:
 
     def rank_log_probabilities(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
         """For the evaluator: log P(i | history), rows x items."""
-        return self.scoring_.score(given, rows).log_p_consume
+        return self.scoring_.score(given, rows, to_rate=False).log_p_consume
 
     def rating_probabilities(
         self, given: Interactions, rows: np.ndarray, items: np.ndarray
     ) -> np.ndarray:
         """For the evaluator: P(k | i, history) for parallel rows and items, pairs x levels."""
         people, places = np.unique(rows, return_inverse=True)
-        reading, _ = self.scoring_.read(given, people)
+        reading, _ = self.scoring_.read(given, people, to_pick=False)
         return self.scoring_.rating_probabilities(reading, places, items)
 
     def expected_ratings(

@@ -35,10 +35,14 @@ class Scoring:
         network: trained.
         item_side: what the training users say about each item.
         max_memory_mb: of arrays with a cell for each user and item, at most, in MB.
+        exact: whether the rating side's exact half is heard, if there is one.
     """
 
-    def __init__(self, network: Network, item_side: ItemSide, max_memory_mb: float) -> None:
+    def __init__(
+        self, network: Network, item_side: ItemSide, max_memory_mb: float, exact: bool = True
+    ) -> None:
         self.network, self.item_side, self.max_memory_mb = network, item_side, max_memory_mb
+        self.exact = exact
 
     def blocks(
         self, histories: Interactions, rows: np.ndarray, levels: int = 0
@@ -64,23 +68,30 @@ class Scoring:
             yield self.score(histories, rows[first : first + size])
 
     @torch.no_grad()
-    def score(self, histories: Interactions, rows: np.ndarray) -> Scores:
-        """Read some histories and score every item."""
-        reading, history = self.read(histories, rows)
+    def score(self, histories: Interactions, rows: np.ndarray, to_rate: bool = True) -> Scores:
+        """Read some histories and score every item; without `to_rate`, for their P(pick) alone."""
+        reading, history = self.read(histories, rows, to_rate=to_rate)
         logits = self.network.consume_logits(reading)
         chances = consume_log_probabilities(logits, history.pattern.rows, history.pattern.columns)
         return Scores(rows, chances.cpu().numpy(), reading)
 
     @torch.no_grad()
-    def read(self, histories: Interactions, rows: np.ndarray, to_pick: bool = True):
+    def read(
+        self,
+        histories: Interactions,
+        rows: np.ndarray,
+        to_pick: bool = True,
+        to_rate: bool = True,
+    ):
         """What the network knows after reading some rows of `histories`.
 
-        Without `to_pick`, what only the consume decoder reads is left out.
+        Without `to_pick`, what only the consume decoder reads is left out; without `to_rate`,
+        what the exact half of the rating side solves.
         """
         device = self.item_side.type_counts.device
         part = histories.take_users(np.asarray(rows, dtype=np.int64))
         history = Batches.from_interactions(part, str(device)).whole
-        return self.network.read(history, self.item_side, to_pick), history
+        return self.network.read(history, self.item_side, to_pick, to_rate and self.exact), history
 
     @torch.no_grad()
     def rating_probabilities(

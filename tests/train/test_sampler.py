@@ -1,0 +1,111 @@
+"""The chain behind the exact half finds what made the ratings, and nothing where nothing is."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from conv4rec.data import Interactions
+from conv4rec.evaluate import evaluate
+from conv4rec.model.exact import ExactHalf
+from conv4rec.recommender import Conv4Rec
+from conv4rec.train.batches import Batches
+from conv4rec.train.pull import choose_pull
+from conv4rec.train.sampler import sample_exact_half, wishart
+from conv4rec.train.settings import TrainSettings
+
+SETTINGS = replace(TrainSettings(), factors=2, factor_features=4, sweeps=40, draws=10)
+
+
+def ratings(seed: int = 0, n_users: int = 120, n_items: int = 60, share: float = 0.4):
+    """Two factors and offsets, cut into five levels; a part of the table is rated."""
+    rng = np.random.default_rng(seed)
+    p, q = rng.standard_normal((n_users, 2)), rng.standard_normal((n_items, 2))
+    taste = p @ q.T + 0.5 * rng.standard_normal((n_users, 1)) + 0.5 * rng.standard_normal(n_items)
+    levels = 1 + np.digitize(taste, [-1.5, -0.5, 0.5, 1.5])
+    rated = rng.random(taste.shape) < share
+    return levels, rated
+
+
+def log_of(levels: np.ndarray, rated: np.ndarray) -> Interactions:
+    users, items = np.nonzero(rated)
+    frame = {"user_id": users, "item_id": items, "rating": levels[users, items].astype(float)}
+    return Interactions.from_frame(pl.DataFrame(frame))
+
+
+def expectations(half: ExactHalf, log: Interactions) -> np.ndarray:
+    history = Batches.from_interactions(log).whole
+    length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
+    read = half.read(history.pattern, history.types, history.fed, length)
+    return half.score_all(read).numpy()
+
+
+def test_ratings_that_were_never_seen_are_foretold():
+    levels, rated = ratings()
+    log = log_of(levels, rated)
+    half = sample_exact_half(log, SETTINGS, 0)
+    assert half is not None
+    found = expectations(half, log)[~rated]
+    assert np.corrcoef(found, levels[~rated])[0, 1] > 0.9
+
+
+def test_the_same_seed_gives_the_same_draws_and_another_others():
+    log = log_of(*ratings())
+    first, again, other = (sample_exact_half(log, SETTINGS, seed) for seed in (0, 0, 1))
+    assert torch.equal(first.items, again.items)
+    assert not torch.equal(first.items, other.items)
+
+
+def test_a_log_with_hardly_any_rating_has_no_exact_half():
+    log = log_of(*ratings(n_users=10, n_items=5))
+    assert log.n_rated < 100
+    assert sample_exact_half(log, SETTINGS, 0) is None
+
+
+def test_a_chain_can_be_stopped():
+    def stop(sweep: int) -> None:
+        if sweep == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sample_exact_half(log_of(*ratings()), SETTINGS, 0, stop)
+
+
+def test_a_wishart_draw_has_the_mean_and_the_spread_of_its_distribution():
+    rng, scale = np.random.default_rng(0), np.array([[2.0, 0.5], [0.5, 1.0]])
+    draws = np.array([wishart(scale, 9, rng) for _ in range(4000)])
+    np.testing.assert_allclose(draws.mean(0), 9 * scale, rtol=0.05)
+    # Var(W_ij) = freedom (s_ij^2 + s_ii s_jj)
+    variance = 9 * (scale**2 + np.outer(np.diag(scale), np.diag(scale)))
+    np.testing.assert_allclose(draws.var(0), variance, rtol=0.1)
+
+
+def test_the_pull_is_strong_where_the_exact_half_knows_and_none_where_it_knows_nothing():
+    levels, rated = ratings()
+    log = log_of(levels, rated)
+    hidden = np.random.default_rng(1).random(len(log)) < 0.2
+    half = sample_exact_half(log.select(~hidden), SETTINGS, 0)
+    history = Batches.from_interactions(log).whole
+    validation = replace(history, fed=torch.from_numpy(~hidden).float())
+    vague = torch.zeros(int(hidden.sum()), 5)
+    assert choose_pull(half, vague, validation)[0] > 0.5
+    half.items.copy_(torch.randn(half.items.shape, generator=torch.Generator().manual_seed(2)))
+    sure = torch.nn.functional.one_hot(validation.types[torch.from_numpy(hidden)], 5) * 9.0
+    assert choose_pull(half, sure, validation) is None
+
+
+def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
+    levels, rated = ratings(share=0.25)
+    log = log_of(levels, rated)
+    from conv4rec.data import random_split
+    from conv4rec.data.splits import Split
+
+    train, test = random_split(log, 0.2, 0)
+    split = Split("made-up", train, given=train, test=test)
+    with_half, without = (
+        evaluate(Conv4Rec(seed=0, n_steps=30, draws=draws).fit(train), split).metrics["nll"]
+        for draws in (20, 0)
+    )
+    assert with_half < without - 0.02
