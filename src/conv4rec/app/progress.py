@@ -35,7 +35,7 @@ def progress_bar() -> Iterator[OnProgress]:
             done = (number + now.step / now.n_steps) / n_stages
             # A task that has stopped before the other has no loss any more.
             pick, rate = (f"{x:.3f}" if x else "done" for x in (now.consume_nll, now.rate_nll))
-            losses = f"loss: pick {pick} rate {rate}" if now.step else ""
+            losses = f"loss: pick {pick} rate {rate}"
             bar.update(task, description=stage, completed=done, losses=losses)
 
         yield on_progress

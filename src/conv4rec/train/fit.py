@@ -180,11 +180,8 @@ class Fit:
         half.pull.copy_(torch.tensor(pull))
         return half
 
-    def _on_sweep(self, sweep: int) -> None:
-        """Tell where the chain is, or save and raise if a signal came."""
-        if self.on_progress is not None:
-            progress = Progress(0, sweep, 0.0, 0.0)  # no step is taken, and there is no loss
-            self.on_progress("sampling", self.at.stage, len(self.factors) + 1, progress)
+    def _on_sweep(self, _sweep: int) -> None:
+        """Save and raise if a signal came: a resumed fit begins the chain again."""
         if self._stop.is_set():
             save_checkpoint(self.folder or ".", self.at, self.key)
             raise TrainingInterrupted(
