@@ -109,3 +109,36 @@ def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
         for draws in (20, 0)
     )
     assert with_half < without - 0.02
+
+
+def test_reasons_add_up_to_the_tilted_chance():
+    levels, rated = ratings(share=0.25)
+    model = Conv4Rec(seed=0, n_steps=20).fit(log_of(levels, rated))
+    assert model.fitted_.network.exact is not None
+    for user, item in ((0, 3), (7, 20)):
+        (said,) = model.predict(pl.DataFrame({"user_id": [user], "item_id": [item]}))["p_like"]
+        parts = model.explain(user, item, by="like")["contribution"].sum()
+        assert parts == pytest.approx(np.log(said / (1 - said)), abs=1e-3)
+
+
+def test_what_was_consumed_and_not_rated_says_how_people_rate():
+    """Two groups, told apart by what they consume unrated; one likes what the other dislikes."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for user in range(80):
+        group = user % 2
+        for item in rng.choice(20, 10, replace=False):
+            rows.append((user, 20 * group + int(item), None))
+        for item in rng.choice(20, 8, replace=False):
+            rows.append((user, 40 + int(item), float(rng.choice([4, 5] if group else [1, 2]))))
+    log = Interactions.from_frame(
+        pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
+    )
+    half = sample_exact_half(log, SETTINGS, 0)
+    new = [(group, 20 * group + item, None) for group in (0, 1) for item in range(10)]
+    schema = {"user_id": pl.Int64, "item_id": pl.Int64, "rating": pl.Float64}
+    people = Interactions.from_frame(
+        pl.DataFrame(new, schema=schema, orient="row"), items=log.items, levels=log.levels
+    )
+    dislikes, likes = expectations(half, people)[:, 40:].mean(1)
+    assert likes - dislikes > 1.0

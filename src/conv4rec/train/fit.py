@@ -183,7 +183,8 @@ class Fit:
     def _on_sweep(self, _sweep: int) -> None:
         """Save and raise if a signal came: a resumed fit begins the chain again."""
         if self._stop.is_set():
-            save_checkpoint(self.folder or ".", self.at, self.key)
+            assert self.folder is not None  # without one, signals are not caught
+            save_checkpoint(self.folder, self.at, self.key)
             raise TrainingInterrupted(
                 f"training stopped before its last stage and saved to {self.folder}: go on from "
                 "there with resume"
