@@ -29,6 +29,11 @@ def random_world(seed, n_levels, n_entries, **shape):
     with torch.no_grad():
         for weights in network.parameters():
             weights.add_(torch.randn(weights.shape, generator=rng) * 0.5)
+        if network.neighbours is not None:
+            near = network.neighbours
+            near.get_buffer("items").random_(0, n_items, generator=rng)
+            near.weights.exponential_(generator=rng)
+            near.scale.copy_(torch.tensor([0.7, 0.4]))
     counts = torch.randint(0, 9, (n_items, n_levels + 1), generator=rng).float()
     column = torch.randn(n_items, 6 if shape.get("shared_encoder") else 5, generator=rng)
     items = torch.randperm(n_items, generator=rng)[:n_entries].sort().values
@@ -43,6 +48,7 @@ SHAPES = [
     {"two_sided": False},
     {"shared_encoder": True, "consume_channels": 1},
     {"polynomial_kernels": False, "centred": False, "two_sided": False},
+    {"neighbours": 6},
 ]
 
 

@@ -1,13 +1,14 @@
-"""Tables side by side give the mean of the snapshots' logits and the sum of both halves."""
+"""Tables side by side give the mean of the snapshots' logits and the sum of all parts."""
 
 import numpy as np
 import pytest
 import torch
 
-from conv4rec.train.assembly import assemble, snapshots_of, take_snapshot
+from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of, take_snapshot
 from conv4rec.train.batches import Batches
 from conv4rec.train.blend import Blend
 from conv4rec.train.loop import Schedule, Trainer
+from conv4rec.train.neighbours import find_neighbours
 from conv4rec.train.ridge import Ridge, user_vectors
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.start import new_network
@@ -37,7 +38,7 @@ def test_the_wider_network_predicts_the_mean_logits_of_its_snapshots(trainer, mi
         snapshots.append(take_snapshot(trainer))
         logits.append(logits_now(trainer, mixed))
     assert (logits[0] - logits[2]).abs().max() > 0.01  # the weights keep moving
-    network, side = assemble(trainer, snapshots, None)
+    network, side = assemble(trainer, snapshots, ConsumeParts())
     network.requires_grad_(False)
     assert network.config.rate_size == 3 * trainer.network.config.rate_size
     reading = network.read(trainer.batches.whole, side)
@@ -51,7 +52,7 @@ def test_the_wider_network_predicts_the_mean_logits_of_its_snapshots(trainer, mi
 def test_one_snapshot_is_the_network_itself(trainer, mixed):
     trainer.settings = TrainSettings(n_steps=5, snapshots=2)
     trainer.run()
-    network, side = assemble(trainer, [take_snapshot(trainer)], None)
+    network, side = assemble(trainer, [take_snapshot(trainer)], ConsumeParts())
     network.requires_grad_(False)
     reading = network.read(trainer.batches.whole, side)
     users = torch.from_numpy(mixed.user_numbers).long()
@@ -59,12 +60,14 @@ def test_one_snapshot_is_the_network_itself(trainer, mixed):
     torch.testing.assert_close(found, logits_now(trainer, mixed))
 
 
-def test_the_consume_scores_are_the_sum_of_both_halves(trainer, mixed):
+def test_the_consume_scores_are_the_sum_of_their_parts(trainer, mixed):
     trainer.run()
     ridge, blend = Ridge.of(mixed, 6, 0), Blend(penalty=2.0, learned=0.5, closed=0.7)
+    neighbours = find_neighbours(mixed, 5)
+    neighbours.scale.copy_(torch.tensor([0.3, 0.2]))
     snapshots = [take_snapshot(trainer)]
-    plain, side = assemble(trainer, snapshots, None)
-    wide, _ = assemble(trainer, snapshots, (ridge, blend))
+    plain, side = assemble(trainer, snapshots, ConsumeParts())
+    wide, _ = assemble(trainer, snapshots, ConsumeParts(blend, ridge, neighbours))
     wide.requires_grad_(False)
     plain.requires_grad_(False)
     whole = trainer.batches.whole
@@ -73,6 +76,7 @@ def test_the_consume_scores_are_the_sum_of_both_halves(trainer, mixed):
     expected = (
         0.5 * plain.consume_logits(plain.read(whole, side))
         + 0.7 * user_vectors(into, whole, values) @ out.T
+        + 0.3 * (neighbours.nearness(whole.pattern, whole.fed) + 0.2).log()
     )
     torch.testing.assert_close(wide.consume_logits(wide.read(whole, side)), expected)
 

@@ -1,4 +1,4 @@
-"""The blend: likelihood first, ranking where it is sure."""
+"""The blend: the usual one in doubt, ranking where it is sure, never a poor likelihood."""
 
 from dataclasses import replace
 
@@ -7,8 +7,21 @@ import pytest
 import torch
 
 from conv4rec.data.worlds import low_rank_world
+from conv4rec.model.neighbours import Neighbours
 from conv4rec.train.batches import Batches
-from conv4rec.train.blend import Blend, Learned, _Cells, _users, choose_blend
+from conv4rec.train.blend import (
+    PENALTIES,
+    USUAL,
+    Blend,
+    Learned,
+    _best,
+    _blends,
+    _Cells,
+    _Trial,
+    _users,
+    choose_blend,
+)
+from conv4rec.train.neighbours import find_neighbours
 from conv4rec.train.rehearsal import held_out, hidden_ndcg
 from conv4rec.train.ridge import Ridge
 
@@ -33,7 +46,8 @@ def test_a_trained_half_that_knows_nothing_is_outvoted(log, validation):
     shown = log.select(~held_out(log, 0.1, 0))
     counts = torch.from_numpy(shown.to_csr().sum(0)).float() + 1
     learned = learned_of(log, users, items, (counts / counts.sum()).log())
-    assert choose_blend(learned, Ridge.of(shown, 16, 0), validation).closed > 0
+    assert choose_blend(learned, Ridge.of(shown, 16, 0), None, validation).closed > 0
+    assert choose_blend(learned, None, find_neighbours(shown, 20), validation).neighbours > 0
 
 
 def test_a_closed_form_that_knows_nothing_is_not_listened_to(log, validation):
@@ -43,7 +57,11 @@ def test_a_closed_form_that_knows_nothing_is_not_listened_to(log, validation):
     ridge = Ridge.of(log.select(~held_out(log, 0.1, 0)), 16, 0)
     rng = np.random.default_rng(0)
     noise = replace(ridge, out=rng.standard_normal(ridge.out.shape).astype(np.float32))
-    assert choose_blend(learned, noise, validation) in (Blend(), replace(Blend(), closed=0.0))
+    assert choose_blend(learned, noise, None, validation).closed == 0
+    strangers = Neighbours(log.n_items, 5)
+    strangers.get_buffer("items").copy_(torch.from_numpy(rng.integers(0, 60, (60, 5))))
+    strangers.weights.copy_(torch.from_numpy(rng.exponential(size=(60, 5))))
+    assert choose_blend(learned, ridge, strangers, validation).neighbours == 0
 
 
 def test_it_measures_the_ndcg_that_rehearsals_measure(log, validation, rng):
@@ -63,7 +81,7 @@ def test_it_measures_the_ndcg_that_rehearsals_measure(log, validation, rng):
 
 
 def test_of_a_large_log_some_users_are_looked_at(validation):
-    everyone, some = _users(validation, 60), _users(validation, 100_000)
+    everyone, some = _users(validation, 60), _users(validation, 300_000)
     assert 0 < len(some) <= 40 < len(everyone)
     assert set(some.tolist()) < set(everyone.tolist())
 
@@ -75,5 +93,24 @@ def test_a_better_ranking_is_worth_two_hundredths_of_the_likelihood_and_no_more(
     said = iter([(1.0, torch.zeros(9))])  # the trained half alone, then every blend
     monkeypatch.setattr(_Cells, "measure", lambda *_: next(said, (nll, torch.ones(9))))
     learned = learned_of(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
-    found = choose_blend(learned, Ridge.of(log, 4, 0), validation)
-    assert (found.closed > 0) == listened_to
+    found = choose_blend(learned, Ridge.of(log, 4, 0), None, validation)
+    assert (found != Blend(penalty=2.0, learned=1.0, closed=0.25)) == listened_to
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_in_doubt_the_usual_blend_is_taken(sure):
+    usual = torch.tensor([0.2, 0.3, 0.4, 0.5])
+    better = usual + (0.01 if sure else torch.tensor([0.5, -0.4, 0.3, -0.3]))
+    trials = [
+        _Trial(5.0, torch.zeros(4), Blend()),
+        _Trial(5.01, usual, USUAL),
+        _Trial(5.02, better, Blend(closed=0.5)),
+    ]
+    assert _best(trials) == (Blend(closed=0.5) if sure else USUAL)
+
+
+def test_without_a_part_no_blend_hears_it():
+    assert all(not b.closed and not b.neighbours for b in _blends(USUAL.penalty, False, False))
+    tried = [b for p in PENALTIES for b in _blends(p, True, True)]
+    assert USUAL in tried
+    assert len(set(tried)) == len(tried)

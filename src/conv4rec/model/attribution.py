@@ -1,7 +1,8 @@
 """What each entry of a history adds to a score: parts that sum to it exactly.
 
 Given the reading, both latent vectors are sums over the entries of the history, and so is the
-user's mean. The consume logit is linear in them, so its parts are plain products. P(like) is not:
+user's mean. The consume logit is linear in them, so its parts are plain products (what the
+neighbours add is a log, shared out as below). P(like) is not:
 the log-odds f of a rating at the threshold or above bend between the levels. They are followed
 from the item with a silent history, s_0, to the item as read, s_0 + s_1 + ... + s_E:
 
@@ -72,7 +73,7 @@ def entry_readings(
     if network.exact is not None:
         length = (pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
         exact = network.exact.read_entries(pattern, history.types, history.fed, length)
-    return Reading(consume, rate, user_mean, item_mean, items.item_column, exact)
+    return Reading(consume, rate, user_mean, item_mean, items.item_column, exact, history)
 
 
 def _nobody(history: History) -> History:
@@ -92,7 +93,24 @@ def consume_parts(network: Network, entries: Reading, items: Tensor, among: Tens
     out, bias = network.consume_out, network.consume_bias
     apart = out[items].double() - out[among].double().mean(0)
     base = bias[items].double() - bias[among].double().mean()
-    return Parts(base, entries.consume.double() @ apart.T)
+    near = _near_parts(network, entries)
+    said = near[:, items] - near[:, among].mean(1, keepdim=True)
+    return Parts(base, entries.consume.double() @ apart.T + said)
+
+
+def _near_parts(network: Network, entries: Reading) -> Tensor:
+    """What each entry of one history adds to the neighbours' score: entries x items.
+
+    The log of floor + sum of n_e goes from log(floor) as the n_e grow together; along that
+    straight way each n_e has the share n_e / sum of n_e in the rise.
+    """
+    neighbours, history = network.neighbours, entries.history
+    if neighbours is None or history is None:
+        return entries.consume.new_zeros(len(entries.rate), len(network.consume_out)).double()
+    each = neighbours.entry_nearness(history.pattern, history.fed).double()
+    weight, floor = neighbours.scale.double()
+    total = each.sum(0)
+    return each / total.clamp(min=1e-12) * (weight * torch.log1p(total / floor))
 
 
 @torch.no_grad()

@@ -101,7 +101,7 @@ class _SparseTimesDense(torch.autograd.Function):
     def forward(ctx, values: Tensor, table: Tensor, pattern: Pattern) -> Tensor:
         ctx.save_for_backward(values, table)
         ctx.pattern = pattern
-        return _csr(pattern.row_starts, pattern.columns, values, pattern.shape) @ table
+        return csr(pattern.row_starts, pattern.columns, values, pattern.shape) @ table
 
     @staticmethod
     def backward(ctx, *grads: Tensor):
@@ -111,13 +111,13 @@ class _SparseTimesDense(torch.autograd.Function):
         for_values = for_table = None
         if ctx.needs_input_grad[0]:
             zeros = torch.zeros_like(values)
-            where = _csr(pattern.row_starts, pattern.columns, zeros, pattern.shape)
+            where = csr(pattern.row_starts, pattern.columns, zeros, pattern.shape)
             for_values = torch.sparse.sampled_addmm(
                 where, grad, table.t().contiguous(), beta=0.0
             ).values()
         if ctx.needs_input_grad[1]:
             n_rows, n_columns = pattern.shape
-            flipped = _csr(
+            flipped = csr(
                 pattern.column_starts,
                 pattern.rows_by_column,
                 values[pattern.to_column_order],
@@ -127,7 +127,8 @@ class _SparseTimesDense(torch.autograd.Function):
         return for_values, for_table, None
 
 
-def _csr(starts: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+def csr(starts: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    """A sparse matrix of torch's, from its entries in row order."""
     with warnings.catch_warnings():  # "Sparse CSR tensor support is in beta state", once
         warnings.simplefilter("ignore", UserWarning)
         return torch.sparse_csr_tensor(starts, columns, values, shape, check_invariants=False)

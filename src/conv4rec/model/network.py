@@ -21,6 +21,7 @@ from conv4rec.model.config import NetworkConfig
 from conv4rec.model.exact import ExactHalf
 from conv4rec.model.kernels import level_polynomials
 from conv4rec.model.lookup import Pattern, pick
+from conv4rec.model.neighbours import Neighbours
 
 PRIOR_COUNT = 10.0  # interactions: keeps the latent vector of a short history short
 
@@ -52,6 +53,7 @@ class Reading:
     item_mean: Tensor  # items x channels: how liked, how polarising (shrunk)
     item_column: Tensor | None  # items x rate_size: the items' vectors from their raters
     exact: Tensor | None = None  # users x ...: what the exact half of the rating side solved
+    history: History | None = None  # what was read, for the neighbours of its items
 
 
 class Network(nn.Module):
@@ -108,6 +110,7 @@ class Network(nn.Module):
         if config.exact_draws:
             sizes = (config.exact_draws, config.exact_size, config.exact_features)
             self.exact = ExactHalf(n, k, *sizes)
+        self.neighbours = Neighbours(n, config.neighbours) if config.neighbours else None
 
     def read(
         self, history: History, item_side: ItemSide, to_pick: bool = True, to_rate: bool = True
@@ -139,7 +142,7 @@ class Network(nn.Module):
         exact = None
         if self.exact is not None and to_rate:
             exact = self.exact.read(history.pattern, history.types, history.fed, length)
-        return Reading(consume, rate, user_mean, item_mean, item_column, exact)
+        return Reading(consume, rate, user_mean, item_mean, item_column, exact, history)
 
     def heard(self, history: History, item_side: ItemSide) -> Tensor:
         """What each entry says to the consume side: entries x (1 + consume_channels)."""
@@ -207,7 +210,10 @@ class Network(nn.Module):
 
     def consume_logits(self, reading: Reading) -> Tensor:
         """One score for every user of the reading and every item: users x items."""
-        return reading.consume @ self.consume_out.T + self.consume_bias
+        logits = reading.consume @ self.consume_out.T + self.consume_bias
+        if self.neighbours is None or reading.history is None:
+            return logits
+        return logits + self.neighbours.score(reading.history.pattern, reading.history.fed)
 
     def _rating_vectors(self, reading: Reading) -> Tensor:
         """Item vectors of the rating decoder: a free one, and on "liked" the column's too.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,14 +35,15 @@ class Scoring:
         network: trained.
         item_side: what the training users say about each item.
         max_memory_mb: of arrays with a cell for each user and item, at most, in MB.
-        exact: whether the rating side's exact half is heard, if there is one.
+        whole: whether the exact half of the rating side and the neighbours are heard, if there
+            are any: the parts that are not a look-up in tables.
     """
 
     def __init__(
-        self, network: Network, item_side: ItemSide, max_memory_mb: float, exact: bool = True
+        self, network: Network, item_side: ItemSide, max_memory_mb: float, whole: bool = True
     ) -> None:
         self.network, self.item_side, self.max_memory_mb = network, item_side, max_memory_mb
-        self.exact = exact
+        self.whole = whole
 
     def blocks(
         self, histories: Interactions, rows: np.ndarray, levels: int = 0
@@ -91,7 +92,8 @@ class Scoring:
         device = self.item_side.type_counts.device
         part = histories.take_users(np.asarray(rows, dtype=np.int64))
         history = Batches.from_interactions(part, str(device)).whole
-        return self.network.read(history, self.item_side, to_pick, to_rate and self.exact), history
+        reading = self.network.read(history, self.item_side, to_pick, to_rate and self.whole)
+        return reading if self.whole else replace(reading, history=None), history
 
     @torch.no_grad()
     def rating_probabilities(

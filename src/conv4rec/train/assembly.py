@@ -1,4 +1,4 @@
-"""The network that is served: both halves of the consume side, and the rating side's last looks.
+"""The network that is served: all parts of the consume side, and the rating side's last looks.
 
 Nothing is added to the network's page: tables side by side are wider tables. Averaging the
 logits of S snapshots of a product z . v is one product of the S latent vectors in a row, and so
@@ -9,18 +9,28 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from conv4rec.model import ItemSide, Network
 from conv4rec.model.exact import ExactHalf
+from conv4rec.model.neighbours import Neighbours
 from conv4rec.train.blend import Blend
 from conv4rec.train.loop import Trainer
 from conv4rec.train.ridge import Ridge
 
 Snapshot = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class ConsumeParts:
+    """What stands beside the trained half of the consume side, and how much each part says."""
+
+    blend: Blend = field(default_factory=Blend)
+    ridge: Ridge | None = None
+    neighbours: Neighbours | None = None
 
 
 @torch.no_grad()
@@ -53,7 +63,7 @@ def snapshots_of(kept: dict[str, Tensor]) -> list[Snapshot]:
 def assemble(
     trainer: Trainer,
     snapshots: list[Snapshot],
-    closed: tuple[Ridge, Blend] | None,
+    parts: ConsumeParts,
     exact: ExactHalf | None = None,
 ) -> tuple[Network, ItemSide]:
     """The network to serve, without the raters' table, and its item side.
@@ -61,7 +71,7 @@ def assemble(
     Args:
         trainer: its averaged weights are the trained half of the consume side.
         snapshots: of the rating side, at least one.
-        closed: the consume side's closed-form half and how much it says; None to do without.
+        parts: what stands beside the trained half of the consume side.
         exact: the rating side's exact half; None to do without.
     """
     weights = {name: trainer.averages[name] for name in trainer.averages if "consume" in name}
@@ -75,9 +85,15 @@ def assemble(
     else:
         weights["rate_in"], weights["rate_out"], column = _side_by_side(snapshots)
         config = replace(config, rate_size=width)
-    if closed is not None:
-        weights |= _with_closed_form(weights, *closed)
+    for name in ("consume_out", "consume_bias"):
+        weights[name] = weights[name] * parts.blend.learned
+    if parts.ridge is not None:
+        weights |= _with_closed_form(weights, parts.ridge, parts.blend)
         config = replace(config, consume_size=weights["consume_out"].shape[1])
+    if parts.neighbours is not None:
+        found = parts.neighbours.to(weights["rate_out"].device)
+        weights |= {f"neighbours.{n}": t for n, t in found.state_dict().items()}
+        config = replace(config, neighbours=found.weights.shape[1])
     if exact is not None:
         weights |= {f"exact.{n}": t.to(weights["rate_out"]) for n, t in exact.named_parameters()}
         (draws, _, size), features = exact.items.shape, exact.features.shape[1]
@@ -108,8 +124,5 @@ def _with_closed_form(weights: dict[str, Tensor], ridge: Ridge, blend: Blend) ->
     more = torch.cat([encodes[None], silent])  # ratings say nothing to the closed form
     return {
         "consume_in": torch.cat([weights["consume_in"], more], 2),
-        "consume_out": torch.cat(
-            [weights["consume_out"] * blend.learned, decodes * blend.closed], 1
-        ),
-        "consume_bias": weights["consume_bias"] * blend.learned,
+        "consume_out": torch.cat([weights["consume_out"], decodes * blend.closed], 1),
     }

@@ -17,11 +17,13 @@ from conv4rec.data import Interactions
 from conv4rec.errors import TrainingInterrupted
 from conv4rec.model import History, ItemSide, Network, NetworkConfig
 from conv4rec.model.exact import ExactHalf
-from conv4rec.train.assembly import assemble, snapshots_of, take_snapshot
+from conv4rec.model.neighbours import Neighbours
+from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of, take_snapshot
 from conv4rec.train.batches import Batches
 from conv4rec.train.blend import Blend, Learned, choose_blend
 from conv4rec.train.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
 from conv4rec.train.loop import RATE, Progress, Schedule, Trainer
+from conv4rec.train.neighbours import find_neighbours
 from conv4rec.train.pull import choose_pull
 from conv4rec.train.rehearsal import (
     Check,
@@ -55,7 +57,7 @@ class Fitted:
     trained: NetworkConfig
     """The shape that was trained."""
     blend: Blend = field(default_factory=Blend)
-    """How much the two halves of the consume side say."""
+    """How much the parts of the consume side say."""
 
 
 class Fit:
@@ -137,7 +139,7 @@ class Fit:
         return replace(Batches.from_interactions(self.interactions, self.device).whole, fed=shown)
 
     def _train(self, schedule: Schedule) -> Fitted:
-        closed, exact = self._closed_form(), self._exact_half()
+        parts, exact = self._consume_parts(), self._exact_half()
         trainer = self._trainer(self.interactions, schedule)
         kept, n_last = self.at.kept, self.settings.snapshots
         steps = check_steps(max(self.settings.n_steps, self.settings.rate_steps))
@@ -149,20 +151,31 @@ class Fit:
                     keep_last(kept, f"{name}/{step:06d}", tensor, n_last)
             self._save(trainer)
         n_parameters = sum(p.numel() for p in trainer.parameters.values() if p.requires_grad)
-        network, item_side = assemble(trainer, snapshots_of(kept), closed, exact)
-        blend = closed[1] if closed is not None else Blend()
-        trained = trainer.network.config
-        return Fitted(network, item_side, schedule, self.at.checks, n_parameters, trained, blend)
+        network, item_side = assemble(trainer, snapshots_of(kept), parts, exact)
+        trained, checks = trainer.network.config, self.at.checks
+        return Fitted(network, item_side, schedule, checks, n_parameters, trained, parts.blend)
 
-    def _closed_form(self) -> tuple[Ridge, Blend] | None:
-        """The closed-form half, if the rehearsals found that it helps."""
+    def _consume_parts(self) -> ConsumeParts:
+        """The closed form and the neighbours, as far as the rehearsals found that they help."""
         best = {n.removeprefix("best/"): t for n, t in self.at.kept.items() if n[:5] == "best/"}
-        if not best or not self.settings.ridge_size or self.shape.get("shared_encoder"):
-            return None  # a shared encoder has no half to itself
-        size = self.settings.ridge_size
-        rehearsed = Ridge.of(self._shown(), size, self.seed)
-        blend = choose_blend(Learned(**best), rehearsed, self._validation())
-        return (Ridge.of(self.interactions, size, self.seed), blend) if blend.closed else None
+        if not best or self.shape.get("shared_encoder"):
+            return ConsumeParts()  # a shared encoder has no half to itself
+        blend = choose_blend(Learned(**best), *self._beside(self._shown()), self._validation())
+        ridge, neighbours = self._beside(self.interactions, blend)
+        if neighbours is not None:
+            neighbours.scale.copy_(torch.tensor([blend.neighbours, blend.floor]))
+        return ConsumeParts(blend, ridge, neighbours)
+
+    def _beside(
+        self, interactions: Interactions, blend: Blend | None = None
+    ) -> tuple[Ridge | None, Neighbours | None]:
+        """What stands beside the trained half, and is heard in a blend."""
+        settings, ridge, neighbours = self.settings, None, None
+        if settings.ridge_size and (blend is None or blend.closed):
+            ridge = Ridge.of(interactions, settings.ridge_size, self.seed)
+        if settings.neighbours and (blend is None or blend.neighbours):
+            neighbours = find_neighbours(interactions, settings.neighbours)
+        return ridge, neighbours
 
     def _exact_half(self) -> ExactHalf | None:
         """The exact half of the rating side, and how far the rehearsals found it should pull."""

@@ -63,9 +63,11 @@ def measured_gap(
 
     Every training history is cut in two by a seeded draw. If no held-out user is known, their
     histories are cut the same way, and the gap is between the average fresh user and the
-    average training user (A). The gap of ratings is that of the trained half of the rating side,
-    which is what the bounds are about. If all are known, their held-out rows are foretold from the
-    same input halves as the training targets, and the gap is between the average targets (B).
+    average training user (A). If all are known, their held-out rows are foretold from the same
+    input halves as the training targets, and the gap is between the average targets (B).
+
+    The gap is that of the model's tables, without the neighbours and the exact half: that is
+    what the bounds are about.
 
     Raises:
         DataError: Some held-out users are known and some are not, or a held-out row is one of
@@ -73,8 +75,7 @@ def measured_gap(
     """
     trained = model.interactions_
     known = known_users(trained, held_out)
-    if side == "rating":
-        model = trained_half(model)
+    model = trained_half(model)
     if known.all():
         return _same_users(model, held_out, seed, side)
     if known.any():
@@ -94,9 +95,9 @@ def measured_gap(
 
 
 def trained_half(model: Conv4Rec) -> Conv4Rec:
-    """The same model without the exact half of its rating side, which no table look-up is."""
+    """The same model without the exact half and the neighbours, which are no table look-ups."""
     served, half = model.scoring_, copy(model)
-    half.scoring_ = Scoring(served.network, served.item_side, served.max_memory_mb, exact=False)
+    half.scoring_ = Scoring(served.network, served.item_side, served.max_memory_mb, whole=False)
     return half
 
 
