@@ -1,6 +1,7 @@
 """The neighbours: the regression is solved, and a history is scored as the formula says."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
@@ -83,7 +84,7 @@ def test_the_entries_of_a_history_add_up_to_its_nearness(mixed, found):
 def test_items_that_go_together_are_neighbours(rng):
     pairs = [(u, 2 * p + side) for u in range(200) for p in rng.choice(10, 3) for side in (0, 1)]
     users, items = np.array(sorted(set(pairs))).T
-    log = Interactions.from_frame({"user_id": users, "item_id": items})
+    log = Interactions.from_frame(pl.DataFrame({"user_id": users, "item_id": items}))
     w = dense(find_neighbours(log, 5))
     ids = log.items.ids(np.arange(20)).to_numpy()
     assert (ids[w.argmax(1)] == ids ^ 1).all()

@@ -43,7 +43,7 @@ def find_neighbours(interactions: Interactions, size: int) -> Neighbours | None:
     if n_items > MOST_ITEMS or size < 1:
         return None
     consumed = sparse.csr_array(interactions.to_csr(), dtype=np.float32)
-    gram = torch.from_numpy(_gram(consumed))
+    gram = torch.from_numpy(_gram(consumed, n_items))
     found = Neighbours(n_items, size)
     count = gram.diagonal().clone()
     near = found.get_buffer("items")
@@ -59,14 +59,13 @@ def find_neighbours(interactions: Interactions, size: int) -> Neighbours | None:
     return found
 
 
-def _gram(consumed: sparse.csr_array) -> np.ndarray:
+def _gram(consumed: sparse.csr_array, n_items: int) -> np.ndarray:
     """X'X, dense: items x items."""
-    n_items = consumed.shape[1]
     gram = np.empty((n_items, n_items), dtype=np.float32)
     columns = sparse.csr_array(consumed.T)
     for first in range(0, n_items, BATCH):
         part = sparse.csr_array(columns[first : first + BATCH])
-        gram[first : first + BATCH] = (part @ consumed).toarray()
+        gram[first : first + BATCH] = sparse.csr_array(part @ consumed).toarray()
     return gram
 
 
