@@ -48,7 +48,7 @@ SHAPES = [
     {"two_sided": False},
     {"shared_encoder": True, "consume_channels": 1},
     {"polynomial_kernels": False, "centred": False, "two_sided": False},
-    {"neighbours": 6},
+    {"neighbours_kept": 6},
 ]
 
 

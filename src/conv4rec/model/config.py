@@ -39,5 +39,5 @@ class NetworkConfig:
     """Width of a draw: the factors and one offset."""
     exact_features: int = 0
     """What the pattern of a history is boiled down to, for the exact half."""
-    neighbours: int = 0
+    neighbours_kept: int = 0
     """Neighbours of each item on the consume side; 0: there are none, as while training."""

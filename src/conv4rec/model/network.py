@@ -110,7 +110,7 @@ class Network(nn.Module):
         if config.exact_draws:
             sizes = (config.exact_draws, config.exact_size, config.exact_features)
             self.exact = ExactHalf(n, k, *sizes)
-        self.neighbours = Neighbours(n, config.neighbours) if config.neighbours else None
+        self.neighbours = Neighbours(n, config.neighbours_kept) if config.neighbours_kept else None
 
     def read(
         self, history: History, item_side: ItemSide, to_pick: bool = True, to_rate: bool = True

@@ -11,7 +11,8 @@ from conv4rec.train import TrainSettings
 
 SHAPE_FIELDS = {field.name for field in fields(NetworkConfig)} - {
     *("n_users", "n_items", "n_levels"),  # of the data
-    *("exact_draws", "exact_size", "exact_features"),  # of what is served, not of what is trained
+    # of what is served, not of what is trained
+    *("exact_draws", "exact_size", "exact_features", "neighbours_kept"),
 }
 TRAIN_FIELDS = {field.name for field in fields(TrainSettings)}
 
@@ -37,6 +38,7 @@ PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
             rate_length=1.0,
             snapshots=1,
             ridge_size=0,
+            neighbours=0,
             draws=0,
         ),
     ),
@@ -73,7 +75,11 @@ def _check(changes: dict[str, Any]) -> None:
     for name, value in changes.items():
         if name in whole and (not isinstance(value, int) or value < 1):
             raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
-        if name.endswith(("_reg", "learning_rate", "ridge_size", "rate_length")) and not value >= 0:
+        if name in ("ridge_size", "draws", "neighbours") and not (
+            isinstance(value, int) and value >= 0
+        ):
+            raise SettingError(f"{name} is a whole number of at least 0; got {value!r}")
+        if name.endswith(("_reg", "learning_rate", "rate_length")) and not value >= 0:
             raise SettingError(f"{name} is at least 0; got {value!r}")
         if name in ("hide_low", "hide_high", "average", "validation_share") and not 0 <= value < 1:
             raise SettingError(f"{name} lies from 0 up to, not including, 1; got {value!r}")

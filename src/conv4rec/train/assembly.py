@@ -93,7 +93,7 @@ def assemble(
     if parts.neighbours is not None:
         found = parts.neighbours.to(weights["rate_out"].device)
         weights |= {f"neighbours.{n}": t for n, t in found.state_dict().items()}
-        config = replace(config, neighbours=found.weights.shape[1])
+        config = replace(config, neighbours_kept=found.weights.shape[1])
     if exact is not None:
         weights |= {f"exact.{n}": t.to(weights["rate_out"]) for n, t in exact.named_parameters()}
         (draws, _, size), features = exact.items.shape, exact.features.shape[1]

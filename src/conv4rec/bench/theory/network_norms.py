@@ -126,7 +126,7 @@ def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) 
         state["rate_out"] = start.rate_out.repeat(1, 1, copies) / math.sqrt(copies)
     state.pop("rater_in", None)
     # The exact half and the neighbours start nowhere.
-    shape = replace(served, n_users=1, exact_draws=0, neighbours=0)
+    shape = replace(served, n_users=1, exact_draws=0, neighbours_kept=0)
     network = Network(shape, torch.ones(served.n_levels), None)
     network.rater_in = None
     network.load_state_dict(state, strict=True, assign=True)
