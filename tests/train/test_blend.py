@@ -94,7 +94,7 @@ def test_a_better_ranking_is_worth_two_hundredths_of_the_likelihood_and_no_more(
     monkeypatch.setattr(_Cells, "measure", lambda *_: next(said, (nll, torch.ones(9))))
     learned = learned_of(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
     found = choose_blend(learned, Ridge.of(log, 4, 0), None, validation)
-    assert (found != Blend(penalty=2.0, learned=1.0, closed=0.25)) == listened_to
+    assert (found.closed / found.learned != 0.25) == listened_to
 
 
 @pytest.mark.parametrize("sure", [True, False])
@@ -114,3 +114,12 @@ def test_without_a_part_no_blend_hears_it():
     tried = [b for p in PENALTIES for b in _blends(p, True, True)]
     assert USUAL in tried
     assert len(set(tried)) == len(tried)
+
+
+@pytest.mark.parametrize("loud", [0.5, 3.0])
+def test_a_blend_that_is_too_loud_or_too_soft_is_mended(log, validation, loud):
+    world = low_rank_world(200, 60, popularity=0.7, seed=5)
+    logits = torch.from_numpy(np.log(world.item_probabilities)).float() * loud
+    learned = learned_of(log, logits, torch.eye(log.n_items), torch.zeros(log.n_items))
+    found = choose_blend(learned, None, None, validation)
+    assert (found.learned < 0.7) == (loud > 1)
