@@ -33,6 +33,7 @@ def random_world(seed, n_levels, n_entries, **shape):
             near = network.neighbours
             near.get_buffer("items").random_(0, n_items, generator=rng)
             near.weights.exponential_(generator=rng)
+            near.popularity.exponential_(generator=rng)
             near.scale.copy_(torch.tensor([0.7, 0.4]))
     counts = torch.randint(0, 9, (n_items, n_levels + 1), generator=rng).float()
     column = torch.randn(n_items, 6 if shape.get("shared_encoder") else 5, generator=rng)

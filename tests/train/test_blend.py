@@ -90,7 +90,7 @@ def test_of_a_large_log_some_users_are_looked_at(validation):
 def test_a_better_ranking_is_worth_two_hundredths_of_the_likelihood_and_no_more(
     log, validation, monkeypatch, nll, listened_to
 ):
-    said = iter([(1.0, torch.zeros(9))])  # the trained half alone, then every blend
+    said = iter([(1.0, torch.zeros(9))])  # the first blend, then every other
     monkeypatch.setattr(_Cells, "measure", lambda *_: next(said, (nll, torch.ones(9))))
     learned = learned_of(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
     found = choose_blend(learned, Ridge.of(log, 4, 0), None, validation)
@@ -116,10 +116,11 @@ def test_without_a_part_no_blend_hears_it():
     assert len(set(tried)) == len(tried)
 
 
-@pytest.mark.parametrize("loud", [0.5, 3.0])
+@pytest.mark.parametrize("loud", [0.7, 1.0, 1.8])
 def test_a_blend_that_is_too_loud_or_too_soft_is_mended(log, validation, loud):
     world = low_rank_world(200, 60, popularity=0.7, seed=5)
     logits = torch.from_numpy(np.log(world.item_probabilities)).float() * loud
     learned = learned_of(log, logits, torch.eye(log.n_items), torch.zeros(log.n_items))
     found = choose_blend(learned, None, None, validation)
-    assert (found.learned < 0.7) == (loud > 1)
+    # Not 1: what was consumed is not drawn again, which sharpens the rest.
+    assert found.learned * loud == pytest.approx(1.17, rel=0.06)

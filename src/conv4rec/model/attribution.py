@@ -1,10 +1,10 @@
 """What each entry of a history adds to a score: parts that sum to it exactly.
 
 Given the reading, both latent vectors are sums over the entries of the history, and so is the
-user's mean. The consume logit is linear in them, so its parts are plain products (what the
-neighbours add is a log, shared out as below). P(like) is not:
-the log-odds f of a rating at the threshold or above bend between the levels. They are followed
-from the item with a silent history, s_0, to the item as read, s_0 + s_1 + ... + s_E:
+user's mean. The consume logit is linear in them, so its parts are plain products; only what the
+neighbours add is a log, shared out as what follows. P(like) is not linear: the log-odds f of a
+rating at the threshold or above bend between the levels. They are followed from the item with a
+silent history, s_0, to the item as read, s_0 + s_1 + ... + s_E:
 
     f(s_0 + ... + s_E) - f(s_0) = sum over e of s_e . (mean slope of f on the straight way),
 
@@ -22,21 +22,9 @@ from torch import Tensor
 
 from conv4rec.model.lookup import Pattern, pick
 from conv4rec.model.network import PRIOR_COUNT, History, ItemSide, Network, Reading
+from conv4rec.model.parts import Parts
 
 NODES = 48  # of the quadrature along the way: exact far beyond float32
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Scores of some items as sums: float64."""
-
-    base: Tensor  # items: the score with a silent history
-    said: Tensor  # entries x items: what each entry of the history adds
-
-    @property
-    def score(self) -> Tensor:
-        """What the parts add up to: items."""
-        return self.base + self.said.sum(0)
 
 
 @torch.no_grad()
@@ -93,24 +81,12 @@ def consume_parts(network: Network, entries: Reading, items: Tensor, among: Tens
     out, bias = network.consume_out, network.consume_bias
     apart = out[items].double() - out[among].double().mean(0)
     base = bias[items].double() - bias[among].double().mean()
-    near = _near_parts(network, entries)
-    said = near[:, items] - near[:, among].mean(1, keepdim=True)
-    return Parts(base, entries.consume.double() @ apart.T + said)
-
-
-def _near_parts(network: Network, entries: Reading) -> Tensor:
-    """What each entry of one history adds to the neighbours' score: entries x items.
-
-    The log of floor + sum of n_e goes from log(floor) as the n_e grow together; along that
-    straight way each n_e has the share n_e / sum of n_e in the rise.
-    """
-    neighbours, history = network.neighbours, entries.history
-    if neighbours is None or history is None:
-        return entries.consume.new_zeros(len(entries.rate), len(network.consume_out)).double()
-    each = neighbours.entry_nearness(history.pattern, history.fed).double()
-    weight, floor = neighbours.scale.double()
-    total = each.sum(0)
-    return each / total.clamp(min=1e-12) * (weight * torch.log1p(total / floor))
+    said = entries.consume.double() @ apart.T
+    if network.neighbours is not None and entries.history is not None:
+        history = entries.history
+        near = network.neighbours.parts(history.pattern, history.fed, items, among)
+        base, said = base + near.base, said + near.said
+    return Parts(base, said)
 
 
 @torch.no_grad()

@@ -4,7 +4,8 @@ In the order the data flows: each interaction's type (a rating level, or "not ra
 few channels by one small matrix shared by all items and users; a history's channels, summed
 over item vectors, become the user's latent vectors; these are decoded against item vectors into
 one consume score and a few rating channels an item; a second small matrix turns the rating
-channels into one logit a level. The same convolution runs down every item's column of raters.
+channels into one logit a level. What is served may add `neighbours` to the consume score and an
+`exact` half to the ratings. The same convolution runs down every item's column of raters.
 
 Axis order everywhere: users or items, levels, channels, latent size.
 """

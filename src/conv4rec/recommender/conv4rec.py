@@ -319,7 +319,8 @@ class Conv4Rec:
     def similar_items(self, item: int | str, k: int = 10) -> pl.DataFrame:
         """The items picked by the same people: item_id, rank, similarity.
 
-        Similarity is the cosine of the vectors that decode P(consume), from -1 to 1.
+        Similarity is the cosine of the vectors that decode P(consume), from -1 to 1; the neighbours
+        of an item, which P(consume) hears as well, are not in it.
         """
         known = self._fitted()
         _check_k(k)

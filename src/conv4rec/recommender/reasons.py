@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ class Reasons:
         person = histories.take_users(np.array([row], dtype=np.int64))
         device = scoring.item_side.type_counts.device
         history = Batches.from_interactions(person, str(device)).whole
-        self.entries = entry_readings(self.network, history, scoring.item_side)
+        entries = entry_readings(self.network, history, scoring.item_side)
+        self.entries = entries if scoring.whole else replace(entries, history=None, exact=None)
         self.items, self.levels = person.item_numbers, person.level_numbers
         self.n_items = histories.n_items
 

@@ -95,6 +95,11 @@ def _check_sizes(
         "item_side.column": (n_items, width) if network["two_sided"] else (0,),
         "consume_out": (n_items, network["consume_size"]),
     }
+    if near := network.get("neighbours_kept", 0):
+        expected["neighbours.items"] = expected["neighbours.weights"] = (n_items, near)
+        numbers = weights["neighbours.items"]
+        if ((numbers < 0) | (numbers >= n_items)).any():
+            raise ValueError("its neighbours are no items")
     starts, items, levels = log.starts, log.item_numbers, log.level_numbers
     fit = (
         sizes == (n_users, n_items, n_levels)

@@ -1,8 +1,8 @@
 """The network that is served: all parts of the consume side, and the rating side's last looks.
 
-Nothing is added to the network's page: tables side by side are wider tables. Averaging the
-logits of S snapshots of a product z . v is one product of the S latent vectors in a row, and so
-is the sum of the trained and the closed-form consume scores.
+Tables side by side are wider tables; the neighbours and the exact half are pages of their own.
+Averaging the logits of S snapshots of a product z . v is one product of the S latent vectors in a
+row, and so is the sum of the trained and the closed-form consume scores.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ CLOSED = (0.0, 0.25, 0.5, 1.0)
 LEARNED_BESIDE = (0.6, 0.4, 0.2, 0.1)  # beside the neighbours
 CLOSED_BESIDE = (0.0, 0.25, 0.5)
 NEIGHBOURS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.4, 1.8)
-LOUDER = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5)
+LOUDER = tuple(1.1**k for k in range(-10, 11))
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,9 @@ def choose_blend(
     learned: Learned, ridge: Ridge | None, neighbours: Neighbours | None, validation: History
 ) -> Blend:
     """The usual blend, or one that ranks better beyond doubt; never one of poor likelihood.
+
+    Where the usual one is not among those that may be (a part is missing, or its likelihood is
+    poor), the likeliest stands in for it.
 
     Those within `NEAR` of the best likelihood of the hidden interactions are compared by
     NDCG@20, user by user: which parts should say how much differs from log to log, but on a

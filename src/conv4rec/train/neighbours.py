@@ -22,17 +22,20 @@ from conv4rec.model.neighbours import Neighbours
 
 SPARSE, SPREAD = 1.0, 10.0  # penalties, in interactions
 MOST_ITEMS = 20_000  # the Gram matrix: 4 bytes a pair, 1.6 GB
-BATCH = 256  # items solved together: their systems, 4 x size^2 bytes each, stay small
+BATCH = 256  # items at a time, at most
+SOLVED_BYTES = 100_000_000  # of the systems solved together, 8 x size^2 bytes each
 SWEEPS = 30
 STILL = 1e-3  # the largest move of a sweep that ends it
 
 
 def find_neighbours(interactions: Interactions, size: int) -> Neighbours | None:
-    """The neighbours of every item; None if there are too many items for a Gram matrix.
+    """The neighbours of every item; None if nothing is near anything, or items are too many.
 
-    Weights are scaled so that a user's mean nearness over the items is 1 on average.
+    (A Gram matrix of more than 20,000 items would take more than 1.6 GB.)
 
-    Memory: 4 x items x items bytes, and 4 x 256 x size x size.
+    Weights are scaled so that the mean weight that a user hears of an item is 1 / items.
+
+    Memory: 4 x items x items bytes, and 100 MB (or 8 x size x size bytes if that is more).
 
     Args:
         interactions: the log; ratings are not read.
@@ -47,15 +50,19 @@ def find_neighbours(interactions: Interactions, size: int) -> Neighbours | None:
     found = Neighbours(n_items, size)
     count = gram.diagonal().clone()
     near = found.get_buffer("items")
-    for first in range(0, n_items, BATCH):
-        items = torch.arange(first, min(first + BATCH, n_items))
+    batch = max(1, min(BATCH, SOLVED_BYTES // (8 * size * size)))
+    for first in range(0, n_items, batch):
+        items = torch.arange(first, min(first + batch, n_items))
         cosine = gram[items] / (count[items, None] * count).clamp(min=1e-9).sqrt()
         cosine[torch.arange(len(items)), items] = -1.0
         candidates = cosine.topk(size, dim=1).indices.sort(1).values
         system = gram[candidates[:, :, None], candidates[:, None, :]]
         near[items] = candidates.int()
         found.weights[items] = _solve(system, gram[items[:, None], candidates])
+    if not found.weights.any():
+        return None
     found.weights.div_(_mean_nearness(found, interactions))
+    found.popularity.copy_(count / count.mean())
     return found
 
 

@@ -57,7 +57,7 @@ class TrainSettings:
     """Width of the consume side's closed-form half (see `conv4rec.train.ridge`); 0 for none."""
     neighbours: int = 100
     """Candidates for an item's neighbours on the consume side (see `conv4rec.train.neighbours`);
-    0 to do without."""
+    0 to do without. With a shared encoder, which is all there is, there are none."""
     regs: tuple[float, ...] = (1.0, 0.4, 2.0)
     """Factors on the consume penalties to rehearse; the best is taken (large logs: fewer)."""
     rate_regs: tuple[float, ...] = (1.0, 0.4, 0.2)

@@ -1,4 +1,4 @@
-"""How many directions a trained model uses: spectra of its tables and of the whole logit map."""
+"""How many directions a trained model uses: spectra of its tables and of their logit map."""
 
 from __future__ import annotations
 

@@ -32,9 +32,10 @@ def ranks_while_training(model: Conv4Rec, n_looks: int = N_LOOKS) -> dict[str, l
     """Train the final run of a fitted model again and look at its maps along the way.
 
     The same log, seed and schedule, hence the same weights at the end. The averaged ones are
-    looked at, as trained: without the closed-form half, one rating side and not its last looks
-    side by side. And once more with every table started at random. The default start has item
-    vectors from a decomposition of the log: the look at step 0 says what rank that gives.
+    looked at, as trained: without the closed-form half and the neighbours, one rating side and not
+    its last looks side by side. And once more with every table started at random. The default
+    start has item vectors from a decomposition of the log: the look at step 0 says what rank that
+    gives.
 
     Time: two training runs, without rehearsals. The model is left as it is.
     """
