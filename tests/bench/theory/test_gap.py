@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conv4rec import Conv4Rec
-from conv4rec.bench.theory.gap import measured_gap, measured_gaps, training_n
+from conv4rec.bench.theory.gap import measured_gap, measured_gaps, trained_half, training_n
 from conv4rec.bench.theory.halves import halves, pick_log_losses, rating_log_losses
 from conv4rec.data import random_split
 from conv4rec.errors import DataError
@@ -44,7 +44,7 @@ def test_fresh_users_are_compared_with_training_users(trained, strangers):
     gap = measured_gap(trained, strangers)
     assert (gap.setting, gap.n, gap.n_fresh) == ("A", 120, 120)
     split = halves(strangers)
-    fresh = pick_log_losses(trained, split.given, split.test).mean()
+    fresh = pick_log_losses(trained_half(trained), split.given, split.test).mean()
     assert gap.fresh == pytest.approx(fresh)
     assert gap.value == gap.fresh - gap.training
 
