@@ -43,7 +43,9 @@ def test_numbers_of_neighbours_that_are_no_items_are_refused(model, tmp_path):
         Conv4Rec.load(tmp_path / "model")
 
 
-def test_its_reasons_add_up_to_the_chance_with_the_neighbours(model, mixed):
+@pytest.mark.parametrize("alone", [False, True], ids=["as served", "tables alone"])
+def test_its_reasons_add_up_to_its_own_chance(model, mixed, alone):
+    model = trained_half(model) if alone else model
     user = mixed.users.ids(np.array([0]))[0]
     seen = set(mixed.item_numbers[mixed.user_numbers == 0].tolist())
     unseen = [n for n in range(mixed.n_items) if n not in seen]
@@ -52,6 +54,31 @@ def test_its_reasons_add_up_to_the_chance_with_the_neighbours(model, mixed):
         item = mixed.items.ids(np.array([number]))[0]
         parts = model.explain(user, item, by="consume")["contribution"].sum()
         assert parts == pytest.approx(said[number] - said[unseen].mean(), abs=1e-4)
+
+
+def test_the_blend_is_chosen_by_what_its_parts_have_not_seen(mixed, small, monkeypatch):
+    given = {"neighbours": [], "ridge": []}
+    find, solve, shown = fit.find_neighbours, fit.Ridge.of, []
+
+    def spied(kind, made):
+        return lambda log, *rest: given[kind].append(log) or made(log, *rest)
+
+    monkeypatch.setattr(fit, "find_neighbours", spied("neighbours", find))
+    monkeypatch.setattr(fit.Ridge, "of", spied("ridge", solve))
+    monkeypatch.setattr(fit, "choose_blend", lambda *a: shown.append(a[3]) or USUAL)
+    Conv4Rec(seed=0, **small).fit(mixed)
+    fed = shown[0].fed.numpy() > 0
+    assert 0 < (~fed).sum() < len(mixed)
+    for rehearsed, final in given.values():
+        np.testing.assert_array_equal(
+            rehearsed.to_csr().toarray(), mixed.select(fed).to_csr().toarray()
+        )
+        assert len(final) == len(mixed)
+
+
+def test_the_neighbours_say_as_much_as_the_blend_says(model):
+    scale = model.scoring_.network.neighbours.scale.tolist()
+    assert scale == pytest.approx([USUAL.neighbours, USUAL.floor])
 
 
 def test_the_theory_sees_the_tables_alone(model, mixed):

@@ -9,7 +9,7 @@ import pytest
 
 from conv4rec.bench.peers import PEERS, Choice, Range, Rival
 from conv4rec.bench.peers.contract import DISTRIBUTIONS, TASKS
-from conv4rec.bench.peers.library import library
+from conv4rec.bench.peers.guests import library
 from conv4rec.errors import MissingExtraError, NotFittedError
 
 

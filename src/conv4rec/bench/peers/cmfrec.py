@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 
 from conv4rec.bench.peers.contract import Choice, Range, Rival
-from conv4rec.bench.peers.library import library, settings_of, thread_count
+from conv4rec.bench.peers.guests import library, settings_of, thread_count
 from conv4rec.bench.peers.rating import RatingPeer
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray

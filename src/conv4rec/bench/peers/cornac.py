@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 
 from conv4rec.bench.peers.contract import Choice, Range, Rival
-from conv4rec.bench.peers.library import contained_torch, histories, library, settings_of
+from conv4rec.bench.peers.guests import contained_torch, histories, library, settings_of
 from conv4rec.bench.peers.ranking import RankingPeer
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conv4rec.bench.peers.contract import Range, Rival
-from conv4rec.bench.peers.library import (
+from conv4rec.bench.peers.guests import (
     consumed,
     contained_torch,
     histories,

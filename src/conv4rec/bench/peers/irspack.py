@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conv4rec.bench.peers.contract import Range, Rival
-from conv4rec.bench.peers.library import consumed, histories, library, settings_of, thread_count
+from conv4rec.bench.peers.guests import consumed, histories, library, settings_of, thread_count
 from conv4rec.bench.peers.ranking import RankingPeer
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from conv4rec.bench.floors.contract import check_fitted, check_items
-from conv4rec.bench.peers.library import check_same_histories, contained
+from conv4rec.bench.peers.guests import check_same_histories, contained
 from conv4rec.data.interactions import Interactions
 from conv4rec.errors import Conv4RecError
 from conv4rec.evaluate.blocks import positions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from conv4rec.bench.floors.contract import check_fitted, check_items, parts
-from conv4rec.bench.peers.library import check_same_histories, contained
+from conv4rec.bench.peers.guests import check_same_histories, contained
 from conv4rec.data.interactions import Interactions
 from conv4rec.errors import Conv4RecError, DataError
 from conv4rec.evaluate import DiscretisedGaussian

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from conv4rec.bench.peers.contract import Range, Rival
-from conv4rec.bench.peers.library import library, settings_of
+from conv4rec.bench.peers.guests import library, settings_of
 from conv4rec.bench.peers.rating import RatingPeer
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
