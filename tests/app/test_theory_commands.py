@@ -55,6 +55,7 @@ def test_bounds_and_certificates_are_drawn_against_the_size_of_the_sample(
 
 def test_without_fresh_rows_no_gap_is_claimed(say, model_folder):
     said = say("theory", "bound", model_folder)
+    assert "of the model's tables" in said.out
     assert "No gap measured" in said.out
     assert say("theory", "bound", model_folder, "--json").json["measured"] is None
 

@@ -40,6 +40,10 @@ def show_bounds(lines: Sequence[Line], gaps: Mapping[Side, Gap] | None, confiden
             f"training, {gap.fresh:.3f} on {gap.n_fresh:,} of {who}: a gap of {gap.value:+.3f}."
         )
     say(
+        "Gaps and bounds are of the model's tables: its neighbours and the exact half of its "
+        "ratings are left out, for no table look-up makes them."
+    )
+    say(
         f"Bounds on the gap of any model within these norms, {confidence:.0%} confidence each, "
         "in nats (trace norm: squared rating):"
     )
