@@ -19,6 +19,7 @@ def half() -> ExactHalf:
     roots = torch.randn(DRAWS, SIZE, SIZE, generator=g)
     half.precision.copy_(roots @ roots.transpose(1, 2) + torch.eye(SIZE))
     half.noise.copy_(torch.tensor([0.5, 1.0, 2.0]))
+    half.freedom.copy_(torch.tensor([2.0, 5.0, 11.0]))
     half.ratings.copy_(torch.linspace(-1.5, 1.5, N_LEVELS))
     half.pull.copy_(torch.tensor([0.5, 0.2]))
     return half
@@ -36,19 +37,28 @@ def histories() -> tuple[Pattern, torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def by_hand(half: ExactHalf, columns: list[int], types: list[int]) -> np.ndarray:
-    """Each draw solved by least squares with the prior as further observations; items."""
-    found = np.zeros(N_ITEMS)
+    """Each draw solved by least squares with the prior as further observations; items.
+
+    The observations count w, which is then expected anew from the errors left: three times at the
+    first draw, once at each of the others.
+    """
+    found, steady = np.zeros(N_ITEMS), 1.0
     features = half.features.numpy()[columns].sum(0) / np.sqrt(len(columns) + 10)
     for draw in range(DRAWS):
         table = half.items[draw].double().numpy()
         prior = np.append(1.0, features) @ half.prior[draw].double().numpy()
         root = np.linalg.cholesky(half.precision[draw].double().numpy()).T
-        noise = half.noise[draw].item() ** 0.5
+        noise, freedom = half.noise[draw].item(), half.freedom[draw].item()
         rated = [(c, t) for c, t in zip(columns, types, strict=True) if t < N_LEVELS]
-        rows = [noise * np.append(table[c, :-1], 1.0) for c, _ in rated]
-        said = [noise * (half.ratings[t].item() - table[c, -1]) for c, t in rated]
-        design, right = np.vstack([root, *rows]), np.concatenate([root @ prior, said])
-        solution = np.linalg.lstsq(design, right, rcond=None)[0]
+        z = np.array([np.append(table[c, :-1], 1.0) for c, _ in rated]).reshape(-1, SIZE)
+        said = np.array([half.ratings[t].item() - table[c, -1] for c, t in rated])
+        for _ in range(1 if draw else 3):
+            weight = (noise * steady) ** 0.5
+            design, right = np.vstack([root, weight * z]), [*(root @ prior), *(weight * said)]
+            solution = np.linalg.lstsq(design, np.array(right), rcond=None)[0]
+            unsure = np.linalg.inv(design.T @ design)
+            squares = ((said - z @ solution) ** 2).sum() + np.trace(z @ unsure @ z.T)
+            steady = (freedom + len(rated)) / (freedom + noise * squares)
         found += (table[:, :-1] @ solution[:-1] + solution[-1] + table[:, -1]) / DRAWS
     return found
 

@@ -11,10 +11,12 @@ from conv4rec.data import Interactions
 from conv4rec.evaluate import evaluate
 from conv4rec.model.exact import ExactHalf
 from conv4rec.recommender import Conv4Rec
+from conv4rec.train import sampler
 from conv4rec.train.batches import Batches
 from conv4rec.train.pull import choose_pull
 from conv4rec.train.sampler import sample_exact_half, wishart
 from conv4rec.train.settings import TrainSettings
+from conv4rec.train.spectral import normalised, pattern_features
 
 SETTINGS = replace(TrainSettings(), factors=2, factor_features=4, sweeps=40, draws=10)
 
@@ -119,6 +121,90 @@ def test_reasons_add_up_to_the_tilted_chance():
         (said,) = model.predict(pl.DataFrame({"user_id": [user], "item_id": [item]}))["p_like"]
         parts = model.explain(user, item, by="like")["contribution"].sum()
         assert parts == pytest.approx(np.log(said / (1 - said)), abs=1e-3)
+
+
+def test_someone_who_rates_by_chance_is_believed_less():
+    levels, rated = ratings(share=0.5)
+    rng = np.random.default_rng(3)
+    erratic = np.arange(len(levels)) % 4 == 0
+    levels[erratic] = rng.integers(1, 6, levels[erratic].shape)
+    log = log_of(levels, rated)
+    half = sample_exact_half(log, SETTINGS, 0)
+    history = Batches.from_interactions(log).whole
+    f = torch.ones(log.n_users, 1) * torch.tensor([[1.0, 0, 0, 0, 0]])
+    told = half._told(history.types, history.fed)
+    *_, (_, _, steady) = half._people(history.pattern, *told, f, half.items)
+    steady = steady.numpy()
+    assert steady[erratic].max() < np.median(steady[~erratic]) / 2
+    spread = half.freedom.mean()
+    even = sample_exact_half(log_of(*ratings(share=0.5)), SETTINGS, 0)
+    assert even.freedom.mean() > 2 * spread  # there all are alike
+
+
+def test_who_rates_by_chance_does_not_spoil_it_for_the_others(monkeypatch):
+    levels, rated = ratings(share=0.3)
+    truth = levels.copy()
+    erratic = np.arange(len(levels)) % 2 == 0
+    levels[erratic] = np.random.default_rng(3).integers(1, 6, levels[erratic].shape)
+    log = log_of(levels, rated)
+
+    def error() -> float:
+        found = expectations(sample_exact_half(log, SETTINGS, 0), log)
+        hidden = ~rated & ~erratic[:, None]
+        return 1 - np.corrcoef(found[hidden], truth[hidden])[0, 1]
+
+    weighed = error()
+    ones = np.ones(log.n_users)
+    monkeypatch.setattr(sampler, "_draw_steady", lambda *_: (ones, sampler.FREEDOMS[-1]))
+    assert weighed < 0.8 * error()
+
+
+def test_steadiness_is_drawn_from_a_gamma_given_the_errors():
+    """Mean (nu + n) / (nu + squares); the spread of a gamma of shape (nu + n) / 2."""
+    log = log_of(np.full((4000, 9), 3), np.ones((4000, 9), dtype=bool))
+    rng = np.random.default_rng(0)
+    _, users, *_ = sampler._sides(log, SETTINGS, 0, rng)
+    steady, freedom = sampler._draw_steady(users, np.full(4000, 18.0), 4.0, rng)
+    assert steady.mean() == pytest.approx(13 / 22, rel=0.03)
+    assert steady.var() == pytest.approx(13 / 2 * (2 / 22) ** 2, rel=0.1)
+    # These spread like gammas of mean 0.6 and freedom 13, so no nu fits well; a smaller one than
+    # 13 makes up for the mean.
+    assert 4 <= freedom <= 13
+
+
+def test_the_noise_is_that_of_someone_of_steadiness_one():
+    rng = np.random.default_rng(0)
+    steady = rng.gamma(2.0, 0.5, 1000)
+    squares = 10 * 0.25 / steady  # ten ratings each of variance 0.25, were all of steadiness 1
+    noise = sampler._draw_noise(10_000, squares, steady, rng)
+    assert noise == pytest.approx(4.0, rel=0.1)
+
+
+def test_how_far_the_pattern_is_believed_is_learned():
+    """Factors that follow the features keep B free; those that do not hold it near 0."""
+    rng = np.random.default_rng(0)
+    features = np.column_stack([np.ones(300), rng.standard_normal((300, 20))])
+    noise = rng.standard_normal((300, 5))
+    ridges = []
+    for slope in (1.0, 0.0):
+        factors = slope * features[:, 1:] @ rng.standard_normal((20, 5)) + noise
+        empty = torch.zeros(0)
+        side = sampler.Side(None, empty, empty, features, torch.from_numpy(factors), empty, empty)
+        for _ in range(20):
+            sampler._draw_prior(side, rng)
+        ridges.append(side.ridge)
+    assert ridges[0] == pytest.approx(1.0, rel=0.5)
+    assert ridges[1] > 30
+
+
+def test_weak_directions_of_the_pattern_have_little_spread():
+    log = log_of(*ratings())
+    matrix, _ = normalised(log)
+    singular = np.linalg.svd(matrix.toarray())[1]
+    of_users, of_items, _ = pattern_features(log, 4, 0)
+    wanted = (singular[:4] / singular[0]) ** 2
+    np.testing.assert_allclose(of_users.std(0), wanted, rtol=1e-2)
+    np.testing.assert_allclose(of_items.std(0), wanted, rtol=1e-2)
 
 
 def test_what_was_consumed_and_not_rated_says_how_people_rate():

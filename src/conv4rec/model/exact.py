@@ -2,16 +2,20 @@
 
 Beside the trained half stands a Bayesian factorisation of the ratings: on the "liked" channel,
 
-    t_ui = p_u . q_i + b_u + c_i + noise,    (p_u, b_u) ~ N((1, f_u) B, inverse precision),
+    t_ui = p_u . q_i + b_u + c_i + noise / sqrt(w_u),
+    (p_u, b_u) ~ N((1, f_u) B, inverse precision),    w_u ~ Gamma(nu / 2, nu / 2),
 
-f_u being what the *pattern* of the history says, ratings aside. Given a draw of the items'
-factors (q_i, c_i), the mean of (p_u, b_u) over its posterior is one small linear system a person:
-an encoder without steps, the same for people who were in training and for those who are new.
-Averaged over the draws kept (`conv4rec.train.sampler` makes them), p_u . q_i + b_u + c_i is the
-posterior mean of t. The trained half's distribution over the levels is tilted towards it.
+f_u being what the *pattern* of the history says, ratings aside, and w_u how steadily the person
+rates. Given a draw of the items' factors (q_i, c_i), the mean of (p_u, b_u) over its posterior is
+one small linear system a person: an encoder without steps, the same for people who were in
+training and for those who are new. Averaged over the draws kept (`conv4rec.train.sampler` makes
+them), p_u . q_i + b_u + c_i is the posterior mean of t. The trained half's distribution over the
+levels is tilted towards it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +23,7 @@ from torch import Tensor, nn
 from conv4rec.model.lookup import Pattern
 
 CELLS = 16_384  # padded entries looked at together: more fall out of the cache
+FIRST_ROUNDS = 3  # of solving a person and weighing their ratings, at the first draw
 
 
 class ExactHalf(nn.Module):
@@ -42,6 +47,7 @@ class ExactHalf(nn.Module):
         self.prior = table(n_draws, 1 + n_features, size)  # B
         self.precision = table(n_draws, size, size)
         self.noise = table(n_draws)  # 1 / variance
+        self.freedom = table(n_draws)  # nu: how alike people are in how steadily they rate
         self.features = table(n_items, n_features)  # what an item adds to f_u
         self.ratings = table(n_levels)  # t of each level
         self.pull = table(2)  # how far the trained half is tilted (see `tilt`)
@@ -57,15 +63,8 @@ class ExactHalf(nn.Module):
         """
         f = pattern.look_up(fed[:, None], self.features[None]) / length
         f = torch.cat([torch.ones_like(f[:, :1]), f], 1)
-        n_levels = len(self.ratings)
-        rated = fed * (types < n_levels)
-        t = self.ratings[types.clamp(max=n_levels - 1)]
         latent, offset = [], torch.zeros_like(f[:, :1])
-        for items, prior, precision, noise in zip(
-            self.items, self.prior, self.precision, self.noise, strict=True
-        ):
-            system = normal_equations(pattern, items, t, rated)
-            mean, _ = solve(*system, f @ prior, precision, noise)
+        for mean, _, _ in self._people(pattern, *self._told(types, fed), f, self.items):
             latent += [mean[:, :-1], torch.ones_like(offset)]
             offset = offset + mean[:, -1:]
         return torch.cat([*latent, offset], 1) / len(self.items)
@@ -75,30 +74,59 @@ class ExactHalf(nn.Module):
 
         p_0 being what is expected of someone with no history, its own is
 
-            p_u = p_0 + P^-1 (precision B'f_u + noise sum over e of z_e (t_e - c_e - z_e . p_0)),
+            p_u = p_0 + P^-1 (precision B'f_u + w_u noise sum over e of z_e r_e),
+            r_e = t_e - c_e - z_e . p_0,
 
         P the precision after the ratings: an entry adds what its item says of the pattern, and by
         how much its rating surprised.
         """
-        rows, columns, n_levels = pattern.rows, pattern.columns, len(self.ratings)
+        rows, columns = pattern.rows, pattern.columns
         added = (fed[:, None] * self.features[columns] / length[rows]).double()
-        rated = (fed * (types < n_levels)).double()
-        t = self.ratings[types.clamp(max=n_levels - 1)].double()
+        t, rated = (values.double() for values in self._told(types, fed))
+        f = pattern.row_sums(added)
+        f = torch.cat([torch.ones_like(f[:, :1]), f], 1)
+        items = self.items.double()
         latent, offset = [], added.new_zeros(len(columns), 1)
-        for table, prior, precision, noise in zip(
-            self.items.double(), self.prior, self.precision, self.noise, strict=True
-        ):
-            z, start = table[columns], prior[0].double()
+        people = self._people(pattern, t, rated, f, items)
+        for draw, (_, root, steady) in enumerate(people):
+            z, prior = items[draw, columns], self.prior[draw].double()
             excess = t - z[:, -1]
             z[:, -1] = 1.0
-            surprise = noise * rated * (excess - z @ start)
-            gram, _ = normal_equations(pattern, table, t, rated)
-            root = torch.linalg.cholesky(gram * noise + precision)[rows]
-            right = added @ (prior[1:] @ precision).double() + z * surprise[:, None]
-            moved = torch.cholesky_solve(right[:, :, None], root)[:, :, 0]
+            surprise = self.noise[draw] * steady[rows] * rated * (excess - z @ prior[0])
+            right = added @ (prior[1:] @ self.precision[draw].double()) + z * surprise[:, None]
+            moved = torch.cholesky_solve(right[:, :, None], root[rows])[:, :, 0]
             latent += [moved[:, :-1], torch.zeros_like(offset)]
             offset = offset + moved[:, -1:]
         return torch.cat([*latent, offset], 1) / len(self.items)
+
+    def _told(self, types: Tensor, fed: Tensor) -> tuple[Tensor, Tensor]:
+        """The t of each entry, and 1 where it counts: fed, and rated."""
+        n_levels = len(self.ratings)
+        return self.ratings[types.clamp(max=n_levels - 1)], fed * (types < n_levels)
+
+    def _people(
+        self, pattern: Pattern, t: Tensor, rated: Tensor, f: Tensor, items: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """By draw: each person's mean, the Cholesky factor of its precision, and w_u.
+
+        w_u is its own expectation given the factors of the draw before (variational Bayes, as
+        neither has a closed form beside the other): it settles at the first draw, and drifts with
+        the draws from there. In the dtype of `items` and `f`.
+        """
+        n_rated, steady = pattern.row_sums(rated), torch.ones_like(f[:, 0])
+        draws = zip(self.prior, self.precision, self.noise, self.freedom, strict=True)
+        for draw, (prior, precision, noise, freedom) in enumerate(draws):
+            expected, precision = f @ prior.to(f), precision.to(f)
+            gram, right = normal_equations(pattern, items[draw], t, rated)
+            squares = pattern.row_sums(rated * (t - items[draw, pattern.columns, -1]).square())
+            for _ in range(1 if draw else FIRST_ROUNDS):
+                mean, root = solve(gram, right, expected, precision, noise * steady)
+                yielded = mean, root, steady
+                left = squares - 2 * (mean * right).sum(1)
+                left += ((gram @ mean[:, :, None])[:, :, 0] * mean).sum(1)
+                left += (torch.cholesky_inverse(root) * gram).sum((1, 2))  # what is not known
+                steady = (freedom + n_rated) / (freedom + noise * left.clamp(min=0.0))
+            yield yielded
 
     def score(self, read: Tensor, users: Tensor, items: Tensor) -> Tensor:
         """The expected t, for pairs (row of `read`, item)."""
@@ -172,8 +200,9 @@ def solve(
     """The posterior of each row's factors: its mean (rows x size), Cholesky factors of precision.
 
     Normal prior of mean `prior` (rows x size) and one `precision`; observations of 1 / variance
-    `noise`.
+    `noise`, one a row or one for all.
     """
-    root = torch.linalg.cholesky(gram * noise + precision)
-    mean = torch.cholesky_solve((right * noise + prior @ precision)[:, :, None], root)
+    root = torch.linalg.cholesky(gram * noise.reshape(-1, 1, 1) + precision)
+    right = right * noise.reshape(-1, 1) + prior @ precision
+    mean = torch.cholesky_solve(right[:, :, None], root)
     return mean[:, :, 0], root

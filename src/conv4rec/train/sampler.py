@@ -4,7 +4,10 @@ The model is that of `conv4rec.model.exact`: ratings on the "liked" channel are 
 factors and offsets of the user and the item. Factors are normal around what the pattern of who
 consumed what says of them (its leading singular vectors, through a matrix B that is drawn too),
 so that ratings are learned jointly with the sampling pattern: a person or an item with few
-ratings, or none, stands where those with like histories stand. Precisions have Wishart priors.
+ratings, or none, stands where those with like histories stand. How far to trust the pattern is
+drawn as well: the precision of B, one number a side. So is how steadily each person rates: some
+give everything a 4, some flip a coin, and their ratings should not count alike. Precisions have
+Wishart and gamma priors.
 Every conditional is a normal, a Wishart or a gamma, so nothing is tuned; what is averaged over
 the draws is the posterior mean.
 
@@ -23,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.special import gammaln
 from torch import Tensor
 
 from conv4rec.data import Interactions
@@ -33,7 +37,8 @@ from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import pattern_features
 
 START = 0.1  # spread of the first factors
-PRIOR_ROWS = 5.0  # rows that the prior of B is worth, in units of a feature's variance
+PRIOR_ROWS = 5.0  # rows of spread 1 that the prior of B is worth: where `Side.ridge` starts
+FREEDOMS = 2.0 ** (np.arange(13) / 2)  # 1 to 64: from people of all kinds to people all alike
 FEWEST_RATINGS = 100  # with fewer there is nothing to factorise
 
 
@@ -43,10 +48,12 @@ class Side:
 
     pattern: Pattern  # rated entries, by row of this side
     t: Tensor  # per entry
+    raters: Tensor  # per entry: the user's number
     features: np.ndarray  # rows x (1 + features): a constant first
     factors: Tensor  # rows x size
     prior: Tensor  # (1 + features) x size: B
     precision: Tensor  # size x size
+    ridge: float = PRIOR_ROWS  # precision of B, in units of `precision`
 
 
 def sample_exact_half(
@@ -76,16 +83,19 @@ def sample_exact_half(
     half.features.copy_(torch.from_numpy(into))
     half.ratings.copy_(ratings)
     half.pull.copy_(torch.tensor([0.0, 1.0]))  # until `choose_pull`
-    noise, burn_in = 1.0, settings.sweeps // 5
+    noise, freedom, steady = 1.0, FREEDOMS[-1], np.ones(interactions.n_users)
+    burn_in = settings.sweeps // 5
     steps = np.linspace(burn_in, settings.sweeps, settings.draws + 1).round()[1:]
     for sweep in range(1, settings.sweeps + 1):
         for side in (users, items):
             _draw_prior(side, rng)
             other = items if side is users else users
-            _draw_factors(side, other.factors, noise, rng)
-        noise = _draw_noise(users, items, rng)
+            _draw_factors(side, other.factors, noise, steady, rng)
+        squares = _squares(users, items)
+        noise = _draw_noise(len(users.t), squares, steady, rng)
+        steady, freedom = _draw_steady(users, squares * noise, freedom, rng)
         for draw in np.flatnonzero(steps == sweep):
-            half.items[draw], half.noise[draw] = items.factors, noise
+            half.items[draw], half.noise[draw], half.freedom[draw] = items.factors, noise, freedom
             half.prior[draw], half.precision[draw] = users.prior, users.precision
         if on_sweep is not None:
             on_sweep(sweep)
@@ -104,8 +114,11 @@ def _sides(
     where = (interactions.user_numbers[rated], interactions.item_numbers[rated])
     table = sparse.csr_array((ratings.numpy()[levels], where), shape=shape)
     of_users, of_items, into = pattern_features(interactions, settings.factor_features, seed)
-    users = _side(table, of_users, settings.factors + 1, rng)
-    items = _side(sparse.csr_array(table.T), of_items, settings.factors + 1, rng)
+    users, items = (
+        _side(sparse.csr_array(matrix), features, settings.factors + 1, rng)
+        for matrix, features in ((table, of_users), (table.T, of_items))
+    )
+    users.raters, items.raters = users.pattern.rows, items.pattern.columns
     return ratings, users, items, into
 
 
@@ -120,6 +133,7 @@ def _side(matrix: Any, features: np.ndarray, size: int, rng: np.random.Generator
     return Side(
         pattern,
         torch.from_numpy(matrix.data.astype(np.float32)),
+        pattern.rows,
         features,
         start,
         torch.zeros(n_features, size),
@@ -128,10 +142,10 @@ def _side(matrix: Any, features: np.ndarray, size: int, rng: np.random.Generator
 
 
 def _draw_prior(side: Side, rng: np.random.Generator) -> None:
-    """B and the precision given the factors: a normal-Wishart around their regression."""
+    """B, the precision and the ridge, given the factors: a regression of them on the features."""
     factors, features = side.factors.double().numpy(), side.features
     size, n_features = factors.shape[1], features.shape[1]
-    ridge = np.full(n_features, PRIOR_ROWS)
+    ridge = np.full(n_features, side.ridge)
     ridge[0] = 2.0  # the constant: a mean that is known from many rows
     inverse = np.linalg.inv(features.T @ features + np.diag(ridge))
     center = inverse @ (features.T @ factors)
@@ -141,6 +155,9 @@ def _draw_prior(side: Side, rng: np.random.Generator) -> None:
     draw = rng.standard_normal((n_features, size))
     spread = np.linalg.inv(np.linalg.cholesky(precision))  # its rows: a root of the covariance
     prior = center + np.linalg.cholesky(inverse) @ draw @ spread
+    said = prior[1:]  # by the features; the constant is no part of it
+    squares = float(((said @ precision) * said).sum())
+    side.ridge = float(rng.gamma(1.0 + said.size / 2, 1.0 / (1.0 / PRIOR_ROWS + squares / 2)))
     side.prior = torch.from_numpy(prior).float()
     side.precision = torch.from_numpy(precision).float()
 
@@ -154,8 +171,11 @@ def wishart(scale: np.ndarray, freedom: int, rng: np.random.Generator) -> np.nda
     return root @ lower @ lower.T @ root.T
 
 
-def _draw_factors(side: Side, others: Tensor, noise: float, rng: np.random.Generator) -> None:
-    gram, right = normal_equations(side.pattern, others, side.t, torch.ones_like(side.t))
+def _draw_factors(
+    side: Side, others: Tensor, noise: float, steady: np.ndarray, rng: np.random.Generator
+) -> None:
+    weights = torch.from_numpy(steady).float()[side.raters]
+    gram, right = normal_equations(side.pattern, others, side.t, weights)
     prior = torch.from_numpy(side.features).float() @ side.prior
     mean, root = solve(gram, right, prior, side.precision, torch.tensor(noise))
     draw = torch.from_numpy(rng.standard_normal(mean.shape).astype(np.float32))
@@ -163,13 +183,36 @@ def _draw_factors(side: Side, others: Tensor, noise: float, rng: np.random.Gener
     side.factors = mean + more[:, :, 0]
 
 
-def _draw_noise(users: Side, items: Side, rng: np.random.Generator) -> float:
-    """1 / variance of a rating, given all factors: a gamma."""
-    squares = 0.0
+def _squares(users: Side, items: Side) -> np.ndarray:
+    """Each user's sum of squared errors, given all factors."""
+    found = torch.zeros(len(users.factors), dtype=torch.float64)
     for first in range(0, len(users.t), 1_000_000):
         own = slice(first, first + 1_000_000)
         p = users.factors[users.pattern.rows[own]]
         q = items.factors[users.pattern.columns[own]]
         expected = (p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]
-        squares += float((users.t[own] - expected).double().square().sum())
-    return float(rng.gamma(1.0 + len(users.t) / 2, 1.0 / (1.0 + squares / 2)))
+        found.index_add_(0, users.raters[own], (users.t[own] - expected).double().square())
+    return found.numpy()
+
+
+def _draw_noise(
+    n_ratings: int, squares: np.ndarray, steady: np.ndarray, rng: np.random.Generator
+) -> float:
+    """1 / variance of a rating of a person of steadiness 1: a gamma."""
+    return float(rng.gamma(1.0 + n_ratings / 2, 1.0 / (1.0 + float(squares @ steady) / 2)))
+
+
+def _draw_steady(
+    users: Side, squares: np.ndarray, freedom: float, rng: np.random.Generator
+) -> tuple[np.ndarray, float]:
+    """How steadily each user rates, a gamma given the squared errors in units of the noise.
+
+    Then how much users differ in it: one of `FREEDOMS`, all alike beforehand.
+    """
+    n_ratings = users.pattern.row_starts.diff().numpy()
+    steady = rng.gamma((freedom + n_ratings) / 2, 2.0 / (freedom + squares))
+    half, rated = FREEDOMS / 2, steady[n_ratings > 0]
+    summed = (np.log(rated) - rated).sum()
+    log_chances = len(rated) * (half * np.log(half) - gammaln(half)) + half * summed
+    chances = np.exp(log_chances - log_chances.max())
+    return steady, float(rng.choice(FREEDOMS, p=chances / chances.sum()))

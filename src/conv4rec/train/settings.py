@@ -47,11 +47,11 @@ class TrainSettings:
     """Share of the interactions held out to choose penalties and stopping."""
     factors: int = 20
     """Factors a draw of the rating side's exact half (see `conv4rec.train.sampler`)."""
-    factor_features: int = 32
+    factor_features: int = 64
     """What the pattern of a history is boiled down to, for the exact half."""
-    sweeps: int = 100
+    sweeps: int = 200
     """Sweeps of its chain; the first fifth is thrown away."""
-    draws: int = 20
+    draws: int = 40
     """Draws kept, evenly from the rest; 0 to do without the exact half."""
     ridge_size: int = 512
     """Width of the consume side's closed-form half (see `conv4rec.train.ridge`); 0 for none."""

@@ -50,7 +50,10 @@ def normalised(interactions: Interactions) -> tuple[Any, np.ndarray]:
 def pattern_features(
     interactions: Interactions, size: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the pattern says of each user and item: leading singular vectors, of spread 1.
+    """What the pattern says of each user and item: leading singular vectors.
+
+    Vector j has spread (s_j / s_1)^2 over users and over items, s_j its singular value: a prior
+    that knows all directions alike would trust the noisy ones like the leading ones.
 
     Returns:
         users x size, items x size, and the items x size table whose rows, summed over a history
@@ -59,10 +62,12 @@ def pattern_features(
     matrix, of_item = normalised(interactions)
     left, singular, right = truncated_svd(matrix, size, seed)
     of_users, of_items = left * singular, right * singular
-    spread = np.maximum(of_users.std(0), 1e-6)
-    into = right * of_item[:, None] / spread
-    of_items = of_items / np.maximum(of_items.std(0), 1e-6)
-    return of_users / spread, of_items, into.astype(np.float32)
+    wanted = (singular / max(singular[0], np.float32(1e-6))) ** 2
+    of_users_by, of_items_by = (
+        wanted / np.maximum(of_side.std(0), 1e-6) for of_side in (of_users, of_items)
+    )
+    into = right * of_item[:, None] * of_users_by
+    return of_users * of_users_by, of_items * of_items_by, into.astype(np.float32)
 
 
 def truncated_svd(matrix: Any, size: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
