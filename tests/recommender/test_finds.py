@@ -47,8 +47,8 @@ def test_the_lift_is_the_chance_over_that_of_picking_by_popularity(fitted_model,
     )
 
 
-def test_finds_are_ranked_by_the_lower_end_of_their_interval(fitted_model):
-    found = everything(fitted_model, by="discover")
+def test_finds_can_be_ranked_by_the_lower_end_of_their_interval(fitted_model):
+    found = everything(fitted_model, by="discover", sure=0.95)
     np.testing.assert_allclose(found["score"], found["p_like_low"], rtol=1e-5)
     assert (found["p_like_low"] < found["p_like"]).all()
     assert (found["p_like"] < found["p_like_high"]).all()
@@ -85,7 +85,7 @@ def test_how_sure_is_a_chance_from_a_half_to_below_1(fitted_model, wrong):
         fitted_model.recommend(USER, by="discover", sure=wrong)
 
 
-@pytest.mark.parametrize("options", [{"unlikely": 5}, {"sure": 0.8}])
+@pytest.mark.parametrize("options", [{"unlikely": 5}, {"sure": 0.9}])
 def test_settings_of_finds_belong_to_finds(fitted_model, options):
     with pytest.raises(SettingError, match="unlikely and sure are of finds"):
         fitted_model.recommend(USER, by="like", **options)

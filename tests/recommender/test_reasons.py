@@ -48,7 +48,7 @@ def test_reasons_for_picking_sum_to_the_log_of_p_consume_over_a_typical_item(mod
     np.testing.assert_allclose(sums, log_p - log_p.mean(), atol=2e-5)
 
 
-@pytest.mark.parametrize("sure", [0.5, 0.8, SURE])
+@pytest.mark.parametrize("sure", [0.5, 0.95, SURE])
 def test_reasons_for_a_find_sum_to_the_log_odds_of_its_score(model, sure):
     found = model.recommend(USER, k=5, by="discover", sure=sure)
     for item, score in found.select("item_id", "score").iter_rows():
