@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from conv4rec.bench import records
+from conv4rec.bench.discovery import judge as judge_module
 from conv4rec.bench.discovery import tables
 from conv4rec.bench.discovery.judge import Hearing, chosen, gem_scores, judge
 from conv4rec.data import Split, random_split
@@ -78,3 +79,26 @@ def test_an_unknown_rival_is_one_sentence():
     assert chosen("means,mf") == ("conv4rec", "means", "mf")
     with pytest.raises(SettingError, match="there is no 'magic'; there are conv4rec, means"):
         chosen("magic")
+
+
+def test_a_rival_is_compared_on_the_people_with_gems_under_every_seed():
+    ours = [{1: 0.0, 2: 1.0, 3: 0.5}, {1: 1.0, 2: 1.0, 4: 0.0}]
+    theirs = [{1: 1.0, 2: 0.0, 3: 0.0}, {1: 1.0, 2: 0.0, 4: 0.0}]
+    fewer = [theirs[0]]
+    (line,) = judge_module._comparisons(
+        "coat/mar", {"conv4rec": ours, "rival": theirs, "one seed": fewer}
+    )
+    assert (line["model"], line["metric"]) == ("rival", "gems@3")
+    difference = line["difference"]
+    assert difference["mean"] == pytest.approx(np.mean([1.0 - 0.5, 0.0 - 1.0]))  # persons 1 and 2
+    assert difference["low"] == -1.0
+    assert difference["high"] == 0.5
+
+
+def test_a_judgement_ends_with_the_differences(lines):
+    (line,) = [line for line in lines if line["kind"] == "comparison"]
+    assert line["model"] == "means"
+    runs = {name: [r["gems@3"] for r in records.runs(lines) if r["model"] == name]
+            for name in ("means", "conv4rec")}  # fmt: skip
+    gap = np.mean(runs["means"]) - np.mean(runs["conv4rec"])
+    assert line["difference"]["mean"] == pytest.approx(gap, abs=0.02)

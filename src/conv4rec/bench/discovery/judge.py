@@ -77,7 +77,7 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
         Conv4RecError: Our own model fails.
     """
     split, known = hearing.split, judges()
-    found: dict[str, list[FloatArray]] = {}
+    found: dict[str, list[dict[int, float]]] = {}
     for seed in hearing.seeds:
         shown: Shown | None = None
         for name in dict.fromkeys([OURS, *hearing.models]):
@@ -105,7 +105,8 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
                 )
             levels = split.train.levels
             figures = measure_discovery(shown, answers, levels.values, levels.like_level())
-            found.setdefault(name, []).append(figures.per_user["gems@3"])
+            gems = (figures.per_user[key].tolist() for key in ("users", "gems@3"))
+            found.setdefault(name, []).append(dict(zip(*gems, strict=True)))
             say(f"{name} seed {seed}: {_headline(figures)}")
             changed = hearing.settings if name == OURS else {}
             receipt = _receipt(model, figures, settings, fit_s, shown)
@@ -128,16 +129,21 @@ def gem_scores(model: Any, split: Split, shown: Shown) -> FloatArray:
     return np.where(is_listed, frame["score"].to_numpy()[order][at], -np.inf)
 
 
-def _comparisons(dataset: str, found: dict[str, list[FloatArray]]) -> Iterator[dict[str, Any]]:
+def _comparisons(
+    dataset: str, found: dict[str, list[dict[int, float]]]
+) -> Iterator[dict[str, Any]]:
     """gems@3, theirs minus ours: a user counts with the mean over seeds.
 
-    Whose gems there are differs with the seed: those with gems under every seed are compared.
+    Who has gems differs with the seed: those who have some under every seed are compared.
     """
     ours = found[OURS]
     for name, theirs in found.items():
-        sizes = {len(values) for values in [*ours, *theirs]}
-        if name != OURS and len(theirs) == len(ours) and len(sizes) == 1:
-            means = [np.mean(values, axis=0) for values in (theirs, ours)]
+        users = sorted(set.intersection(*map(set, [*ours, *theirs])))
+        if name != OURS and len(theirs) == len(ours) and users:
+            means = [
+                np.array([np.mean([seed[user] for seed in seeds]) for user in users])
+                for seeds in (theirs, ours)
+            ]
             yield {
                 "kind": "comparison",
                 "dataset": dataset,
