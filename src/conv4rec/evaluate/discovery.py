@@ -32,7 +32,9 @@ class Discovery:
     """By tenth of the user's items by P(consume), the least likely first: `n` pairs, `predicted`
     mean P(like), `observed` share of liked, `auc` of P(like) (None where all are the same)."""
     per_user: dict[str, FloatArray] = field(default_factory=dict)
-    """gems@k of each user with a pair in the lower half, "base", and their rows: "users"."""
+    """gems@k of each user with a pair in the lower half, in order of rows, and "base"."""
+    users: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """The rows of these users."""
 
 
 def measure_discovery(
@@ -81,12 +83,12 @@ def measure_discovery(
     per_user = _gems(shown.users[low], shown.items[low], scores[low], liked[low])
     for name, found in per_user.items():
         metrics[name] = float(found.mean()) if len(found) else None
-    per_user["users"] = np.unique(shown.users[low])
     base = metrics["base"]
     for k in GEM_LISTS:
         gems = metrics[f"gems@{k}"]
         metrics[f"lift@{k}"] = gems / base if base and gems is not None else None
-    return Discovery(metrics, _by_decile(shown.deciles, p_like, liked), per_user)
+    by_decile = _by_decile(shown.deciles, p_like, liked)
+    return Discovery(metrics, by_decile, per_user, np.unique(shown.users[low]))
 
 
 def _gems(

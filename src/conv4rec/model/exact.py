@@ -119,14 +119,14 @@ class ExactHalf(nn.Module):
             expected, precision = f @ prior.to(f), precision.to(f)
             gram, right = normal_equations(pattern, items[draw], t, rated)
             squares = pattern.row_sums(rated * (t - items[draw, pattern.columns, -1]).square())
-            for _ in range(1 if draw else FIRST_ROUNDS):
+            for rounds_left in range(1 if draw else FIRST_ROUNDS, 0, -1):
                 mean, root = solve(gram, right, expected, precision, noise * steady)
-                yielded = mean, root, steady
+                if rounds_left == 1:
+                    yield mean, root, steady
                 left = squares - 2 * (mean * right).sum(1)
                 left += ((gram @ mean[:, :, None])[:, :, 0] * mean).sum(1)
                 left += (torch.cholesky_inverse(root) * gram).sum((1, 2))  # what is not known
                 steady = (freedom + n_rated) / (freedom + noise * left.clamp(min=0.0))
-            yield yielded
 
     def score(self, read: Tensor, users: Tensor, items: Tensor) -> Tensor:
         """The expected t, for pairs (row of `read`, item)."""

@@ -105,8 +105,8 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
                 )
             levels = split.train.levels
             figures = measure_discovery(shown, answers, levels.values, levels.like_level())
-            gems = (figures.per_user[key].tolist() for key in ("users", "gems@3"))
-            found.setdefault(name, []).append(dict(zip(*gems, strict=True)))
+            gems = zip(figures.users.tolist(), figures.per_user["gems@3"].tolist(), strict=True)
+            found.setdefault(name, []).append(dict(gems))
             say(f"{name} seed {seed}: {_headline(figures)}")
             changed = hearing.settings if name == OURS else {}
             receipt = _receipt(model, figures, settings, fit_s, shown)
