@@ -68,6 +68,22 @@ def test_predict_answers_in_the_order_of_the_pairs(say, model, model_folder, tmp
     assert rows["expected_rating"].to_list() == pytest.approx(expected["expected_rating"].to_list())
 
 
+def test_predict_says_how_sure_it_is_if_asked(say, model, model_folder, tmp_path):
+    pairs = model.interactions_.to_frame().select("user_id", "item_id").head(3)
+    pairs.write_csv(tmp_path / "pairs.csv")
+    rows = pl.DataFrame(
+        say("predict", model_folder, tmp_path / "pairs.csv", "--intervals", "--json").json[
+            "predictions"
+        ]
+    )
+    expected = model.predict(pairs, intervals=True)
+    for name in ("p_like_low", "p_like_high"):
+        assert rows[name].to_list() == pytest.approx(expected[name].to_list(), rel=1e-5)
+    shown = say("predict", model_folder, tmp_path / "pairs.csv", "--intervals").out
+    assert "P(like), 90%" in shown
+    assert "place" not in shown
+
+
 def test_explain_shows_kernels_and_a_person(say, model, model_folder):
     kernels = say("explain", model_folder, "--json").json["kernels"]
     assert [row["level"] for row in kernels] == ["1", "2", "3", "4", "5", "unrated"]

@@ -186,3 +186,20 @@ def test_settings_are_checked_before_training(mixed):
             Conv4Rec(**wrong).fit(mixed)
     with pytest.raises(SettingError, match="resume"):
         Conv4Rec().fit(mixed, resume=True)
+
+
+def test_intervals_are_those_of_finds_and_the_rest_stays(fitted_model):
+    with pytest.warns(UserWarning, match="shorter"):
+        found = fitted_model.recommend(k=99, by="discover", unlikely=0)
+    found = found.sample(fraction=1.0, shuffle=True, seed=1)
+    said = fitted_model.predict(found.select("user_id", "item_id"), intervals=True)
+    assert_same_numbers(said, found.drop("rank", "score", "pick_rank", "popularity_lift"))
+    plain = fitted_model.predict(found.select("user_id", "item_id"))
+    assert_same_numbers(said.drop("p_like_low", "p_like_high"), plain)
+
+
+def test_intervals_of_new_people_too(fitted_model):
+    pairs = pl.DataFrame({"user_id": ["new", "new"], "item_id": ["i01", "i02"]})
+    said = fitted_model.predict(pairs, histories={"i03": 5, "i11": None}, intervals=True)
+    assert (said["p_like_low"] < said["p_like"]).all()
+    assert (said["p_like"] < said["p_like_high"]).all()

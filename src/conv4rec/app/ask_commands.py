@@ -105,6 +105,9 @@ def predict(
         str, typer.Argument(metavar="PAIRS", help="A table with the columns user_id and item_id.")
     ],
     history: options.History = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Say how sure P(like) is: a 90% interval.")
+    ] = False,
     titles: options.Titles = None,
     out: options.Out = None,
     as_json: options.AsJson = False,
@@ -114,6 +117,7 @@ def predict(
     \b
     Example:
       conv4rec predict my-model pairs.csv
+      conv4rec predict my-model pairs.csv --intervals
       conv4rec predict my-model pairs.csv --history newcomers.csv --out answers.csv
     """
     from conv4rec.app import service
@@ -123,7 +127,7 @@ def predict(
     if out is not None:
         check_out(out)
     served = service.load_model(model)
-    frame = served.predict(pairs, histories=history)
+    frame = served.predict(pairs, histories=history, intervals=intervals)
     frame = service.with_titles(frame, service.load_titles(titles, _items(served)))
     if out is not None:
         write_frames([frame], out)

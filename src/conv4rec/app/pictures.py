@@ -106,7 +106,11 @@ def show_answers(
         headers.remove("item_id")
     sure = "p_like_low" in frame.columns
     rated = ["ratings", "P(like), 90%"] if sure else ["ratings", "expected", "P(like)"]
-    headers += ["P(pick)", *(["place"] if sure else []), *(rated if len(levels) > 1 else [])]
+    headers += [
+        "P(pick)",
+        *(["place"] if "pick_rank" in frame.columns else []),
+        *(rated if len(levels) > 1 else []),
+    ]
     headers += ["held out"] if held_out else []
     elastic = "title" if "title" in frame.columns else "item_id"
     sheet = Sheet(headers, ("user_id", "item_id", "title", "ratings", "held out"), elastic)

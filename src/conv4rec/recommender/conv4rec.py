@@ -17,7 +17,8 @@ from conv4rec.model.kernels import channel_names
 from conv4rec.model.readouts import expected_rating
 from conv4rec.recommender.doubt import Doubt
 from conv4rec.recommender.finds import MEDIAN, SURE, Finds
-from conv4rec.recommender.lists import ORDERS, Lists, Question, rating_columns
+from conv4rec.recommender.lists import ORDERS, Lists, Question
+from conv4rec.recommender.pairs import pair_columns
 from conv4rec.recommender.people import Histories, histories_of
 from conv4rec.recommender.presets import configuration
 from conv4rec.recommender.profile import Profile, profile_of
@@ -236,16 +237,21 @@ class Conv4Rec:
         if lists.short:
             _warn_short(lists)
 
-    def predict(self, pairs: Any, *, histories: Histories = None) -> pl.DataFrame:
+    def predict(
+        self, pairs: Any, *, histories: Histories = None, intervals: bool = False
+    ) -> pl.DataFrame:
         """Both answers for given pairs of a user and an item.
 
         Args:
             pairs: a frame or a file with user_id and item_id (or their usual aliases).
             histories: the histories of the users in `pairs` if they are not training users.
+            intervals: add p_like_low and p_like_high, a 90% interval of P(like). The first time
+                they are asked for, a pass over the training log is made.
 
         Returns:
-            user_id, item_id, p_consume (0 if the item is in the history), p_like,
-            expected_rating, p_rating_<level> ..., in the order of `pairs`.
+            user_id, item_id, p_consume (0 if the item is in the history), p_like_low and
+            p_like_high (with `intervals`), p_like, expected_rating, p_rating_<level> ..., in the
+            order of `pairs`.
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is unknown: names the row.
@@ -255,17 +261,8 @@ class Conv4Rec:
         frame = read_table(pairs).select("user_id", "item_id")
         users = _numbers(people.users, frame["user_id"])
         items = _numbers(known.items, frame["item_id"])
-        p_consume = np.zeros(len(users), dtype=np.float32)
-        p_rating = np.zeros((len(users), known.n_levels), dtype=np.float32)
-        by_user = np.argsort(users, kind="stable")
-        rows = np.unique(users)
-        for scores in self.scoring_.blocks(people, rows):
-            first, last = np.searchsorted(users[by_user], [scores.rows[0], scores.rows[-1] + 1])
-            pair = by_user[first:last]
-            places = np.searchsorted(scores.rows, users[pair])
-            p_consume[pair] = np.exp(scores.log_p_consume[places, items[pair]])
-            p_rating[pair] = self.scoring_.rating_probabilities(scores.reading, places, items[pair])
-        columns = {"p_consume": p_consume} | rating_columns(p_rating, known, self.like_level_)
+        doubt = self._doubt() if intervals else None
+        columns = pair_columns(self.scoring_, people, users, items, self.like_level_, doubt)
         return frame.hstack(pl.DataFrame(columns))
 
     def explain(

@@ -14,6 +14,7 @@ MEDIAN = "median"
 SURE = (
     0.8  # some doubt counts against a find; with more, fewer of the gems of known worlds are found
 )
+FIND_FLOATS = 10  # a cell: log-odds, errors and ranks, and the copies made of them
 INTERVAL = 0.9  # the share of intervals p_like_low to p_like_high that shall hold the truth
 
 
@@ -88,13 +89,22 @@ def find_columns(
     """
     left = np.isfinite(chances) @ popularity.astype(np.float64)  # what a person may still pick
     share = popularity[items] / np.maximum(left[places], 1.0)
-    reach = NormalDist().inv_cdf(0.5 + INTERVAL / 2) * errors
     return {
         "pick_rank": pick_ranks(chances)[places, items].astype(np.int32),
         "popularity_lift": (np.exp(chances[places, items]) / share).astype(np.float32),
-        "p_like_low": shifted(likes, -reach),
-        "p_like_high": shifted(likes, reach),
+        **interval_columns(likes, errors),
     }
+
+
+def interval_columns(likes: np.ndarray, errors: np.ndarray) -> dict[str, np.ndarray]:
+    """p_like_low and p_like_high: a 90% interval of P(like).
+
+    Args:
+        likes: P(like).
+        errors: their standard errors, in log-odds.
+    """
+    reach = NormalDist().inv_cdf(0.5 + INTERVAL / 2) * errors
+    return {"p_like_low": shifted(likes, -reach), "p_like_high": shifted(likes, reach)}
 
 
 def pick_ranks(chances: np.ndarray) -> np.ndarray:

@@ -13,12 +13,11 @@ from conv4rec.data import Interactions
 from conv4rec.evaluate.ranking import top_k
 from conv4rec.model.readouts import expected_rating, p_like
 from conv4rec.recommender.doubt import Doubt
-from conv4rec.recommender.finds import Finds, find_columns
+from conv4rec.recommender.finds import FIND_FLOATS, Finds, find_columns
 from conv4rec.recommender.reasons import Reasons, reason_columns
 from conv4rec.recommender.scoring import Scores, Scoring
 
 ORDERS = ("consume", "like", "rating", "pick_and_like", "discover")
-FIND_FLOATS = 10  # a cell: log-odds, errors and ranks, and the copies made of them
 
 
 @dataclass(frozen=True)
