@@ -58,6 +58,8 @@ def test_tables_are_means_over_seeds(lines):
     assert "old" not in text
     assert row in text
     assert tables.by_decile(lines).count("| 10 |") == 1
+    far = tables.fill("<!-- far -->\n<!-- end far -->", {"ml-1m-time": lines})
+    assert f"| {mean:.3f} ±" in far
 
 
 def test_our_gems_are_ranked_as_recommend_ranks_them(split, small):

@@ -22,6 +22,11 @@ COLUMNS = {
     "ndcg_like@5": "NDCG@5 ↑",
 }
 """The figures shown, and which way is better."""
+FAR_COLUMNS = {
+    "auc_far@500": "AUC outside the 500 likeliest picks ↑",
+    "auc_like": "AUC of all ↑",
+    "mse": "MSE ↓",
+}
 WORLD_COLUMNS = {
     "share": "of the best ↑",
     "share_in_half": "of the best in its half ↑",
@@ -54,11 +59,11 @@ def means(runs: Iterable[Record], names: Iterable[str], key: Any) -> dict[str, d
     }
 
 
-def judged(records: list[Record]) -> str:
+def judged(records: list[Record], columns: dict[str, str] = COLUMNS) -> str:
     """The table of models on one split, as Markdown."""
-    rows = means(records, COLUMNS, label)
+    rows = means(records, columns, label)
     lines = [[name, *figures.values()] for name, figures in rows.items()]
-    return table(["model", *COLUMNS.values()], lines)
+    return table(["model", *columns.values()], lines)
 
 
 def by_decile(records: list[Record], model: str = "conv4rec") -> str:
@@ -105,6 +110,7 @@ def fill(text: str, by_name: dict[str, list[Record]]) -> str:
         "judged": judged(shown),
         "deciles": by_decile(shown),
         "differences": differences(shown),
+        "far": judged(by_name.get("ml-1m-time", []), FAR_COLUMNS),
         "worlds": worlds(by_name.get("worlds", [])),
     }
     for name, part in made.items():
