@@ -247,3 +247,9 @@ def test_before_fit_every_question_says_so():
         with pytest.raises(NotFittedError, match="call fit"):
             question()
     assert "not fitted" in repr(model)
+
+
+@pytest.mark.parametrize("name", ["factors", "factor_features", "sweeps"])
+def test_the_chain_needs_something_to_draw(name):
+    with pytest.raises(SettingError, match=f"{name} is a whole number of at least 1; got 0"):
+        Conv4Rec(**{name: 0})

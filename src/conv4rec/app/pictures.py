@@ -105,7 +105,8 @@ def show_answers(
     if "title" in frame.columns and not with_ids:
         headers.remove("item_id")
     sure = "p_like_low" in frame.columns
-    rated = ["ratings", "P(like), 90%"] if sure else ["ratings", "expected", "P(like)"]
+    expected = [] if "pick_rank" in frame.columns else ["expected"]
+    rated = ["ratings", *expected, "P(like), 90%" if sure else "P(like)"]
     headers += [
         "P(pick)",
         *(["place"] if "pick_rank" in frame.columns else []),

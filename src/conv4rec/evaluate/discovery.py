@@ -34,7 +34,7 @@ class Discovery:
     per_user: dict[str, FloatArray] = field(default_factory=dict)
     """gems@k of each user with a pair in the lower half, in order of rows, and "base"."""
     users: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """The rows of these users."""
+    """These users, as in `Shown.users`."""
 
 
 def measure_discovery(

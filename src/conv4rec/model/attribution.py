@@ -29,13 +29,18 @@ NODES = 48  # of the quadrature along the way: exact far beyond float32
 
 @torch.no_grad()
 def entry_readings(
-    network: Network, history: History, item_side: ItemSide, to_pick: bool = True
+    network: Network,
+    history: History,
+    item_side: ItemSide,
+    to_pick: bool = True,
+    to_rate: bool = True,
 ) -> Reading:
     """One row an entry of some histories; a history's rows sum to the reading of it.
 
     An entry is counted with what it says once it is centred on the user's mean, and with its
-    share in that mean. Without `to_pick`, what only the consume decoder reads is left out.
-    Memory: 4 x entries x (consume_size + rate_size) bytes.
+    share in that mean. Without `to_pick`, what only the consume decoder reads is left out; without
+    `to_rate`, the exact half of the rating side. Memory: 4 x entries x (consume_size + rate_size)
+    bytes, and for the exact half 16 x entries x draws x size.
     """
     pattern, columns = history.pattern, history.pattern.columns
     item_mean = network.item_mean(item_side.type_counts)
@@ -58,7 +63,7 @@ def entry_readings(
     excess = pick(network.kernel_in, history.types)[:, 1:] - pick(item_mean, columns)
     user_mean = excess * (rated / n_rated)[:, None]
     exact = None
-    if network.exact is not None:
+    if network.exact is not None and to_rate:
         length = (pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
         exact = network.exact.read_entries(pattern, history.types, history.fed, length)
     return Reading(consume, rate, user_mean, item_mean, items.item_column, exact, history)

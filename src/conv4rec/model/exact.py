@@ -6,11 +6,11 @@ Beside the trained half stands a Bayesian factorisation of the ratings: on the "
     (p_u, b_u) ~ N((1, f_u) B, inverse precision),    w_u ~ Gamma(nu / 2, nu / 2),
 
 f_u being what the *pattern* of the history says, ratings aside, and w_u how steadily the person
-rates. Given a draw of the items' factors (q_i, c_i), the mean of (p_u, b_u) over its posterior is
-one small linear system a person: an encoder without steps, the same for people who were in
-training and for those who are new. Averaged over the draws kept (`conv4rec.train.sampler` makes
-them), p_u . q_i + b_u + c_i is the posterior mean of t. The trained half's distribution over the
-levels is tilted towards it.
+rates. Given w_u and a draw of the items' factors (q_i, c_i), the mean of (p_u, b_u) over its
+posterior is one small linear system a person, the same for people who were in training and for
+those who are new; w_u is its expectation (see `_people`). Averaged over the draws kept
+(`conv4rec.train.sampler` makes them), p_u . q_i + b_u + c_i is all but the posterior mean of t. The
+trained half's distribution over the levels is tilted towards it.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ class ExactHalf(nn.Module):
         """By draw: each person's mean, the Cholesky factor of its precision, and w_u.
 
         w_u is its own expectation given the factors of the draw before (variational Bayes, as
-        neither has a closed form beside the other): it settles at the first draw, and drifts with
-        the draws from there. In the dtype of `items` and `f`.
+        neither has a closed form beside the other): it comes near at the first draw, and goes on
+        with the draws from there. In the dtype of `items` and `f`.
         """
         n_rated, steady = pattern.row_sums(rated), torch.ones_like(f[:, 0])
         draws = zip(self.prior, self.precision, self.noise, self.freedom, strict=True)

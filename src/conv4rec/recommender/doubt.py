@@ -97,7 +97,7 @@ class Doubt:
 
     def _look_along(self, known: Interactions, sample: np.ndarray, like_level: int) -> Planes:
         """Find the main directions: those along which users move the log-odds most."""
-        reading, _ = self.scoring.read(known, sample, to_pick=False)
+        reading, _ = self.scoring.read(known, sample, to_pick=False, to_rate=False)
         users = self._read(reading)
         self.mean = users.mean(0)
         mean = torch.from_numpy(self.mean).to(reading.rate.device)
@@ -130,10 +130,9 @@ class Doubt:
         evidence = np.zeros((known.n_items, size))
         given = np.zeros((known.n_items, size * (size + 1) // 2))
         for rows in _blocks(known.starts):
-            reading, history = self.scoring.read(known, rows, to_pick=False)
-            entries = entry_readings(
-                self.scoring.network, history, self.scoring.item_side, to_pick=False
-            )
+            half = {"to_pick": False, "to_rate": False}  # the trained rating side alone
+            reading, history = self.scoring.read(known, rows, **half)
+            entries = entry_readings(self.scoring.network, history, self.scoring.item_side, **half)
             part = known.take_users(rows)
             rated = np.flatnonzero(part.level_numbers >= 0)
             along = self._along(reading)[part.user_numbers] - self._read(entries) @ self.onto

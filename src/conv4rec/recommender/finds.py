@@ -11,9 +11,8 @@ import numpy as np
 from conv4rec.errors import SettingError
 
 MEDIAN = "median"
-SURE = (
-    0.8  # some doubt counts against a find; with more, fewer of the gems of known worlds are found
-)
+# Some doubt counts against a find; with more, fewer of the gems of known worlds are found.
+SURE = 0.8
 FIND_FLOATS = 10  # a cell: log-odds, errors and ranks, and the copies made of them
 INTERVAL = 0.9  # the share of intervals p_like_low to p_like_high that shall hold the truth
 

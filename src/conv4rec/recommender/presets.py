@@ -71,7 +71,8 @@ def configuration(preset: str, changes: dict[str, Any]) -> tuple[dict[str, Any],
 
 
 def _check(changes: dict[str, Any]) -> None:
-    whole = ("n_steps", "consume_size", "rate_size", "batch_cells", "snapshots")
+    whole = ("n_steps", "consume_size", "rate_size", "batch_cells", "snapshots",
+             "factors", "factor_features", "sweeps")  # fmt: skip
     for name, value in changes.items():
         if name in whole and (not isinstance(value, int) or value < 1):
             raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")

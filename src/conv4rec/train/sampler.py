@@ -8,8 +8,8 @@ ratings, or none, stands where those with like histories stand. How far to trust
 drawn as well: the precision of B, one number a side. So is how steadily each person rates: some
 give everything a 4, some flip a coin, and their ratings should not count alike. Precisions have
 Wishart and gamma priors.
-Every conditional is a normal, a Wishart or a gamma, so nothing is tuned; what is averaged over
-the draws is the posterior mean.
+Every conditional is a normal, a Wishart or a gamma (how much people differ in steadiness is one of
+a few values), so nothing is tuned; what is averaged over the draws is the posterior mean.
 
 References:
     Salakhutdinov & Mnih, "Bayesian probabilistic matrix factorization using Markov chain Monte
@@ -37,7 +37,7 @@ from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import pattern_features
 
 START = 0.1  # spread of the first factors
-PRIOR_ROWS = 5.0  # rows of spread 1 that the prior of B is worth: where `Side.ridge` starts
+PRIOR_ROWS = 5.0  # rows that the prior of B is worth: where `Side.ridge` starts, its prior mean
 FREEDOMS = 2.0 ** (np.arange(13) / 2)  # 1 to 64: from people of all kinds to people all alike
 FEWEST_RATINGS = 100  # with fewer there is nothing to factorise
 

@@ -52,7 +52,7 @@ def pattern_features(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the pattern says of each user and item: leading singular vectors.
 
-    Vector j has spread (s_j / s_1)^2 over users and over items, s_j its singular value: a prior
+    Vector j has deviation (s_j / s_1)^2 over users and over items, s_j its singular value: a prior
     that knows all directions alike would trust the noisy ones like the leading ones.
 
     Returns:
@@ -62,7 +62,7 @@ def pattern_features(
     matrix, of_item = normalised(interactions)
     left, singular, right = truncated_svd(matrix, size, seed)
     of_users, of_items = left * singular, right * singular
-    wanted = (singular / max(singular[0], np.float32(1e-6))) ** 2
+    wanted = (singular / singular.max(initial=1e-6)) ** 2
     of_users_by, of_items_by = (
         wanted / np.maximum(of_side.std(0), 1e-6) for of_side in (of_users, of_items)
     )
