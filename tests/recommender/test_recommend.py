@@ -250,6 +250,6 @@ def test_before_fit_every_question_says_so():
 
 
 @pytest.mark.parametrize("name", ["factors", "factor_features", "sweeps"])
-def test_the_chain_needs_something_to_draw(name):
+def test_the_chain_needs_something_to_draw(mixed, name):
     with pytest.raises(SettingError, match=f"{name} is a whole number of at least 1; got 0"):
-        Conv4Rec(**{name: 0})
+        Conv4Rec(**{name: 0}).fit(mixed)
