@@ -123,6 +123,18 @@ def test_reasons_add_up_to_the_tilted_chance():
         assert parts == pytest.approx(np.log(said / (1 - said)), abs=1e-3)
 
 
+def test_intervals_do_not_read_the_exact_half_in_vain(monkeypatch):
+    """They are of the trained half; the exact one is the dearest to read."""
+    levels, rated = ratings(share=0.25)
+    model = Conv4Rec(seed=0, n_steps=20).fit(log_of(levels, rated))
+    monkeypatch.setattr(ExactHalf, "read_entries", lambda *_: pytest.fail("it was read"))
+    pair = pl.DataFrame({"user_id": [0], "item_id": [3]})
+    (width,) = model.predict(pair, intervals=True).select(
+        pl.col("p_like_high") - pl.col("p_like_low")
+    )
+    assert 0 < width[0] < 1
+
+
 def test_someone_who_rates_by_chance_is_believed_less():
     levels, rated = ratings(share=0.5)
     rng = np.random.default_rng(3)

@@ -104,14 +104,11 @@ def show_answers(
         headers.remove("user_id")
     if "title" in frame.columns and not with_ids:
         headers.remove("item_id")
-    sure = "p_like_low" in frame.columns
-    expected = [] if "pick_rank" in frame.columns else ["expected"]
-    rated = ["ratings", *expected, "P(like), 90%" if sure else "P(like)"]
-    headers += [
-        "P(pick)",
-        *(["place"] if "pick_rank" in frame.columns else []),
-        *(rated if len(levels) > 1 else []),
-    ]
+    finds, sure = "pick_rank" in frame.columns, "p_like_low" in frame.columns
+    headers += ["P(pick)", "place"] if finds else ["P(pick)"]
+    if len(levels) > 1:
+        headers += ["ratings"] if finds else ["ratings", "expected"]
+        headers += ["P(like), 90%"] if sure else ["P(like)"]
     headers += ["held out"] if held_out else []
     elastic = "title" if "title" in frame.columns else "item_id"
     sheet = Sheet(headers, ("user_id", "item_id", "title", "ratings", "held out"), elastic)

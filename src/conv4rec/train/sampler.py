@@ -7,9 +7,9 @@ so that ratings are learned jointly with the sampling pattern: a person or an it
 ratings, or none, stands where those with like histories stand. How far to trust the pattern is
 drawn as well: the precision of B, one number a side. So is how steadily each person rates: some
 give everything a 4, some flip a coin, and their ratings should not count alike. Precisions have
-Wishart and gamma priors.
-Every conditional is a normal, a Wishart or a gamma (how much people differ in steadiness is one of
-a few values), so nothing is tuned; what is averaged over the draws is the posterior mean.
+Wishart and gamma priors. Every conditional is a normal, a Wishart or a gamma (how much people
+differ in steadiness is one of a few values), so nothing is tuned; what is averaged over the draws
+is the posterior mean.
 
 References:
     Salakhutdinov & Mnih, "Bayesian probabilistic matrix factorization using Markov chain Monte
@@ -114,15 +114,15 @@ def _sides(
     where = (interactions.user_numbers[rated], interactions.item_numbers[rated])
     table = sparse.csr_array((ratings.numpy()[levels], where), shape=shape)
     of_users, of_items, into = pattern_features(interactions, settings.factor_features, seed)
-    users, items = (
-        _side(sparse.csr_array(matrix), features, settings.factors + 1, rng)
-        for matrix, features in ((table, of_users), (table.T, of_items))
-    )
-    users.raters, items.raters = users.pattern.rows, items.pattern.columns
+    size = settings.factors + 1
+    users = _side(table, of_users, size, rng)
+    items = _side(sparse.csr_array(table.T), of_items, size, rng, rated_by="columns")
     return ratings, users, items, into
 
 
-def _side(matrix: Any, features: np.ndarray, size: int, rng: np.random.Generator) -> Side:
+def _side(
+    matrix: Any, features: np.ndarray, size: int, rng: np.random.Generator, rated_by: str = "rows"
+) -> Side:
     n_rows, n_columns = matrix.shape
     starts = torch.from_numpy(matrix.indptr.astype(np.int64))
     columns = torch.from_numpy(matrix.indices.astype(np.int64))
@@ -133,7 +133,7 @@ def _side(matrix: Any, features: np.ndarray, size: int, rng: np.random.Generator
     return Side(
         pattern,
         torch.from_numpy(matrix.data.astype(np.float32)),
-        pattern.rows,
+        getattr(pattern, rated_by),
         features,
         start,
         torch.zeros(n_features, size),
