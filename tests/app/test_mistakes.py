@@ -70,6 +70,17 @@ def test_a_column_that_is_missing_is_asked_for_by_the_option(say, tmp_path):
     assert "--columns user_id=NAME" in said.sentence
 
 
+@pytest.mark.parametrize(
+    "words", ["predict {model} {pairs}", "recommend {model} --history {pairs}"]
+)
+def test_an_option_that_a_command_does_not_have_is_not_advised(say, model_folder, tmp_path, words):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("client,item_id\n1,2\n")
+    said = say(*[word.format(model=model_folder, pairs=pairs) for word in words.split()])
+    assert said.code == 2
+    assert said.sentence.endswith("): rename one")
+
+
 def test_a_damaged_model_is_one_sentence(say, model_folder, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(model_folder, folder)

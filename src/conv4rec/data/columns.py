@@ -25,6 +25,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
 def column_names(found: Iterable[Any], columns: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Which column of a table plays which of the four roles.
 
+    `columns` of None is of a caller who takes no such names: the advice does not speak of them.
+
     Raises:
         DataError: user_id or item_id is missing, or two columns compete for one role.
         SettingError: `columns` names something other than the four roles.
@@ -38,20 +40,25 @@ def column_names(found: Iterable[Any], columns: Mapping[str, str] | None = None)
         )
     if absent := [name for name in stated.values() if name not in found]:
         raise DataError(f"no column {absent[0]!r} in the table; it has {_listed(found)}")
-    names = {role: stated[role] if role in stated else _match(role, found) for role in COLUMNS}
+    names = {
+        role: stated[role] if role in stated else _match(role, found, columns) for role in COLUMNS
+    }
     missing = [role for role in COLUMNS[:2] if names[role] is None]
     if missing:
         accepted = "; ".join(
             f"{role} may also be {', '.join(ALIASES[role][:5])}" for role in missing
         )
+        advice = "rename one"
+        if columns is not None:
+            advice += f", or pass columns={{{missing[0]!r}: '...'}}"
         raise DataError(
             f"no column for {' or '.join(missing)} in the table; it has {_listed(found)} "
-            f"(understood: {accepted}): rename one, or pass columns={{{missing[0]!r}: '...'}}"
+            f"(understood: {accepted}): {advice}"
         )
     return {role: name for role, name in names.items() if name is not None}
 
 
-def _match(role: str, found: list[Any]) -> Any:
+def _match(role: str, found: list[Any], columns: Mapping[str, str] | None) -> Any:
     """The column whose name is the best-ranked alias of a role, or None."""
     plain = [re.sub(r"[\s_\-]", "", str(name)).lower() for name in found]
     if found.count(role) == 1:
@@ -59,10 +66,10 @@ def _match(role: str, found: list[Any]) -> Any:
     for alias in ALIASES[role]:
         rivals = [name for name, spelled in zip(found, plain, strict=True) if spelled == alias]
         if len(rivals) > 1:
-            raise DataError(
-                f"columns {_listed(rivals)} could all be {role}: "
-                f"say which with columns={{{role!r}: {rivals[0]!r}}}, or drop the others"
-            )
+            advice = "drop all but one"
+            if columns is not None:
+                advice = f"say which with columns={{{role!r}: {rivals[0]!r}}}, or drop the others"
+            raise DataError(f"columns {_listed(rivals)} could all be {role}: {advice}")
         if rivals:
             return rivals[0]
     return None

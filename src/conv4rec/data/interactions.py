@@ -89,7 +89,7 @@ class Interactions:
         """
         if duplicates not in POLICIES:
             raise SettingError(f"duplicates is one of {', '.join(POLICIES)}; got {duplicates!r}")
-        frame = read_table(table, columns)
+        frame = read_table(table, columns or {})  # names are taken: advice may speak of them
         users = Ids.from_values(frame["user_id"], "user") if users is None else users
         items = Ids.from_values(frame["item_id"], "item") if items is None else items
         user_numbers = _known_numbers(users, frame["user_id"])
