@@ -97,6 +97,22 @@ def test_a_rehearsal_ends_early_only_when_both_sides_are_done():
     assert is_lost([check(5, 1.0), check(10, 1.5)], n_steps=10)
 
 
+def test_a_rehearsal_far_behind_an_earlier_one_at_both_tasks_ends_early():
+    """From half-way on, the consume losses of one step may be compared."""
+
+    def looks(step, consume_nll, rate_nll=1.5, rate_before=1.4):
+        earlier = [Check(1.0, 4, 6.0, 1.0, 0.1), Check(1.0, 6, 5.0, 1.0, 0.1)]
+        before = Check(2.0, step - 1, consume_nll, rate_before, 0.1)
+        return [*earlier, before, Check(2.0, step, consume_nll, rate_nll, 0.1)]
+
+    assert is_lost(looks(6, 5.1), n_steps=10)
+    assert not is_lost(looks(6, 5.04), n_steps=10)  # near it
+    assert not is_lost(looks(6, 5.1, rate_nll=1.0), n_steps=10)  # ratings are foretold well
+    assert not is_lost(looks(6, 5.1, rate_before=1.6), n_steps=10)  # and here better and better
+    assert not is_lost(looks(4, 6.1), n_steps=10)  # too early to tell
+    assert not is_lost(looks(8, 5.1), n_steps=10)  # nobody's is known at this step
+
+
 def test_the_last_looks_are_kept_and_those_of_other_kinds_left_alone():
     kept = {"best/users": torch.zeros(1)}
     for step in (1, 2, 10):

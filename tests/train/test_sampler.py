@@ -9,7 +9,7 @@ import torch
 
 from conv4rec.data import Interactions
 from conv4rec.evaluate import evaluate
-from conv4rec.model.exact import ExactHalf
+from conv4rec.model.exact import ExactHalf, normal_equations
 from conv4rec.recommender import Conv4Rec
 from conv4rec.train import sampler
 from conv4rec.train.batches import Batches
@@ -166,7 +166,7 @@ def test_who_rates_by_chance_does_not_spoil_it_for_the_others(monkeypatch):
         return 1 - np.corrcoef(found[hidden], truth[hidden])[0, 1]
 
     weighed = error()
-    ones = np.ones(log.n_users)
+    ones = torch.ones(log.n_users)
     monkeypatch.setattr(sampler, "_draw_steady", lambda *_: (ones, sampler.FREEDOMS[-1]))
     assert weighed < 0.8 * error()
 
@@ -176,7 +176,7 @@ def test_steadiness_is_drawn_from_a_gamma_given_the_errors():
     log = log_of(np.full((4000, 9), 3), np.ones((4000, 9), dtype=bool))
     rng = np.random.default_rng(0)
     _, users, *_ = sampler._sides(log, SETTINGS, 0, rng)
-    steady, freedom = sampler._draw_steady(users, np.full(4000, 18.0), 4.0, rng)
+    steady, freedom = sampler._draw_steady(users, torch.full((4000,), 18.0), 4.0, rng)
     assert steady.mean() == pytest.approx(13 / 22, rel=0.03)
     assert steady.var() == pytest.approx(13 / 2 * (2 / 22) ** 2, rel=0.1)
     # These spread like gammas of mean 0.6 and freedom 13, so no nu fits well; a smaller one than
@@ -184,9 +184,31 @@ def test_steadiness_is_drawn_from_a_gamma_given_the_errors():
     assert 4 <= freedom <= 13
 
 
+def test_errors_are_those_of_the_entries_one_by_one():
+    levels, rated = ratings()
+    log = log_of(levels, rated)
+    rng = np.random.default_rng(0)
+    _, users, items, _ = sampler._sides(log, SETTINGS, 0, rng)
+    for side in (users, items):
+        side.factors = torch.from_numpy(rng.standard_normal(side.factors.shape)).float()
+    pattern = users.pattern
+    equations = normal_equations(pattern, items.factors, users.t, torch.ones_like(users.t))
+    found = sampler._squares(users, items.factors, *equations)
+    p, q = users.factors[pattern.rows], items.factors[pattern.columns]
+    expected = (p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]
+    squares = pattern.row_sums((users.t - expected).double().square())
+    assert torch.allclose(found, squares, rtol=1e-4)
+
+
+def test_every_draw_kept_is_made_even_if_sweeps_are_fewer():
+    half = sample_exact_half(log_of(*ratings()), replace(SETTINGS, sweeps=1), 0)
+    assert (half.noise > 0).all()
+    assert torch.equal(half.items[0], half.items[-1])
+
+
 def test_the_noise_is_that_of_someone_of_steadiness_one():
     rng = np.random.default_rng(0)
-    steady = rng.gamma(2.0, 0.5, 1000)
+    steady = torch.from_numpy(rng.gamma(2.0, 0.5, 1000))
     squares = 10 * 0.25 / steady  # ten ratings each of variance 0.25, were all of steadiness 1
     noise = sampler._draw_noise(10_000, squares, steady, rng)
     assert noise == pytest.approx(4.0, rel=0.1)
@@ -201,7 +223,7 @@ def test_how_far_the_pattern_is_believed_is_learned():
     for slope in (1.0, 0.0):
         factors = slope * features[:, 1:] @ rng.standard_normal((20, 5)) + noise
         empty = torch.zeros(0)
-        side = sampler.Side(None, empty, empty, features, torch.from_numpy(factors), empty, empty)
+        side = sampler.Side(None, empty, features, torch.from_numpy(factors), empty, empty)
         for _ in range(20):
             sampler._draw_prior(side, rng)
         ridges.append(side.ridge)

@@ -182,7 +182,8 @@ class Fit:
         logits = self.at.kept.get("best_rated/logits")
         if logits is None or not self.settings.draws or self.shape.get("shared_encoder"):
             return None
-        rehearsed = sample_exact_half(self._shown(), self.settings, self.seed, self._on_sweep)
+        shorter = replace(self.settings, sweeps=-(-self.settings.sweeps // 2))  # enough to judge by
+        rehearsed = sample_exact_half(self._shown(), shorter, self.seed, self._on_sweep)
         if rehearsed is None:
             return None
         pull = choose_pull(rehearsed.to(self.device), logits, self._validation())

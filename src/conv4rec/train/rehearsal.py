@@ -23,7 +23,7 @@ Kept = dict[str, Tensor]
 
 N_CHECKS = 20  # looks at the validation part in a run
 CUTOFF = 20  # of NDCG
-LOST = 0.01  # relative: a rating loss this far above the best seen will not be the best again
+LOST = 0.01  # relative: a loss this far above the best seen will not be the best again
 FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation figure is noise
 
 
@@ -127,9 +127,21 @@ def _averaged_rate_nll(
 
 
 def is_lost(checks: list[Check], n_steps: int) -> bool:
-    """Whether a rehearsal may end early: the consume side is done, the rating side overfits."""
-    best = min(check.rate_nll for check in checks)
-    return checks[-1].step >= n_steps and checks[-1].rate_nll > (1 + LOST) * best
+    """Whether a rehearsal may end early: neither task will be at its best in what is left of it.
+
+    The rating side then overfits. The consume side is done or, half-way or later, well behind an
+    earlier rehearsal at the same step: all have the same learning rates, and so like curves.
+    """
+    last, best = checks[-1], min(check.rate_nll for check in checks)
+    if last.rate_nll <= (1 + LOST) * best:
+        return False
+    if last.consume_nll is None or last.step >= n_steps:
+        return True
+    is_rising = len(checks) > 1 and checks[-2].rate_nll < last.rate_nll
+    if not is_rising or 2 * last.step < n_steps:
+        return False
+    earlier = [c.consume_nll for c in checks[:-1] if c.step == last.step and c.consume_nll]
+    return bool(earlier) and last.consume_nll > (1 + LOST) * min(earlier)
 
 
 def keep_last(kept: Kept, name: str, tensor: Tensor, n_last: int) -> None:

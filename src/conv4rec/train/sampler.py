@@ -48,7 +48,6 @@ class Side:
 
     pattern: Pattern  # rated entries, by row of this side
     t: Tensor  # per entry
-    raters: Tensor  # per entry: the user's number
     features: np.ndarray  # rows x (1 + features): a constant first
     factors: Tensor  # rows x size
     prior: Tensor  # (1 + features) x size: B
@@ -83,17 +82,19 @@ def sample_exact_half(
     half.features.copy_(torch.from_numpy(into))
     half.ratings.copy_(ratings)
     half.pull.copy_(torch.tensor([0.0, 1.0]))  # until `choose_pull`
-    noise, freedom, steady = 1.0, FREEDOMS[-1], np.ones(interactions.n_users)
+    freedom, steady = FREEDOMS[-1], torch.ones(interactions.n_users)
+    alike = torch.ones_like(users.t)
     burn_in = settings.sweeps // 5
-    steps = np.linspace(burn_in, settings.sweeps, settings.draws + 1).round()[1:]
+    steps = np.ceil(np.linspace(burn_in, settings.sweeps, settings.draws + 1))[1:]
     for sweep in range(1, settings.sweeps + 1):
-        for side in (users, items):
-            _draw_prior(side, rng)
-            other = items if side is users else users
-            _draw_factors(side, other.factors, noise, steady, rng)
-        squares = _squares(users, items)
+        gram, right = normal_equations(users.pattern, items.factors, users.t, alike)
+        squares = _squares(users, items.factors, gram, right)
         noise = _draw_noise(len(users.t), squares, steady, rng)
         steady, freedom = _draw_steady(users, squares * noise, freedom, rng)
+        _draw_factors(users, gram, right, noise * steady, rng)
+        weights = steady[items.pattern.columns]  # of an item's rows, the columns are users
+        gram, right = normal_equations(items.pattern, users.factors, items.t, weights)
+        _draw_factors(items, gram, right, torch.tensor(noise), rng)
         for draw in np.flatnonzero(steps == sweep):
             half.items[draw], half.noise[draw], half.freedom[draw] = items.factors, noise, freedom
             half.prior[draw], half.precision[draw] = users.prior, users.precision
@@ -116,13 +117,11 @@ def _sides(
     of_users, of_items, into = pattern_features(interactions, settings.factor_features, seed)
     size = settings.factors + 1
     users = _side(table, of_users, size, rng)
-    items = _side(sparse.csr_array(table.T), of_items, size, rng, rated_by="columns")
+    items = _side(sparse.csr_array(table.T), of_items, size, rng)
     return ratings, users, items, into
 
 
-def _side(
-    matrix: Any, features: np.ndarray, size: int, rng: np.random.Generator, rated_by: str = "rows"
-) -> Side:
+def _side(matrix: Any, features: np.ndarray, size: int, rng: np.random.Generator) -> Side:
     n_rows, n_columns = matrix.shape
     starts = torch.from_numpy(matrix.indptr.astype(np.int64))
     columns = torch.from_numpy(matrix.indices.astype(np.int64))
@@ -133,7 +132,6 @@ def _side(
     return Side(
         pattern,
         torch.from_numpy(matrix.data.astype(np.float32)),
-        getattr(pattern, rated_by),
         features,
         start,
         torch.zeros(n_features, size),
@@ -172,47 +170,43 @@ def wishart(scale: np.ndarray, freedom: int, rng: np.random.Generator) -> np.nda
 
 
 def _draw_factors(
-    side: Side, others: Tensor, noise: float, steady: np.ndarray, rng: np.random.Generator
+    side: Side, gram: Tensor, right: Tensor, noise: Tensor, rng: np.random.Generator
 ) -> None:
-    weights = torch.from_numpy(steady).float()[side.raters]
-    gram, right = normal_equations(side.pattern, others, side.t, weights)
+    """The prior, then the factors, given the other side's: `noise` is one a row, or one for all."""
+    _draw_prior(side, rng)
     prior = torch.from_numpy(side.features).float() @ side.prior
-    mean, root = solve(gram, right, prior, side.precision, torch.tensor(noise))
+    mean, root = solve(gram, right, prior, side.precision, noise)
     draw = torch.from_numpy(rng.standard_normal(mean.shape).astype(np.float32))
     more = torch.linalg.solve_triangular(root.transpose(1, 2), draw[:, :, None], upper=True)
     side.factors = mean + more[:, :, 0]
 
 
-def _squares(users: Side, items: Side) -> np.ndarray:
-    """Each user's sum of squared errors, given all factors."""
-    found = torch.zeros(len(users.factors), dtype=torch.float64)
-    for first in range(0, len(users.t), 1_000_000):
-        own = slice(first, first + 1_000_000)
-        p = users.factors[users.pattern.rows[own]]
-        q = items.factors[users.pattern.columns[own]]
-        expected = (p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]
-        found.index_add_(0, users.raters[own], (users.t[own] - expected).double().square())
-    return found.numpy()
+def _squares(users: Side, items: Tensor, gram: Tensor, right: Tensor) -> Tensor:
+    """Each user's sum of squared errors, given all factors and the users' normal equations."""
+    excess = users.t - items[users.pattern.columns, -1]
+    total = users.pattern.row_sums(excess.double().square())
+    p = users.factors.double()
+    explained = (p * (2.0 * right.double() - (gram.double() @ p[:, :, None])[:, :, 0])).sum(1)
+    return (total - explained).clamp(min=0.0)
 
 
-def _draw_noise(
-    n_ratings: int, squares: np.ndarray, steady: np.ndarray, rng: np.random.Generator
-) -> float:
+def _draw_noise(n_ratings: int, squares: Tensor, steady: Tensor, rng: np.random.Generator) -> float:
     """1 / variance of a rating of a person of steadiness 1: a gamma."""
-    return float(rng.gamma(1.0 + n_ratings / 2, 1.0 / (1.0 + float(squares @ steady) / 2)))
+    return float(rng.gamma(1.0 + n_ratings / 2, 1.0 / (1.0 + float(squares @ steady.double()) / 2)))
 
 
 def _draw_steady(
-    users: Side, squares: np.ndarray, freedom: float, rng: np.random.Generator
-) -> tuple[np.ndarray, float]:
+    users: Side, squares: Tensor, freedom: float, rng: np.random.Generator
+) -> tuple[Tensor, float]:
     """How steadily each user rates, a gamma given the squared errors in units of the noise.
 
     Then how much users differ in it: one of `FREEDOMS`, all alike beforehand.
     """
     n_ratings = users.pattern.row_starts.diff().numpy()
-    steady = rng.gamma((freedom + n_ratings) / 2, 2.0 / (freedom + squares))
+    steady = rng.gamma((freedom + n_ratings) / 2, 2.0 / (freedom + squares.numpy()))
     half, rated = FREEDOMS / 2, steady[n_ratings > 0]
     summed = (np.log(rated) - rated).sum()
     log_chances = len(rated) * (half * np.log(half) - gammaln(half)) + half * summed
     chances = np.exp(log_chances - log_chances.max())
-    return steady, float(rng.choice(FREEDOMS, p=chances / chances.sum()))
+    freedom = float(rng.choice(FREEDOMS, p=chances / chances.sum()))
+    return torch.from_numpy(steady).float(), freedom
