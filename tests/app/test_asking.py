@@ -8,9 +8,12 @@ from conv4rec import Conv4Rec
 
 def test_the_cli_lists_the_items_that_python_lists(say, model, model_folder):
     for by in ("consume", "like", "rating", "pick_and_like", "discover"):
-        said = say("recommend", model_folder, "--user", "u03", "-k", "5", "--by", by, "--json")
+        words, options = ("--by", by), {"by": by}
+        if by == "discover":
+            words, options = (*words, "--min-p-like", "0"), {**options, "min_p_like": 0}
+        said = say("recommend", model_folder, "--user", "u03", "-k", "3", *words, "--json")
         assert said.code == 0
-        asked = model.recommend("u03", 5, by=by)
+        asked = model.recommend("u03", 3, **options)
         rows = pl.DataFrame(said.json["recommendations"])
         assert rows["item_id"].to_list() == asked["item_id"].to_list()
         assert rows["p_like"].to_list() == pytest.approx(asked["p_like"].to_list())

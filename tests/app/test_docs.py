@@ -118,7 +118,8 @@ def test_python_examples_run(page, tmp_path, monkeypatch, small):
     log = pl.DataFrame(
         rows + [("eve", what) for what in films[:12]], ["user_id", "item_id"], orient="row"
     )
-    ratings = rng.integers(1, 6, log.height).astype(float)
+    liking = [0.05, 0.1, 0.1, 0.35, 0.4]  # as real ratings are: most people like most of it
+    ratings = np.r_[1.0 + rng.choice(5, log.height - 1, p=liking), 1.0]  # the whole scale occurs
     log.with_columns(rating=ratings).write_csv(tmp_path / "ratings.csv")
     monkeypatch.chdir(tmp_path)
     words = ", ".join(f"{name}={value}" for name, value in small.items())

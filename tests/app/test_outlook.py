@@ -13,7 +13,7 @@ from conv4rec import Conv4Rec
 from conv4rec.app.outlook import outlook_of
 from conv4rec.app.outlook_page import page
 from conv4rec.app.outlook_picture import outlook_svg, places
-from conv4rec.recommender.finds import SURE
+from conv4rec.recommender.finds import LIKELIER_THAN_NOT, SURE, Finds
 
 EVIL = "<script>alert('1')</script>\"&</svg>"
 
@@ -41,8 +41,8 @@ def evil():
     return Conv4Rec(n_steps=3, regs=(), consume_size=4, rate_size=4).fit(log)
 
 
-def outlook(model, user, names=(), k=3, unlikely="median"):
-    return outlook_of(model, user, k, unlikely, SURE, dict(names))
+def outlook(model, user, names=(), k=3, **finds):
+    return outlook_of(model, user, k, Finds(**{"min_p_like": 0, **finds}), dict(names))
 
 
 def data_of(text):
@@ -64,7 +64,7 @@ def test_every_item_left_is_a_dot_and_the_marked_ones_are_named(model):
 
 def test_finds_are_those_that_recommend_lists_and_lie_left_of_the_line(model):
     seen = outlook(model, "u03")
-    listed = model.recommend("u03", 3, by="discover")["item_id"].to_list()
+    listed = model.recommend("u03", 3, by="discover", min_p_like=0)["item_id"].to_list()
     assert [seen.items["item_id"][row] for row in seen.finds] == listed
     assert max(seen.items["p_consume"][row] for row in seen.finds) <= seen.boundary
     assert outlook(model, "u03", unlikely=8).items["p_consume"][7] == pytest.approx(
@@ -122,14 +122,14 @@ def test_ten_thousand_items_make_a_small_file():
 def test_one_command_draws_it(say, model_folder, tmp_path, suffix):
     if suffix == "png":
         pytest.importorskip("resvg_py")
-    out = tmp_path / f"ann.{suffix}"
-    said = say("discover", model_folder, "--user", "u03", "--out", out, "-k", "2")
+    out, any_like = tmp_path / f"ann.{suffix}", ("--min-p-like", "0")
+    said = say("discover", model_folder, "--user", "u03", "--out", out, *any_like, "-k", "2")
     assert said.code == 0, said.err
     assert "Drew 10 items and 2 finds of user u03" in said.out
     head = {"html": b"<!DOCTYPE html>", "svg": b"<svg ", "png": b"\x89PNG"}[suffix]
     assert out.read_bytes().startswith(head)
-    told = say("discover", model_folder, "--user", "u03", "--out", out, "--json").json
-    assert told == {"out": str(out), "user": "u03", "items": 10, "finds": 5}
+    told = say("discover", model_folder, "--user", "u03", "--out", out, *any_like, "--json").json
+    assert told == {"out": str(out), "user": "u03", "items": 10, "finds": 3}
 
 
 def test_a_newcomer_is_drawn_from_a_file(say, model_folder, tmp_path):
@@ -148,6 +148,7 @@ def test_a_newcomer_is_drawn_from_a_file(say, model_folder, tmp_path):
         (["--user", "u99", "--out", "a.svg"], "u99"),
         (["--user", "u03", "--out", "a.svg", "--unlikely", "top"], "unlikely is 'median' or"),
         (["--user", "u03", "--out", "a.svg", "--sure", "1"], "sure lies from 0.5"),
+        (["--user", "u03", "--out", "a.svg", "--min-p-like", "2"], "min_p_like is a chance"),
     ],
 )
 def test_mistakes_are_one_sentence(say, model_folder, words, sentence, tmp_path, monkeypatch):
@@ -195,3 +196,4 @@ def test_the_command_line_is_as_sure_as_the_library():
     from conv4rec.app import ask_commands
 
     assert ask_commands.SURE == SURE
+    assert ask_commands.LIKELIER_THAN_NOT == LIKELIER_THAN_NOT

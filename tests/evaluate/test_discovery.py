@@ -7,7 +7,7 @@ import pytest
 from conv4rec.data import Interactions, Split
 from conv4rec.errors import DataError
 from conv4rec.evaluate.discovery import measure_discovery
-from conv4rec.evaluate.shown import Answers, Shown, answers_of, shown_pairs
+from conv4rec.evaluate.shown import Answers, Listed, Shown, answers_of, shown_pairs
 
 VALUES = (1.0, 2.0, 3.0, 4.0, 5.0)
 LIKE = 3  # ratings of 4 and 5
@@ -100,6 +100,42 @@ def test_a_ranking_by_chance_has_a_lift_of_one(rng):
     for k in (1, 3, 5):
         assert found.metrics[f"lift@{k}"] == pytest.approx(1.0, abs=0.05)
         assert found.metrics[f"best@{k}"] >= found.metrics[f"gems@{k}"]
+
+
+def listed(hardly, finds):
+    return Listed(np.array(hardly) == 1, np.array(finds) == 1)
+
+
+def test_finds_are_as_many_as_ours_the_surest_first_and_at_most_three_a_person():
+    """Of the pairs hardly picked (not the 5th, not the last), 0 has five finds and 1 one: n = 4.
+
+    By P(like) the four surest, three of a person, are 0's .9 .8 .7 (liked: yes, no, yes) and
+    1's .4 (yes), though 0's .6 is above it.
+    """
+    users = [0, 0, 0, 0, 0, 0, 1, 1]
+    ratings = [4, 0, 4, 4, 4, 0, 4, 0]
+    chances = [0.9, 0.8, 0.7, 0.6, 0.99, 0.5, 0.4, 0.95]
+    hardly = [1, 1, 1, 1, 0, 1, 1, 0]
+    pairs = shown(users, ratings, [0.1] * 7 + [0.9])
+    ours = listed(hardly, [1, 1, 1, 1, 0, 1, 1, 0])
+    found = measure_discovery(pairs, answers(chances), VALUES, LIKE, ours)
+    assert found.metrics["n_finds"] == 4
+    assert found.metrics["finds@3"] == pytest.approx(3 / 4)
+    assert found.metrics["finds_promised"] == pytest.approx((0.9 + 0.8 + 0.7 + 0.4) / 4)
+    assert found.metrics["finds_base"] == pytest.approx(4 / 6)
+    assert found.metrics["finds_lift@3"] == pytest.approx((3 / 4) / (4 / 6))
+    assert found.metrics["finders"] == 2
+    assert found.per_user["finds@3"].tolist() == [2.0, 1.0]
+
+
+def test_nobody_with_a_find_leaves_no_figure():
+    pairs = shown([0, 1], [4, 0], [0.1, 0.2])
+    found = measure_discovery(pairs, answers([0.3, 0.2]), VALUES, LIKE, listed([1, 1], [0, 0]))
+    assert found.metrics["finds@3"] is found.metrics["finds_lift@3"] is None
+    assert found.metrics["finds_base"] == 0.5
+    assert found.metrics["n_finds"] == found.metrics["finders"] == 0
+    assert found.per_user["finds@3"].tolist() == [0.0, 0.0]
+    assert "finds@3" not in measure_discovery(pairs, answers([0.3, 0.2]), VALUES, LIKE).metrics
 
 
 def test_the_error_parts_into_a_shift_and_the_rest():

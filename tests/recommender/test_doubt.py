@@ -81,7 +81,7 @@ def test_it_is_the_same_for_one_person_and_for_all(model):
 def test_where_nothing_was_rated_next_to_nothing_is_known():
     frame = pl.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": [1, 2, 2, 3, 1]})
     model = Conv4Rec(n_steps=3, regs=()).fit(frame, levels=[1, 2, 3, 4, 5])
-    found = model.recommend(3, k=1, by="discover")
+    found = model.recommend(3, k=1, by="discover", min_p_like=0)
     assert found["p_like_high"][0] - found["p_like_low"][0] > 0.5
 
 
@@ -93,9 +93,9 @@ def test_on_a_scale_of_one_level_liking_is_certain():
 
 
 def test_no_find_costs_the_making_of_intervals_twice(model, monkeypatch):
-    model.recommend(k=1, by="discover")
+    model.recommend(k=1, by="discover", min_p_like=0)
     monkeypatch.setattr("conv4rec.recommender.conv4rec.Doubt", None)
-    model.recommend(k=1, by="discover", sure=0.6)
+    model.recommend(k=1, by="discover", sure=0.6, min_p_like=0)
 
 
 @pytest.mark.parametrize("size", [1, 3])

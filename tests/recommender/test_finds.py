@@ -9,11 +9,15 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import SettingError
+from conv4rec.recommender.finds import Finds
 
 USER = "u07"
 
 
 def everything(model, **options):
+    """All that may be listed; finds however little they are liked, unless it is said."""
+    if options["by"] == "discover":
+        options = {"min_p_like": 0} | options
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
         return model.recommend(k=model.interactions_.n_items, **options)
@@ -60,7 +64,7 @@ def test_the_surer_the_lower_the_score_and_half_sure_is_p_like(fitted_model):
     plain = everything(fitted_model, by="discover", sure=0.5)
     np.testing.assert_allclose(plain["score"], plain["p_like"], rtol=1e-5)
     scores = [
-        everything(fitted_model, by="discover", sure=sure)
+        everything(fitted_model, by="discover", unlikely=9, sure=sure)
         .sort("user_id", "item_id")["score"]
         .to_numpy()
         for sure in (0.5, 0.75, 0.9, 0.99)
@@ -68,8 +72,46 @@ def test_the_surer_the_lower_the_score_and_half_sure_is_p_like(fitted_model):
     assert all((low < high).all() for high, low in pairwise(scores))
 
 
+@pytest.mark.parametrize("least", [0.0, 0.3, 0.5, 0.8])
+def test_finds_are_liked_at_least_so_likely(fitted_model, least):
+    every = everything(fitted_model, by="discover")
+    found = everything(fitted_model, by="discover", min_p_like=least)
+    assert found.drop("rank").equals(every.filter(pl.col("p_like") >= least).drop("rank"))
+    assert 0 < found.height < every.height or least == 0
+
+
+def test_finds_are_likelier_liked_than_not_unless_asked_otherwise(fitted_model):
+    with pytest.warns(UserWarning, match=r"and with P\(like\) of at least 0\.5, are finds"):
+        found = fitted_model.recommend(k=20, by="discover")
+    assert found["p_like"].min() >= 0.5
+
+
+@pytest.mark.parametrize("sure", [0.5, 0.8, 0.95])
+def test_finds_are_surely_below_the_median(fitted_model, sure):
+    """Below it by as many standard errors, half a normal score, as `sure` means: a share."""
+    share = {0.5: 0.5, 0.8: 0.3369, 0.95: 0.2054}[sure]
+    picks = everything(fitted_model, by="consume")
+    n_left = pl.len().over("user_id")
+    last = n_left - (share * n_left).floor()
+    hardly = picks.filter(pl.col("rank") > last).select("user_id", "item_id")
+    found = everything(fitted_model, by="discover", sure=sure)
+    assert set(found.select("user_id", "item_id").rows()) == set(hardly.rows())
+
+
+@pytest.mark.parametrize(("n_left", "n_finds"), [(0, 0), (1, 0), (2, 1), (3, 1), (6, 2), (9, 3)])
+def test_of_few_items_at_least_the_least_likely_of_two_is_hardly_picked(n_left, n_finds):
+    chances = np.array([[-np.inf] * (9 - n_left) + [-float(n) for n in range(n_left)]])
+    hardly = Finds().hardly(chances)[0, 9 - n_left :]
+    assert hardly.tolist() == [False] * (n_left - n_finds) + [True] * n_finds
+
+
+def test_of_equal_chances_none_is_hardly_picked():
+    chances = np.array([[-1.0, -1.0, -1.0, -np.inf], [-np.inf] * 4])
+    assert not (Finds().hardly(chances) & np.isfinite(chances)).any()
+
+
 def test_more_natural_picks_than_items_leave_no_find_and_a_reason(fitted_model):
-    with pytest.warns(UserWarning, match="outside a person's 500 likeliest picks are finds"):
+    with pytest.warns(UserWarning, match="only items outside a person's 500 likeliest picks, and"):
         assert fitted_model.recommend(USER, by="discover", unlikely=500).height == 0
 
 
@@ -85,15 +127,21 @@ def test_how_sure_is_a_chance_from_a_half_to_below_1(fitted_model, wrong):
         fitted_model.recommend(USER, by="discover", sure=wrong)
 
 
-@pytest.mark.parametrize("options", [{"unlikely": 5}, {"sure": 0.9}])
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.5", None, True, float("nan")])
+def test_how_well_liked_is_a_chance(fitted_model, wrong):
+    with pytest.raises(SettingError, match="min_p_like is a chance, from 0 to 1"):
+        fitted_model.recommend(USER, by="discover", min_p_like=wrong)
+
+
+@pytest.mark.parametrize("options", [{"unlikely": 5}, {"sure": 0.9}, {"min_p_like": 0}])
 def test_settings_of_finds_belong_to_finds(fitted_model, options):
-    with pytest.raises(SettingError, match="unlikely and sure are of finds"):
+    with pytest.raises(SettingError, match="unlikely, sure and min_p_like are of finds"):
         fitted_model.recommend(USER, by="like", **options)
 
 
 def test_new_people_get_finds_with_the_same_columns(fitted_model):
-    ours = fitted_model.recommend(USER, k=2, by="discover")
-    new = fitted_model.recommend({"i03": 5, "i11": None}, k=2, by="discover")
+    ours = fitted_model.recommend(USER, k=2, by="discover", min_p_like=0)
+    new = fitted_model.recommend({"i03": 5, "i11": None}, k=2, by="discover", min_p_like=0)
     assert new.schema == ours.schema
     assert new.columns[4:9] == [
         "p_consume", "pick_rank", "popularity_lift", "p_like_low", "p_like_high",
@@ -103,4 +151,5 @@ def test_new_people_get_finds_with_the_same_columns(fitted_model):
 def test_a_loaded_model_finds_the_same(fitted_model, tmp_path):
     fitted_model.save(tmp_path / "model")
     loaded = Conv4Rec.load(tmp_path / "model")
-    assert loaded.recommend(k=3, by="discover").equals(fitted_model.recommend(k=3, by="discover"))
+    options = {"k": 3, "by": "discover", "min_p_like": 0}
+    assert loaded.recommend(**options).equals(fitted_model.recommend(**options))

@@ -54,7 +54,7 @@ def watch():
 watcher = threading.Thread(target=watch)
 watcher.start()
 began = time.time()
-frame = model.recommend(k=100, by=by)
+frame = model.recommend(k=100, by=by, **({"min_p_like": 0} if by == "discover" else {}))
 elapsed_s, done = time.time() - began, True
 watcher.join()
 print(json.dumps({"loaded_mb": loaded, "above_mb": peak - loaded, "rows": frame.height,

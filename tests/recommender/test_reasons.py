@@ -50,7 +50,7 @@ def test_reasons_for_picking_sum_to_the_log_of_p_consume_over_a_typical_item(mod
 
 @pytest.mark.parametrize("sure", [0.5, 0.95, SURE])
 def test_reasons_for_a_find_sum_to_the_log_odds_of_its_score(model, sure):
-    found = model.recommend(USER, k=5, by="discover", sure=sure)
+    found = model.recommend(USER, k=3, by="discover", sure=sure, min_p_like=0)
     for item, score in found.select("item_id", "score").iter_rows():
         total = model.explain(USER, item, by="discover", sure=sure)["contribution"].sum()
         assert chance(total) == pytest.approx(score, abs=1e-6)
@@ -76,8 +76,8 @@ def test_whoever_is_liked_for_what_was_liked_is_told_so(tribes):
 
 
 def test_lists_name_what_explain_ranks_first(model):
-    for by in ("consume", "like", "discover"):
-        listed = model.recommend([USER, "u20"], k=3, by=by, reasons=2)
+    for by, options in (("consume", {}), ("like", {}), ("discover", {"min_p_like": 0})):
+        listed = model.recommend([USER, "u20"], k=3, by=by, reasons=2, **options)
         for row in listed.iter_rows(named=True):
             said = model.explain(row["user_id"], row["item_id"], by=by)[1:3]
             for place, (item, _, adds) in enumerate(said.iter_rows(), start=1):

@@ -27,6 +27,11 @@ def all_items(model, users=None, **options):
         return model.recommend(users, k=model.interactions_.n_items, **options)
 
 
+def whatever_is_liked(by):
+    """The options under which finds are listed too, however little they are liked."""
+    return {"by": by, "min_p_like": 0} if by == "discover" else {"by": by}
+
+
 def rating_columns(frame):
     return frame.select(pl.col("^p_rating_.*$")).to_numpy()
 
@@ -83,13 +88,15 @@ def test_the_score_is_what_was_asked_for(fitted_model, by, score):
 
 @pytest.mark.parametrize("by", ORDERS)
 def test_a_short_list_is_the_top_of_a_long_one(fitted_model, by):
-    top = fitted_model.recommend(k=2, by=by)
-    assert top.equals(all_items(fitted_model, by=by).filter(pl.col("rank") <= 2))
+    options = whatever_is_liked(by)
+    top = fitted_model.recommend(k=2, **options)
+    assert top.equals(all_items(fitted_model, **options).filter(pl.col("rank") <= 2))
 
 
 def test_discover_lists_only_what_a_person_would_hardly_pick(fitted_model):
     every = all_items(fitted_model, by="consume")
-    found = all_items(fitted_model, by="discover")
+    below_median = {"by": "discover", "min_p_like": 0, "sure": 0.5}
+    found = all_items(fitted_model, **below_median)
     median = every.group_by("user_id").agg(pl.col("p_consume").median().alias("median"))
     joined = found.join(median, on="user_id")
     assert (joined["p_consume"] < joined["median"]).all()
@@ -196,14 +203,15 @@ def test_the_string_1_is_not_the_number_1(small):
 
 @pytest.mark.parametrize("by", ORDERS)
 def test_the_memory_budget_changes_no_list(fitted_model, by, monkeypatch):
-    whole = fitted_model.recommend(k=3, by=by)
+    options = whatever_is_liked(by)
+    whole = fitted_model.recommend(k=3, **options)
     blocks = []
     score = fitted_model.scoring_.score
     monkeypatch.setattr(fitted_model.scoring_, "max_memory_mb", 0.02)
     monkeypatch.setattr(
         fitted_model.scoring_, "score", lambda h, rows: blocks.append(len(rows)) or score(h, rows)
     )
-    parts = fitted_model.recommend(k=3, by=by)
+    parts = fitted_model.recommend(k=3, **options)
     assert len(blocks) > 3
     assert parts.select("user_id", "item_id", "rank").equals(
         whole.select("user_id", "item_id", "rank")

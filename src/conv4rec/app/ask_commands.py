@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from conv4rec.recommender import Conv4Rec, Profile
 
-SURE = 0.8  # as in the library, which is not loaded for --help; a test holds them equal
+# As in the library, which is not loaded for --help; a test holds them equal.
+SURE, LIKELIER_THAN_NOT = 0.8, 0.5
 ORDERS = "consume, like, rating, pick_and_like, discover"
 
 
@@ -43,6 +44,7 @@ def recommend(
     ] = False,
     unlikely: options.Unlikely = "median",
     sure: options.Sure = SURE,
+    min_p_like: options.MinLike = LIKELIER_THAN_NOT,
     reasons: Annotated[
         int, typer.Option(help="Items of the history to name that speak most for each item.")
     ] = 0,
@@ -79,6 +81,7 @@ def recommend(
         block=words.ids_from_words(block or [], _items(served)),
         unlikely=words.whole_or_word(unlikely),
         sure=sure,
+        min_p_like=min_p_like,
         reasons=reasons,
     )
     names = service.load_titles(titles, _items(served))
@@ -196,6 +199,7 @@ def discover(
     k: Annotated[int, typer.Option("-k", help="How many picks and finds to mark.")] = 5,
     unlikely: options.Unlikely = "median",
     sure: options.Sure = SURE,
+    min_p_like: options.MinLike = LIKELIER_THAN_NOT,
     titles: options.Titles = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -211,6 +215,7 @@ def discover(
     from conv4rec.app import service, words
     from conv4rec.app.outlook import outlook_of
     from conv4rec.app.outlook_page import check_picture, write_outlook
+    from conv4rec.recommender.finds import Finds
 
     if (user is None) == (history is None):
         raise SettingError("a picture is of one person: give --user or --history")
@@ -220,8 +225,7 @@ def discover(
         served,
         _people(served, [user] if user else None, history),
         k,
-        words.whole_or_word(unlikely),
-        sure,
+        Finds(words.whole_or_word(unlikely), sure, min_p_like),
         service.load_titles(titles, _items(served)),
     )
     write_outlook(outlook, out)

@@ -70,6 +70,7 @@ def discovery(
         raw(tables.worlds(added))
     else:
         raw(tables.judged(added))
+        raw(tables.judged(added, tables.FIND_COLUMNS))
         raw(tables.by_decile(added))
         raw(tables.differences(added))
         for line in added:

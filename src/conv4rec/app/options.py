@@ -58,5 +58,11 @@ Unlikely = Annotated[
     ),
 ]
 Sure = Annotated[
-    float, typer.Option(help="Finds are ranked by what P(like) exceeds with this probability.")
+    float,
+    typer.Option(
+        help="How surely finds are below the median; ranked by what P(like) exceeds as surely."
+    ),
+]
+MinLike = Annotated[
+    float, typer.Option("--min-p-like", help="P(like) of a find is at least this; 0 for any.")
 ]

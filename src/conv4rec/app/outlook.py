@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from conv4rec.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from conv4rec.recommender import Conv4Rec
+    from conv4rec.recommender.finds import Finds
 
 N_REASONS = 2  # told for each item
 
@@ -34,7 +36,7 @@ class Outlook:
     """P(consume) below which an item is hardly picked."""
     like: str
     """The lowest rating that counts as liking."""
-    sure: float
+    asked: Finds
 
     def name(self, item: Any) -> str:
         """The title of an item, or its id."""
@@ -47,7 +49,7 @@ class Outlook:
 
 
 def outlook_of(
-    model: Conv4Rec, person: Any, k: int, unlikely: str | int, sure: float, names: Mapping[Any, str]
+    model: Conv4Rec, person: Any, k: int, asked: Finds, names: Mapping[Any, str]
 ) -> Outlook:
     """Ask a model about everything that one person has not consumed.
 
@@ -55,8 +57,7 @@ def outlook_of(
         model: fitted.
         person: a user id or a history (see `Conv4Rec.recommend`).
         k: how many picks and how many finds to mark.
-        unlikely: what is hardly picked (see `Conv4Rec.recommend`).
-        sure: how surely finds are liked (see `Conv4Rec.recommend`).
+        asked: what counts as a find.
         names: titles by item id.
 
     Raises:
@@ -67,11 +68,11 @@ def outlook_of(
 
     with warnings.catch_warnings():  # fewer finds than asked for: the picture shows it
         warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
-        best = model.recommend(person, k, by="discover", unlikely=unlikely, sure=sure)
+        best = model.recommend(person, k, by="discover", **asdict(asked))
         reasons = N_REASONS if model.like_level_ else 0
         everything = model.recommend(
-            person, model.interactions_.n_items, by="discover", unlikely=0, sure=sure,
-            reasons=reasons,
+            person, model.interactions_.n_items, by="discover", unlikely=0, sure=asked.sure,
+            min_p_like=0, reasons=reasons,
         )  # fmt: skip
     if everything.height == 0:
         raise DataError("there is nothing to draw: this person has consumed every item")
@@ -79,13 +80,16 @@ def outlook_of(
         raise SettingError("a picture is of one person: give a history of one")
     items = everything.sort("pick_rank")
     place = {item: row for row, item in enumerate(items["item_id"])}
-    chances = items["p_consume"]
-    cut = items.height - items.height // 2 if unlikely == "median" else int(unlikely)
-    last = min(max(cut, 1), items.height)
     levels = model.interactions_.levels
     finds = [place[item] for item in best["item_id"]]
     picks = [row for row in range(min(k, items.height)) if row not in finds]
     like = f"{levels.like_threshold(model.like_threshold):g}"
-    return Outlook(
-        items["user_id"][0], items, picks, finds, names, chances[last - 1], like, sure
-    )  # fmt: skip
+    edge = _edge(items["p_consume"], asked)
+    return Outlook(items["user_id"][0], items, picks, finds, names, edge, like, asked)
+
+
+def _edge(chances: pl.Series, asked: Finds) -> float:
+    """The P(consume) below which an item is hardly picked; `chances` fall."""
+    if isinstance(asked.unlikely, str):
+        return float(np.exp(asked.limit(np.log(chances.to_numpy())[None])[0, 0]))
+    return chances[min(max(asked.unlikely, 1), len(chances)) - 1]

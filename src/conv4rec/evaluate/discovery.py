@@ -13,10 +13,12 @@ import numpy as np
 from conv4rec.evaluate import calibration, ranking
 from conv4rec.evaluate.rating import absolute_errors
 from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
-from conv4rec.evaluate.shown import N_DECILES, Answers, Shown
+from conv4rec.evaluate.shown import N_DECILES, Answers, Listed, Shown
 
 GEM_LISTS = (1, 3, 5)
 """How many gems a user is shown."""
+LISTED = 3
+"""The longest list of finds."""
 CUTOFF = 5
 """Of the NDCG of liking."""
 FAR = 500
@@ -32,13 +34,18 @@ class Discovery:
     """By tenth of the user's items by P(consume), the least likely first: `n` pairs, `predicted`
     mean P(like), `observed` share of liked, `auc` of P(like) (None where all are the same)."""
     per_user: dict[str, FloatArray] = field(default_factory=dict)
-    """gems@k of each user with a pair in the lower half, in order of rows, and "base"."""
+    """gems@k of each user with a pair in the lower half, in order of rows, and "base"; with
+    `listed`, "finds@3", the number of liked finds."""
     users: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """These users, as in `Shown.users`."""
 
 
 def measure_discovery(
-    shown: Shown, answers: Answers, values: tuple[float, ...], like_level: int
+    shown: Shown,
+    answers: Answers,
+    values: tuple[float, ...],
+    like_level: int,
+    listed: Listed | None = None,
 ) -> Discovery:
     """Every figure of discovery.
 
@@ -50,17 +57,32 @@ def measure_discovery(
         lift@k = gems@k / base
         best@k = what gems@k would be if every liked gem stood first
 
-    so that a ranking by chance has a lift of 1. `shifted` is the mean of expected - given rating
-    and `mse_unshifted` what is left of the MSE without it, mse - shifted². `auc_within` is the
-    mean over users of the AUC among their own test items (how generous someone is cannot help
-    there); `auc_far@500` is the AUC over pairs outside the 500 most natural picks. `ndcg_like@5`
-    ranks each user's own test items by P(like). `_low`: over the lower half.
+    so that a ranking by chance has a lift of 1.
+
+    Those are lists for everyone, however little there is to like. A list of *finds* ends where
+    our model no longer promises that an item is likelier liked than not. Let n be the number of
+    its finds among the pairs, at most 3 a user, and F, of all pairs that it is sure are hardly
+    picked, the n of highest P(like) by the model that is judged, again at most 3 a user:
+
+        finds@3        = share liked of F
+        finds_promised = mean P(like) of F
+        finds_base     = share liked of all pairs that F is taken from
+        finds_lift@3   = finds@3 / finds_base
+
+    `n_finds` is n, `finders` the number of users in F.
+
+    `shifted` is the mean of expected - given rating and `mse_unshifted` what is left of the MSE
+    without it, mse - shifted². `auc_within` is the mean over users of the AUC among their own
+    test items (how generous someone is cannot help there); `auc_far@500` is the AUC over pairs
+    outside the 500 most natural picks. `ndcg_like@5` ranks each user's own test items by P(like).
+    `_low`: over the lower half.
 
     Args:
         shown: The pairs.
         answers: What a model says of them.
         values: The rating that each level stands for.
         like_level: Number of the first level that counts as liked.
+        listed: What our model's lists hold of the pairs; without it nothing is said of finds.
     """
     scale = np.asarray(values, dtype=np.float64)
     liked = shown.levels >= like_level
@@ -87,6 +109,9 @@ def measure_discovery(
     for k in GEM_LISTS:
         gems = metrics[f"gems@{k}"]
         metrics[f"lift@{k}"] = gems / base if base and gems is not None else None
+    if listed is not None:
+        found, per_user[f"finds@{LISTED}"] = _finds(shown, p_like, liked, listed)
+        metrics |= found
     by_decile = _by_decile(shown.deciles, p_like, liked)
     return Discovery(metrics, by_decile, per_user, np.unique(shown.users[low]))
 
@@ -96,8 +121,7 @@ def _gems(
 ) -> dict[str, FloatArray]:
     """Each user's share of liked gems: in the first k, in all of them, and at best."""
     order = np.lexsort((items, -scores, users))
-    starts = np.searchsorted(users[order], np.unique(users))
-    places = np.arange(len(users)) - np.repeat(starts, np.diff([*starts, len(users)]))
+    places = _places(users[order])
     owner = np.unique(users, return_inverse=True)[1]
     n, n_liked = np.bincount(owner), np.bincount(owner, weights=liked)
     found: dict[str, FloatArray] = {"base": n_liked / np.maximum(n, 1)}
@@ -106,6 +130,45 @@ def _gems(
         found[f"gems@{k}"] = hits / np.minimum(k, n)
         found[f"best@{k}"] = np.minimum(n_liked, k) / np.minimum(k, n)
     return found
+
+
+def _finds(
+    shown: Shown, p_like: FloatArray, liked: BoolArray, listed: Listed
+) -> tuple[dict[str, float | None], FloatArray]:
+    """Figures of as many finds as our model's, and how many liked ones each user with gems has."""
+    hardly = np.flatnonzero(listed.hardly & shown.is_unlikely)
+    finds = listed.finds & shown.is_unlikely
+    n_finds = int(np.minimum(np.bincount(shown.users[finds]), LISTED).sum())
+    own = hardly[np.lexsort((shown.items[hardly], -p_like[hardly], shown.users[hardly]))]
+    best = own[_places(shown.users[own]) < LISTED]
+    taken = best[np.argsort(-p_like[best], kind="stable")[:n_finds]]
+    base = _share(liked[hardly])
+    found = _share(liked[taken])
+    figures = {
+        f"finds@{LISTED}": found,
+        "finds_promised": _share(p_like[taken]),
+        "finds_base": base,
+        f"finds_lift@{LISTED}": found / base if found is not None and base else None,
+        "n_finds": float(n_finds),
+        "finders": float(len(np.unique(shown.users[taken]))),
+    }
+    users = np.unique(shown.users[shown.is_unlikely])
+    hits = np.bincount(
+        np.searchsorted(users, shown.users[taken]), weights=liked[taken], minlength=len(users)
+    )
+    return figures, hits.astype(np.float64)
+
+
+def _places(owners: IntArray) -> IntArray:
+    """The place of each entry among those of its owner, from 0; owners stand together."""
+    is_first = np.ones(len(owners), dtype=bool)
+    is_first[1:] = owners[1:] != owners[:-1]
+    starts = np.flatnonzero(is_first)
+    return np.arange(len(owners)) - starts[np.cumsum(is_first) - 1]
+
+
+def _share(values: FloatArray | BoolArray) -> float | None:
+    return float(values.mean()) if len(values) else None
 
 
 def _by_decile(

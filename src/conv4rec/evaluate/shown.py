@@ -49,6 +49,16 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False)
+class Listed:
+    """What our model's lists of finds hold of the pairs of a `Shown`."""
+
+    hardly: BoolArray
+    """Surely hardly picked: what finds are taken from."""
+    finds: BoolArray
+    """Of these, those that are listed: likelier liked than not."""
+
+
+@dataclass(frozen=True, eq=False)
 class Answers:
     """What a model says of the pairs of a `Shown`."""
 

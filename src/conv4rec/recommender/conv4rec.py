@@ -16,7 +16,7 @@ from conv4rec.errors import NotFittedError, SettingError
 from conv4rec.model.kernels import channel_names
 from conv4rec.model.readouts import expected_rating
 from conv4rec.recommender.doubt import Doubt
-from conv4rec.recommender.finds import MEDIAN, SURE, Finds
+from conv4rec.recommender.finds import LIKELIER_THAN_NOT, MEDIAN, SURE, Finds
 from conv4rec.recommender.lists import ORDERS, Lists, Question
 from conv4rec.recommender.pairs import pair_columns
 from conv4rec.recommender.people import Histories, histories_of
@@ -149,6 +149,7 @@ class Conv4Rec:
         block: Sequence[int | str] | None = None,
         unlikely: str | int = MEDIAN,
         sure: float = SURE,
+        min_p_like: float = LIKELIER_THAN_NOT,
         reasons: int = 0,
     ) -> pl.DataFrame:
         """List k items for each person, best first.
@@ -169,8 +170,10 @@ class Conv4Rec:
             block: never list these items.
             unlikely: which items are hardly picked, for finds: "median", those below the
                 person's median P(consume); a whole number N, those outside the N likeliest.
-            sure: finds are ranked by what P(like) exceeds with this probability, from 0.5
-                (P(like) itself) up to, not including, 1.
+            sure: finds are below the median with this probability, and ranked by what P(like)
+                exceeds with it; from 0.5 (P(consume) and P(like) as they are) to below 1.
+            min_p_like: P(like) of a find is at least this: likelier liked than not. 0 ranks
+                everything that is hardly picked.
             reasons: how many items of the history to name that speak most for each item, for
                 by "consume", "like" and "discover" (see `explain`).
 
@@ -189,11 +192,11 @@ class Conv4Rec:
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is not in the training data.
-            SettingError: `k`, `by`, `unlikely`, `sure` or `reasons` is out of range.
+            SettingError: `k`, `by`, `unlikely`, `sure`, `min_p_like` or `reasons` is out of range.
         """
         frames = list(self.recommend_blocks(
             users, k, by=by, exclude_seen=exclude_seen, allow=allow, block=block,
-            unlikely=unlikely, sure=sure, reasons=reasons,
+            unlikely=unlikely, sure=sure, min_p_like=min_p_like, reasons=reasons,
         ))  # fmt: skip
         return pl.concat(frames, rechunk=False)
 
@@ -208,6 +211,7 @@ class Conv4Rec:
         block: Sequence[int | str] | None = None,
         unlikely: str | int = MEDIAN,
         sure: float = SURE,
+        min_p_like: float = LIKELIER_THAN_NOT,
         reasons: int = 0,
     ) -> Iterator[pl.DataFrame]:
         """The same as `recommend`, in frames of a few people each: for more than fit in memory."""
@@ -215,9 +219,11 @@ class Conv4Rec:
         _check_k(k)
         if by not in ORDERS:
             raise SettingError(f"by is one of {', '.join(ORDERS)}; got {by!r}")
-        finds = Finds(unlikely, sure)
+        finds = Finds(unlikely, sure, min_p_like)
         if by != "discover" and finds != Finds():
-            raise SettingError(f"unlikely and sure are of finds, by='discover'; got by={by!r}")
+            raise SettingError(
+                f"unlikely, sure and min_p_like are of finds, by='discover'; got by={by!r}"
+            )
         _check_k(reasons, "reasons", 0)
         if reasons:
             check_explained(by, self.like_level_)
@@ -452,7 +458,7 @@ def _warn_short(lists: Lists) -> None:
     reasons = ["the history is left out"] if question.exclude_seen else []
     if not question.allowed.all():
         reasons.append(f"allow and block leave {int(question.allowed.sum()):,} items")
-    if question.by == "discover" and question.finds.unlikely != 0:
+    if question.by == "discover" and (question.finds.unlikely or question.finds.min_p_like):
         reasons.append(question.finds.why)
     why = " and ".join(reasons) or f"the catalogue has {len(question.allowed):,} items"
     warnings.warn(

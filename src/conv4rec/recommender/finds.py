@@ -1,4 +1,4 @@
-"""Finds: items a person would hardly pick, and would very likely like; how unlikely, how sure."""
+"""Finds: items a person would surely hardly pick, and would likely like; how unlikely, how sure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from conv4rec.errors import SettingError
 MEDIAN = "median"
 # Some doubt counts against a find; with more, fewer of the gems of known worlds are found.
 SURE = 0.8
+LIKELIER_THAN_NOT = 0.5
+# The standard error of an item's place among those left, in normal scores: half a standard
+# deviation. In made-up worlds (`selective_world`) that of log P(consume) is 0.7 to 0.8 of its
+# spread at 20 or 30 interactions a person, 0.6 at 50, and 0.3 to 0.5 at 100 or 200.
+PLACE_ERROR = 0.5
 FIND_FLOATS = 10  # a cell: log-odds, errors and ranks, and the copies made of them
 INTERVAL = 0.9  # the share of intervals p_like_low to p_like_high that shall hold the truth
 
@@ -28,7 +33,10 @@ class Finds:
     unlikely: str | int = MEDIAN
     """"median": P(consume) below the person's median; N: outside their N likeliest picks."""
     sure: float = SURE
-    """Finds are ranked by what P(like) exceeds with this probability; at 0.5 by P(like)."""
+    """Finds are below the median with this probability, and ranked by what P(like) exceeds with
+    it; 0.5 takes P(consume) and P(like) as they are."""
+    min_p_like: float = LIKELIER_THAN_NOT
+    """P(like) of a find is at least this."""
 
     def __post_init__(self) -> None:
         whole = isinstance(self.unlikely, (int, np.integer)) and not isinstance(self.unlikely, bool)
@@ -40,17 +48,26 @@ class Finds:
         number = isinstance(self.sure, (int, float, np.number)) and not isinstance(self.sure, bool)
         if not (number and 0.5 <= self.sure < 1):
             raise SettingError(f"sure lies from 0.5 up to, not including, 1; got {self.sure!r}")
+        least = self.min_p_like
+        number = isinstance(least, (int, float, np.number)) and not isinstance(least, bool)
+        if not (number and 0 <= least <= 1):
+            raise SettingError(f"min_p_like is a chance, from 0 to 1; got {least!r}")
 
     @property
     def why(self) -> str:
         """What is required of a find, in words."""
-        if self.unlikely == MEDIAN:
-            return "only items below a person's median P(consume) are finds"
-        return f"only items outside a person's {self.unlikely:,} likeliest picks are finds"
+        where = (
+            f"surely (sure={self.sure:g}) below a person's median P(consume)"
+            if self.unlikely == MEDIAN
+            else f"outside a person's {self.unlikely:,} likeliest picks"
+        )
+        if not self.min_p_like:
+            return f"only items {where} are finds"
+        return f"only items {where}, and with P(like) of at least {self.min_p_like:g}, are finds"
 
     @property
     def quantile(self) -> float:
-        """How many standard errors below P(like) a find is ranked."""
+        """How many standard errors stand for being this sure."""
         return NormalDist().inv_cdf(self.sure)
 
     def hardly(self, chances: np.ndarray) -> np.ndarray:
@@ -60,8 +77,25 @@ class Finds:
             chances: rows x items; log P(consume), -inf at the items of the history.
         """
         if self.unlikely == MEDIAN:
-            return chances < _upper_median(chances)
+            return chances < self.limit(chances)
         return pick_ranks(chances) > int(self.unlikely)
+
+    @property
+    def share(self) -> float:
+        """Of the items left, how many are surely below the median: a third, by default."""
+        return NormalDist().cdf(-PLACE_ERROR * self.quantile)
+
+    def limit(self, chances: np.ndarray) -> np.ndarray:
+        """The log P(consume) below which an item is surely below the median: rows x 1.
+
+        That of the first item that is not, of items in order; -inf where none is left.
+        """
+        n_items = chances.shape[1]
+        n_seen = np.isneginf(chances).sum(1)  # they sort first
+        n_left = n_items - n_seen
+        n_below = np.maximum((self.share * n_left).astype(np.int64), n_left >= 2)
+        first = np.minimum(n_seen + n_below, n_items - 1)
+        return np.take_along_axis(np.sort(chances, axis=1), first[:, None], axis=1)
 
     def promise(self, likes: np.ndarray, errors: np.ndarray) -> np.ndarray:
         """What P(like) exceeds with probability `sure`."""
@@ -126,11 +160,3 @@ def shifted(chances: np.ndarray, by: np.ndarray) -> np.ndarray:
     chances = np.clip(chances, 0.0, 1.0).astype(np.float64)
     odds = chances * np.exp(by)
     return (odds / np.maximum(odds + (1.0 - chances), 1e-300)).astype(np.float32)
-
-
-def _upper_median(chances: np.ndarray) -> np.ndarray:
-    """The median of each row's finite values, the upper one of two: rows x 1; -inf if none."""
-    n_items = chances.shape[1]
-    n_seen = np.isneginf(chances).sum(1)  # they sort first
-    middle = np.minimum(n_seen + (n_items - n_seen) // 2, n_items - 1)
-    return np.take_along_axis(np.sort(chances, axis=1), middle[:, None], axis=1)

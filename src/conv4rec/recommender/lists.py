@@ -114,8 +114,9 @@ class Lists:
             return likes
         if errors is None:
             return np.exp(chances) * likes
-        promise = self.question.finds.promise(likes, errors)
-        promise[~self.question.finds.hardly(chances)] = -np.inf
+        finds = self.question.finds
+        promise = finds.promise(likes, errors)
+        promise[~finds.hardly(chances) | (likes < finds.min_p_like)] = -np.inf
         return promise
 
     def _reasons(self, scores: Scores, places: np.ndarray, items: np.ndarray) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Our model and rivals answer for the same pairs, and each leaves a receipt."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from conv4rec.bench import records
 from conv4rec.bench.discovery import judge as judge_module
 from conv4rec.bench.discovery import tables
-from conv4rec.bench.discovery.judge import Hearing, chosen, gem_scores, judge
+from conv4rec.bench.discovery.judge import Hearing, chosen, judge, list_scores, listed_pairs
 from conv4rec.data import Split, random_split
 from conv4rec.errors import SettingError
+from conv4rec.evaluate.discovery import Discovery
 from conv4rec.evaluate.shown import shown_pairs
 
 
@@ -58,6 +60,11 @@ def test_tables_are_means_over_seeds(lines):
     assert "old" not in text
     assert row in text
     assert tables.by_decile(lines).count("| 10 |") == 1
+    promised = np.mean([run["finds_promised"] for run in runs])
+    assert f"| {promised:.3f} ±" in tables.judged(lines, tables.FIND_COLUMNS)
+    differences = tables.differences(lines)
+    assert differences.count("| means |") == 1
+    assert differences.count("[") == 2
     far = tables.fill("<!-- far -->\n<!-- end far -->", {"ml-1m-time": lines})
     assert f"| {mean:.3f} ±" in far
 
@@ -67,14 +74,31 @@ def test_our_gems_are_ranked_as_recommend_ranks_them(split, small):
 
     model = Conv4Rec(seed=0, **small).fit(split.train)
     shown = shown_pairs(model, split)
-    scores = gem_scores(model, split, shown)
+    scores = list_scores(model, split, shown, min_p_like=0)
     user = split.given.users.ids(shown.users[:1])[0]
-    frame = model.recommend([user], k=3, by="discover")
+    frame = model.recommend([user], k=3, by="discover", min_p_like=0)
     wanted = dict(zip(frame["item_id"], frame["score"], strict=True))
     items = split.train.items.ids(shown.items)
     own = [i for i in range(len(items)) if shown.users[i] == shown.users[0] and items[i] in wanted]
     assert all(scores[i] == pytest.approx(wanted[items[i]]) for i in own)
     assert np.isneginf(scores[shown.places > 0.6]).all()
+    assert np.isfinite(list_scores(model, split, shown, unlikely=0, min_p_like=0)).all()
+
+
+def test_what_is_listed_is_what_recommend_lists(split, small):
+    from conv4rec import Conv4Rec
+
+    model = Conv4Rec(seed=0, **small).fit(split.train)
+    shown = shown_pairs(model, split)
+    listed = listed_pairs(model, split, shown)
+    answers = model.predict(shown_ids(split, shown))
+    assert 0 < listed.finds.sum() < listed.hardly.sum() < len(shown.users)
+    assert (listed.finds == listed.hardly & (answers["p_like"].to_numpy() >= 0.5)).all()
+
+
+def shown_ids(split, shown):
+    users, items = split.given.users.ids(shown.users), split.train.items.ids(shown.items)
+    return pl.DataFrame({"user_id": users, "item_id": items})
 
 
 def test_an_unknown_rival_is_one_sentence():
@@ -84,21 +108,30 @@ def test_an_unknown_rival_is_one_sentence():
 
 
 def test_a_rival_is_compared_on_the_people_with_gems_under_every_seed():
-    ours = [{1: 0.0, 2: 1.0, 3: 0.5}, {1: 1.0, 2: 1.0, 4: 0.0}]
-    theirs = [{1: 1.0, 2: 0.0, 3: 0.0}, {1: 1.0, 2: 0.0, 4: 0.0}]
+    ours = [figures({1: 0.0, 2: 1.0, 3: 0.5}), figures({1: 1.0, 2: 1.0, 4: 0.0})]
+    theirs = [figures({1: 1.0, 2: 0.0, 3: 0.0}), figures({1: 1.0, 2: 0.0, 4: 0.0})]
     fewer = [theirs[0]]
-    (line,) = judge_module._comparisons(
+    line, finds = judge_module._comparisons(
         "coat/mar", {"conv4rec": ours, "rival": theirs, "one seed": fewer}
     )
     assert (line["model"], line["metric"]) == ("rival", "gems@3")
+    assert (finds["model"], finds["metric"]) == ("rival", "finds@3")
+    assert finds["difference"]["mean"] == pytest.approx(2 * line["difference"]["mean"])
     difference = line["difference"]
     assert difference["mean"] == pytest.approx(np.mean([1.0 - 0.5, 0.0 - 1.0]))  # persons 1 and 2
     assert difference["low"] == -1.0
     assert difference["high"] == 0.5
 
 
+def figures(gems):
+    """Of people by number: their gems@3, and twice as many liked finds."""
+    shares = np.array(list(gems.values()))
+    users = np.array(list(gems))
+    return Discovery({}, {}, {"gems@3": shares, "finds@3": 2 * shares}, users)
+
+
 def test_a_judgement_ends_with_the_differences(lines):
-    (line,) = [line for line in lines if line["kind"] == "comparison"]
+    line, _ = [line for line in lines if line["kind"] == "comparison"]
     assert line["model"] == "means"
     runs = {name: [r["gems@3"] for r in records.runs(lines) if r["model"] == name]
             for name in ("means", "conv4rec")}  # fmt: skip

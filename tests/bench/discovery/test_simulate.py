@@ -56,5 +56,7 @@ def test_a_case_leaves_a_record_that_can_be_repeated(small):
 def test_lists_are_those_of_recommend(fitted_model, mixed):
     assert isinstance(mixed, Interactions)
     listed = lists_of(fitted_model, mixed, 3)
-    frame = fitted_model.recommend([mixed.users.ids(np.array([4]))[0]], k=3, by="discover")
+    frame = fitted_model.recommend(
+        [mixed.users.ids(np.array([4]))[0]], k=3, by="discover", min_p_like=0
+    )
     assert mixed.items.ids(listed[4]).to_list() == frame["item_id"].to_list()

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from conv4rec.bench.discovery.factorisation import RIVALS
 from conv4rec.bench.models import ENTRANTS, OURS
@@ -21,7 +22,7 @@ from conv4rec.errors import Conv4RecError, SettingError
 from conv4rec.evaluate import paired_bootstrap
 from conv4rec.evaluate.discovery import Discovery, measure_discovery
 from conv4rec.evaluate.scorer import FloatArray
-from conv4rec.evaluate.shown import Answers, Shown, answers_of, shown_pairs
+from conv4rec.evaluate.shown import Answers, Listed, Shown, answers_of, shown_pairs
 
 Say = Callable[[str], object]
 
@@ -77,9 +78,10 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
         Conv4RecError: Our own model fails.
     """
     split, known = hearing.split, judges()
-    found: dict[str, list[dict[int, float]]] = {}
+    found: dict[str, list[Discovery]] = {}
     for seed in hearing.seeds:
         shown: Shown | None = None
+        listed: Listed | None = None
         for name in dict.fromkeys([OURS, *hearing.models]):
             rival = known[name]
             settings = {**rival.defaults, **hearing.settings} if name == OURS else rival.defaults
@@ -100,13 +102,12 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
                 yield {"kind": "failure", **head, "reason": str(error)}
                 continue
             if name == OURS:
-                answers = Answers(
-                    answers.expected, answers.probabilities, gem_scores(model, split, shown)
-                )
+                scores = list_scores(model, split, shown, unlikely=0, min_p_like=0)
+                answers = Answers(answers.expected, answers.probabilities, scores)
+                listed = listed_pairs(model, split, shown)
             levels = split.train.levels
-            figures = measure_discovery(shown, answers, levels.values, levels.like_level())
-            gems = zip(figures.users.tolist(), figures.per_user["gems@3"].tolist(), strict=True)
-            found.setdefault(name, []).append(dict(gems))
+            figures = measure_discovery(shown, answers, levels.values, levels.like_level(), listed)
+            found.setdefault(name, []).append(figures)
             say(f"{name} seed {seed}: {_headline(figures)}")
             changed = hearing.settings if name == OURS else {}
             receipt = _receipt(model, figures, settings, fit_s, shown)
@@ -114,12 +115,26 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
     yield from _comparisons(split.name, found)
 
 
-def gem_scores(model: Any, split: Split, shown: Shown) -> FloatArray:
-    """What `recommend(by="discover")` ranks by, for each pair; -inf for what it would not list."""
+def listed_pairs(model: Any, split: Split, shown: Shown) -> Listed:
+    """Which pairs the default lists of finds hold, and which they would for whatever P(like)."""
+    ranked = (list_scores(model, split, shown, **options) for options in ({"min_p_like": 0}, {}))
+    return Listed(*(np.isfinite(scores) for scores in ranked))
+
+
+def list_scores(model: Any, split: Split, shown: Shown, **options: Any) -> FloatArray:
+    """What `recommend(by="discover")` ranks by, for each pair; -inf for what it would not list.
+
+    Args:
+        model: ours, fitted.
+        split: what it was given.
+        shown: the pairs.
+        options: of `recommend`.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lists of everything are always shorter than asked for
         asked = split.given.users.ids(np.unique(shown.users)).to_list()
-        frame = model.recommend(asked, k=split.train.n_items, by="discover")
+        blocks = model.recommend_blocks(asked, k=split.train.n_items, by="discover", **options)
+        frame = pl.concat([block.select("user_id", "item_id", "score") for block in blocks])
     rows = split.given.users.numbers(frame["user_id"])
     cells = rows * split.train.n_items + split.train.items.numbers(frame["item_id"])
     order = np.argsort(cells)
@@ -129,28 +144,34 @@ def gem_scores(model: Any, split: Split, shown: Shown) -> FloatArray:
     return np.where(is_listed, frame["score"].to_numpy()[order][at], -np.inf)
 
 
-def _comparisons(
-    dataset: str, found: dict[str, list[dict[int, float]]]
-) -> Iterator[dict[str, Any]]:
-    """gems@3, theirs minus ours: a user counts with the mean over seeds.
+def _comparisons(dataset: str, found: dict[str, list[Discovery]]) -> Iterator[dict[str, Any]]:
+    """gems@3, and the number of liked finds a person, theirs minus ours.
 
-    Who has gems differs with the seed: those who have some under every seed are compared.
+    A user counts with the mean over seeds. Who has gems differs with the seed: those who have
+    some under every seed are compared.
     """
-    ours = found[OURS]
     for name, theirs in found.items():
-        users = sorted(set.intersection(*map(set, [*ours, *theirs])))
-        if name != OURS and len(theirs) == len(ours) and users:
-            means = [
-                np.array([np.mean([seed[user] for seed in seeds]) for user in users])
-                for seeds in (theirs, ours)
-            ]
-            yield {
-                "kind": "comparison",
-                "dataset": dataset,
-                "model": name,
-                "metric": "gems@3",
-                "difference": asdict(paired_bootstrap(*means)),
-            }
+        if name == OURS or len(theirs) != len(found[OURS]):
+            continue
+        for metric in ("gems@3", "finds@3"):
+            sides = [[_by_user(seed, metric) for seed in seeds] for seeds in (theirs, found[OURS])]
+            users = sorted(set.intersection(*(set(seed) for side in sides for seed in side)))
+            if users:
+                means = [
+                    np.array([np.mean([seed[user] for seed in side]) for user in users])
+                    for side in sides
+                ]
+                yield {
+                    "kind": "comparison",
+                    "dataset": dataset,
+                    "model": name,
+                    "metric": metric,
+                    "difference": asdict(paired_bootstrap(*means)),
+                }
+
+
+def _by_user(figures: Discovery, metric: str) -> dict[int, float]:
+    return dict(zip(figures.users.tolist(), figures.per_user[metric].tolist(), strict=True))
 
 
 def _receipt(
@@ -183,7 +204,7 @@ def _round(value: float | None) -> float | None:
 
 
 def _headline(figures: Discovery) -> str:
-    names = ("lift@3", "auc_like", "ece_low", "mse")
+    names = ("lift@3", "finds_lift@3", "auc_like", "ece_low", "mse")
     return ", ".join(
         f"{name} {value:.3f}" for name in names if (value := figures.metrics[name]) is not None
     )

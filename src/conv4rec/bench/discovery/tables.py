@@ -22,6 +22,14 @@ COLUMNS = {
     "ndcg_like@5": "NDCG@5 ↑",
 }
 """The figures shown, and which way is better."""
+FIND_COLUMNS = {
+    "finds@3": "finds liked ↑",
+    "finds_promised": "promised",
+    "finds_lift@3": "times the base ↑",
+    "finds_base": "base",
+    "n_finds": "finds",
+    "finders": "people",
+}
 FAR_COLUMNS = {
     "auc_far@500": "AUC outside the 500 likeliest picks ↑",
     "auc_like": "AUC of all ↑",
@@ -87,13 +95,20 @@ def by_decile(records: list[Record], model: str = "conv4rec") -> str:
 
 
 def differences(records: list[Record]) -> str:
-    """gems@3, each rival minus ours, with its 95% interval over users: Markdown."""
-    newest = {r["model"]: r for r in records if r["kind"] == "comparison"}
-    lines = [
-        [name, f"{d['mean']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]"]
-        for name, d in ((name, found["difference"]) for name, found in newest.items())
-    ]
-    return table(["model", "gems@3, theirs minus ours"], lines)
+    """Each rival minus ours, with its 95% interval over users: Markdown."""
+    newest = {(r["model"], r["metric"]): r for r in records if r["kind"] == "comparison"}
+    lines = []
+    for name in dict.fromkeys(model for model, _ in newest):
+        found = [newest.get((name, metric)) for metric in ("gems@3", "finds@3")]
+        lines.append([name, *(_difference(record) for record in found)])
+    return table(["model", "gems@3, theirs minus ours", "liked finds a person, likewise"], lines)
+
+
+def _difference(comparison: Record | None) -> str:
+    if comparison is None:
+        return "-"
+    found = comparison["difference"]
+    return f"{found['mean']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
 
 
 def worlds(records: list[Record]) -> str:
@@ -108,6 +123,7 @@ def fill(text: str, by_name: dict[str, list[Record]]) -> str:
     shown = by_name.get("coat-mar", [])
     made = {
         "judged": judged(shown),
+        "finds": judged(shown, FIND_COLUMNS),
         "deciles": by_decile(shown),
         "differences": differences(shown),
         "far": judged(by_name.get("ml-1m-time", []), FAR_COLUMNS),
