@@ -30,6 +30,7 @@ FIND_COLUMNS = {
     "n_finds": "finds",
     "finders": "people",
 }
+COUNTS = ("n_finds", "finders")
 FAR_COLUMNS = {
     "auc_far@500": "AUC outside the 500 likeliest picks ↑",
     "auc_like": "AUC of all ↑",
@@ -62,7 +63,12 @@ def means(runs: Iterable[Record], names: Iterable[str], key: Any) -> dict[str, d
         if run["kind"] == "run":
             groups.setdefault(key(run), {})[run["seed"]] = run
     return {
-        name: {figure: _mean([run.get(figure) for run in found.values()]) for figure in names}
+        name: {
+            figure: _mean(
+                [run.get(figure) for run in found.values()], digits=0 if figure in COUNTS else 3
+            )
+            for figure in names
+        }
         for name, found in groups.items()
     }
 
@@ -139,9 +145,10 @@ def fill(text: str, by_name: dict[str, list[Record]]) -> str:
     return text
 
 
-def _mean(values: list[float | None], spread: bool = True) -> str:
+def _mean(values: list[float | None], spread: bool = True, digits: int = 3) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return "-"
     found = spread_over_seeds(known)
-    return f"{found.mean:.3f}" + (f" ±{found.spread:.3f}" if spread and found.n > 1 else "")
+    shown = f" ±{found.spread:.{digits}f}" if spread and found.n > 1 else ""
+    return f"{found.mean:.{digits}f}{shown}"
