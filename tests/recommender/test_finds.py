@@ -107,7 +107,14 @@ def test_of_few_items_at_least_the_least_likely_of_two_is_hardly_picked(n_left, 
 
 def test_of_equal_chances_none_is_hardly_picked():
     chances = np.array([[-1.0, -1.0, -1.0, -np.inf], [-np.inf] * 4])
-    assert not (Finds().hardly(chances) & np.isfinite(chances)).any()
+    assert not Finds().hardly(chances).any()
+
+
+@pytest.mark.parametrize("unlikely", ["median", 3])
+def test_what_was_consumed_is_no_find_even_where_the_history_may_be_listed(fitted_model, unlikely):
+    asked = {"by": "discover", "unlikely": unlikely}
+    found = everything(fitted_model, exclude_seen=False, **asked)
+    assert found.equals(everything(fitted_model, **asked))
 
 
 def test_more_natural_picks_than_items_leave_no_find_and_a_reason(fitted_model):

@@ -71,14 +71,16 @@ class Finds:
         return NormalDist().inv_cdf(self.sure)
 
     def hardly(self, chances: np.ndarray) -> np.ndarray:
-        """Which items a person would hardly pick: rows x items.
+        """Which items a person would hardly pick: rows x items; none of the history.
 
         Args:
             chances: rows x items; log P(consume), -inf at the items of the history.
         """
         if self.unlikely == MEDIAN:
-            return chances < self.limit(chances)
-        return pick_ranks(chances) > int(self.unlikely)
+            hardly = chances < self.limit(chances)
+        else:
+            hardly = pick_ranks(chances) > int(self.unlikely)
+        return hardly & np.isfinite(chances)
 
     @property
     def share(self) -> float:
