@@ -18,7 +18,7 @@ import numpy as np
 from conv4rec import Conv4Rec, Interactions
 from conv4rec.bench.discovery.simulate import CASES, Case, K, gems_found
 from conv4rec.data import random_split, split_by_name
-from conv4rec.data.worlds import selective_world
+from conv4rec.data.selective import selective_world
 from conv4rec.evaluate.calibration import auc
 
 SURE = (0.5, 0.8, 0.95)

@@ -22,6 +22,7 @@ def test_worlds_print_a_table_and_leave_records(say, small_words, tmp_path, monk
     [
         ([], "needs either --dataset NAME/SPLIT or --simulate"),
         (["--dataset", "coat/mar", "--simulate"], "needs either"),
+        (["--dataset", "coat/mar", "--ideal"], "--ideal is of made-up worlds"),
         (["--dataset", "nope/r0"], "no data set 'nope'"),
         (["--simulate", "--set", "propensity_power=2"], "propensity_power lies from 0 to 1"),
         (["--dataset", "movielens-2016/r0", "--models", "magic"], "there is no 'magic'"),

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from conv4rec.data.worlds import low_rank_world, selective_world, sequel, two_tribes
+from conv4rec.data.selective import selective_world
+from conv4rec.data.worlds import low_rank_world, sequel, two_tribes
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,12 @@ def discovery(
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Instead: made-up worlds whose gems are known.")
     ] = False,
+    ideal: Annotated[
+        bool,
+        typer.Option(
+            "--ideal", help="With --simulate: what the best learner finds; a minute each."
+        ),
+    ] = False,
     models: Annotated[
         str, typer.Option(metavar="all|A,B,...", help="Rivals beside ours, such as means,mf-dr.")
     ] = "all",
@@ -39,7 +45,7 @@ def discovery(
     Example:
       conv4rec discovery --dataset coat/mar --seeds 5
       conv4rec discovery --dataset coat/mar --models means,mf-dr --set propensity_power=0.5
-      conv4rec discovery --simulate --seeds 3
+      conv4rec discovery --simulate --seeds 3 --ideal
     """
     from conv4rec.app import service, words
     from conv4rec.bench import records as kept
@@ -50,6 +56,8 @@ def discovery(
 
     if (dataset is None) == (not simulate):
         raise SettingError("discovery needs either --dataset NAME/SPLIT or --simulate")
+    if ideal and not simulate:
+        raise SettingError("--ideal is of made-up worlds: it needs --simulate")
     settings = words.settings_from_words(set_ or [])
     service.unfitted("default", first_seed, "cpu", None, set_)  # wrong? say so before any training
     numbers = tuple(range(first_seed, first_seed + seeds))
@@ -59,7 +67,7 @@ def discovery(
         hearing = judge.Hearing(split_by_name(dataset), judge.chosen(models), numbers, settings)
         lines = judge.judge(hearing, note)
     else:
-        lines = (run_world(case, seed, settings) for case in CASES for seed in numbers)
+        lines = (run_world(case, seed, settings, ideal) for case in CASES for seed in numbers)
     for line in lines:
         kept.append(path, line)
         added.append(line)

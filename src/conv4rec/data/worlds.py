@@ -65,18 +65,6 @@ class World:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class ShownWorld(World):
-    """A world that also knows how each item would be rated if it were shown at random."""
-
-    shown: np.ndarray
-    """P(level | user, item shown): float64, users x levels x items; sums to 1 over levels."""
-
-    def p_like(self, like_level: int) -> np.ndarray:
-        """The true chance of liking an item that is shown: users x items."""
-        return self.shown[:, like_level:].sum(axis=1)
-
-
 def two_tribes(
     n_users: int = 40, n_items: int = 20, n_levels: int = 5, crossing: float = 0.05
 ) -> World:
@@ -94,7 +82,7 @@ def two_tribes(
     high = np.full(n_levels, 0.2 / max(1, n_levels - 1))
     high[-1] = 1 - high[:-1].sum()
     by_level = np.where(at_home[:, None, :], high[:, None], high[::-1, None])
-    return World(chance[:, None, :] * by_level, _scale(n_levels))
+    return World(chance[:, None, :] * by_level, scale_of(n_levels))
 
 
 def sequel(n_users: int = 60, n_others: int = 6, seed: int = 0) -> Interactions:
@@ -140,63 +128,11 @@ def low_rank_world(
     tastes = rng.gamma(0.5, size=(rank, n_levels, n_items))
     tastes *= rng.permutation(np.arange(1.0, n_items + 1) ** -popularity)
     tastes /= tastes.sum(axis=(1, 2), keepdims=True)
-    return World(np.einsum("ur,rki->uki", weights, tastes), _scale(n_levels))
+    return World(np.einsum("ur,rki->uki", weights, tastes), scale_of(n_levels))
 
 
-def selective_world(
-    n_users: int = 300,
-    n_items: int = 200,
-    n_levels: int = 5,
-    rank: int = 3,
-    taste: float = 1.0,
-    selectivity: float = 0.0,
-    seed: int = 0,
-) -> ShownWorld:
-    """Choosing and liking have different causes, and people choose what they will rate high.
-
-    Item i, shown to user u, is rated by an ordered logit around a liking of its own,
-
-        t_ui = taste (a_u . b_i) / sqrt(rank) + 0.5 generosity_u + 0.5 quality_i - 1,
-
-    and is chosen by an independent habit and by the rating that it will get:
-
-        P(i, level | u)  ~  exp((c_u . d_i) / sqrt(rank) + popularity_i + selectivity z_level)
-                            P(level | u, i shown),
-
-    z the levels from -1 to 1. All of a, b, c, d, generosity, quality and popularity are standard
-    normal. With selectivity 0 an item's rating is the same chosen or shown; above it, what people
-    chose is rated higher than the same item would be if it were shown to them.
-
-    Args:
-        n_users: How many users.
-        n_items: How many items.
-        n_levels: How many rating levels; at least 2.
-        rank: Dimensions of taste, and of habit.
-        taste: Spread of the personal part of liking.
-        selectivity: How much the rating to come decides what is chosen.
-        seed: Of every draw.
-    """
-    rng = np.random.default_rng(seed)
-
-    def product() -> np.ndarray:
-        factors = rng.standard_normal((n_users + n_items, rank))
-        return factors[:n_users] @ factors[n_users:].T / rank**0.5
-
-    liking = taste * product() + 0.5 * rng.standard_normal((n_users, 1))
-    liking = liking + 0.5 * rng.standard_normal(n_items) - 1.0
-    habit = product() + rng.standard_normal(n_items)
-    at_most = np.arange(1, n_levels) / n_levels
-    cuts = np.log(at_most / (1 - at_most))[:, None]
-    cumulative = np.ones((n_users, n_levels + 1, n_items))
-    cumulative[:, 0] = 0.0
-    cumulative[:, 1:-1] = 1 / (1 + np.exp(liking[:, None] - cuts))
-    shown = np.diff(cumulative, axis=1)
-    z = np.linspace(-1.0, 1.0, n_levels)[:, None]
-    joint = np.exp(habit[:, None] + selectivity * z) * shown
-    return ShownWorld(joint / joint.sum(axis=(1, 2), keepdims=True), _scale(n_levels), shown)
-
-
-def _scale(n_levels: int) -> Levels:
+def scale_of(n_levels: int) -> Levels:
+    """The levels 1 to n_levels."""
     return Levels(tuple(float(level) for level in range(1, n_levels + 1)))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conv4rec.bench.discovery.factorisation import Factorisation, clipped, inverse_propensities
-from conv4rec.data.worlds import selective_world
+from conv4rec.data.selective import selective_world
 
 
 def test_propensities_are_those_of_independent_picks(mixed):

@@ -5,7 +5,7 @@ import pytest
 
 from conv4rec.bench.discovery.simulate import Case, gems_found, lists_of, simulate
 from conv4rec.data import Interactions, Levels
-from conv4rec.data.worlds import ShownWorld
+from conv4rec.data.selective import ShownWorld
 
 CASE = Case("tiny", 1.0, 1.0, n_per_user=8, n_users=30, n_items=24)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from conv4rec.bench.record import commit, machine, versions
 from conv4rec.data import Interactions
-from conv4rec.data.worlds import ShownWorld, selective_world
+from conv4rec.data.selective import Causes, ShownWorld, selective_world
 
 K = 5
 """Gems listed for each user."""
@@ -113,13 +113,17 @@ def _lower_half(p: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return outside < np.nanmedian(outside, axis=1, keepdims=True)
 
 
-def simulate(case: Case, seed: int, settings: dict[str, Any] | None = None) -> dict[str, Any]:
+def simulate(
+    case: Case, seed: int, settings: dict[str, Any] | None = None, ideal: bool = False
+) -> dict[str, Any]:
     """The record of one case with one seed: make a world, sample it, fit, list, judge.
 
     Args:
         case: The kind of world.
         seed: Of the world, of the sample and of the model.
         settings: Of our model; its defaults if left out.
+        ideal: Whether to find also what the best of all learners would list, which takes a minute
+            (see `conv4rec.bench.discovery.ideal`).
     """
     from conv4rec.recommender import Conv4Rec  # needs torch
 
@@ -143,12 +147,30 @@ def simulate(case: Case, seed: int, settings: dict[str, Any] | None = None) -> d
         "share": round(found.share, 4),
         "share_in_half": round(found.share_in_half, 4),
         "share_above_chance": round(found.share_above_chance, 4),
+        **(_beside_the_ideal(case, seed, world, log, found) if ideal else {}),
         "fit_s": round(fitted - started, 2),
         "changed": settings or {},
         "config": model.config_,
         "versions": versions(),
         "machine": machine(),
         "commit": commit(),
+    }
+
+
+def _beside_the_ideal(
+    case: Case, seed: int, world: ShownWorld, log: Interactions, found: Found
+) -> dict[str, float]:
+    from conv4rec.bench.discovery.ideal import Law, ideal_lists  # needs torch
+
+    law, like_level = Law(log, case.taste, case.selectivity), world.levels.like_level()
+    truth = Causes.drawn(case.n_users, case.n_items, seed)
+    lists, expected = ideal_lists(law, truth, K, like_level, seed)
+    ideal = gems_found(world, log, lists, like_level)
+    return {
+        "ideal_listed": round(ideal.listed, 5),
+        "ideal_expected": round(float(expected.mean()), 5),
+        "ideal_share": round(ideal.share, 4),
+        "share_of_ideal": round(found.listed / ideal.listed, 4),
     }
 
 

@@ -38,6 +38,8 @@ FAR_COLUMNS = {
 }
 WORLD_COLUMNS = {
     "share": "of the best ↑",
+    "ideal_share": "an ideal learner's",
+    "share_of_ideal": "of the ideal learner's ↑",
     "share_in_half": "of the best in its half ↑",
     "share_above_chance": "above chance ↑",
     "listed": "true P(like)",
