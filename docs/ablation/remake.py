@@ -36,7 +36,6 @@ WITHOUT = {
     "centring, exact half": {"centred": False, "draws": 0},
     "polynomial kernels, exact half": {"polynomial_kernels": False, "draws": 0},
     "hidden ratings alone (all are predicted)": {"hidden_only": False},
-    "weight averaging of the picks": {"average": 0.0},
     "penalties tried (one each)": {"regs": (1.0,), "rate_regs": (1.0,)},
     "spectral start": {"spectral_start": 0.0},
     "second rating channel, exact half": {"n_channels": 1, "draws": 0},

@@ -61,14 +61,14 @@ def trainer_of(log, schedule, seed=0, shape=None, **changes):
 def test_a_task_is_left_alone_after_its_last_step(mixed, stops, frozen, shape):
     trainer = trainer_of(mixed, Schedule(stops), shape=shape)
     trainer.run(until=2)
-    at_stop = {name: p.detach().clone() for name, p in trainer.averages.items()}
+    at_stop = {name: p.detach().clone() for name, p in trainer.parameters.items()}
     assert trainer.run()
     assert trainer.step == 6
-    for name, average in trainer.averages.items():
+    for name, weights in trainer.parameters.items():
         ended = name.startswith("consume") == (frozen == "consume")
-        own = name.startswith(("consume", "rate_")) and trainer.parameters[name].requires_grad
+        own = name.startswith(("consume", "rate_")) and weights.requires_grad
         if own:
-            assert torch.equal(average, at_stop[name]) == ended, name
+            assert torch.equal(weights, at_stop[name]) == ended, name
 
 
 def test_what_is_hidden_depends_on_the_seed_and_on_the_step(mixed):
@@ -84,7 +84,7 @@ def test_a_stronger_penalty_leaves_smaller_weights(mixed):
     for factor in (0.1, 10.0):
         trainer = trainer_of(mixed, Schedule((30, 30), (factor, factor)), n_steps=30)
         trainer.run()
-        sizes.append({name: float(p.norm()) for name, p in trainer.averages.items()})
+        sizes.append({name: float(p.detach().norm()) for name, p in trainer.parameters.items()})
     for name in ("consume_in", "consume_out", "rate_in", "rate_out"):
         assert sizes[1][name] < 0.95 * sizes[0][name], name
 
@@ -104,17 +104,6 @@ def test_each_epoch_deals_out_every_user_once(mixed):
     epochs = [[u for step in range(at, at + 4) for u in dealt[step]] for at in (0, 4)]
     assert all(sorted(epoch) == list(range(60)) for epoch in epochs)
     assert epochs[0] != epochs[1] != list(range(60))
-
-
-def test_averaged_weights_are_lent_and_given_back(mixed):
-    trainer = trainer_of(mixed, Schedule((6, 6)))
-    trainer.run(until=3)
-    before = {name: p.detach().clone() for name, p in trainer.parameters.items()}
-    with trainer.averaged() as network:
-        lent = dict(network.named_parameters())
-        assert all(torch.equal(p, trainer.averages[name]) for name, p in lent.items())
-        assert not torch.equal(lent["consume_out"], before["consume_out"])
-    assert all(torch.equal(p, before[name]) for name, p in trainer.parameters.items())
 
 
 def test_what_the_picks_are_read_by_does_not_move_with_the_ratings(mixed):

@@ -36,7 +36,7 @@ PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
             rate_reg=8.0,
             rate_learning_rate=0.006,
             rate_length=1.0,
-            snapshots=1,
+            snapshots=4,
             ridge_size=0,
             neighbours=0,
             draws=0,
@@ -82,7 +82,7 @@ def _check(changes: dict[str, Any]) -> None:
             raise SettingError(f"{name} is a whole number of at least 0; got {value!r}")
         if name.endswith(("_reg", "learning_rate", "rate_length")) and not value >= 0:
             raise SettingError(f"{name} is at least 0; got {value!r}")
-        if name in ("hide_low", "hide_high", "average", "validation_share") and not 0 <= value < 1:
+        if name in ("hide_low", "hide_high", "validation_share") and not 0 <= value < 1:
             raise SettingError(f"{name} lies from 0 up to, not including, 1; got {value!r}")
         if name in ("propensity_power", "propensity_check") and not 0 <= value <= 1:
             raise SettingError(f"{name} lies from 0 to 1; got {value!r}")

@@ -8,7 +8,6 @@ row, and so is the sum of the trained and the closed-form consume scores.
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -35,18 +34,13 @@ class ConsumeParts:
 
 @torch.no_grad()
 def take_snapshot(trainer: Trainer) -> Snapshot:
-    """The rating side, and what it makes of the items' columns: copies.
-
-    As it stands; if there is to be one snapshot only, its averaged weights.
-    """
-    alone = trainer.settings.snapshots == 1
-    with trainer.averaged() if alone else nullcontext():
-        weights = {
-            name: weight.detach().clone()
-            for name, weight in trainer.parameters.items()
-            if not name.startswith(("consume", "rater"))
-        }
-        return {**weights, "column": trainer.item_side().column}
+    """The rating side as it stands, and what it makes of the items' columns: copies."""
+    weights = {
+        name: weight.detach().clone()
+        for name, weight in trainer.parameters.items()
+        if not name.startswith(("consume", "rater"))
+    }
+    return {**weights, "column": trainer.item_side().column}
 
 
 def snapshots_of(kept: dict[str, Tensor]) -> list[Snapshot]:
@@ -69,12 +63,12 @@ def assemble(
     """The network to serve, without the raters' table, and its item side.
 
     Args:
-        trainer: its averaged weights are the trained half of the consume side.
+        trainer: has the trained half of the consume side.
         snapshots: of the rating side, at least one.
         parts: what stands beside the trained half of the consume side.
         exact: the rating side's exact half; None to do without.
     """
-    weights = {name: trainer.averages[name] for name in trainer.averages if "consume" in name}
+    weights = {n: p.detach().clone() for n, p in trainer.parameters.items() if "consume" in n}
     small = [name for name in snapshots[0] if name not in ("rate_in", "rate_out", "column")]
     weights |= {name: torch.stack([s[name] for s in snapshots]).mean(0) for name in small}
     config = trainer.network.config

@@ -17,7 +17,7 @@ from conv4rec.train.rehearsal import Check, Kept
 from conv4rec.train.store import load_folder, save_folder
 
 KIND = "training checkpoint"
-PARTS = ("weights", "averages", "first_moments", "second_moments", "frozen")
+PARTS = ("weights", "first_moments", "second_moments", "frozen")
 
 
 @dataclass

@@ -1,10 +1,9 @@
-"""The training loop, whole: hide, read, predict, step, average; stop each task in its time."""
+"""The training loop, whole: hide, read, predict, step; stop each task in its time."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -36,7 +35,6 @@ class State:
 
     step: int
     weights: dict[str, Tensor]
-    averages: dict[str, Tensor]
     first_moments: dict[str, Tensor]
     second_moments: dict[str, Tensor]
     frozen: dict[str, Tensor] = field(default_factory=dict)
@@ -55,9 +53,8 @@ class Schedule:
 class Trainer:
     """One run of the loop: `run` goes on until the schedule ends or `on_step` says stop.
 
-    After it, `averages` holds the averaged weights: the ones to use of the consume side. The
-    rating side's learning rate never falls: it is the predictions of its last looks that are
-    averaged (`conv4rec.train.assembly`). The same seed,
+    The consume side's learning rate falls to zero; the rating side's never falls: it is the
+    predictions of its last looks that are averaged (`conv4rec.train.assembly`). The same seed,
     machine and thread count give the same bits; so does a run that was stopped, saved with
     `state` and continued from there, because every random draw depends on the seed and the
     step number alone.
@@ -77,9 +74,10 @@ class Trainer:
         self.parameters = dict(network.named_parameters())
         self.sums = ItemSums(batches)
         self.step = 0
-        self.averages = {name: p.detach().clone() for name, p in self.parameters.items()}
-        self._first = {name: torch.zeros_like(p) for name, p in self.averages.items()}
-        self._second = {name: torch.zeros_like(p) for name, p in self.averages.items()}
+        self._first, self._second = (
+            {name: torch.zeros_like(p.detach()) for name, p in self.parameters.items()}
+            for _ in range(2)
+        )
         users_a_batch = max(1, settings.batch_cells // batches.n_items)
         self.n_batches = math.ceil(batches.n_users / users_a_batch)
         if state is not None:
@@ -130,13 +128,12 @@ class Trainer:
 
     @torch.no_grad()
     def _update(self, tasks: tuple[bool, bool]) -> None:
-        """Adam (Kingma & Ba 2015) on loss + penalty, then the running average of the weights."""
+        """Adam (Kingma & Ba 2015) on loss + penalty."""
         settings, beta1, beta2 = self.settings, 0.9, 0.99
         t = self.step + 1
         warm_up = min(1.0, t / WARM_UP_STEPS)
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / settings.n_steps)))
         rates = (settings.learning_rate * warm_up * cosine, settings.rate_learning_rate * warm_up)
-        keep = min(settings.average, t / (t + 9))
         for name, p in self.parameters.items():
             task = CONSUME if name.startswith("consume") else RATE
             if p.grad is None or not tasks[task]:
@@ -150,7 +147,6 @@ class Trainer:
             second = self._second[name].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
             spread = (second / (1 - beta2**t)).sqrt_().add_(1e-8)
             p.addcdiv_(first, spread, value=-rates[task] / (1 - beta1**t))
-            self.averages[name].lerp_(p, 1 - keep)
 
     def _penalty(self, name: str) -> float | Tensor:
         """Slope of the penalty per unit of weight: 2 x reg / interactions."""
@@ -175,7 +171,7 @@ class Trainer:
     def state(self) -> State:
         """A snapshot to save; shares no memory with the run."""
         frozen = {} if self.sums.frozen is None else dict(self.sums.frozen.named_parameters())
-        parts = (self.parameters, self.averages, self._first, self._second, frozen)
+        parts = (self.parameters, self._first, self._second, frozen)
         copied = [{n: p.detach().clone() for n, p in part.items()} for part in parts]
         return State(self.step, *copied)
 
@@ -185,21 +181,11 @@ class Trainer:
         if state.frozen:
             self._set(state.frozen)
             self.sums.refresh(self.network)
-        parts = (self.parameters, self.averages, self._first, self._second)
-        saved = (state.weights, state.averages, state.first_moments, state.second_moments)
+        parts = (self.parameters, self._first, self._second)
+        saved = (state.weights, state.first_moments, state.second_moments)
         for part, values in zip(parts, saved, strict=True):
             for name, p in part.items():
                 p.copy_(values[name])
-
-    @contextmanager
-    def averaged(self) -> Iterator[Network]:
-        """The network with the averaged weights, while the context lasts."""
-        current = {name: p.detach().clone() for name, p in self.parameters.items()}
-        self._set(self.averages)
-        try:
-            yield self.network
-        finally:
-            self._set(current)
 
     @torch.no_grad()
     def _set(self, weights: dict[str, Tensor]) -> None:

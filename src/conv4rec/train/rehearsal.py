@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -85,19 +84,19 @@ def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept)
     rate_nll = _averaged_rate_nll(trainer, validation, before, kept)
     if trainer.step > trainer.settings.n_steps:
         return Check(factors[CONSUME], trainer.step, None, rate_nll, None, factors[RATE])
-    with trainer.averaged() as network:
-        reading = network.read(validation, trainer.item_side())
-        settings = replace(trainer.settings, hidden_only=True)
-        nll = float(losses(network, reading, validation, settings, (True, False)).consume)
-        ndcg = hidden_ndcg(reading.consume, network.consume_out, network.consume_bias, validation)
-        if nll <= min((c.consume_nll for c in before if c.consume_nll is not None), default=nll):
-            best = Learned(
-                reading.consume,
-                network.consume_out,
-                network.consume_bias,
-                network.consume_kernel[:, 0],
-            )
-            kept |= {f"best/{name}": tensor.clone() for name, tensor in vars(best).items()}
+    network = trainer.network
+    reading = network.read(validation, trainer.item_side())
+    settings = replace(trainer.settings, hidden_only=True)
+    nll = float(losses(network, reading, validation, settings, (True, False)).consume)
+    ndcg = hidden_ndcg(reading.consume, network.consume_out, network.consume_bias, validation)
+    if nll <= min((c.consume_nll for c in before if c.consume_nll is not None), default=nll):
+        best = Learned(
+            reading.consume,
+            network.consume_out,
+            network.consume_bias,
+            network.consume_kernel[:, 0],
+        )
+        kept |= {f"best/{name}": tensor.clone() for name, tensor in vars(best).items()}
     return Check(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
 
 
@@ -110,16 +109,14 @@ def _averaged_rate_nll(
     at = torch.nonzero(rated).squeeze(1)
     if len(at) == 0:
         return 0.0
-    with trainer.averaged() if trainer.settings.snapshots == 1 else nullcontext():
-        reading = network.read(validation, trainer.item_side(), to_pick=False)
-        logits = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
+    reading = network.read(validation, trainer.item_side(), to_pick=False)
+    logits = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
     keep_last(kept, f"logits/{trainer.step:06d}", logits, trainer.settings.snapshots)
     mean = torch.stack([kept[name] for name in sorted(kept) if name.startswith("logits/")]).mean(0)
     weights = None
     if power := trainer.settings.propensity_check:
-        with trainer.averaged():
-            consume = network.read(validation, trainer.item_side())
-            weights = rarity_weights(network, consume, validation, at, power)
+        consume = network.read(validation, trainer.item_side())
+        weights = rarity_weights(network, consume, validation, at, power)
     nll = float(weighted_nll(mean, validation.types[at], weights))
     if nll <= min((check.rate_nll for check in before), default=nll):
         kept["best_rated/logits"] = mean

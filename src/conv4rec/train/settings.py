@@ -25,8 +25,6 @@ class TrainSettings:
     """Highest share of a history hidden in a step."""
     hidden_only: bool = True
     """Whether only hidden interactions are predicted (else the fed ones too: they get copied)."""
-    average: float = 0.97
-    """Weight averaging of the consume side: the share of the average that a step keeps."""
     consume_reg: float = 8.0
     """Penalty of the consume side; beyond 100,000 interactions it grows with their cube root."""
     consume_rating_reg: float = 48.0

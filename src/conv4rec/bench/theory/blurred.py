@@ -149,8 +149,7 @@ def _fine_tuned(prior: Conv4Rec, log: Interactions, seed: int) -> list[Tensor]:
     schedule = Schedule((FINE_TUNING, 0), prior.fitted_.schedule.reg_factors)
     trainer = Trainer(fresh, Batches.from_interactions(log), slow, schedule, seed)
     trainer.run()
-    with trainer.averaged() as averaged:
-        return _consume_weights(averaged)
+    return _consume_weights(trainer.network)
 
 
 def _consume_parameters(network: Network) -> list[Tensor]:

@@ -31,8 +31,8 @@ class Look:
 def ranks_while_training(model: Conv4Rec, n_looks: int = N_LOOKS) -> dict[str, list[Look]]:
     """Train the final run of a fitted model again and look at its maps along the way.
 
-    The same log, seed and schedule, hence the same weights at the end. The averaged ones are
-    looked at, as trained: without the closed-form half and the neighbours, one rating side and not
+    The same log, seed and schedule, hence the same weights at the end. They are
+    looked at as trained: without the closed-form half and the neighbours, one rating side and not
     its last looks side by side. And once more with every table started at random. The default
     start has item vectors from a decomposition of the log: the look at step 0 says what rank that
     gives.
@@ -50,8 +50,7 @@ def ranks_while_training(model: Conv4Rec, n_looks: int = N_LOOKS) -> dict[str, l
         looks = []
         for step in _steps(max(schedule.stops), n_looks):
             trainer.run(until=step)
-            with trainer.averaged() as averaged:
-                spectra = network_spectra(averaged)
+            spectra = network_spectra(trainer.network)
             looks.append(Look(step, {k: s.entropy_rank for k, s in spectra.items()},
                               {k: s.stable_rank for k, s in spectra.items()}))  # fmt: skip
         found[name] = looks
