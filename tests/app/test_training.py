@@ -14,7 +14,7 @@ import pytest
 
 from conv4rec import Conv4Rec
 
-MAIN = [sys.executable, "-m", "conv4rec.app.cli"]
+MAIN = [sys.executable, "-m", "conv4rec"]
 PROMISED = (
     *("dataset", "model", "seed", "rmse", "mae", "nll", "rps", "ece", "auc_like", "nll_joint"),
     *("recall@20", "ndcg@20", "recall@50", "ndcg@100", "ndcg_like@20", "fit_s", "evaluate_s"),

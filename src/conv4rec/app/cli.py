@@ -94,7 +94,3 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def main() -> None:
     """The entry point of the `conv4rec` command."""
     sys.exit(run())
-
-
-if __name__ == "__main__":
-    main()
