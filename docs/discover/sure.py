@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from conv4rec import Conv4Rec, Interactions
-from conv4rec.bench.discovery.simulate import CASES, Case, K, gems_found
+from conv4rec.bench.discovery.gems import gems_found
+from conv4rec.bench.discovery.simulate import CASES, Case, K
 from conv4rec.data import random_split, split_by_name
 from conv4rec.data.selective import selective_world
 from conv4rec.evaluate.calibration import auc

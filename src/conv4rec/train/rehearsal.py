@@ -109,14 +109,12 @@ def _averaged_rate_nll(
     at = torch.nonzero(rated).squeeze(1)
     if len(at) == 0:
         return 0.0
-    reading = network.read(validation, trainer.item_side(), to_pick=False)
+    power = trainer.settings.propensity_check
+    reading = network.read(validation, trainer.item_side(), to_pick=power > 0)
     logits = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
     keep_last(kept, f"logits/{trainer.step:06d}", logits, trainer.settings.snapshots)
     mean = torch.stack([kept[name] for name in sorted(kept) if name.startswith("logits/")]).mean(0)
-    weights = None
-    if power := trainer.settings.propensity_check:
-        consume = network.read(validation, trainer.item_side())
-        weights = rarity_weights(network, consume, validation, at, power)
+    weights = rarity_weights(network, reading, validation, at, power)
     nll = float(weighted_nll(mean, validation.types[at], weights))
     if nll <= min((check.rate_nll for check in before), default=nll):
         kept["best_rated/logits"] = mean

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from conv4rec.bench.discovery.ideal import Law, hamiltonian, ideal_lists
-from conv4rec.bench.discovery.simulate import Case, gems_found, simulate
+from conv4rec.bench.discovery.gems import gems_found
+from conv4rec.bench.discovery.hamiltonian import hamiltonian
+from conv4rec.bench.discovery.ideal import Law, ideal_lists
+from conv4rec.bench.discovery.simulate import Case, simulate
 from conv4rec.data.selective import Causes, selective_world
 
 TASTE, SELECTIVITY = 2.0, 1.0
@@ -72,7 +74,7 @@ def test_what_it_expects_is_what_it_gets_and_more_than_chance():
         rows.append((found.listed, expected.mean(), found.chance, found.best))
     got, promised, chance, best = np.mean(rows, axis=0)
     assert got == pytest.approx(promised, abs=0.03)
-    assert got > chance + 0.35 * (best - chance)
+    assert chance + 0.35 * (best - chance) < got < 0.9 * best  # the chain has left the truth
 
 
 def test_a_record_says_how_much_of_the_ideal_is_reached(small):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from conv4rec.bench.discovery.simulate import Case, gems_found, lists_of, simulate
+from conv4rec.bench.discovery.gems import gems_found
+from conv4rec.bench.discovery.simulate import Case, lists_of, simulate
 from conv4rec.data import Interactions, Levels
 from conv4rec.data.selective import ShownWorld
 

@@ -3,25 +3,25 @@
 An ideal learner knows the law of `conv4rec.data.selective` and its constants; the tastes, appeals,
 habits and so on of everyone and everything it infers from the log that a model is fitted on, by
 Bayes' rule. What it then expects to gain most by, it lists: no learner finds more, on average over
-worlds. What it lacks of the best list is not in the log.
+worlds and up to the error of the draws. What it lacks of the best list is not in the log.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from conv4rec.bench.discovery.gems import lower_half
+from conv4rec.bench.discovery.hamiltonian import hamiltonian
 from conv4rec.data import Interactions
 from conv4rec.data.selective import Causes, cuts, signs
 
 DRAWS = 300
-STRIDE = 24  # leapfrog steps a draw
-STEP = 0.05  # of the first draw; it then moves until two of three draws are taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +83,9 @@ def ideal_lists(
     What it expects of an item is the chance that it is truly below the user's median P(i | u),
     of the items outside the history, and liked if shown; over draws of the posterior.
 
-    The chain starts at the truth, which is itself a draw of the posterior: it needs no warm-up,
-    and what it still remembers of the truth flatters the ideal.
+    The chain starts at the truth, which is itself a draw of the posterior (but for the stopping
+    times, which start where they are expected): it needs no warm-up, and what it still remembers
+    of the truth flatters the ideal.
 
     Args:
         law: the world's, and the log.
@@ -99,9 +100,7 @@ def ideal_lists(
     seen[log.user_numbers, log.item_numbers] = True
     expected = np.zeros(seen.shape)
     for log_odds, shown in posterior(law, truth, seed, draws):
-        outside = np.where(seen, np.nan, log_odds)
-        hardly = outside < np.nanmedian(outside, axis=1, keepdims=True)
-        expected += hardly * shown[:, :, like_level:].sum(2) / draws
+        expected += lower_half(log_odds, seen) * shown[:, :, like_level:].sum(2) / draws
     lists = np.argsort(-np.where(seen, -1.0, expected), axis=1)[:, :k]
     return lists, np.take_along_axis(expected, lists, axis=1)
 
@@ -127,42 +126,6 @@ def posterior(
     for point in hamiltonian(log_density, start, draws, seed):
         log_odds, shown = law.read(causes_of(point))
         yield log_odds.numpy(), shown.numpy()
-
-
-def hamiltonian(
-    log_density: Callable[[Tensor], Tensor], start: Tensor, draws: int, seed: int
-) -> Iterator[Tensor]:
-    """A chain of points whose law is the density (Neal, "MCMC using Hamiltonian dynamics", 2011).
-
-    Args:
-        log_density: of a point, up to a constant.
-        start: float64; a draw of the density, or the chain has to find there.
-        draws: how many points.
-        seed: of the chain.
-    """
-    rng = torch.Generator().manual_seed(seed)
-
-    def at(point: Tensor) -> tuple[Tensor, Tensor]:
-        leaf = point.detach().requires_grad_(True)
-        value = log_density(leaf)
-        return value.detach(), torch.autograd.grad(value, leaf)[0]
-
-    here, step = (start, *at(start)), STEP
-    for draw in range(draws):
-        speed = torch.randn(start.shape, generator=rng, dtype=start.dtype)
-        size = step * (0.8 + 0.4 * float(torch.rand((), generator=rng)))
-        (point, value, slope), energy = here, speed.square().sum() / 2 - here[1]
-        for _ in range(STRIDE):
-            speed = speed + size / 2 * slope
-            point = point + size * speed
-            value, slope = at(point)
-            speed = speed + size / 2 * slope
-        risen = speed.square().sum() / 2 - value - energy
-        taken = bool(torch.rand((), generator=rng).log() < -risen)
-        here = (point, value, slope) if taken else here
-        if draw < draws // 3:
-            step *= 1.05 if taken else 1 / 1.1
-        yield here[0]
 
 
 @torch.no_grad()
