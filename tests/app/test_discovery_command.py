@@ -5,16 +5,28 @@ import pytest
 from conv4rec.bench.discovery import simulate
 from conv4rec.bench.discovery.simulate import Case
 
+TINY = Case("tiny", 1.0, 1.0, n_per_user=8, n_users=30, n_items=24)
+
 
 def test_worlds_print_a_table_and_leave_records(say, small_words, tmp_path, monkeypatch):
-    tiny = Case("tiny", 1.0, 1.0, n_per_user=8, n_users=30, n_items=24)
-    monkeypatch.setattr(simulate, "CASES", (tiny,))
+    monkeypatch.setattr(simulate, "CASES", (TINY,))
     words = ["discovery", "--simulate", "--seeds", 2, "--records", tmp_path, *small_words]
     told = say(*words)
     assert told.code == 0, told.err
     assert "| tiny: conv4rec (n_steps 6" in told.out
     assert len((tmp_path / "worlds.jsonl").read_text().splitlines()) == 2
     assert [line["seed"] for line in say(*words, "--json").json["lines"]] == [0, 1]
+
+
+def test_the_ideal_learner_stands_beside_ours_when_asked_for(
+    say, small_words, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(simulate, "CASES", (TINY,))
+    words = ["discovery", "--simulate", "--ideal", "--seeds", 1, "--records", tmp_path]
+    told = say(*words, *small_words)
+    assert told.code == 0, told.err
+    head, _, row = (line.split(" | ") for line in told.out.splitlines()[:3])
+    assert 0 < float(row[head.index("an ideal learner's")]) <= 1
 
 
 @pytest.mark.parametrize(

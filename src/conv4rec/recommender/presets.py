@@ -19,8 +19,8 @@ TRAIN_FIELDS = {field.name for field in fields(TrainSettings)}
 PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
     "default": ({}, TrainSettings()),
     # One encoder for both tasks, free kernels, no second convolution, every user's interactions
-    # weighted alike: what arXiv 2509.07499 says in its abstract. Beyond it, only that the looks
-    # at the rating side's unsettled weights are averaged, over as large a part of training.
+    # weighted alike: what arXiv 2509.07499 says in its abstract. Beyond it, only that the last
+    # looks at the rating side, whose weights never settle, are averaged.
     "paper": (
         {
             "two_sided": False,

@@ -179,15 +179,11 @@ class Trainer:
     def _restore(self, state: State) -> None:
         self.step = state.step
         if state.frozen:
-            self._set(state.frozen)
+            for name, p in self.parameters.items():
+                p.copy_(state.frozen[name])
             self.sums.refresh(self.network)
         parts = (self.parameters, self._first, self._second)
         saved = (state.weights, state.first_moments, state.second_moments)
         for part, values in zip(parts, saved, strict=True):
             for name, p in part.items():
                 p.copy_(values[name])
-
-    @torch.no_grad()
-    def _set(self, weights: dict[str, Tensor]) -> None:
-        for name, p in self.parameters.items():
-            p.copy_(weights[name])

@@ -13,6 +13,7 @@ from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.model import History
 from conv4rec.model.likelihood import BLOCK_BYTES
+from conv4rec.model.network import Reading
 from conv4rec.train.blend import Learned
 from conv4rec.train.loop import CONSUME, RATE, Schedule, Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
@@ -80,12 +81,13 @@ def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept)
         kept: takes the logits of this look, and the trained half of the consume side if it is
             the best so far.
     """
-    factors = trainer.schedule.reg_factors
-    rate_nll = _averaged_rate_nll(trainer, validation, before, kept)
-    if trainer.step > trainer.settings.n_steps:
+    factors, network = trainer.schedule.reg_factors, trainer.network
+    picks = trainer.step <= trainer.settings.n_steps
+    to_pick = picks or trainer.settings.propensity_check > 0
+    reading = network.read(validation, trainer.item_side(), to_pick)
+    rate_nll = _averaged_rate_nll(trainer, reading, validation, before, kept)
+    if not picks:
         return Check(factors[CONSUME], trainer.step, None, rate_nll, None, factors[RATE])
-    network = trainer.network
-    reading = network.read(validation, trainer.item_side())
     settings = replace(trainer.settings, hidden_only=True)
     nll = float(losses(network, reading, validation, settings, (True, False)).consume)
     ndcg = hidden_ndcg(reading.consume, network.consume_out, network.consume_bias, validation)
@@ -101,7 +103,7 @@ def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept)
 
 
 def _averaged_rate_nll(
-    trainer: Trainer, validation: History, before: list[Check], kept: Kept
+    trainer: Trainer, reading: Reading, validation: History, before: list[Check], kept: Kept
 ) -> float:
     """Mean -log P(level) of the hidden ratings under the mean logits of the last looks."""
     network, pattern = trainer.network, validation.pattern
@@ -109,11 +111,10 @@ def _averaged_rate_nll(
     at = torch.nonzero(rated).squeeze(1)
     if len(at) == 0:
         return 0.0
-    power = trainer.settings.propensity_check
-    reading = network.read(validation, trainer.item_side(), to_pick=power > 0)
     logits = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
     keep_last(kept, f"logits/{trainer.step:06d}", logits, trainer.settings.snapshots)
     mean = torch.stack([kept[name] for name in sorted(kept) if name.startswith("logits/")]).mean(0)
+    power = trainer.settings.propensity_check
     weights = rarity_weights(network, reading, validation, at, power)
     nll = float(weighted_nll(mean, validation.types[at], weights))
     if nll <= min((check.rate_nll for check in before), default=nll):

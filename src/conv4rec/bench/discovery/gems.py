@@ -60,8 +60,7 @@ def gems_found(
         like_level: First level that counts as liked.
         promised: The model's own P(item | user), users x items; the truth if left out.
     """
-    seen = np.zeros(world.item_probabilities.shape, dtype=bool)
-    seen[log.user_numbers, log.item_numbers] = True
+    seen = log.to_csr().toarray() > 0
     truth, k = world.p_like(like_level), listed.shape[1]
     hardly = lower_half(world.item_probabilities, seen)
     gain = np.where(hardly, truth, 0.0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -63,14 +64,14 @@ class Law:
         tilted = shown[users, items] * self._tilt
         return arrived + (tilted.gather(1, levels[:, None])[:, 0] / tilted.sum(1)).log().sum()
 
-    @property
+    @cached_property
     def _seen(self) -> tuple[Tensor, Tensor, Tensor]:
         log = self.log
         numbers = (log.user_numbers, log.item_numbers, log.level_numbers)
         users, items, levels = (torch.from_numpy(each).long() for each in numbers)
         return users, items, levels
 
-    @property
+    @cached_property
     def _tilt(self) -> Tensor:
         return torch.from_numpy(np.exp(self.selectivity * signs(self.log.n_levels)))
 
@@ -96,8 +97,7 @@ def ideal_lists(
         draws: of the chain. Memory: 100 x users x items x levels bytes.
     """
     log = law.log
-    seen = np.zeros((log.n_users, log.n_items), dtype=bool)
-    seen[log.user_numbers, log.item_numbers] = True
+    seen = log.to_csr().toarray() > 0
     expected = np.zeros(seen.shape)
     for log_odds, shown in posterior(law, truth, seed, draws):
         expected += lower_half(log_odds, seen) * shown[:, :, like_level:].sum(2) / draws
