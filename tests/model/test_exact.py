@@ -1,4 +1,4 @@
-"""The exact half: solved as a textbook would, additive, and a tilt that moves means."""
+"""The exact half: solved as a textbook would, additive, and how far it may be off."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def half() -> ExactHalf:
     half.noise.copy_(torch.tensor([0.5, 1.0, 2.0]))
     half.freedom.copy_(torch.tensor([2.0, 5.0, 11.0]))
     half.ratings.copy_(torch.linspace(-1.5, 1.5, N_LEVELS))
-    half.pull.copy_(torch.tensor([0.5, 0.2]))
+    half.mean_precision.fill_(2.0)
     return half
 
 
@@ -64,7 +64,7 @@ def by_hand(half: ExactHalf, columns: list[int], types: list[int]) -> np.ndarray
 
 
 def test_a_person_is_solved_as_least_squares_with_a_prior(half, histories):
-    read = half.read(*histories)
+    read, _ = half.read(*histories)
     expected = [([0, 2, 5], [4, 0, 2]), ([], []), ([1, 6], [5, 1]), ([3], [3])]
     for row, (columns, types) in enumerate(expected):
         np.testing.assert_allclose(
@@ -73,7 +73,7 @@ def test_a_person_is_solved_as_least_squares_with_a_prior(half, histories):
 
 
 def test_pairs_are_scored_as_the_whole_catalogue_is(half, histories):
-    read = half.read(*histories)
+    read, _ = half.read(*histories)
     users, items = torch.tensor([0, 3, 1]), torch.tensor([6, 0, 2])
     torch.testing.assert_close(half.score(read, users, items), half.score_all(read)[users, items])
 
@@ -83,9 +83,9 @@ def test_what_entries_add_sums_to_what_is_read(half, histories):
     entries = half.read_entries(pattern, types, fed, length)
     nobody = Pattern.from_rows(torch.zeros(2, dtype=torch.long), torch.tensor([]).long(), N_ITEMS)
     none = torch.tensor([])
-    silent = half.read(nobody, none.long(), none, torch.tensor([[10.0**0.5]]))
+    silent, _ = half.read(nobody, none.long(), none, torch.tensor([[10.0**0.5]]))
     total = pattern.row_sums(entries) + silent
-    torch.testing.assert_close(total.float(), half.read(*histories), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(total.float(), half.read(*histories)[0], rtol=1e-4, atol=1e-4)
 
 
 def test_normal_equations_are_sums_over_the_entries_of_a_row(half, histories):
@@ -103,16 +103,26 @@ def test_normal_equations_are_sums_over_the_entries_of_a_row(half, histories):
         torch.testing.assert_close(right[row], said)
 
 
-def test_a_tilt_moves_the_mean_towards_what_is_expected_and_never_past_it(half):
-    half.pull.copy_(torch.tensor([1.0, 0.0]))
-    logits = torch.randn(50, N_LEVELS, generator=torch.Generator().manual_seed(1)) * 0.3
-    mean = logits.softmax(1) @ half.ratings
-    for step in (0.05, -0.05):
-        moved = half.tilt(logits, mean + step).softmax(1) @ half.ratings - mean
-        torch.testing.assert_close(moved, torch.full_like(moved, step), rtol=0.1, atol=0.0)
-
-
-def test_without_a_pull_the_trained_half_stands(half):
-    half.pull.copy_(torch.tensor([0.0, 1.0]))
+def test_without_precision_the_trained_half_stands(half):
+    half.mean_precision.fill_(0.0)
     logits = torch.randn(4, N_LEVELS)
-    torch.testing.assert_close(half.tilt(logits, torch.ones(4)), logits)
+    torch.testing.assert_close(half.shift(logits, torch.ones(4)), logits)
+
+
+def test_the_deviation_is_that_of_draws_of_the_person_from_every_draw_kept(half, histories):
+    """The law of total variance, against 20,000 people drawn from each draw's posterior."""
+    read, roots = half.read(*histories, spread=True)
+    pattern, types, fed, length = histories
+    features = pattern.look_up(fed[:, None], half.features[None]) / length
+    features = torch.cat([torch.ones(4, 1), features], 1)
+    told = half._told(types, fed)
+    g, drawn = torch.Generator().manual_seed(3), []
+    for draw, (mean, root, _) in enumerate(half._people(pattern, *told, features, half.items)):
+        noise = torch.randn(4, SIZE, 20_000, generator=g)
+        people = mean[:, :, None] + torch.linalg.solve_triangular(root.mT, noise, upper=True)
+        z = torch.cat([half.items[draw][:, :-1], torch.ones(N_ITEMS, 1)], 1)
+        drawn.append(z @ people + half.items[draw][:, -1:])
+    t = torch.stack(drawn, 0).double()  # draws x users x items x people
+    within, between = t.var(-1).mean(0), t.mean(-1).var(0)
+    found = half.deviation(read, roots).double()
+    torch.testing.assert_close(found, (within + between).sqrt(), rtol=0.03, atol=0.0)

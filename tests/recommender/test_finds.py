@@ -17,7 +17,7 @@ USER = "u07"
 def everything(model, **options):
     """All that may be listed; finds however little they are liked, unless it is said."""
     if options["by"] == "discover":
-        options = {"min_p_like": 0} | options
+        options = {"min_p_like": 0, "limit_exposure": False} | options
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
         return model.recommend(k=model.interactions_.n_items, **options)
@@ -81,9 +81,51 @@ def test_finds_are_liked_at_least_so_likely(fitted_model, least):
 
 
 def test_finds_are_likelier_liked_than_not_unless_asked_otherwise(fitted_model):
-    with pytest.warns(UserWarning, match=r"and with P\(like\) of at least 0\.5, are finds"):
-        found = fitted_model.recommend(k=20, by="discover")
+    with pytest.warns(UserWarning, match=r", with P\(like\) of at least 0\.5, are finds"):
+        found = fitted_model.recommend(k=20, by="discover", min_p_like=0.5)
     assert found["p_like"].min() >= 0.5
+
+
+def test_finds_are_liked_no_less_than_picks_and_more_than_by_others(fitted_model):
+    """Against every P(like) of the model: who is generous finds no more than others for it."""
+    model = fitted_model
+    found = everything(model, by="discover", min_p_like=None)
+    every = everything(model, by="consume", exclude_seen=True)
+    picked = every.group_by("user_id").agg(
+        (pl.col("p_consume") * pl.col("p_like")).sum().clip(upper_bound=0.5).alias("least")
+    )
+    assert found.height > 20
+    assert (found.join(picked, on="user_id").select(pl.col("p_like") >= pl.col("least")))[
+        "p_like"
+    ].all()
+    pairs = everything(model, by="consume", exclude_seen=False)
+    log_odds = (pl.col("p_like") / (1 - pl.col("p_like"))).log()
+    table = pairs.with_columns(log_odds.alias("l")).with_columns(
+        lift=pl.col("l")
+        - pl.col("l").mean().over("user_id")
+        - pl.col("l").mean().over("item_id")
+        + pl.col("l").mean()
+    )
+    lifts = found.join(table.select("user_id", "item_id", "lift"), on=["user_id", "item_id"])
+    assert lifts["lift"].min() > -1e-3
+    assert table["lift"].min() < -0.5
+
+
+@pytest.mark.parametrize("reach", [0.02, 0.2])
+def test_finds_would_hardly_come_up_in_as_many_picks_again(reach):
+    """Chances worked out pick by pick, for a history of 7, which counts as 10, and one of 40."""
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.full(3000, 0.1), size=2)
+    hardly = Finds(unlikely=reach).hardly(np.log(np.maximum(p, 1e-300)), np.array([7, 40]))
+    for row, n in ((0, 10), (1, 40)):
+        never = np.ones(3000)
+        for _ in range(n):
+            never *= 1 - p[row]
+        assert ((1 - never[hardly[row]]) < reach + 1e-9).all()
+        below = np.argsort(p[row])[: int(0.33 * 3000)]  # surely below the median: always
+        assert hardly[row][below].all()
+        rest = np.setdiff1d(np.flatnonzero(1 - never < reach - 1e-9), below)
+        assert hardly[row][rest].all()
 
 
 @pytest.mark.parametrize("sure", [0.5, 0.8, 0.95])
@@ -94,20 +136,20 @@ def test_finds_are_surely_below_the_median(fitted_model, sure):
     n_left = pl.len().over("user_id")
     last = n_left - (share * n_left).floor()
     hardly = picks.filter(pl.col("rank") > last).select("user_id", "item_id")
-    found = everything(fitted_model, by="discover", sure=sure)
+    found = everything(fitted_model, by="discover", unlikely="median", sure=sure)
     assert set(found.select("user_id", "item_id").rows()) == set(hardly.rows())
 
 
 @pytest.mark.parametrize(("n_left", "n_finds"), [(0, 0), (1, 0), (2, 1), (3, 1), (6, 2), (9, 3)])
 def test_of_few_items_at_least_the_least_likely_of_two_is_hardly_picked(n_left, n_finds):
     chances = np.array([[-np.inf] * (9 - n_left) + [-float(n) for n in range(n_left)]])
-    hardly = Finds().hardly(chances)[0, 9 - n_left :]
+    hardly = Finds("median").hardly(chances, np.array([9 - n_left]))[0, 9 - n_left :]
     assert hardly.tolist() == [False] * (n_left - n_finds) + [True] * n_finds
 
 
 def test_of_equal_chances_none_is_hardly_picked():
     chances = np.array([[-1.0, -1.0, -1.0, -np.inf], [-np.inf] * 4])
-    assert not Finds().hardly(chances).any()
+    assert not Finds("median").hardly(chances, np.array([1, 4])).any()
 
 
 @pytest.mark.parametrize("unlikely", ["median", 3])
@@ -118,13 +160,15 @@ def test_what_was_consumed_is_no_find_even_where_the_history_may_be_listed(fitte
 
 
 def test_more_natural_picks_than_items_leave_no_find_and_a_reason(fitted_model):
-    with pytest.warns(UserWarning, match="only items outside a person's 500 likeliest picks, and"):
+    with pytest.warns(UserWarning, match="only items outside a person's 500 likeliest picks, "):
         assert fitted_model.recommend(USER, by="discover", unlikely=500).height == 0
 
 
-@pytest.mark.parametrize("wrong", [-1, -3, 2.5, "top", None, True])
-def test_what_is_unlikely_is_the_median_or_a_whole_number(fitted_model, wrong):
-    with pytest.raises(SettingError, match="unlikely is 'median' or a whole number N"):
+@pytest.mark.parametrize(
+    "wrong", [-1, -3, 2.5, 0.0, 1.0, "top", None, True, float("nan"), np.ones(2)]
+)
+def test_what_is_unlikely_is_a_chance_the_median_or_a_whole_number(fitted_model, wrong):
+    with pytest.raises(SettingError, match="unlikely is a chance between 0 and 1, 'median', or a"):
         fitted_model.recommend(USER, by="discover", unlikely=wrong)
 
 
@@ -134,16 +178,22 @@ def test_how_sure_is_a_chance_from_a_half_to_below_1(fitted_model, wrong):
         fitted_model.recommend(USER, by="discover", sure=wrong)
 
 
-@pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.5", None, True, float("nan")])
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.5", True, float("nan")])
 def test_how_well_liked_is_a_chance(fitted_model, wrong):
     with pytest.raises(SettingError, match="min_p_like is a chance, from 0 to 1"):
         fitted_model.recommend(USER, by="discover", min_p_like=wrong)
 
 
-@pytest.mark.parametrize("options", [{"unlikely": 5}, {"sure": 0.9}, {"min_p_like": 0}])
+@pytest.mark.parametrize("options", [{"unlikely": 5}, {"min_p_like": 0}])
 def test_settings_of_finds_belong_to_finds(fitted_model, options):
-    with pytest.raises(SettingError, match="unlikely, sure and min_p_like are of finds"):
+    with pytest.raises(SettingError, match="unlikely and min_p_like are of finds"):
         fitted_model.recommend(USER, by="like", **options)
+
+
+@pytest.mark.parametrize("options", [{"sure": 0.9}, {"limit_exposure": False}])
+def test_picks_know_neither_doubt_nor_exposure(fitted_model, options):
+    with pytest.raises(SettingError, match="sure and limit_exposure are of lists by like, rating"):
+        fitted_model.recommend(USER, by="consume", **options)
 
 
 def test_new_people_get_finds_with_the_same_columns(fitted_model):

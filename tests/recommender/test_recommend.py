@@ -8,7 +8,7 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import NotFittedError, SettingError, UnknownItemError, UnknownUserError
-from conv4rec.recommender.lists import ORDERS
+from conv4rec.recommender.merits import ORDERS
 
 USER = "u07"
 
@@ -82,7 +82,8 @@ def test_scores_fall_and_ranks_count_from_one(fitted_model, by):
     ],
 )
 def test_the_score_is_what_was_asked_for(fitted_model, by, score):
-    listed = all_items(fitted_model, by=by).with_columns(expected=score)
+    plain = {"sure": 0.5, "limit_exposure": False} if by in ("like", "rating") else {}
+    listed = all_items(fitted_model, by=by, **plain).with_columns(expected=score)
     np.testing.assert_allclose(listed["score"], listed["expected"], rtol=1e-5)
 
 
@@ -95,7 +96,7 @@ def test_a_short_list_is_the_top_of_a_long_one(fitted_model, by):
 
 def test_discover_lists_only_what_a_person_would_hardly_pick(fitted_model):
     every = all_items(fitted_model, by="consume")
-    below_median = {"by": "discover", "min_p_like": 0, "sure": 0.5}
+    below_median = {"by": "discover", "unlikely": "median", "min_p_like": 0, "sure": 0.5}
     found = all_items(fitted_model, **below_median)
     median = every.group_by("user_id").agg(pl.col("p_consume").median().alias("median"))
     joined = found.join(median, on="user_id")
@@ -149,7 +150,7 @@ def test_short_lists_say_why(fitted_model, mixed, seen):
     with pytest.warns(UserWarning, match=r"60 of 60 .*: the catalogue has 37 items"):
         fitted_model.recommend(k=38, exclude_seen=False)
     with pytest.warns(UserWarning, match="median"):
-        fitted_model.recommend(USER, k=30, by="discover")
+        fitted_model.recommend(USER, k=30, by="discover", unlikely="median")
     with pytest.warns(UserWarning, match="allow and block leave 0 items"):
         none = fitted_model.recommend(USER, k=1, allow=[])
     assert none.height == 0
@@ -209,7 +210,9 @@ def test_the_memory_budget_changes_no_list(fitted_model, by, monkeypatch):
     score = fitted_model.scoring_.score
     monkeypatch.setattr(fitted_model.scoring_, "max_memory_mb", 0.02)
     monkeypatch.setattr(
-        fitted_model.scoring_, "score", lambda h, rows: blocks.append(len(rows)) or score(h, rows)
+        fitted_model.scoring_,
+        "score",
+        lambda h, rows, **more: blocks.append(len(rows)) or score(h, rows, **more),
     )
     parts = fitted_model.recommend(k=3, **options)
     assert len(blocks) > 3

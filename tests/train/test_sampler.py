@@ -13,12 +13,12 @@ from conv4rec.model.exact import ExactHalf, normal_equations
 from conv4rec.recommender import Conv4Rec
 from conv4rec.train import sampler
 from conv4rec.train.batches import Batches
-from conv4rec.train.pull import choose_pull
+from conv4rec.train.mean_precision import choose_mean_precision
 from conv4rec.train.sampler import sample_exact_half, wishart
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import normalised, pattern_features
 
-SETTINGS = replace(TrainSettings(), factors=2, factor_features=4, sweeps=40, draws=10)
+SETTINGS = replace(TrainSettings(), factors=5, factor_features=4, sweeps=40, draws=10)
 
 
 def ratings(seed: int = 0, n_users: int = 120, n_items: int = 60, share: float = 0.4):
@@ -40,7 +40,7 @@ def log_of(levels: np.ndarray, rated: np.ndarray) -> Interactions:
 def expectations(half: ExactHalf, log: Interactions) -> np.ndarray:
     history = Batches.from_interactions(log).whole
     length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
-    read = half.read(history.pattern, history.types, history.fed, length)
+    read, _ = half.read(history.pattern, history.types, history.fed, length)
     return half.score_all(read).numpy()
 
 
@@ -84,7 +84,7 @@ def test_a_wishart_draw_has_the_mean_and_the_spread_of_its_distribution():
     np.testing.assert_allclose(draws.var(0), variance, rtol=0.1)
 
 
-def test_the_pull_is_strong_where_the_exact_half_knows_and_none_where_it_knows_nothing():
+def test_the_exact_half_counts_much_where_it_knows_and_not_at_all_where_it_knows_nothing():
     levels, rated = ratings()
     log = log_of(levels, rated)
     hidden = np.random.default_rng(1).random(len(log)) < 0.2
@@ -92,10 +92,10 @@ def test_the_pull_is_strong_where_the_exact_half_knows_and_none_where_it_knows_n
     history = Batches.from_interactions(log).whole
     validation = replace(history, fed=torch.from_numpy(~hidden).float())
     vague = torch.zeros(int(hidden.sum()), 5)
-    assert choose_pull(half, vague, validation)[0] > 0.5
+    assert choose_mean_precision(half, vague, validation) > 2.0
     half.items.copy_(torch.randn(half.items.shape, generator=torch.Generator().manual_seed(2)))
     sure = torch.nn.functional.one_hot(validation.types[torch.from_numpy(hidden)], 5) * 9.0
-    assert choose_pull(half, sure, validation) is None
+    assert choose_mean_precision(half, sure, validation) == 0.0
 
 
 def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
@@ -175,7 +175,7 @@ def test_steadiness_is_drawn_from_a_gamma_given_the_errors():
     """Mean (nu + n) / (nu + squares); the spread of a gamma of shape (nu + n) / 2."""
     log = log_of(np.full((4000, 9), 3), np.ones((4000, 9), dtype=bool))
     rng = np.random.default_rng(0)
-    _, users, *_ = sampler._sides(log, SETTINGS, 0, rng)
+    _, users, *_ = sampler._sides(log, SETTINGS.factors, SETTINGS, 0, rng)
     steady, freedom = sampler._draw_steady(users, torch.full((4000,), 18.0), 4.0, rng)
     assert steady.mean() == pytest.approx(13 / 22, rel=0.03)
     assert steady.var() == pytest.approx(13 / 2 * (2 / 22) ** 2, rel=0.1)
@@ -188,7 +188,7 @@ def test_errors_are_those_of_the_entries_one_by_one():
     levels, rated = ratings()
     log = log_of(levels, rated)
     rng = np.random.default_rng(0)
-    _, users, items, _ = sampler._sides(log, SETTINGS, 0, rng)
+    _, users, items, _ = sampler._sides(log, SETTINGS.factors, SETTINGS, 0, rng)
     for side in (users, items):
         side.factors = torch.from_numpy(rng.standard_normal(side.factors.shape)).float()
     pattern = users.pattern
@@ -203,7 +203,40 @@ def test_errors_are_those_of_the_entries_one_by_one():
 def test_every_draw_kept_is_made_even_if_sweeps_are_fewer():
     half = sample_exact_half(log_of(*ratings()), replace(SETTINGS, sweeps=1), 0)
     assert (half.noise > 0).all()
-    assert torch.equal(half.items[0], half.items[-1])
+    assert torch.equal(half.items[0], half.items[3])  # four of ten come from the first chain
+
+
+def test_a_small_log_has_draws_of_several_widths_and_a_large_one_of_the_widest():
+    assert sampler.widths(6_000, TrainSettings()) == (20, 8, 4)
+    assert sampler.widths(60_000, TrainSettings()) == (20,)
+    half = sample_exact_half(log_of(*ratings()), SETTINGS, 0)
+    used = (half.items[:, :, :-1] != 0).any(1).sum(1)
+    assert sorted(set(used.tolist())) == [1, 2, 5]
+
+
+def test_factors_that_a_narrow_draw_lacks_say_nothing_and_are_in_no_doubt():
+    log = log_of(*ratings())
+    half = sample_exact_half(log, SETTINGS, 0)
+    history = Batches.from_interactions(log).whole
+    length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
+    told = (history.pattern, history.types, history.fed, length)
+    narrow = ExactHalf(log.n_items, 5, 1, 2, half.features.shape[1])
+    wide = ExactHalf(log.n_items, 5, 1, 6, half.features.shape[1])
+    own, last = torch.tensor([0, 5]), half.items[-1:]  # the last draw has one factor
+    for name, table in half.named_parameters():
+        for other, kept in ((wide, slice(None)), (narrow, own)):
+            values = table[-1:] if len(table) == SETTINGS.draws else table
+            if name in ("items", "prior", "precision"):
+                values = values[..., kept]
+            if name == "precision":
+                values = values[:, kept]
+            getattr(other, name).copy_(values)
+    assert (last[0, :, 1:5] == 0).all()
+    answers = []
+    for model in (wide, narrow):
+        read, roots = model.read(*told, spread=True)
+        answers.append((model.score_all(read), model.deviation(read, roots)))
+    torch.testing.assert_close(answers[0], answers[1], rtol=1e-4, atol=1e-4)
 
 
 def test_the_noise_is_that_of_someone_of_steadiness_one():

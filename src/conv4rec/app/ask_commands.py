@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conv4rec.recommender import Conv4Rec, Profile
 
 # As in the library, which is not loaded for --help; a test holds them equal.
-SURE, LIKELIER_THAN_NOT = 0.8, 0.5
+SURE = 0.8
 ORDERS = "consume, like, rating, pick_and_like, discover"
 
 
@@ -42,9 +42,10 @@ def recommend(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="List items of the history too.")
     ] = False,
-    unlikely: options.Unlikely = "median",
+    unlikely: options.Unlikely = "0.1",
     sure: options.Sure = SURE,
-    min_p_like: options.MinLike = LIKELIER_THAN_NOT,
+    min_p_like: options.MinLike = None,
+    limit_exposure: options.LimitExposure = True,
     reasons: Annotated[
         int, typer.Option(help="Items of the history to name that speak most for each item.")
     ] = 0,
@@ -79,9 +80,10 @@ def recommend(
         exclude_seen=not include_seen,
         allow=words.ids_from_words(allow or [], _items(served)),
         block=words.ids_from_words(block or [], _items(served)),
-        unlikely=words.whole_or_word(unlikely),
+        unlikely=words.number_or_word(unlikely),
         sure=sure,
         min_p_like=min_p_like,
+        limit_exposure=limit_exposure,
         reasons=reasons,
     )
     names = service.load_titles(titles, _items(served))
@@ -197,9 +199,9 @@ def discover(
     user: Annotated[str | None, typer.Option(help="A user of the training data.")] = None,
     history: options.History = None,
     k: Annotated[int, typer.Option("-k", help="How many picks and finds to mark.")] = 5,
-    unlikely: options.Unlikely = "median",
+    unlikely: options.Unlikely = "0.1",
     sure: options.Sure = SURE,
-    min_p_like: options.MinLike = LIKELIER_THAN_NOT,
+    min_p_like: options.MinLike = None,
     titles: options.Titles = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -225,7 +227,7 @@ def discover(
         served,
         _people(served, [user] if user else None, history),
         k,
-        Finds(words.whole_or_word(unlikely), sure, min_p_like),
+        Finds(words.number_or_word(unlikely), sure, min_p_like),
         service.load_titles(titles, _items(served)),
     )
     write_outlook(outlook, out)

@@ -54,15 +54,24 @@ Out = Annotated[
 Unlikely = Annotated[
     str,
     typer.Option(
-        metavar="median|N", help="Finds are below the median P(pick), or outside the top N picks."
+        metavar="CHANCE|N|median",
+        help="Finds come up alone with less chance, or are outside the top N, or below the median.",
     ),
 ]
 Sure = Annotated[
     float,
     typer.Option(
-        help="How surely finds are below the median; ranked by what P(like) exceeds as surely."
+        help="Lists by like, rating and discover go by what P(like), or the rating, surely exceeds."
     ),
 ]
 MinLike = Annotated[
-    float, typer.Option("--min-p-like", help="P(like) of a find is at least this; 0 for any.")
+    float | None,
+    typer.Option("--min-p-like", help="P(like) of a find is at least this; 0 for any."),
+]
+LimitExposure = Annotated[
+    bool,
+    typer.Option(
+        "--limit-exposure/--no-limit-exposure",
+        help="Keep an item out of most people's lists by like, rating and discover.",
+    ),
 ]

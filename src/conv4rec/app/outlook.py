@@ -84,12 +84,12 @@ def outlook_of(
     finds = [place[item] for item in best["item_id"]]
     picks = [row for row in range(min(k, items.height)) if row not in finds]
     like = f"{levels.like_threshold(model.like_threshold):g}"
-    edge = _edge(items["p_consume"], asked)
+    n_picks = model.interactions_.n_items - items.height
+    edge = _edge(items["p_consume"], asked, n_picks)
     return Outlook(items["user_id"][0], items, picks, finds, names, edge, like, asked)
 
 
-def _edge(chances: pl.Series, asked: Finds) -> float:
-    """The P(consume) below which an item is hardly picked; `chances` fall."""
-    if isinstance(asked.unlikely, str):
-        return float(np.exp(asked.limit(np.log(chances.to_numpy())[None])[0, 0]))
-    return chances[min(max(asked.unlikely, 1), len(chances)) - 1]
+def _edge(chances: pl.Series, asked: Finds, n_picks: int) -> float:
+    """P(consume) of the likeliest item that is hardly picked; `chances` fall."""
+    hardly = asked.hardly(np.log(chances.to_numpy())[None], np.array([n_picks]))[0]
+    return float(chances[int(np.argmax(hardly))] if hardly.any() else chances[-1])

@@ -112,8 +112,10 @@ def _frame(outlook: Outlook) -> list[str]:
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:.0%}</text>')
     edge = x_of.at(max(outlook.boundary, 1e-12))
     parts.append(f'<path d="M{edge:.1f} {TOP}V{BOTTOM}" stroke="#555" stroke-dasharray="3 4"/>')
-    least = _height(outlook.asked.min_p_like)
-    parts.append(f'<path d="M{LEFT} {least:.1f}H{edge:.1f}" stroke="#555" stroke-dasharray="3 4"/>')
+    if outlook.asked.min_p_like is not None:
+        y = _height(outlook.asked.min_p_like)
+        line = f'<path d="M{LEFT} {y:.1f}H{edge:.1f}" stroke="#555" stroke-dasharray="3 4"/>'
+        parts.append(line)
     return [*parts, *_legend(edge)]
 
 

@@ -108,13 +108,15 @@ def shares_from_text(text: str) -> tuple[float, ...]:
         raise SettingError(f"--drop-labels is a list such as 0,0.5,0.9; got {text!r}") from None
 
 
-def whole_or_word(text: str) -> int | str:
-    """A whole number where a word is one.
+def number_or_word(text: str) -> float | str:
+    """A whole number or a fraction where a word is one.
 
-    >>> whole_or_word("500"), whole_or_word("median")
-    (500, 'median')
+    >>> number_or_word("500"), number_or_word("0.1"), number_or_word("median")
+    (500, 0.1, 'median')
     """
-    return int(text) if re.fullmatch(r"-?\d{1,18}", text) else text
+    if re.fullmatch(r"-?\d{1,18}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", text) else text
 
 
 def split_words(dataset: str | None, split: str, new_users: bool) -> tuple[str | None, str]:

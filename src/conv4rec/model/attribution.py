@@ -14,8 +14,6 @@ gradients" in Sundararajan, Taly and Yan, ICML 2017). Where f is straight it is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -66,7 +64,7 @@ def entry_readings(
     if network.exact is not None and to_rate:
         length = (pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
         exact = network.exact.read_entries(pattern, history.types, history.fed, length)
-    return Reading(consume, rate, user_mean, item_mean, items.item_column, exact, history)
+    return Reading(consume, rate, user_mean, item_mean, items.item_column, exact, None, history)
 
 
 def _nobody(history: History) -> History:
@@ -122,10 +120,8 @@ def _exact_parts(network: Network, entries: Reading, items: Tensor) -> tuple[Ten
     types = items[:0]
     nobody = Pattern.from_rows(types.new_zeros(2), types, len(network.rate_bias))
     none = network.rate_out.new_zeros(0)
-    silent = exact.read(nobody, types, none, none.new_full((1, 1), PRIOR_COUNT**0.5))
-    tables = exact.items[:, items].double().transpose(0, 1).flatten(1)  # items x (draws x size)
-    expected, moves = (r[:, :-1] @ tables.T + r[:, -1:] for r in (silent.double(), entries.exact))
-    return expected[0], moves
+    silent, _ = exact.read(nobody, types, none, none.new_full((1, 1), PRIOR_COUNT**0.5))
+    return exact.score_all(silent.double(), items)[0], exact.score_all(entries.exact, items)
 
 
 def like_log_odds(logits: Tensor, like_level: int) -> Tensor:
@@ -144,8 +140,8 @@ def _mean_slopes(
     """
 
     def log_odds(logits: Tensor, exact: Tensor) -> Tensor:
-        tilted = logits if network.exact is None else network.exact.tilt(logits, exact)
-        return like_log_odds(tilted, like_level)
+        moved = logits if network.exact is None else network.exact.shift(logits, exact)
+        return like_log_odds(moved, like_level)
 
     totals = [torch.zeros_like(start), torch.zeros_like(expected)]
     places, weights = np.polynomial.legendre.leggauss(NODES)
@@ -158,41 +154,3 @@ def _mean_slopes(
             if slope is not None:
                 total += weight * slope
     return log_odds(start, expected), totals[0], totals[1]
-
-
-@dataclass(frozen=True)
-class Planes:
-    """The log-odds of liking near the mean user, as a plane for each item: float64 arrays."""
-
-    levels: np.ndarray  # items: for the mean user
-    slopes: np.ndarray  # items x width: along what is read of a user
-    said: np.ndarray  # items x levels: the score of a rating, d log P(level) / d log-odds
-    information: np.ndarray  # items: of one rating, about the log-odds
-
-
-@torch.no_grad()
-def like_planes(network: Network, reading: Reading, mean: Tensor, like_level: int) -> Planes:
-    """Lay a plane through the log-odds of liking at the mean user, for each item.
-
-    The log-odds are moved as the channels move them: along their slope.
-
-    Args:
-        network: with one rating channel at least.
-        reading: any; of it the items' side is read.
-        mean: the mean user: latent vector, then what the user's mean adds to each channel.
-        like_level: above 0.
-    """
-    vectors = network._rating_vectors(reading).double() * network._rate_scale
-    kernel, width = network.kernel_out.double(), reading.rate.shape[1]
-    channels = torch.einsum("cid,d->ic", vectors, mean[:width]) + mean[width:]
-    logits = network.level_bias.double()
-    logits = logits + (channels + network._rating_offsets(reading).double()) @ kernel
-    liked, other = logits[:, like_level:].softmax(1), logits[:, :like_level].softmax(1)
-    slope = torch.cat([-other, liked], 1) @ kernel.T  # items x channels
-    # Moving the channels along their slope moves the log-odds by 1 and the logits by `move`.
-    move = slope @ kernel / (slope * slope).sum(1, keepdim=True).clamp(min=1e-12)
-    chance = logits.softmax(1)
-    said = move - (chance * move).sum(1, keepdim=True)
-    along = torch.cat([torch.einsum("ic,cid->id", slope, vectors), slope], 1)
-    found = like_log_odds(logits, like_level), along, said, (chance * said**2).sum(1)
-    return Planes(*(tensor.cpu().numpy() for tensor in found))

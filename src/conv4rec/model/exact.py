@@ -9,8 +9,10 @@ f_u being what the *pattern* of the history says, ratings aside, and w_u how ste
 rates. Given w_u and a draw of the items' factors (q_i, c_i), the mean of (p_u, b_u) over its
 posterior is one small linear system a person, the same for people who were in training and for
 those who are new; w_u is its expectation (see `_people`). Averaged over the draws kept
-(`conv4rec.train.sampler` makes them), p_u . q_i + b_u + c_i is all but the posterior mean of t. The
-trained half's distribution over the levels is tilted towards it.
+(`conv4rec.train.sampler` makes them), p_u . q_i + b_u + c_i is all but the posterior mean of t, and
+the trained half's distribution over the levels takes it for an observation of its own mean
+(`conv4rec.model.mean_shift`). How far it may be off is the posterior's standard deviation: between
+draws, and of the person within a draw.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ import torch
 from torch import Tensor, nn
 
 from conv4rec.model.lookup import Pattern
+from conv4rec.model.mean_shift import shift_mean
 
 CELLS = 16_384  # padded entries looked at together: more fall out of the cache
 FIRST_ROUNDS = 3  # of solving a person and weighing their ratings, at the first draw
+WITHIN = 8  # draws whose own uncertainty of a person is looked at; all 40 say the same to 0.2%
 
 
 class ExactHalf(nn.Module):
@@ -50,24 +54,34 @@ class ExactHalf(nn.Module):
         self.freedom = table(n_draws)  # nu: how alike people are in how steadily they rate
         self.features = table(n_items, n_features)  # what an item adds to f_u
         self.ratings = table(n_levels)  # t of each level
-        self.pull = table(2)  # how far the trained half is tilted (see `tilt`)
+        self.mean_precision = table(1)  # of what is expected, as an observation of the mean
 
-    def read(self, pattern: Pattern, types: Tensor, fed: Tensor, length: Tensor) -> Tensor:
-        """Encode histories: users x (draws x size + 1), to be scored by `score`.
+    def read(
+        self, pattern: Pattern, types: Tensor, fed: Tensor, length: Tensor, spread: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Encode histories: users x (draws x (size + 1)), to be scored by `score`.
+
+        With `spread` comes what `deviation` reads: of some draws, inverse Cholesky factors of the
+        people's precisions, users x draws x size x size.
 
         Args:
             pattern: whose entries, as in `History`.
             types: level numbers; n_levels where there is no rating.
             fed: 1 where fed.
             length: users x 1: what the sums of features are divided by.
+            spread: whether how well each person is known is wanted too.
         """
         f = pattern.look_up(fed[:, None], self.features[None]) / length
         f = torch.cat([torch.ones_like(f[:, :1]), f], 1)
-        latent, offset = [], torch.zeros_like(f[:, :1])
-        for mean, _, _ in self._people(pattern, *self._told(types, fed), f, self.items):
-            latent += [mean[:, :-1], torch.ones_like(offset)]
-            offset = offset + mean[:, -1:]
-        return torch.cat([*latent, offset], 1) / len(self.items)
+        latent, roots, n_draws = [], [], len(self.items)
+        every = max(1, n_draws // WITHIN)
+        people = self._people(pattern, *self._told(types, fed), f, self.items)
+        for draw, (mean, root, _) in enumerate(people):
+            latent += [mean[:, :-1], torch.ones_like(mean[:, -1:]), mean[:, -1:]]
+            if spread and draw % every == 0:
+                one = torch.eye(root.shape[1]).to(root).expand_as(root)
+                roots.append(torch.linalg.solve_triangular(root, one, upper=False))
+        return torch.cat(latent, 1) / n_draws, torch.stack(roots, 1) if roots else None
 
     def read_entries(self, pattern: Pattern, types: Tensor, fed: Tensor, length: Tensor) -> Tensor:
         """One row an entry, float64: with `read` of nobody, a history's rows sum to its `read`.
@@ -86,7 +100,7 @@ class ExactHalf(nn.Module):
         f = pattern.row_sums(added)
         f = torch.cat([torch.ones_like(f[:, :1]), f], 1)
         items = self.items.double()
-        latent, offset = [], added.new_zeros(len(columns), 1)
+        latent = []
         people = self._people(pattern, t, rated, f, items)
         for draw, (_, root, steady) in enumerate(people):
             z, prior = items[draw, columns], self.prior[draw].double()
@@ -95,9 +109,8 @@ class ExactHalf(nn.Module):
             surprise = self.noise[draw] * steady[rows] * rated * (excess - z @ prior[0])
             right = added @ (prior[1:] @ self.precision[draw].double()) + z * surprise[:, None]
             moved = torch.cholesky_solve(right[:, :, None], root[rows])[:, :, 0]
-            latent += [moved[:, :-1], torch.zeros_like(offset)]
-            offset = offset + moved[:, -1:]
-        return torch.cat([*latent, offset], 1) / len(self.items)
+            latent += [moved[:, :-1], torch.zeros_like(moved[:, -1:]), moved[:, -1:]]
+        return torch.cat(latent, 1) / len(self.items)
 
     def _told(self, types: Tensor, fed: Tensor) -> tuple[Tensor, Tensor]:
         """The t of each entry, and 1 where it counts: fed, and rated."""
@@ -130,38 +143,50 @@ class ExactHalf(nn.Module):
 
     def score(self, read: Tensor, users: Tensor, items: Tensor) -> Tensor:
         """The expected t, for pairs (row of `read`, item)."""
-        found = read[users, -1]
+        found = read.new_zeros(len(users))
         for latent, table in zip(self._by_draw(read), self.items, strict=True):
-            found = found + (latent[users] * table[items]).sum(1)
+            mine = latent[users]
+            found = found + (mine[:, :-1] * table[items]).sum(1) + mine[:, -1]
         return found
 
-    def score_all(self, read: Tensor) -> Tensor:
-        """The same for every user of `read` and every item: users x items."""
-        found = read[:, -1:].expand(-1, self.items.shape[1])
+    def score_all(self, read: Tensor, items: Tensor | None = None) -> Tensor:
+        """The same for every user of `read` and every item, or some: users x items."""
+        found = read.new_zeros(())
         for latent, table in zip(self._by_draw(read), self.items, strict=True):
-            found = found + latent @ table.T
+            table = table if items is None else table[items]
+            found = found + (latent[:, :-1] @ table.T.to(read) + latent[:, -1:])
         return found
 
-    def tilt(self, logits: Tensor, expected: Tensor) -> Tensor:
-        """Move each distribution's mean towards `expected`; its shape follows.
+    def deviation(self, read: Tensor, roots: Tensor) -> Tensor:
+        """Posterior standard deviation of the expected t: users x items.
 
-        logits + t x a (expected - m) / (v + w), m and v being the mean and the variance of t
-        under `logits`, and `pull` = (a, w). Multiplying a distribution by exp(x t) moves its
-        mean by about x v, so with w = 0 the mean moves about a share a of the way; w keeps those
-        of little variance from being pulled the hardest.
+        Its square is the variance between the draws, and what is not known of the person within
+        a draw, z'P^-1 z with z = (q_i, 1), averaged over some of them (law of total variance).
+
+        Memory: 4 x users x items x (size + 4) bytes.
 
         Args:
-            logits: ... x levels.
-            expected: ...; what the exact half expects.
+            read: as `read` returns it.
+            roots: likewise.
         """
-        chances, ratings = torch.softmax(logits, -1), self.ratings.to(logits)
-        mean = chances @ ratings
-        variance = chances @ ratings.square() - mean.square()
-        move = self.pull[0] * (expected - mean) / (variance.clamp(min=0.0) + self.pull[1])
-        return logits + move[..., None] * ratings
+        n_draws = len(self.items)
+        total, squares = read.new_zeros(()), read.new_zeros(())
+        for latent, table in zip(self._by_draw(read * n_draws), self.items, strict=True):
+            t = latent[:, :-1] @ table.T + latent[:, -1:]
+            total, squares = total + t, squares + t.square()
+        variance = (squares - total.square() / n_draws).clamp(min=0.0) / max(1, n_draws - 1)
+        every = max(1, n_draws // WITHIN)
+        for place, table in enumerate(self.items[::every]):
+            z = torch.cat([table[:, :-1], torch.ones_like(table[:, -1:])], 1)
+            variance += (roots[:, place] @ z.T).square().sum(1) / roots.shape[1]
+        return variance.sqrt()
+
+    def shift(self, logits: Tensor, expected: Tensor) -> Tensor:
+        """The trained half's logits (... x levels), what is expected (...) taken into account."""
+        return shift_mean(logits, self.ratings.to(logits), expected, self.mean_precision.to(logits))
 
     def _by_draw(self, read: Tensor) -> tuple[Tensor, ...]:
-        return read[:, :-1].split(self.items.shape[2], 1)
+        return read.split(self.items.shape[2] + 1, 1)
 
 
 def normal_equations(

@@ -15,9 +15,9 @@ from conv4rec.data import Interactions, read_table
 from conv4rec.errors import NotFittedError, SettingError
 from conv4rec.model.kernels import channel_names
 from conv4rec.model.readouts import expected_rating
-from conv4rec.recommender.doubt import Doubt
-from conv4rec.recommender.finds import LIKELIER_THAN_NOT, MEDIAN, SURE, Finds
-from conv4rec.recommender.lists import ORDERS, Lists, Question
+from conv4rec.recommender.finds import REACH, SURE, Finds, check_sure
+from conv4rec.recommender.lists import Lists, Question
+from conv4rec.recommender.merits import ORDERS, UNSURE, Norms, Standard, norms_of
 from conv4rec.recommender.pairs import pair_columns
 from conv4rec.recommender.people import Histories, histories_of
 from conv4rec.recommender.presets import configuration
@@ -113,13 +113,16 @@ class Conv4Rec:
             resume,
         )  # fmt: skip
         self._serve(fit.run(), interactions)
+        self._norms()  # once, here, rather than at the first list
         return self
 
-    def _serve(self, fitted: Fitted, interactions: Interactions) -> None:
+    def _serve(
+        self, fitted: Fitted, interactions: Interactions, norms: dict[int, Norms] | None = None
+    ) -> None:
         self.fitted_, self.interactions_ = fitted, interactions
         fitted.network.eval().requires_grad_(False)
         self.scoring_ = Scoring(fitted.network, fitted.item_side, self.max_memory_mb)
-        self._doubts: dict[int, Doubt] = {}
+        self._norms_by_level = dict(norms or {})
 
     def _fitted(self) -> Interactions:
         if not hasattr(self, "scoring_"):
@@ -131,12 +134,12 @@ class Conv4Rec:
         """Number of the first rating level that counts as liking."""
         return self._fitted().levels.like_level(self.like_threshold)
 
-    def _doubt(self) -> Doubt:
-        """How sure P(like) is: made when it is first asked for, in a pass over the log."""
+    def _norms(self) -> Norms:
+        """What lists compare a person and an item with, for the like threshold of the moment."""
         level = self.like_level_
-        if level not in self._doubts:
-            self._doubts = {level: Doubt(self.scoring_, self._fitted(), level)}
-        return self._doubts[level]
+        if level not in self._norms_by_level:
+            self._norms_by_level = {level: norms_of(self.scoring_, self._fitted(), level)}
+        return self._norms_by_level[level]
 
     def recommend(
         self,
@@ -147,9 +150,10 @@ class Conv4Rec:
         exclude_seen: bool = True,
         allow: Sequence[int | str] | None = None,
         block: Sequence[int | str] | None = None,
-        unlikely: str | int = MEDIAN,
+        unlikely: str | float = REACH,
         sure: float = SURE,
-        min_p_like: float = LIKELIER_THAN_NOT,
+        min_p_like: float | None = None,
+        limit_exposure: bool = True,
         reasons: int = 0,
     ) -> pl.DataFrame:
         """List k items for each person, best first.
@@ -162,18 +166,25 @@ class Conv4Rec:
                 anyone else: a log (frame, file, Interactions) or a dict {item_id: rating} of
                 one person. Nothing is retrained.
             k: how many.
-            by: "consume" (what they would pick next), "like" (P(like) if they picked it),
-                "rating" (expected rating), "pick_and_like" (the product of the first two) or
-                "discover" (finds: surely liked among what they would hardly pick).
+            by: "consume" (what they would pick next), "like" (surely liked if they picked it),
+                "rating" (surely rated high), "pick_and_like" (P(consume) x P(like)) or
+                "discover" (finds: what they would hardly come to alone, surely like, and like
+                more than others do).
             exclude_seen: leave out the items of the history.
             allow: list nothing but these items.
             block: never list these items.
-            unlikely: which items are hardly picked, for finds: "median", those below the
-                person's median P(consume); a whole number N, those outside the N likeliest.
-            sure: finds are below the median with this probability, and ranked by what P(like)
-                exceeds with it; from 0.5 (P(consume) and P(like) as they are) to below 1.
-            min_p_like: P(like) of a find is at least this: likelier liked than not. 0 ranks
-                everything that is hardly picked.
+            unlikely: which items are hardly picked, for finds. A chance, 0.1: those that come up
+                by themselves with less, within as many picks as the person has made (at least
+                10). A whole number N: those outside the N likeliest. "median": those surely below
+                the person's median P(consume).
+            sure: lists by "like", "rating" and "discover" are ranked by what P(like), or the
+                expected rating, exceeds with this probability; from 0.5 (as they are) to below 1.
+            min_p_like: P(like) of a find is at least this. By default it is at least that of
+                what the person would pick next (or one half, if that is less) and, generosity
+                aside, at least what others' is. 0 ranks everything that is hardly picked.
+            limit_exposure: in lists by "like" and "rating" no item stands in more than about a
+                quarter of people's first ten, in finds in no more than a tenth: beyond, it goes to
+                those for whom it stands out most. Without, every list is ranked by itself.
             reasons: how many items of the history to name that speak most for each item, for
                 by "consume", "like" and "discover" (see `explain`).
 
@@ -181,11 +192,15 @@ class Conv4Rec:
             user_id, item_id, rank (from 1), score, p_consume, p_like, expected_rating,
             p_rating_<level> ...; people in ascending order of id.
 
-            Finds have four columns more. `pick_rank`: the place of P(consume) among the items
-            not in this person's history. `popularity_lift`: P(consume) over what it would be if
-            they picked by popularity alone. `p_like_low` and `p_like_high`: 90% of such
-            intervals shall hold the true P(like), if people rate regardless of how much they
-            like an item (see docs/guides/discover.md).
+            Lists by "like", "rating" and "discover" have `p_like_low` and `p_like_high`: 90% of
+            such intervals shall hold the true P(like), if people rate regardless of how much they
+            like an item (see docs/guides/discover.md); null where fewer than 100 ratings were
+            learned from, or the model has no draws. Their `score` is the lower end of a wider or
+            narrower interval, by `sure`, less what the item pays for exposure.
+
+            Finds have two columns more. `pick_rank`: the place of P(consume) among the items not
+            in this person's history. `popularity_lift`: P(consume) over what it would be if they
+            picked by popularity alone.
 
             With reasons, `reason_<n>` is an item of the history and `reason_<n>_adds` what it
             adds to the score that `explain` explains; null where fewer speak for the item.
@@ -196,7 +211,8 @@ class Conv4Rec:
         """
         frames = list(self.recommend_blocks(
             users, k, by=by, exclude_seen=exclude_seen, allow=allow, block=block,
-            unlikely=unlikely, sure=sure, min_p_like=min_p_like, reasons=reasons,
+            unlikely=unlikely, sure=sure, min_p_like=min_p_like, limit_exposure=limit_exposure,
+            reasons=reasons,
         ))  # fmt: skip
         return pl.concat(frames, rechunk=False)
 
@@ -209,9 +225,10 @@ class Conv4Rec:
         exclude_seen: bool = True,
         allow: Sequence[int | str] | None = None,
         block: Sequence[int | str] | None = None,
-        unlikely: str | int = MEDIAN,
+        unlikely: str | float = REACH,
         sure: float = SURE,
-        min_p_like: float = LIKELIER_THAN_NOT,
+        min_p_like: float | None = None,
+        limit_exposure: bool = True,
         reasons: int = 0,
     ) -> Iterator[pl.DataFrame]:
         """The same as `recommend`, in frames of a few people each: for more than fit in memory."""
@@ -220,10 +237,7 @@ class Conv4Rec:
         if by not in ORDERS:
             raise SettingError(f"by is one of {', '.join(ORDERS)}; got {by!r}")
         finds = Finds(unlikely, sure, min_p_like)
-        if by != "discover" and finds != Finds():
-            raise SettingError(
-                f"unlikely, sure and min_p_like are of finds, by='discover'; got by={by!r}"
-            )
+        _check_asked(by, finds, limit_exposure)
         _check_k(reasons, "reasons", 0)
         if reasons:
             check_explained(by, self.like_level_)
@@ -234,11 +248,12 @@ class Conv4Rec:
         if block is not None:
             allowed[[known.items.number(item) for item in block]] = False
         people = histories_of(known, users)
-        question = Question(
-            by, int(k), exclude_seen, allowed, self.like_level_, finds, int(reasons)
-        )
-        doubt = self._doubt() if by == "discover" else None
-        lists = Lists(self.scoring_, people, question, doubt)
+        standard = Standard(by, self.like_level_, finds)
+        question = Question(standard, int(k), exclude_seen, allowed, int(reasons))
+        norms = self._norms() if by in UNSURE else None
+        if norms is not None and not limit_exposure:
+            norms = Norms(norms.others)
+        lists = Lists(self.scoring_, people, question, norms)
         yield from lists.frames()
         if lists.short:
             _warn_short(lists)
@@ -251,8 +266,8 @@ class Conv4Rec:
         Args:
             pairs: a frame or a file with user_id and item_id (or their usual aliases).
             histories: the histories of the users in `pairs` if they are not training users.
-            intervals: add p_like_low and p_like_high, a 90% interval of P(like). The first time
-                they are asked for, a pass over the training log is made.
+            intervals: add p_like_low and p_like_high, a 90% interval of P(like) (see
+                `recommend`).
 
         Returns:
             user_id, item_id, p_consume (0 if the item is in the history), p_like_low and
@@ -267,8 +282,7 @@ class Conv4Rec:
         frame = read_table(pairs).select("user_id", "item_id")
         users = _numbers(people.users, frame["user_id"])
         items = _numbers(known.items, frame["item_id"])
-        doubt = self._doubt() if intervals else None
-        columns = pair_columns(self.scoring_, people, users, items, self.like_level_, doubt)
+        columns = pair_columns(self.scoring_, people, users, items, self.like_level_, intervals)
         return frame.hstack(pl.DataFrame(columns))
 
     def explain(
@@ -279,8 +293,8 @@ class Conv4Rec:
         The score that is explained, given the reading of the history:
 
         - by "like": the log-odds of P(like), so P(like) = 1 / (1 + exp(-sum)).
-        - by "discover": the log-odds of what P(like) exceeds with probability `sure`, by which
-          finds are ranked; the doubt is in the base.
+        - by "discover": the log-odds of the score that finds are ranked by; doubt and what the
+          item pays for exposure are in the base.
         - by "consume": log P(consume) less its mean over the items not in the history, so
           exp(sum) says how many times likelier than a typical item.
 
@@ -303,12 +317,12 @@ class Conv4Rec:
                 the item is in the history and so is not picked again.
         """
         known = self._fitted()
-        finds = Finds("median", sure)
+        check_sure(sure)
         check_explained(by, self.like_level_)
         people = histories_of(known, user)
-        doubt = self._doubt() if by == "discover" else None
+        norms = self._norms() if by == "discover" else None
         number = known.items.number(item)
-        return explained(self.scoring_, people, number, by, self.like_level_, finds, doubt)
+        return explained(self.scoring_, people, number, by, self.like_level_, sure, norms)
 
     def profile(self, user: Histories) -> Profile:
         """What the model sees in one person: levels used, generosity, main directions of taste.
@@ -370,7 +384,7 @@ class Conv4Rec:
             "like_threshold": self.like_threshold,
             "settings": self.settings,
         }
-        save_model(folder, self.fitted_, interactions, options)
+        save_model(folder, self.fitted_, interactions, options, self._norms_by_level)
 
     @classmethod
     def load(
@@ -381,10 +395,10 @@ class Conv4Rec:
         Raises:
             SavedModelError: The folder is missing, foreign, or a file in it was changed.
         """
-        fitted, interactions, options = load_model(folder, device)
+        fitted, interactions, options, norms = load_model(folder, device)
         settings = options.pop("settings")
         model = cls(device=device, max_memory_mb=max_memory_mb, **options, **settings)
-        model._serve(fitted, interactions)
+        model._serve(fitted, interactions, norms)
         return model
 
     @property
@@ -453,16 +467,28 @@ def _numbers(ids: Any, asked: pl.Series) -> np.ndarray:
     return numbers
 
 
+def _check_asked(by: str, finds: Finds, limit_exposure: bool) -> None:
+    """Raise if something is asked for that this kind of list does not read."""
+    plain = Finds(sure=finds.sure)
+    if by != "discover" and finds != plain:
+        raise SettingError(f"unlikely and min_p_like are of finds, by='discover'; got by={by!r}")
+    if by not in UNSURE and not (plain == Finds() and limit_exposure is True):
+        kinds = ", ".join(UNSURE)
+        raise SettingError(f"sure and limit_exposure are of lists by {kinds}; got by={by!r}")
+
+
 def _warn_short(lists: Lists) -> None:
     question = lists.question
     reasons = ["the history is left out"] if question.exclude_seen else []
     if not question.allowed.all():
         reasons.append(f"allow and block leave {int(question.allowed.sum()):,} items")
-    if question.by == "discover" and (question.finds.unlikely or question.finds.min_p_like):
-        reasons.append(question.finds.why)
+    finds = question.standard.finds
+    if question.standard.by == "discover" and (finds.unlikely or finds.min_p_like != 0):
+        reasons.append(finds.why)
     why = " and ".join(reasons) or f"the catalogue has {len(question.allowed):,} items"
+    none = f" ({lists.empty:,} of them empty)" if lists.empty else ""
     warnings.warn(
-        f"{lists.short:,} of {lists.histories.n_users:,} lists are shorter than k={question.k}: "
-        f"{why}",
+        f"{lists.short:,} of {lists.histories.n_users:,} lists are shorter than k={question.k}"
+        f"{none}: {why}",
         stacklevel=4,  # the caller of `recommend`
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from conv4rec.data import Interactions
-from conv4rec.recommender.doubt import Doubt
-from conv4rec.recommender.finds import FIND_FLOATS, interval_columns
 from conv4rec.recommender.lists import rating_columns
+from conv4rec.recommender.merits import MERIT_FLOATS
 from conv4rec.recommender.scoring import Scoring
+from conv4rec.recommender.uncertainty import interval_columns, unknown_interval
 
 
 def pair_columns(
@@ -17,8 +19,8 @@ def pair_columns(
     users: np.ndarray,
     items: np.ndarray,
     like_level: int,
-    doubt: Doubt | None = None,
-) -> dict[str, np.ndarray]:
+    intervals: bool = False,
+) -> dict[str, Any]:
     """The columns of `Conv4Rec.predict` after the ids: everyone asked about is read once.
 
     Args:
@@ -27,19 +29,25 @@ def pair_columns(
         users: the row of `people` of each pair.
         items: the item number of each pair.
         like_level: number of the first level that counts as liking.
-        doubt: to add p_like_low and p_like_high.
+        intervals: whether to add p_like_low and p_like_high.
     """
-    p_consume, errors = np.zeros((2, len(users)), dtype=np.float32)
+    p_consume, off = np.zeros((2, len(users)), dtype=np.float32)
     p_rating = np.zeros((len(users), people.n_levels), dtype=np.float32)
-    by_user = np.argsort(users, kind="stable")
-    for scores in scoring.blocks(people, np.unique(users), FIND_FLOATS if doubt else 0):
+    by_user, is_known = np.argsort(users, kind="stable"), True
+    floats = MERIT_FLOATS if intervals else 0
+    for scores in scoring.blocks(people, np.unique(users), floats, spread=intervals):
         first, last = np.searchsorted(users[by_user], [scores.rows[0], scores.rows[-1] + 1])
         pair = by_user[first:last]
         places = np.searchsorted(scores.rows, users[pair])
         p_consume[pair] = np.exp(scores.log_p_consume[places, items[pair]])
         p_rating[pair] = scoring.rating_probabilities(scores.reading, places, items[pair])
-        if doubt is not None:
-            errors[pair] = doubt.errors(scores.reading, people, scores.rows)[places, items[pair]]
-    rated = rating_columns(p_rating, people, like_level)
-    interval = {} if doubt is None else interval_columns(rated["p_like"], errors)
-    return {"p_consume": p_consume, **interval, **rated}
+        deviation = scoring.deviation(scores.reading) if intervals else None
+        is_known = deviation is not None
+        if deviation is not None:
+            off[pair] = deviation[places, items[pair]]
+    found: dict[str, Any] = {"p_consume": p_consume}
+    if intervals and is_known:
+        found |= interval_columns(p_rating, scoring.standard_ratings, like_level, off)
+    elif intervals:
+        found |= unknown_interval(len(users))
+    return found | rating_columns(p_rating, people, like_level)

@@ -13,8 +13,9 @@ from conv4rec.data import Interactions
 from conv4rec.data.ids import shown
 from conv4rec.errors import SettingError
 from conv4rec.model.attribution import consume_parts, entry_readings, like_parts
-from conv4rec.recommender.doubt import Doubt
+from conv4rec.model.readouts import p_like
 from conv4rec.recommender.finds import Finds
+from conv4rec.recommender.merits import Norms, Standard, log_odds, merits
 from conv4rec.recommender.scoring import Scoring
 from conv4rec.train.batches import Batches
 
@@ -87,8 +88,8 @@ def explained(
     item: int,
     by: str,
     like_level: int,
-    finds: Finds,
-    doubt: Doubt | None,
+    sure: float,
+    norms: Norms | None,
 ) -> pl.DataFrame:
     """The answer of `Conv4Rec.explain`.
 
@@ -104,11 +105,20 @@ def explained(
             "picked again: explain another item, or by='like'"
         )
     base, said = reasons.parts(np.array([item]), by)
-    if doubt is not None:
-        row = np.zeros(1, dtype=np.int64)
-        reading, _ = scoring.read(histories, row, to_pick=False)
-        base = base - finds.quantile * doubt.errors(reading, histories, row)[0, item]
+    if by == "discover" and norms is not None:
+        base = base - _held_against(scoring, histories, item, like_level, sure, norms)
     return _frame(float(base[0]), said[:, 0], reasons, histories)
+
+
+def _held_against(
+    scoring: Scoring, histories: Interactions, item: int, like_level: int, sure: float, norms: Norms
+) -> float:
+    """By how much the score of a find lies below the log-odds of P(like): doubt, and its price."""
+    scores = scoring.score(histories, np.zeros(1, dtype=np.int64), spread=True)
+    surely = Standard("like", like_level, Finds(sure=sure))
+    found = merits(scoring, scores, histories, surely, norms)[0, item]
+    p_rating = scoring.rating_probabilities(scores.reading, np.zeros(1, np.int64), np.array([item]))
+    return float(log_odds(p_like(p_rating, like_level))[0] - found + norms.prices["discover"][item])
 
 
 def _frame(base: float, said: np.ndarray, reasons: Reasons, known: Interactions) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from conv4rec.data import Ids, Interactions, Levels
 from conv4rec.data.load_report import LoadReport
 from conv4rec.errors import Conv4RecError, SavedModelError
 from conv4rec.model import ItemSide, Network, NetworkConfig
+from conv4rec.recommender.merits import UNSURE, Norms
 from conv4rec.recommender.presets import configuration
 from conv4rec.train.blend import Blend
 from conv4rec.train.fit import Fitted
@@ -23,16 +24,23 @@ from conv4rec.train.rehearsal import Check
 from conv4rec.train.store import load_folder, save_folder
 
 KIND = "model"
-ALIKE = 1e9  # a `freedom` under which everyone rates equally steadily
+NORMS = "norms."  # of the arrays that lists compare with
 
 
 def save_model(
-    folder: str | os.PathLike[str], fitted: Fitted, log: Interactions, options: dict[str, Any]
+    folder: str | os.PathLike[str],
+    fitted: Fitted,
+    log: Interactions,
+    options: dict[str, Any],
+    norms: dict[int, Norms],
 ) -> None:
-    """Save what serving needs."""
+    """Save what serving needs; `norms` by like level."""
     weights = {name: tensor.cpu().numpy() for name, tensor in fitted.network.state_dict().items()}
     weights["item_side.type_counts"] = fitted.item_side.type_counts.cpu().numpy()
     weights["item_side.column"] = fitted.item_side.column.cpu().numpy()
+    for level, found in norms.items():
+        weights[f"{NORMS}{level}.others"] = found.others
+        weights |= {f"{NORMS}{level}.{by}": prices for by, prices in found.prices.items()}
     histories = {
         "starts": log.starts,
         "item_numbers": log.item_numbers,
@@ -58,8 +66,8 @@ def save_model(
 
 def load_model(
     folder: str | os.PathLike[str], device: str
-) -> tuple[Fitted, Interactions, dict[str, Any]]:
-    """Load what `save_model` saved: the network, the histories and the options.
+) -> tuple[Fitted, Interactions, dict[str, Any], dict[int, Norms]]:
+    """Load what `save_model` saved: the network, the histories, the options and the norms.
 
     Raises:
         SavedModelError: The folder is missing, foreign or changed, or its parts do not fit.
@@ -72,7 +80,9 @@ def load_model(
         configuration(options["preset"], options["settings"])
         log = _interactions(parts["histories"], parts["ids"], facts)
         _check_sizes(log, parts["weights"], facts["network"])
-        fitted = _fitted(parts["weights"], facts, device)
+        norms = _norms(parts["weights"], log.n_items)
+        own = {n: a for n, a in parts["weights"].items() if not n.startswith(NORMS)}
+        fitted = _fitted(own, facts, device)
     except (
         Conv4RecError, KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError
     ) as error:  # fmt: skip
@@ -80,7 +90,7 @@ def load_model(
     for name, array in parts["weights"].items():
         if not np.isfinite(array).all():
             raise SavedModelError(f"{folder} holds weights that are not finite, in {name!r}")
-    return fitted, log, options
+    return fitted, log, options, norms
 
 
 def _check_sizes(
@@ -116,11 +126,21 @@ def _check_sizes(
         raise ValueError("its parts are of different models")
 
 
+def _norms(weights: dict[str, np.ndarray], n_items: int) -> dict[int, Norms]:
+    """The norms among the arrays, by like level."""
+    arrays = {n.removeprefix(NORMS): a for n, a in weights.items() if n.startswith(NORMS)}
+    if any(a.shape != (n_items,) or a.dtype != np.float32 for a in arrays.values()):
+        raise ValueError("its norms are not one float32 an item")
+    levels = {int(name.split(".")[0]) for name in arrays}
+    return {
+        level: Norms(arrays[f"{level}.others"], {by: arrays[f"{level}.{by}"] for by in UNSURE})
+        for level in levels
+    }
+
+
 def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) -> Fitted:
     config = NetworkConfig(**facts["network"])
     tensors = {name: torch.from_numpy(array).to(device) for name, array in weights.items()}
-    if "exact.noise" in tensors:  # older models weigh everyone's ratings alike
-        tensors.setdefault("exact.freedom", torch.full_like(tensors["exact.noise"], ALIKE))
     item_side = ItemSide(tensors.pop("item_side.type_counts"), tensors.pop("item_side.column"))
     network = Network(config, torch.zeros(config.n_levels), None)  # shapes alone
     network.rater_in = None

@@ -23,8 +23,8 @@ from conv4rec.train.batches import Batches
 from conv4rec.train.blend import Blend, Learned, choose_blend
 from conv4rec.train.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
 from conv4rec.train.loop import RATE, Progress, Schedule, Trainer
+from conv4rec.train.mean_precision import choose_mean_precision
 from conv4rec.train.neighbours import find_neighbours
-from conv4rec.train.pull import choose_pull
 from conv4rec.train.rehearsal import (
     Check,
     best_schedule,
@@ -178,20 +178,22 @@ class Fit:
         return ridge, neighbours
 
     def _exact_half(self) -> ExactHalf | None:
-        """The exact half of the rating side, and how far the rehearsals found it should pull."""
-        logits = self.at.kept.get("best_rated/logits")
-        if logits is None or not self.settings.draws or self.shape.get("shared_encoder"):
+        """The exact half of the rating side, and how much the rehearsals found it should count.
+
+        Where it should not count for P(like), it still says how sure P(like) is.
+        """
+        if not self.settings.draws or self.shape.get("shared_encoder"):
             return None
-        shorter = replace(self.settings, sweeps=-(-self.settings.sweeps // 2))  # enough to judge by
-        rehearsed = sample_exact_half(self._shown(), shorter, self.seed, self._on_sweep)
-        if rehearsed is None:
-            return None
-        pull = choose_pull(rehearsed.to(self.device), logits, self._validation())
-        if pull is None:
-            return None
+        precision, logits = 0.0, self.at.kept.get("best_rated/logits")
+        if logits is not None:
+            shorter = replace(self.settings, sweeps=-(-self.settings.sweeps // 2))  # enough for it
+            rehearsed = sample_exact_half(self._shown(), shorter, self.seed, self._on_sweep)
+            if rehearsed is not None:
+                rehearsed = rehearsed.to(self.device)
+                precision = choose_mean_precision(rehearsed, logits, self._validation())
         half = sample_exact_half(self.interactions, self.settings, self.seed, self._on_sweep)
-        assert half is not None  # there are more ratings than in the rehearsal
-        half.pull.copy_(torch.tensor(pull))
+        if half is not None:
+            half.mean_precision.fill_(precision)
         return half
 
     def _on_sweep(self, _sweep: int) -> None:

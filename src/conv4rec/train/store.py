@@ -19,7 +19,7 @@ from conv4rec.errors import SavedModelError
 from conv4rec.train.durable import TEMPORARY, locked, write_file
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LARGEST_MANIFEST = 64 * 2**20  # bytes
 _OUR_PART = re.compile(r"[a-z_]+-[0-9a-f]{16}\.safetensors")
 
@@ -138,6 +138,11 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
         raise SavedModelError(
             f"{path} has schema {manifest['schema']}; this conv4rec reads up to {SCHEMA_VERSION}: "
             "upgrade conv4rec"
+        )
+    if isinstance(manifest["schema"], int) and manifest["schema"] < SCHEMA_VERSION:
+        raise SavedModelError(
+            f"{path} has schema {manifest['schema']}, of a version before the first release; this "
+            f"conv4rec reads schema {SCHEMA_VERSION}: fit the model again"
         )
     if digest != _digest(manifest):
         raise SavedModelError(f"{path} is damaged: its checksum is not its own")

@@ -116,8 +116,10 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
 
 
 def listed_pairs(model: Any, split: Split, shown: Shown) -> Listed:
-    """Which pairs the default lists of finds hold, and which they would for whatever P(like)."""
-    ranked = (list_scores(model, split, shown, **options) for options in ({"min_p_like": 0}, {}))
+    """Of finds below the median: which pairs they hold if likelier liked than not, and anyhow."""
+    ranked = (
+        list_scores(model, split, shown, unlikely="median", min_p_like=least) for least in (0, 0.5)
+    )
     return Listed(*(np.isfinite(scores) for scores in ranked))
 
 
@@ -133,7 +135,8 @@ def list_scores(model: Any, split: Split, shown: Shown, **options: Any) -> Float
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lists of everything are always shorter than asked for
         asked = split.given.users.ids(np.unique(shown.users)).to_list()
-        blocks = model.recommend_blocks(asked, k=split.train.n_items, by="discover", **options)
+        asked_for = {"k": split.train.n_items, "by": "discover", "limit_exposure": False}
+        blocks = model.recommend_blocks(asked, **asked_for, **options)
         frame = pl.concat([block.select("user_id", "item_id", "score") for block in blocks])
     rows = split.given.users.numbers(frame["user_id"])
     cells = rows * split.train.n_items + split.train.items.numbers(frame["item_id"])

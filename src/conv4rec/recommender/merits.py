@@ -1,0 +1,183 @@
+"""What items are ranked by for a person, by kind of list, and for people in general."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from conv4rec.data import Interactions
+from conv4rec.model.readouts import p_like
+from conv4rec.recommender.exposure import LIMITS, exposure_prices
+from conv4rec.recommender.finds import Finds
+from conv4rec.recommender.scoring import Scores, Scoring
+from conv4rec.recommender.uncertainty import moved_log_odds, moved_rating, standard_errors
+
+ORDERS = ("consume", "like", "rating", "pick_and_like", "discover")
+UNSURE = ("like", "rating", "discover")
+"""Kinds of list that count doubt against an item, and that no item may fill alone."""
+MERIT_FLOATS = 48  # a cell: what `merits` and the posterior deviation hold besides P(level)
+SAMPLE_USERS, FEWEST_USERS = 300, 50
+SAMPLE_CELLS = 8_000_000  # people x items, about
+SAMPLE_BYTES = 40  # a cell, while norms are made
+CANDIDATES = 200  # of each sampled person, while prices are sought
+
+
+@dataclass(frozen=True)
+class Norms:
+    """What lists compare a person and an item with: float32 arrays over the items."""
+
+    others: np.ndarray
+    """Mean log-odds of P(like) over people."""
+    prices: dict[str, np.ndarray] = field(default_factory=dict)
+    """By kind of list: what an item pays for being listed too often (`exposure`)."""
+
+
+@dataclass(frozen=True)
+class Standard:
+    """How a list is made, whoever it is for."""
+
+    by: str
+    like_level: int
+    finds: Finds = field(default_factory=Finds)
+    """What counts as a find, and how sure one wants to be of any list."""
+
+
+@dataclass(frozen=True)
+class Rated:
+    """What a few people would make of every item: rows x items [x levels]."""
+
+    p_rating: np.ndarray
+    deviation: np.ndarray
+    """Of the mean of t; 0 where no draws tell."""
+    ratings: np.ndarray
+    """levels; t of each."""
+    like_level: int
+
+    @classmethod
+    def of(cls, scoring: Scoring, scores: Scores, like_level: int) -> Rated:
+        """Ask the network; the scores must have been read with `spread`."""
+        p_rating, off = (
+            scoring.all_rating_probabilities(scores.reading),
+            scoring.deviation(scores.reading),
+        )
+        off = np.zeros(p_rating.shape[:2], dtype=np.float32) if off is None else off
+        return cls(p_rating, off, scoring.standard_ratings, like_level)
+
+    @property
+    def likes(self) -> np.ndarray:
+        """P(like)."""
+        return p_like(self.p_rating, self.like_level)
+
+    def surely_liked(self, sure: float) -> np.ndarray:
+        """What the log-odds of P(like) exceed with probability `sure`."""
+        if self.like_level == 0:  # everything is liked
+            return np.zeros(self.p_rating.shape[:2], dtype=np.float32)
+        delta = -standard_errors(sure) * self.deviation
+        return moved_log_odds(self.p_rating, self.ratings, self.like_level, delta)
+
+    def surely_rated(self, sure: float, values: Sequence[float]) -> np.ndarray:
+        """What the expected rating exceeds with probability `sure`."""
+        delta = -standard_errors(sure) * self.deviation
+        return moved_rating(self.p_rating, self.ratings, values, delta)
+
+
+def merits(
+    scoring: Scoring,
+    scores: Scores,
+    histories: Interactions,
+    standard: Standard,
+    norms: Norms | None = None,
+) -> np.ndarray:
+    """What a few people's items are ranked by: rows x items, -inf where an item may not be listed.
+
+    - "consume": P(consume); "pick_and_like": P(consume) x P(like).
+    - "like": what the log-odds of P(like) exceed with probability `sure`.
+    - "rating": what the expected rating exceeds with it.
+    - "discover": as "like", of finds alone.
+
+    Doubt is the posterior's (see `uncertainty`); a model without draws has none.
+
+    Args:
+        scoring: the network and what it is served with.
+        scores: of the people, read with `spread` for the kinds of list in `UNSURE`.
+        histories: where their rows are.
+        standard: what is asked for.
+        norms: P(like) of others, which finds are compared with.
+    """
+    by, sure = standard.by, standard.finds.sure
+    if by == "consume":
+        return np.exp(scores.log_p_consume)
+    if by == "pick_and_like":
+        p_rating = scoring.all_rating_probabilities(scores.reading)
+        return np.exp(scores.log_p_consume) * p_like(p_rating, standard.like_level)
+    rated = Rated.of(scoring, scores, standard.like_level)
+    if by == "rating":
+        return rated.surely_rated(sure, histories.levels.values)
+    found = rated.surely_liked(sure)
+    if by == "discover":
+        assert norms is not None
+        n_picks = np.diff(histories.starts)[scores.rows]
+        are = are_finds(standard.finds, rated.likes, scores.log_p_consume, n_picks, norms.others)
+        found = np.where(are, found, -np.inf)
+    return found
+
+
+def are_finds(
+    finds: Finds, likes: np.ndarray, chances: np.ndarray, n_picks: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+    """Which items are finds: rows x items.
+
+    Args:
+        finds: what counts as one.
+        likes: rows x items; P(like).
+        chances: rows x items; log P(consume).
+        n_picks: rows; how long the histories are.
+        others: items; mean log-odds of P(like) over people.
+    """
+    own = log_odds(likes)
+    lift = own - own.mean(1, keepdims=True) - (others - others.mean())
+    return finds.hardly(chances, n_picks) & finds.liked(likes, chances, lift)
+
+
+def log_odds(likes: np.ndarray) -> np.ndarray:
+    """Of chances, kept finite."""
+    likes = np.clip(likes, 1e-7, 1 - 1e-7, dtype=np.float64)
+    return (np.log(likes) - np.log1p(-likes)).astype(np.float32)
+
+
+def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
+    """Norms from evenly spaced people of the training log: one pass over the catalogue for each.
+
+    Memory: 40 bytes a person and item, within `max_memory_mb` but for 50 people at least.
+    """
+    n_items, values, finds = known.n_items, known.levels.values, Finds()
+    affordable = int(scoring.max_memory_mb * 2**20) // SAMPLE_BYTES
+    n_fit = max(FEWEST_USERS, min(SAMPLE_CELLS, affordable) // max(1, n_items))
+    n_asked = min(SAMPLE_USERS, n_fit, known.n_users)
+    rows = np.unique(np.linspace(0, known.n_users - 1, n_asked).astype(np.int64))
+    parts: list[tuple[np.ndarray, ...]] = []
+    for scores in scoring.blocks(known, rows, 3 * known.n_levels + MERIT_FLOATS, spread=True):
+        rated, chances = Rated.of(scoring, scores, like_level), scores.log_p_consume
+        liked, high = rated.surely_liked(finds.sure), rated.surely_rated(finds.sure, values)
+        parts.append((rated.likes, chances, liked, high))
+    likes, chances, liked, high = (
+        np.concatenate(side).astype(np.float32) for side in zip(*parts, strict=True)
+    )
+    others = log_odds(likes).mean(0)
+    n_picks = np.diff(known.starts)[rows]
+    are = are_finds(finds, likes, chances, n_picks, others)
+    left = np.isfinite(chances)
+    merit = {"like": (liked, left), "rating": (high, left), "discover": (liked, are)}
+    return Norms(others, {by: _prices(by, *merit[by], values) for by in UNSURE})
+
+
+def _prices(by: str, merit: np.ndarray, may: np.ndarray, values: Sequence[float]) -> np.ndarray:
+    """Prices that keep to the limit, from people's best candidates alone."""
+    merit = np.where(may, merit, -np.inf)
+    items = np.argsort(-merit, axis=1, kind="stable")[:, :CANDIDATES]
+    best = np.take_along_axis(merit, items, axis=1)
+    # Log-odds differ by about 1, ratings by about a quarter of their scale.
+    unit = (max(values) - min(values)) / 4 if by == "rating" else 1.0
+    return exposure_prices(best, items, merit.shape[1], LIMITS[by], unit)
