@@ -1,0 +1,137 @@
+"""Tables of lists: what they look like, and whether they would be liked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from conv4rec.app.bench_shown import interval
+from conv4rec.app.console import out, say
+from conv4rec.app.pictures import Sheet, figure
+from conv4rec.evaluate.uncertainty import Difference
+
+SHARE, NUMBER, COUNT, ONE = "share", "number", "count", "one"
+ROWS = {
+    "with_list": ("people with a list", SHARE),
+    "active_without_list": ("20+ ratings, no list", SHARE),
+    "length": ("items of a list", ONE),
+    "items": ("different items", COUNT),
+    "coverage": ("  of the catalogue", SHARE),
+    "top_item": ("commonest, of lists", SHARE),
+    "top_five": ("5 commonest, of places", SHARE),
+    "gini": ("Gini of exposure", NUMBER),
+    "support": ("ratings of an item", COUNT),
+    "low_support": ("  3 or fewer, of places", SHARE),
+    "badly_rated": ("badly rated, of places", SHARE),
+    "p_like": ("mean P(like)", SHARE),
+    "interval_width": ("  its 90% interval, wide", NUMBER),
+    "novelty": ("novelty, bits", ONE),
+    "diversity": ("diversity in a list", NUMBER),
+    "overlap": ("overlap of two lists", SHARE),
+    "place": ("place among the picks", COUNT),
+}
+"""What each figure is called on the screen, and how it is written."""
+
+
+def show_lists(found: Mapping[str, Any], model: str) -> None:
+    """Print what `bench.lists.judge_lists` found.
+
+    Args:
+        found: Figures of one model or several.
+        model: Whose lists the others are compared with.
+    """
+    models = found["models"]
+    first = models[model]
+    if len(models) == 1:
+        say(f"Lists of {first['k']} by {model}, by kind:")
+        _show_columns(first["kinds"], {}, model)
+    else:
+        for kind in dict.fromkeys(kind for each in models.values() for kind in each["kinds"]):
+            say(f"Lists of {first['k']}, {kind}:")
+            columns = {name: each["kinds"][kind] for name, each in models.items()
+                       if kind in each["kinds"]}  # fmt: skip
+            shown = {name: each["liked_if_shown"].get(kind)
+                     for name, each in found["differences"].items()}  # fmt: skip
+            _show_columns(columns, shown, model)
+    _show_unlikely(found, model)
+    say("docs/evaluation.md defines each figure.")
+
+
+def _show_columns(columns: Mapping[str, Any], differences: Mapping[str, Any], model: str) -> None:
+    """One column a model or a kind, as many side by side as fit."""
+    names = list(columns)
+    labels = max(len(label) for label, _ in ROWS.values()) + 2
+    widths = {name: max(len(name), 12 if differences else 11) + 2 for name in names}
+    size = max(1, (out().width - labels) // max(widths.values(), default=1))
+    for start in range(0, len(names), size):
+        part = names[start : start + size]
+        sheet = Sheet(["", *part], ("",))
+        for key, (label, how) in ROWS.items():
+            values = [columns[name][key] for name in part]
+            if any(value is not None for value in values):
+                sheet.add(label, *[_written(value, how) for value in values])
+        shown = [columns[name]["liked_if_shown"] for name in part]
+        sheet.add("liked if shown (SNIPS)", *[_estimate(each) for each in shown])
+        if any(differences.get(name) for name in part):
+            sheet.add(f"  − {model}, points", *[_points(differences.get(name)) for name in part])
+        sheet.add("  test ratings of them", *[f"{each['hits']:,}" for each in shown])
+        sheet.add("  as good as", *[f"{each['effective_hits']:,.0f}" for each in shown])
+        sheet.add("  liked of these", *[_written(each["hits_liked"], SHARE) for each in shown])
+        sheet.show()
+
+
+def _show_unlikely(found: Mapping[str, Any], model: str) -> None:
+    """Who liked what outside the likeliest picks: two lines a model, as in a bench."""
+    models = {name: each for name, each in found["models"].items() if each["unlikely"]}
+    if not models:
+        return
+    any_model = next(iter(models.values()))
+    for judge, facts in any_model["unlikely"].items():
+        by = f"{found['picks_by']}" if judge == "picks" else "people equally active"
+        liked = _written(facts["liked"], SHARE)
+        say(
+            f"Rated, yet not among the {any_model['beyond']} likeliest picks by {by}: "
+            f"{facts['pairs']:,} test pairs of {facts['people']:,} people, {liked} liked. "
+            "Liked before the others?"
+        )
+        figures = ("auc", "auc_within", "ndcg@10")
+        sheet = Sheet(["model", "AUC ↑", "AUC within people ↑", "NDCG@10 ↑"], ("model",), "model")
+        for name, each in models.items():
+            sheet.add(name, *[figure(each["unlikely"][judge][key], 4) for key in figures])
+            there = found["differences"].get(name, {}).get("unlikely", {}).get(judge)
+            if there:
+                sheet.add(f"  − {model}", *[_interval(there.get(key)) for key in figures])
+        sheet.show()
+
+
+def _written(value: float | None, how: str) -> str:
+    if value is None:
+        return "-"
+    if how == SHARE:
+        if 0 < value < 0.0005:
+            return "<0.1%"
+        return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{value:.1%}"
+    if how == COUNT:
+        return f"{value:,.0f}"
+    return figure(value, 1 if how == ONE else 3)
+
+
+def _estimate(found: Mapping[str, Any]) -> str:
+    """A share with its interval, in whole percents."""
+    if found["share"] is None:
+        return "-"
+    return f"{found['share']:.0%} ({100 * found['low']:.0f}-{100 * found['high']:.0f})"
+
+
+def _points(found: Mapping[str, Any] | None) -> str:
+    """A difference of shares with its interval, in points of a percent."""
+    if not found:
+        return ""
+    mean, low, high = (f"{100 * found[name]:+.0f}" for name in ("mean", "low", "high"))
+    return f"{mean} [{low},{high}]".replace("-", "−")
+
+
+def _interval(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return ""
+    return interval(Difference(found["mean"], found["low"], found["high"], 0.95, found["n_users"]))
