@@ -8,8 +8,11 @@ from typing import Any
 from conv4rec.app.bench_shown import interval
 from conv4rec.app.console import out, say
 from conv4rec.app.pictures import Sheet, figure
+from conv4rec.evaluate.item_lists import BY_RULE
 from conv4rec.evaluate.uncertainty import Difference
 
+RULE = "by rule"
+"""Heading of our discoveries as the rule makes them."""
 SHARE, NUMBER, COUNT, ONE = "share", "number", "count", "one"
 ROWS = {
     "with_list": ("people with a list", SHARE),
@@ -44,25 +47,40 @@ def show_lists(found: Mapping[str, Any], model: str) -> None:
     first = models[model]
     if len(models) == 1:
         say(f"Lists of {first['k']} by {model}, by kind:")
-        _show_columns(first["kinds"], {}, model)
+        kinds = {kind: figures for kind, figures in first["kinds"].items() if kind != BY_RULE}
+        _show_columns(kinds, {})
     else:
         for kind in dict.fromkeys(kind for each in models.values() for kind in each["kinds"]):
-            say(f"Lists of {first['k']}, {kind}:")
-            columns = {name: each["kinds"][kind] for name, each in models.items()
-                       if kind in each["kinds"]}  # fmt: skip
-            shown = {name: each["liked_if_shown"].get(kind)
-                     for name, each in found["differences"].items()}  # fmt: skip
-            _show_columns(columns, shown, model)
+            if kind != BY_RULE:
+                _show_kind(found, kind, model)
     _show_unlikely(found, model)
     say("docs/evaluation.md defines each figure.")
 
 
-def _show_columns(columns: Mapping[str, Any], differences: Mapping[str, Any], model: str) -> None:
+def _show_kind(found: Mapping[str, Any], kind: str, model: str) -> None:
+    """One kind of list, a column a model; our discoveries also as the rule makes them."""
+    models, differences = found["models"], found["differences"]
+    say(f"Lists of {models[model]['k']}, {kind}:")
+    columns = {name: each["kinds"][kind] for name, each in models.items() if kind in each["kinds"]}
+    against = {f"  − {model}, points": kind}
+    if kind == "discover" and BY_RULE in models[model]["kinds"]:
+        first, *others = columns
+        by_rule = {RULE: models[model]["kinds"][BY_RULE]}
+        columns = {first: columns[first]} | by_rule | {name: columns[name] for name in others}
+        against["  − by rule, points"] = BY_RULE
+    lines = {
+        label: {name: each["liked_if_shown"].get(other) for name, each in differences.items()}
+        for label, other in against.items()
+    }
+    _show_columns(columns, lines)
+
+
+def _show_columns(columns: Mapping[str, Any], differences: Mapping[str, Any]) -> None:
     """One column a model or a kind, as many side by side as fit."""
     names = list(columns)
     labels = max(len(label) for label, _ in ROWS.values()) + 2
-    widths = {name: max(len(name), 12 if differences else 11) + 2 for name in names}
-    size = max(1, (out().width - labels) // max(widths.values(), default=1))
+    width = max(12 if differences else 11, *map(len, names)) + 2
+    size = max(1, (out().width - labels) // width)
     for start in range(0, len(names), size):
         part = names[start : start + size]
         sheet = Sheet(["", *part], ("",))
@@ -72,8 +90,9 @@ def _show_columns(columns: Mapping[str, Any], differences: Mapping[str, Any], mo
                 sheet.add(label, *[_written(value, how) for value in values])
         shown = [columns[name]["liked_if_shown"] for name in part]
         sheet.add("liked if shown (SNIPS)", *[_estimate(each) for each in shown])
-        if any(differences.get(name) for name in part):
-            sheet.add(f"  − {model}, points", *[_points(differences.get(name)) for name in part])
+        for label, each in differences.items():
+            if any(each.get(name) for name in part):
+                sheet.add(label, *[_points(each.get(name)) for name in part])
         sheet.add("  test ratings of them", *[f"{each['hits']:,}" for each in shown])
         sheet.add("  as good as", *[f"{each['effective_hits']:,.0f}" for each in shown])
         sheet.add("  liked of these", *[_written(each["hits_liked"], SHARE) for each in shown])

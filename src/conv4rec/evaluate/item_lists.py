@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from conv4rec.data.splits import Split
 
 KINDS = ("consume", "like", "rating", "discover")
+BY_RULE = "discover_by_rule"
+"""Kind of the lists by rule of a model that makes discovery lists of its own."""
 MIN_RATINGS = 5
 """Training ratings of an item before a list by rule discovers it."""
 

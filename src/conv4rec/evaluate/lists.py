@@ -11,6 +11,7 @@ import numpy as np
 from conv4rec.errors import DataError, SettingError
 from conv4rec.evaluate.blocks import row_blocks
 from conv4rec.evaluate.item_lists import (
+    BY_RULE,
     KINDS,
     MIN_RATINGS,
     ItemLists,
@@ -72,9 +73,10 @@ def evaluate_lists(
     """Measure every kind of list that a model makes for the people of a split's test part.
 
     A model with `recommend_blocks` (ours) makes its own lists; of any other scorer they are made
-    by rule (see `lists_by_rule`). Figures that depend on what a person is likely to pick (the
-    places, which items a list by rule may discover) take `picks`; so that models can be compared,
-    give the same to each.
+    by rule (see `lists_by_rule`). The kind "discover_by_rule" holds what the rule would discover
+    with a model that makes its own: to be compared with others on equal terms. The places of
+    items, and what a list by rule may discover, depend on what a person is likely to pick: of
+    models that are compared, give the same `picks` to each.
 
     Args:
         model: Fitted on `split.train`; or lists that are there already, by kind, one for each
@@ -101,6 +103,8 @@ def evaluate_lists(
         lists = dict(model)
     elif isinstance(model, ListMaker):
         lists = {kind: own_lists(model, split.given, rows, kind, k) for kind in KINDS}
+        by_rule = lists_by_rule(model, ranking, split, rows, rules, max_memory_mb)
+        lists[BY_RULE] = by_rule["discover"]
     else:
         lists = lists_by_rule(model, ranking, split, rows, rules, max_memory_mb)
     judges = {NEUTRAL: neutral} | ({} if picks is None else {PICKS: picks})
@@ -127,12 +131,17 @@ def evaluate_lists(
 def compare_lists(first: ListsEvaluation, second: ListsEvaluation) -> dict[str, Any]:
     """First minus second: {"unlikely": {judge: {figure: ...}}, "liked_if_shown": {kind: ...}}.
 
+    If only the second makes discovery lists of its own, "discover_by_rule" compares the lists by
+    rule of both.
+
     Raises:
         SettingError: They were not measured on the same pairs and people.
     """
     judges = [name for name in first.unlikely if name in second.unlikely]
-    kinds = [kind for kind in first.shown if kind in second.shown]
-    shown = {kind: compare_shown(first.shown[kind], second.shown[kind]) for kind in kinds}
+    others = {BY_RULE: first.shown["discover"]} if "discover" in first.shown else {}
+    theirs = others | first.shown
+    kinds = [kind for kind in theirs if kind in second.shown]
+    shown = {kind: compare_shown(theirs[kind], second.shown[kind]) for kind in kinds}
     return {
         "unlikely": {
             name: compare_unlikely(first.unlikely[name], second.unlikely[name]) for name in judges

@@ -24,10 +24,10 @@ class Propensity:
     """The chance that a pair outside the history is a test interaction; from no model judged.
 
     People are parted into 5 groups of activity. Of the U_g people of group g, n_gi consumed item
-    i in training; of all U people, n_i did. With c = n_i / U,
+    i in training; of all U people, n_i did; a_g and a are the mean lengths of their histories.
 
-        c_g = (n_gi + 20 c) / (U_g + 20), at least 1 / U        shrunk to popularity among all
-        p   = min(1, t_g c_g / (1 - c_g))                       in the test, if not in training
+        c_g = (n_gi + 20 (a_g / a) n_i / U) / (U_g + 20)     shrunk to popularity, at least 1 / U
+        p   = min(1, t_g c_g / (1 - c_g))                    in the test, if not in training
 
     where t_g is the number of test interactions per interaction of the history, in the group. The
     second line holds where a random share of someone's interactions is the test: if they consume
@@ -35,7 +35,7 @@ class Propensity:
     c = q / (1 + t), and P(in the test | not in training) = t c / (1 - c).
     """
 
-    edges: FloatArray
+    edges: IntArray
     """Activity at which one group ends (inclusive) and the next begins."""
     table: FloatArray
     """groups × items: p."""
@@ -47,7 +47,9 @@ class Propensity:
         activity = np.diff(log.starts)
         people = np.flatnonzero(activity)
         shares = np.arange(1, N_GROUPS) / N_GROUPS
-        edges = np.unique(np.quantile(activity[people], shares)) if len(people) else np.zeros(0)
+        active = activity[people] if len(people) else np.zeros(1, dtype=np.int64)
+        edges = np.unique(np.quantile(active, shares, method="inverted_cdf")).astype(np.int64)
+        edges = edges[edges < active.max()]  # so that the last group is not empty
         n_groups, n_users = len(edges) + 1, max(len(people), 1)
         groups = np.searchsorted(edges, activity, side="left")
         cells = groups[log.user_numbers] * log.n_items + log.item_numbers
@@ -55,7 +57,10 @@ class Propensity:
         counts = counts.reshape(n_groups, log.n_items)
         sizes = np.bincount(groups[people], minlength=n_groups)
         share = counts.sum(axis=0) / n_users
-        consumed = (counts + SMOOTHING * share) / (sizes[:, None] + SMOOTHING)
+        lengths = counts.sum(axis=1) / np.maximum(sizes, 1)
+        relative = lengths / max(len(log) / n_users, 1e-12)
+        consumed = counts + SMOOTHING * relative[:, None] * share
+        consumed = consumed / (sizes[:, None] + SMOOTHING)
         consumed = np.clip(consumed, 1 / n_users, 1 - 1e-9)
         hidden = _hidden(split, edges, n_groups)[:, None]
         return cls(edges, np.minimum(1.0, hidden * consumed / (1 - consumed)))
@@ -73,7 +78,7 @@ class Propensity:
         return self.table[self.groups(given, rows), items]
 
 
-def _hidden(split: Split, edges: FloatArray, n_groups: int) -> FloatArray:
+def _hidden(split: Split, edges: IntArray, n_groups: int) -> FloatArray:
     """Each group's t: test interactions per interaction of the history, among those tested."""
     given, test = np.diff(split.given.starts), np.diff(split.test.starts)
     tested = test > 0
