@@ -15,7 +15,7 @@ from conv4rec.evaluate import (
     compare_lists,
     evaluate_lists,
     liked_if_shown,
-    list_quality,
+    quality_of_lists,
 )
 from conv4rec.evaluate import rated_pairs as pairs_module
 from conv4rec.evaluate.item_lists import BY_RULE, KINDS, ListRules, lists_by_rule, own_lists
@@ -94,14 +94,15 @@ def best(scores, barred, k=K):
 def test_lists_by_rule_are_the_best_by_each_answer(world):
     _, given, _, split, model = world
     rows = np.arange(N_USERS)
-    found = lists_by_rule(model, model, split, rows, ListRules(LEVEL, K, 5, 2))
+    found = lists_by_rule(model, model, split, rows, ListRules(LEVEL, K, 5, 4))
     assert set(found) == set(KINDS)
     counts = np.bincount(split.train.item_numbers[split.train.level_numbers >= 0])
     counts = np.pad(counts, (0, N_ITEMS - len(counts)))
+    assert 0 < (counts < 4).sum() < N_ITEMS
     for user in rows:
         p_like = model.chances[user, :, LEVEL:].sum(axis=1)
         natural = np.argsort(-np.where(given[user], -np.inf, model.scores[user]))[:5]
-        barred = given[user] | np.isin(np.arange(N_ITEMS), natural) | (counts < 2)
+        barred = given[user] | np.isin(np.arange(N_ITEMS), natural) | (counts < 4)
         assert found["consume"].items[user].tolist() == best(model.scores[user], given[user])
         assert found["like"].items[user].tolist() == best(p_like, given[user])
         assert found["rating"].items[user].tolist() == best(model.expected[user], given[user])
@@ -133,7 +134,7 @@ def test_the_figures_are_those_of_the_parts(world):
     ranks = np.argsort(np.argsort(-np.where(given, -np.inf, model.scores), axis=1), axis=1) + 1
     places = np.where(made.items >= 0, np.take_along_axis(ranks[rows], made.items, axis=1), np.nan)
     n_ratings = (given & (levels >= 0)).sum(axis=1)[rows]
-    by_hand = list_quality(
+    by_hand = quality_of_lists(
         made.items, split.train, n_ratings=n_ratings, p_like=made.p_like, places=places
     )
     assert found.quality["discover"] == by_hand
@@ -200,6 +201,17 @@ def test_lists_that_are_there_are_measured_as_they_are(world):
     with pytest.raises(SettingError, match=f"24 mine lists for {len(rows)} people"):
         evaluate_lists({"mine": ItemLists(np.zeros((24, 2), dtype=int))}, split)
     del model
+
+
+def test_people_are_active_by_the_ratings_of_their_history(world, monkeypatch):
+    monkeypatch.setattr("conv4rec.evaluate.list_quality.ACTIVE", 4)
+    levels, given, test, split, _ = world
+    rows = np.flatnonzero(test.any(axis=1))
+    is_active = ((given & (levels >= 0)).sum(axis=1) >= 4)[rows]
+    assert 0 < is_active.sum() < len(rows)
+    found = evaluate_lists({"shy": ItemLists(np.where(is_active, -1, 0)[:, None])}, split)
+    assert found.quality["shy"].active_without_list == 1.0
+    assert found.quality["shy"].with_list == (~is_active).mean()
 
 
 def test_models_are_compared_pair_by_pair(world):

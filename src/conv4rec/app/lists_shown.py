@@ -8,7 +8,8 @@ from typing import Any
 from conv4rec.app.bench_shown import interval
 from conv4rec.app.console import out, say
 from conv4rec.app.pictures import Sheet, figure
-from conv4rec.evaluate.item_lists import BY_RULE
+from conv4rec.bench.models import OURS
+from conv4rec.evaluate.item_lists import BY_RULE, KINDS
 from conv4rec.evaluate.uncertainty import Difference
 
 RULE = "by rule"
@@ -36,22 +37,23 @@ ROWS = {
 """What each figure is called on the screen, and how it is written."""
 
 
-def show_lists(found: Mapping[str, Any], model: str) -> None:
+def show_lists(found: Mapping[str, Any], model: str = OURS) -> None:
     """Print what `bench.lists.judge_lists` found.
 
     Args:
         found: Figures of one model or several.
-        model: Whose lists the others are compared with.
+        model: Whose lists the others are compared with; the first if it is not there.
     """
     models = found["models"]
+    model = model if model in models else next(iter(models))
     first = models[model]
     if len(models) == 1:
         say(f"Lists of {first['k']} by {model}, by kind:")
         kinds = {kind: figures for kind, figures in first["kinds"].items() if kind != BY_RULE}
         _show_columns(kinds, {})
     else:
-        for kind in dict.fromkeys(kind for each in models.values() for kind in each["kinds"]):
-            if kind != BY_RULE:
+        for kind in KINDS:
+            if any(kind in each["kinds"] for each in models.values()):
                 _show_kind(found, kind, model)
     _show_unlikely(found, model)
     say("docs/evaluation.md defines each figure.")
@@ -64,9 +66,8 @@ def _show_kind(found: Mapping[str, Any], kind: str, model: str) -> None:
     columns = {name: each["kinds"][kind] for name, each in models.items() if kind in each["kinds"]}
     against = {f"  − {model}, points": kind}
     if kind == "discover" and BY_RULE in models[model]["kinds"]:
-        first, *others = columns
-        by_rule = {RULE: models[model]["kinds"][BY_RULE]}
-        columns = {first: columns[first]} | by_rule | {name: columns[name] for name in others}
+        ours = {model: columns.pop(model), RULE: models[model]["kinds"][BY_RULE]}
+        columns = ours | columns
         against["  − by rule, points"] = BY_RULE
     lines = {
         label: {name: each["liked_if_shown"].get(other) for name, each in differences.items()}

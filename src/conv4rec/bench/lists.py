@@ -9,6 +9,7 @@ import numpy as np
 
 from conv4rec.bench.models import rivals
 from conv4rec.bench.peers.contract import Rival
+from conv4rec.bench.records import runs
 from conv4rec.data import Split
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import Scorer, compare_lists, evaluate_lists
@@ -75,3 +76,16 @@ def judge_lists(
         say(f"{rival.name}: fitted, its lists measured")
     picks_by = NEUTRAL if picks is None else name
     return {"picks_by": picks_by, "models": found, "differences": differences}
+
+
+def recorded_lists(records: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """What runs of a bench say of lists, as `judge_lists` says it; None if they say nothing.
+
+    Of each model the first run counts. Each ran in a process of its own, so that what is likely
+    to be picked is told by popularity among equally active people.
+    """
+    found: dict[str, Any] = {}
+    for run in runs(records):
+        if "lists" in run:
+            found.setdefault(run["model"], run["lists"])
+    return {"picks_by": NEUTRAL, "models": found, "differences": {}} if found else None

@@ -3,7 +3,7 @@
 from conv4rec.evaluate.evaluation import Evaluation
 from conv4rec.evaluate.gaussian import DiscretisedGaussian
 from conv4rec.evaluate.item_lists import ItemLists
-from conv4rec.evaluate.list_quality import ListQuality, list_quality
+from conv4rec.evaluate.list_quality import ListQuality, quality_of_lists
 from conv4rec.evaluate.lists import ListsEvaluation, compare_lists, evaluate_lists
 from conv4rec.evaluate.off_policy import liked_if_shown
 from conv4rec.evaluate.propensity import Propensity
@@ -24,7 +24,7 @@ __all__ = [
     "evaluate",
     "evaluate_lists",
     "liked_if_shown",
-    "list_quality",
     "paired_bootstrap",
+    "quality_of_lists",
     "spread_over_seeds",
 ]

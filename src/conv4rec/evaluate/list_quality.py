@@ -72,7 +72,7 @@ class ListQuality:
         return asdict(self)
 
 
-def list_quality(
+def quality_of_lists(
     items: IntArray,
     log: Interactions,
     *,

@@ -20,7 +20,7 @@ from conv4rec.evaluate.item_lists import (
     lists_by_rule,
     own_lists,
 )
-from conv4rec.evaluate.list_quality import ListQuality, list_quality
+from conv4rec.evaluate.list_quality import ListQuality, quality_of_lists
 from conv4rec.evaluate.off_policy import OffPolicy, compare_shown, liked_if_shown
 from conv4rec.evaluate.picks import BEYOND, Picks, ranks_of
 from conv4rec.evaluate.propensity import Propensity
@@ -183,7 +183,7 @@ def _quality(
     items = {kind: made.items for kind, made in lists.items()}
     places = _places(ranking, split, rows, items, max_memory_mb)
     return {
-        kind: list_quality(
+        kind: quality_of_lists(
             made.items,
             split.train,
             n_ratings=n_ratings,
