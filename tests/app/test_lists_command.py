@@ -24,7 +24,7 @@ def test_one_model_has_one_table_with_a_column_for_each_kind(say, words):
     table = told.out.partition("Lists of 10 by conv4rec, by kind:\n")[2]
     assert table.splitlines()[0].split() == KINDS
     assert [line for line in table.splitlines() if line.startswith("people with a list")]
-    assert "likeliest picks by conv4rec" in table
+    assert "likeliest picks by conv4rec's ranking, are likes" in " ".join(table.split())
     assert max(len(line) for line in told.out.splitlines()) <= 100
 
 
@@ -64,7 +64,7 @@ def test_json_holds_the_figures_of_every_model_and_kind(say, words, log_file, sm
 def test_a_floor_alone_is_measured_without_our_model(say, log_file):
     told = say("evaluate", "--data", log_file, "--model", "means", "--lists")
     assert told.code == 0, told.err
-    assert "by people equally active" in " ".join(told.out.split())
+    assert "by popularity among equally active people, are" in " ".join(told.out.split())
     ranks = say("evaluate", "--data", log_file, "--model", "ease", "--lists", "--json").json
     assert ranks["lists"]["picks_by"] == "ease"
 

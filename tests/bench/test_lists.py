@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from conv4rec.bench.floors import EASE, Means
-from conv4rec.bench.lists import NEUTRAL, judge_lists, opponents, recorded_lists
+from conv4rec.bench.lists import judge_lists, opponents, recorded_lists
 from conv4rec.bench.models import ENTRANTS, rivals
 from conv4rec.bench.run import split_of
 from conv4rec.data import Split, new_users_split
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import evaluate_lists
+from conv4rec.evaluate.lists import NEUTRAL
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ P = np.array([0.5, 0.1, 0.2, 0.25, 0.5])
 
 
 def judged(lists=LISTS, p=P):
-    return liked_if_shown(lists, PEOPLE, ITEMS, LIKED, p)
+    return liked_if_shown(lists, PEOPLE, ITEMS, LIKED, p, min_hits=1)
 
 
 def test_seldom_rated_items_stand_for_many():
@@ -51,7 +51,7 @@ def test_only_the_proportion_of_propensities_counts():
 
 def test_the_order_of_people_changes_nothing_but_the_draws():
     new = np.array([2, 0, 1])  # person of each new row
-    found = liked_if_shown(LISTS[new], np.argsort(new)[PEOPLE], ITEMS, LIKED, P)
+    found = liked_if_shown(LISTS[new], np.argsort(new)[PEOPLE], ITEMS, LIKED, P, min_hits=1)
     assert found.share == pytest.approx(judged().share)
     assert found.weight.tolist() == judged().weight[new].tolist()
 
@@ -60,6 +60,13 @@ def test_without_a_hit_there_is_no_estimate():
     found = judged(np.array([[2, -1], [-1, -1], [0, -1]]))
     assert (found.share, found.low, found.hits, found.hits_liked) == (None, None, 0, None)
     assert compare_shown(found, judged()) is None
+
+
+def test_a_handful_of_hits_is_no_estimate():
+    found = liked_if_shown(LISTS, PEOPLE, ITEMS, LIKED, P, min_hits=4)
+    assert (found.share, found.low, found.high) == (None, None, None)
+    assert (found.hits, found.hits_liked) == (3, 2 / 3)
+    assert liked_if_shown(LISTS, PEOPLE, ITEMS, LIKED, P, min_hits=3).share is not None
 
 
 def test_what_is_never_rated_is_refused():

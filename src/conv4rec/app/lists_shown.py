@@ -10,8 +10,11 @@ from conv4rec.app.console import out, say
 from conv4rec.app.pictures import Sheet, figure
 from conv4rec.bench.models import OURS
 from conv4rec.evaluate.item_lists import BY_RULE, KINDS
+from conv4rec.evaluate.lists import NEUTRAL, PICKS
+from conv4rec.evaluate.off_policy import MIN_HITS
 from conv4rec.evaluate.uncertainty import Difference
 
+POPULARITY = "popularity among equally active people"
 RULE = "by rule"
 """Heading of our discoveries as the rule makes them."""
 SHARE, NUMBER, COUNT, ONE = "share", "number", "count", "one"
@@ -48,7 +51,7 @@ def show_lists(found: Mapping[str, Any], model: str = OURS) -> None:
     model = model if model in models else next(iter(models))
     first = models[model]
     if len(models) == 1:
-        say(f"Lists of {first['k']} by {model}, by kind:")
+        say(f"\nLists of {first['k']} by {model}, by kind:")
         kinds = {kind: figures for kind, figures in first["kinds"].items() if kind != BY_RULE}
         _show_columns(kinds, {})
     else:
@@ -56,13 +59,17 @@ def show_lists(found: Mapping[str, Any], model: str = OURS) -> None:
             if any(kind in each["kinds"] for each in models.values()):
                 _show_kind(found, kind, model)
     _show_unlikely(found, model)
-    say("docs/evaluation.md defines each figure.")
+    say(
+        f"\nPlaces, and what the rule may discover: by {_ranking(found['picks_by'])}. SNIPS: test "
+        "ratings of listed items, each divided by its chance to be there; with a 95% interval over "
+        f"people, from {MIN_HITS} such ratings on. docs/evaluation.md defines each figure."
+    )
 
 
 def _show_kind(found: Mapping[str, Any], kind: str, model: str) -> None:
     """One kind of list, a column a model; our discoveries also as the rule makes them."""
     models, differences = found["models"], found["differences"]
-    say(f"Lists of {models[model]['k']}, {kind}:")
+    say(f"\nLists of {models[model]['k']}, {kind}:")
     columns = {name: each["kinds"][kind] for name, each in models.items() if kind in each["kinds"]}
     against = {f"  − {model}, points": kind}
     if kind == "discover" and BY_RULE in models[model]["kinds"]:
@@ -107,12 +114,11 @@ def _show_unlikely(found: Mapping[str, Any], model: str) -> None:
         return
     any_model = next(iter(models.values()))
     for judge, facts in any_model["unlikely"].items():
-        by = f"{found['picks_by']}" if judge == "picks" else "people equally active"
+        by = _ranking(found["picks_by"] if judge == PICKS else NEUTRAL)
         liked = _written(facts["liked"], SHARE)
         say(
-            f"Rated, yet not among the {any_model['beyond']} likeliest picks by {by}: "
-            f"{facts['pairs']:,} test pairs of {facts['people']:,} people, {liked} liked. "
-            "Liked before the others?"
+            f"\nOutside the {any_model['beyond']} likeliest picks by {by}, are likes told apart? "
+            f"{facts['pairs']:,} test pairs of {facts['people']:,} people, {liked} liked:"
         )
         figures = ("auc", "auc_within", "ndcg@10")
         sheet = Sheet(["model", "AUC ↑", "AUC within people ↑", "NDCG@10 ↑"], ("model",), "model")
@@ -122,6 +128,10 @@ def _show_unlikely(found: Mapping[str, Any], model: str) -> None:
             if there:
                 sheet.add(f"  − {model}", *[_interval(there.get(key)) for key in figures])
         sheet.show()
+
+
+def _ranking(picks_by: str) -> str:
+    return POPULARITY if picks_by == NEUTRAL else f"{picks_by}'s ranking"
 
 
 def _written(value: float | None, how: str) -> str:

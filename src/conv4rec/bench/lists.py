@@ -13,10 +13,7 @@ from conv4rec.bench.records import runs
 from conv4rec.data import Split
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import Scorer, compare_lists, evaluate_lists
-from conv4rec.evaluate.lists import differences_to_dict
-
-NEUTRAL = "equally active people"
-"""Who says what is likely to be picked, if no model does."""
+from conv4rec.evaluate.lists import NEUTRAL, differences_to_dict
 
 
 def opponents(words: str | None, model: str, split: Split) -> list[Rival]:
@@ -61,8 +58,8 @@ def judge_lists(
         say: Told when one is done.
 
     Returns:
-        "picks_by", "models" (figures by name) and "differences" (each rival minus the model, by
-        name; see `evaluate.compare_lists`).
+        "picks_by" (the model, or "neutral"), "models" (figures by name) and "differences" (each
+        rival minus the model, by name; see `evaluate.compare_lists`).
     """
     ranks = model.rank_scores(split.given, np.flatnonzero(np.diff(split.test.starts))[:1])
     picks = None if ranks is None else model

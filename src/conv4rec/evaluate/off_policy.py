@@ -11,13 +11,16 @@ from conv4rec.evaluate.resample import ratio_bootstrap
 from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
 from conv4rec.evaluate.uncertainty import Difference
 
+MIN_HITS = 20
+"""Of fewer, a bootstrap cannot say how unsure an estimate is: all may be liked by chance."""
+
 
 @dataclass(frozen=True, eq=False)
 class OffPolicy:
     """The estimate of one kind of list, and what it rests on; see `liked_if_shown`."""
 
     share: float | None
-    """Estimated share of places that would be liked if shown; None without a hit."""
+    """Estimated share of places that would be liked if shown; None with too few hits."""
     low: float | None
     high: float | None
     """95% interval over users."""
@@ -44,6 +47,7 @@ def liked_if_shown(
     rated_items: IntArray,
     liked: BoolArray,
     propensities: FloatArray,
+    min_hits: int = MIN_HITS,
     seed: int = 0,
 ) -> OffPolicy:
     """The self-normalised inverse-propensity estimate of the share of a list that is liked.
@@ -61,6 +65,7 @@ def liked_if_shown(
         rated_items: Its item.
         liked: Whether the rating is a like.
         propensities: p of each test rating, above 0.
+        min_hits: With fewer hits there is no estimate.
         seed: Of the interval.
 
     Raises:
@@ -78,24 +83,23 @@ def liked_if_shown(
     weights = 1 / propensities[is_hit]
     total = np.bincount(owners, weights, minlength=len(items)).astype(np.float64)
     good = np.bincount(owners, weights * won, minlength=len(items)).astype(np.float64)
-    if not is_hit.any():
-        return OffPolicy(None, None, None, 0, 0.0, None, good, total)
-    with_hits = total > 0
-    found = ratio_bootstrap((good[with_hits], total[with_hits]), seed=seed)
+    n_hits, with_hits, found = len(won), total > 0, None
+    if n_hits >= max(min_hits, 1):
+        found = ratio_bootstrap((good[with_hits], total[with_hits]), seed=seed)
     return OffPolicy(
-        share=found.mean,
-        low=found.low,
-        high=found.high,
-        hits=int(is_hit.sum()),
-        effective_hits=float(weights.sum() ** 2 / (weights**2).sum()),
-        hits_liked=float(won.mean()),
+        share=found and found.mean,
+        low=found and found.low,
+        high=found and found.high,
+        hits=n_hits,
+        effective_hits=float(weights.sum() ** 2 / (weights**2).sum()) if n_hits else 0.0,
+        hits_liked=float(won.mean()) if n_hits else None,
         liked_weight=good,
         weight=total,
     )
 
 
 def compare_shown(first: OffPolicy, second: OffPolicy, seed: int = 0) -> Difference | None:
-    """First minus second, over the same people; None where one has no hit."""
+    """First minus second, over the same people; None where one has no estimate."""
     if first.weight.shape != second.weight.shape:
         raise SettingError("the lists are not of the same people: measure both on one split")
     if first.share is None or second.share is None:
