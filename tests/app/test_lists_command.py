@@ -6,8 +6,10 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.app import lists_shown
+from conv4rec.bench.floors import Popularity
 from conv4rec.bench.run import split_of
 from conv4rec.data import Interactions
+from conv4rec.evaluate import evaluate_lists
 
 KINDS = ["consume", "like", "rating", "discover"]
 
@@ -107,3 +109,11 @@ def test_shares_and_differences_are_written_short():
             0.5)] == ["-", "0%", "<0.1%", "1.2%", "50%"]  # fmt: skip
     assert lists_shown._points({"mean": 0.02, "low": -0.014, "high": 0.05}) == "+2 [−1,+5]"
     assert lists_shown._estimate({"share": 0.5, "low": 0.4, "high": 0.61}) == "50% (40-61)"
+
+
+def test_our_model_stands_before_whoever_ran_first(capfd, log):
+    split = split_of(log, "ratings", "r0")
+    figures = evaluate_lists(Popularity().fit(split.train), split).to_dict()
+    models = {"popularity": figures, "conv4rec": figures}
+    lists_shown.show_lists({"picks_by": "neutral", "models": models, "differences": {}})
+    assert "conv4rec   popularity" in capfd.readouterr().out

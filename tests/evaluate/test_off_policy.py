@@ -69,6 +69,19 @@ def test_a_handful_of_hits_is_no_estimate():
     assert liked_if_shown(LISTS, PEOPLE, ITEMS, LIKED, P, min_hits=3).share is not None
 
 
+def test_hits_that_are_all_liked_leave_room_for_doubt():
+    """Of n trials without a failure, a share s of likes has the chance s^n."""
+    both = [
+        liked_if_shown(LISTS, PEOPLE, ITEMS, np.full(5, liked), P, min_hits=1)
+        for liked in (True, False)
+    ]
+    n = (2 + 5 + 4) ** 2 / (2**2 + 5**2 + 4**2)
+    far = 0.025 ** (1 / n)
+    assert [found.share for found in both] == [1.0, 0.0]
+    assert (both[0].low, both[0].high) == pytest.approx((far, 1))
+    assert (both[1].low, both[1].high) == pytest.approx((0, 1 - far))
+
+
 def test_what_is_never_rated_is_refused():
     with pytest.raises(SettingError, match="propensities must be above 0"):
         judged(p=P - 0.1)

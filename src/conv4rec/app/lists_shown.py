@@ -31,7 +31,7 @@ ROWS = {
     "low_support": ("  3 or fewer, of places", SHARE),
     "badly_rated": ("badly rated, of places", SHARE),
     "p_like": ("mean P(like)", SHARE),
-    "interval_width": ("  its 90% interval, wide", NUMBER),
+    "interval_width": ("  its 90% interval, wide", SHARE),
     "novelty": ("novelty, bits", ONE),
     "diversity": ("diversity in a list", NUMBER),
     "overlap": ("overlap of two lists", SHARE),
@@ -50,6 +50,7 @@ def show_lists(found: Mapping[str, Any], model: str = OURS) -> None:
     models = found["models"]
     model = model if model in models else next(iter(models))
     first = models[model]
+    found = {**found, "models": {model: first} | models}
     if len(models) == 1:
         say(f"\nLists of {first['k']} by {model}, by kind:")
         kinds = {kind: figures for kind, figures in first["kinds"].items() if kind != BY_RULE}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conv4rec.errors import SettingError
-from conv4rec.evaluate.resample import ratio_bootstrap
+from conv4rec.evaluate.resample import LEVEL, ratio_bootstrap
 from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
 from conv4rec.evaluate.uncertainty import Difference
 
@@ -23,7 +23,7 @@ class OffPolicy:
     """Estimated share of places that would be liked if shown; None with too few hits."""
     low: float | None
     high: float | None
-    """95% interval over users."""
+    """95% interval over users (see `liked_if_shown`)."""
     hits: int
     """Test ratings of listed items."""
     effective_hits: float
@@ -59,6 +59,10 @@ def liked_if_shown(
     people to whom it is listed and who have not rated it. Lists of every model must be judged
     with the same p.
 
+    People are resampled with all their hits for the 95% interval. Where every hit is liked, or
+    none, resamples are all alike: then it is the exact binomial one (Clopper and Pearson, 1934)
+    of as many trials as there are effective hits.
+
     Args:
         items: Lists, people × k item numbers, -1 where one is short.
         rows: The person of each test rating, as a row of `items`.
@@ -83,15 +87,20 @@ def liked_if_shown(
     weights = 1 / propensities[is_hit]
     total = np.bincount(owners, weights, minlength=len(items)).astype(np.float64)
     good = np.bincount(owners, weights * won, minlength=len(items)).astype(np.float64)
-    n_hits, with_hits, found = len(won), total > 0, None
+    n_hits, with_hits = len(won), total > 0
+    effective = float(weights.sum() ** 2 / (weights**2).sum()) if n_hits else 0.0
+    share = low = high = None
     if n_hits >= max(min_hits, 1):
         found = ratio_bootstrap((good[with_hits], total[with_hits]), seed=seed)
+        share, low, high = found.mean, found.low, found.high
+        if won.all() or not won.any():
+            low, high = _of_one_kind(effective, bool(won[0]))
     return OffPolicy(
-        share=found and found.mean,
-        low=found and found.low,
-        high=found and found.high,
+        share=share,
+        low=low,
+        high=high,
         hits=n_hits,
-        effective_hits=float(weights.sum() ** 2 / (weights**2).sum()) if n_hits else 0.0,
+        effective_hits=effective,
         hits_liked=float(won.mean()) if n_hits else None,
         liked_weight=good,
         weight=total,
@@ -107,6 +116,12 @@ def compare_shown(first: OffPolicy, second: OffPolicy, seed: int = 0) -> Differe
     kept = (first.weight > 0) | (second.weight > 0)
     sides = [(each.liked_weight[kept], each.weight[kept]) for each in (first, second)]
     return ratio_bootstrap(sides[0], sides[1], seed=seed)
+
+
+def _of_one_kind(n: float, liked: bool) -> tuple[float, float]:
+    """The interval of a share of n like outcomes: that has 2.5% at the far end."""
+    far = ((1 - LEVEL) / 2) ** (1 / n)
+    return (far, 1.0) if liked else (0.0, 1 - far)
 
 
 def in_lists(items: IntArray, rows: IntArray, wanted: IntArray) -> BoolArray:
