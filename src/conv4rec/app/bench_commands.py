@@ -41,6 +41,9 @@ def bench(
     new_users: Annotated[
         bool, typer.Option("--new-users", help="Test on people who were not in training.")
     ] = False,
+    lists: Annotated[
+        bool, typer.Option("--lists", help="Measure everybody's lists too; see evaluate --lists.")
+    ] = False,
     limit: Annotated[float, typer.Option(help="Minutes that one run may take.")] = 60.0,
     records: Annotated[
         str, typer.Option(metavar="FOLDER", help="Where records are added.")
@@ -88,15 +91,20 @@ def bench(
         folder=Path(records),
         threads=threads,
         also=tuple(also or ()),
+        lists=lists,
     )
     added = run_bench(plan, note)
     if as_json:
         print_json({"records": str(plan.file), "lines": added})
         return
     from conv4rec.app.bench_shown import show_bench
+    from conv4rec.app.lists_shown import show_lists
+    from conv4rec.bench.lists import recorded_lists
     from conv4rec.bench.records import read
 
     show_bench(read(plan.file), added, source.name)
+    if (judged := recorded_lists(added)) is not None:
+        show_lists(judged)
     say(f"Records: {plan.file}. Tables and pictures of them:")
     command("conv4rec", "report", records)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from conv4rec.app import options
-from conv4rec.app.console import print_json
+from conv4rec.app.console import note, print_json
 from conv4rec.errors import SettingError
 
 
@@ -36,6 +36,13 @@ def evaluate(
         str | None,
         typer.Option(metavar="FILE", help="Write each user's figures: .csv or .parquet."),
     ] = None,
+    lists: Annotated[
+        bool, typer.Option("--lists", help="Measure the lists too: coverage, support, likes ...")
+    ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Of --lists: rivals, such as means,ease, beside it."),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Train on one part of a data set and measure both tasks on the other part.
@@ -44,15 +51,19 @@ def evaluate(
     Example:
       conv4rec evaluate --dataset ml-100k/u1 --seed 0 --json
       conv4rec evaluate --data ratings.csv --split time --model ease
+      conv4rec evaluate --dataset coat/mar --lists --against means,ease
     """
     from conv4rec.app import service, words
     from conv4rec.app.progress import progress_bar
     from conv4rec.app.writing import check_out, write_frames
+    from conv4rec.bench.lists import judge_lists, opponents
     from conv4rec.bench.run import MODELS, Entrant, per_user_frame, run, split_of
     from conv4rec.data import split_by_name
 
     if (dataset is None) == (data is None):
         raise SettingError("evaluate needs either --dataset NAME/SPLIT or --data FILE")
+    if against is not None and not lists:
+        raise SettingError("--against is of --lists: add it")
     if model not in MODELS:
         raise SettingError(f"--model is one of {', '.join(MODELS)}; got {model!r}")
     entrant = Entrant(model, preset, device, words.settings_from_words(set_ or []))
@@ -67,6 +78,7 @@ def evaluate(
             str(data), words.columns_from_text(columns), levels=words.levels_from_text(levels)
         )
         parts = split_of(log, Path(str(data)).stem, split)
+    rivals = opponents(against, model, parts)
     if model == "conv4rec":
         with progress_bar() as on_progress:
             outcome = run(parts, entrant, seed, on_progress)
@@ -74,9 +86,14 @@ def evaluate(
         outcome = run(parts, entrant, seed)
     if per_user is not None:
         write_frames([per_user_frame(outcome.evaluation)], per_user)
+    judged = judge_lists(parts, model, outcome.model, seed, rivals, note) if lists else None
     if as_json:
-        print_json(outcome.record.to_dict())
+        print_json(outcome.record.to_dict() | ({"lists": judged} if judged else {}))
         return
     from conv4rec.app.figures import show_record
 
     show_record(outcome.record)
+    if judged is not None:
+        from conv4rec.app.lists_shown import show_lists
+
+        show_lists(judged, model)

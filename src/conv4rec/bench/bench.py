@@ -89,8 +89,9 @@ def _run(
     per_user = place / f"{records.slug('-'.join([*parts, *(['tuned'] if tuned else [])]))}.parquet"
     settings = dict(tuned["settings"]) if tuned else {}
     job = Job(
-        plan.source, rival.name, seed, settings, share, None, str(plan.folder / per_user), plan.also
-    )
+        plan.source, rival.name, seed, settings, share, None, str(plan.folder / per_user),
+        plan.also, plan.lists,
+    )  # fmt: skip
     outcome = run_job(job, 60 * plan.limit_minutes, plan.threads)
     label = f"{rival.name} seed {seed}" + (f", {share:.0%} of labels dropped" if share else "")
     if outcome.failure is not None:

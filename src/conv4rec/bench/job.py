@@ -98,6 +98,8 @@ class Job:
     per_user: str | None = None
     """Where to write each user's figures."""
     also: tuple[str, ...] = ()
+    lists: bool = False
+    """Whether its lists are measured too."""
 
     def load(self) -> Split:
         """The split, less the ratings that are dropped: the same ones for every rival."""

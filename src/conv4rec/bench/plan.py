@@ -29,6 +29,8 @@ class Plan:
     folder: Path = Path("bench-records")
     threads: int | None = None
     also: tuple[str, ...] = ()
+    lists: bool = False
+    """Whether everybody's lists are measured too."""
 
     @property
     def file(self) -> Path:
@@ -51,6 +53,7 @@ def command(plan: Plan, rival: Rival, seed: int, share: float, tuned: dict[str, 
     words += ["--first-seed", str(seed)] if seed else []
     words += ["--drop-labels", f"{share:g}"] if share else []
     words += ["--threads", str(plan.threads)] if plan.threads else []
+    words += ["--lists"] if plan.lists else []
     for place in plan.also:
         words += ["--also", place]
     if tuned:

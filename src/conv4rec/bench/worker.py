@@ -23,6 +23,7 @@ from conv4rec.bench.records import as_line
 from conv4rec.bench.run import Run, measure, per_user_frame
 from conv4rec.data import Split
 from conv4rec.errors import Conv4RecError
+from conv4rec.evaluate import evaluate_lists
 from conv4rec.evaluate.bands import calibration_tables
 from conv4rec.evaluate.foresight import foresight
 
@@ -77,6 +78,7 @@ def fit_and_measure(job: Job, rival: Rival, split: Split) -> dict[str, Any]:
         "folds_in": rival.folds_in,
         "uses_unrated": rival.uses_unrated,
         **_known_to_itself(done, split),
+        **({"lists": evaluate_lists(done.model, split).to_dict()} if job.lists else {}),
     }
 
 

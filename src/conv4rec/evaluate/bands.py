@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from conv4rec.evaluate.calibration import N_BINS, reliability
 from conv4rec.evaluate.evaluation import RatedPairs
+from conv4rec.evaluate.resample import drawn_weights
 from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
-
-_CELLS = 4_000_000  # resamples × users held at once, 8 bytes each
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +68,10 @@ def reliability_bands(
     counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
     true = np.bincount(cells, weights=outcomes, minlength=shape[0] * shape[1]).reshape(shape)
     sums = np.concatenate(
-        [weights @ np.hstack([counts, true]) for weights in _weights(n_users, n_resamples, seed)]
+        [
+            weights @ np.hstack([counts, true])
+            for weights in drawn_weights(n_users, n_resamples, seed)
+        ]
     )
     n, came_true = sums[:, : shape[1]], sums[:, shape[1] :]
     shares = np.where(n > 0, came_true / np.maximum(n, 1), np.nan)
@@ -99,14 +100,3 @@ def _bins(probabilities: FloatArray, n_bins: int) -> IntArray:
     edges = np.quantile(probabilities, np.arange(1, n_bins) / n_bins)
     bins = np.searchsorted(edges, probabilities, side="left")
     return np.unique(bins, return_inverse=True)[1]
-
-
-def _weights(n_users: int, n_resamples: int, seed: int) -> Iterator[FloatArray]:
-    """How often each user is drawn: blocks of resamples × users."""
-    rng = np.random.default_rng(seed)
-    size = max(1, _CELLS // max(n_users, 1))
-    for start in range(0, n_resamples, size):
-        rows = min(size, n_resamples - start)
-        drawn = rng.integers(n_users, size=(rows, n_users))
-        cells = (drawn + n_users * np.arange(rows)[:, None]).ravel()
-        yield np.bincount(cells, minlength=rows * n_users).reshape(rows, n_users).astype(float)

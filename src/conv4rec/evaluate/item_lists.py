@@ -1,0 +1,168 @@
+"""Lists of every kind for the people of a split: a model's own, or by rule from its answers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from conv4rec.errors import SettingError
+from conv4rec.evaluate.blocks import row_blocks
+from conv4rec.evaluate.picks import BEYOND, Picks, equally_unlikely, history_mask, ranks_of
+from conv4rec.evaluate.ranking import top_k
+from conv4rec.evaluate.rated_pairs import expected_of, p_like_of
+from conv4rec.evaluate.scorer import FloatArray, IntArray, Scorer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from conv4rec.data.interactions import Interactions
+    from conv4rec.data.splits import Split
+
+KINDS = ("consume", "like", "rating", "discover")
+BY_RULE = "discover_by_rule"
+"""Kind of the lists by rule of a model that makes discovery lists of its own."""
+MIN_RATINGS = 5
+"""Training ratings of an item before a list by rule discovers it."""
+
+
+@dataclass(frozen=True, eq=False)
+class ItemLists:
+    """Lists of one kind, one a person."""
+
+    items: IntArray
+    """People × k item numbers, -1 where a list is short."""
+    p_like: FloatArray | None = None
+    """People × k; None from a model that gives no chance of liking."""
+    widths: FloatArray | None = None
+    """Width of the 90% interval of P(like); None where there is none."""
+
+
+@dataclass(frozen=True)
+class ListRules:
+    """What lists by rule hold.
+
+    Raises:
+        SettingError: A value is out of range.
+    """
+
+    like_level: int
+    """First level that counts as liked."""
+    k: int = 10
+    """Longest list."""
+    beyond: int = BEYOND
+    """Discoveries are outside so many of the likeliest picks."""
+    min_ratings: int = MIN_RATINGS
+    """Training ratings of an item that may be discovered."""
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or self.beyond < 0 or self.min_ratings < 0:
+            raise SettingError(
+                "k must be at least 1, beyond and min_ratings at least 0; got "
+                f"{self.k}, {self.beyond} and {self.min_ratings}"
+            )
+
+
+@runtime_checkable
+class ListMaker(Protocol):
+    """A model that makes its own lists, as `Conv4Rec` does."""
+
+    def recommend_blocks(
+        self, users: Any = None, k: int = 10, *, by: str = "consume"
+    ) -> Iterator[pl.DataFrame]:
+        """Frames of user_id, item_id, rank, p_like[, p_like_low, p_like_high]."""
+        ...
+
+
+def own_lists(model: ListMaker, given: Interactions, rows: IntArray, by: str, k: int) -> ItemLists:
+    """The lists that a model makes for some people from their histories.
+
+    Args:
+        model: Its `recommend_blocks` is asked, with nothing but the kind and k.
+        given: The histories.
+        rows: Whose lists; ascending.
+        by: The kind.
+        k: Longest list.
+    """
+    shape = (len(rows), k)
+    items = np.full(shape, -1, dtype=np.int64)
+    p_like, widths = np.full(shape, np.nan), np.full(shape, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that lists are short: a figure says it
+        for frame in model.recommend_blocks(given.take_users(rows), k, by=by):
+            people = np.searchsorted(rows, given.users.numbers(frame["user_id"]))
+            at = people, frame["rank"].to_numpy() - 1
+            items[at] = given.items.numbers(frame["item_id"])
+            p_like[at] = frame["p_like"].to_numpy()
+            if "p_like_low" in frame.columns:
+                widths[at] = (frame["p_like_high"] - frame["p_like_low"]).to_numpy()
+    has_widths = not np.isnan(widths).all()
+    return ItemLists(items, p_like, widths if has_widths else None)
+
+
+def lists_by_rule(
+    scorer: Scorer,
+    picks: Picks,
+    split: Split,
+    rows: IntArray,
+    rules: ListRules,
+    max_memory_mb: float = 512.0,
+) -> dict[str, ItemLists]:
+    """Lists of any scorer, by kind: only those that its answers suffice for.
+
+    "consume" is ranked by `rank_scores`, "like" by P(like), "rating" by the expected rating, and
+    "discover" by P(like) (a scorer without chances: by the expected rating) among the items that
+    are `equally_unlikely` and have enough training ratings. Nothing of the history is listed.
+
+    Args:
+        scorer: Fitted.
+        picks: Says what a person is likely to pick, for every model alike.
+        split: The histories, and the training log that ratings of an item are counted in.
+        rows: Whose lists.
+        rules: What they hold.
+        max_memory_mb: As in `evaluate`; probabilities of levels are asked for 100,000 pairs at a
+            time.
+    """
+    given, train = split.given, split.train
+    rated = train.item_numbers[train.level_numbers >= 0]
+    supported = np.bincount(rated, minlength=train.n_items) >= rules.min_ratings
+    found: dict[str, list[ItemLists]] = {}
+    for block in row_blocks(rows, train.n_items, max_memory_mb):
+        seen = history_mask(given, block)
+        likes, expected = _catalogue(scorer, given, block, rules.like_level)
+        best = expected if likes is None else likes
+        ranked = {"consume": scorer.rank_scores(given, block), "like": likes, "rating": expected}
+        if best is not None:
+            far = equally_unlikely(ranks_of(picks, given, block), rules.beyond) & supported
+            ranked["discover"] = np.where(far, best, -np.inf)
+        for kind, scores in ranked.items():
+            if scores is None:
+                continue
+            items = top_k(np.where(seen, -np.inf, scores), rules.k)
+            p_like = None
+            if likes is not None:
+                chances = np.take_along_axis(likes, np.maximum(items, 0), axis=1)
+                p_like = np.where(items >= 0, chances, np.nan)
+            found.setdefault(kind, []).append(ItemLists(items, p_like))
+    return {kind: _joined(parts) for kind, parts in found.items()}
+
+
+def _catalogue(
+    scorer: Scorer, given: Interactions, block: IntArray, like_level: int
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """P(like) and the expected rating of every item: rows × items each, or None."""
+    shape = (len(block), given.n_items)
+    rows, items = np.repeat(block, given.n_items), np.tile(np.arange(given.n_items), len(block))
+    likes = p_like_of(scorer, given, rows, items, like_level)
+    expected = expected_of(scorer, given, rows, items)
+    return tuple(each if each is None else each.reshape(shape) for each in (likes, expected))  # pyright: ignore[reportReturnType]
+
+
+def _joined(parts: list[ItemLists]) -> ItemLists:
+    likes = [part.p_like for part in parts if part.p_like is not None]
+    return ItemLists(
+        np.concatenate([part.items for part in parts]), np.concatenate(likes) if likes else None
+    )

@@ -1,0 +1,89 @@
+"""A neutral guess of who consumes what: popularity among equally active people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from conv4rec.evaluate.scorer import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from conv4rec.data.interactions import Interactions
+    from conv4rec.data.splits import Split
+
+N_GROUPS = 5
+"""Groups of about equally many people by the number of interactions in their history."""
+SMOOTHING = 20.0
+"""People of the whole log that are added to every group."""
+
+
+@dataclass(frozen=True, eq=False)
+class Propensity:
+    """The chance that a pair outside the history is a test interaction; from no model judged.
+
+    People are parted into 5 groups of activity. Of the U_g people of group g, n_gi consumed item
+    i in training; of all U people, n_i did; a_g and a are the mean lengths of their histories.
+
+        c_g = (n_gi + 20 (a_g / a) n_i / U) / (U_g + 20)     shrunk to popularity, at least 1 / U
+        p   = min(1, t_g c_g / (1 - c_g))                    in the test, if not in training
+
+    where t_g is the number of test interactions per interaction of the history, in the group. The
+    second line holds where a random share of someone's interactions is the test: if they consume
+    i at all with probability q, and t / (1 + t) of what they consume is hidden, then
+    c = q / (1 + t), and P(in the test | not in training) = t c / (1 - c).
+    """
+
+    edges: IntArray
+    """Activity at which one group ends (inclusive) and the next begins."""
+    table: FloatArray
+    """groups × items: p."""
+
+    @classmethod
+    def of(cls, split: Split) -> Propensity:
+        """Learn from the training log of a split, and from how many rows its test has."""
+        log = split.train
+        activity = np.diff(log.starts)
+        people = np.flatnonzero(activity)
+        shares = np.arange(1, N_GROUPS) / N_GROUPS
+        active = activity[people] if len(people) else np.zeros(1, dtype=np.int64)
+        edges = np.unique(np.quantile(active, shares, method="inverted_cdf")).astype(np.int64)
+        edges = edges[edges < active.max()]  # so that the last group is not empty
+        n_groups, n_users = len(edges) + 1, max(len(people), 1)
+        groups = np.searchsorted(edges, activity, side="left")
+        cells = groups[log.user_numbers] * log.n_items + log.item_numbers
+        counts = np.bincount(cells, minlength=n_groups * log.n_items)
+        counts = counts.reshape(n_groups, log.n_items)
+        sizes = np.bincount(groups[people], minlength=n_groups)
+        share = counts.sum(axis=0) / n_users
+        lengths = counts.sum(axis=1) / np.maximum(sizes, 1)
+        relative = lengths / max(len(log) / n_users, 1e-12)
+        consumed = counts + SMOOTHING * relative[:, None] * share
+        consumed = consumed / (sizes[:, None] + SMOOTHING)
+        consumed = np.clip(consumed, 1 / n_users, 1 - 1e-9)
+        hidden = _hidden(split, edges, n_groups)[:, None]
+        return cls(edges, np.minimum(1.0, hidden * consumed / (1 - consumed)))
+
+    def groups(self, given: Interactions, rows: IntArray) -> IntArray:
+        """The group of each user, by the length of the history."""
+        return np.searchsorted(self.edges, np.diff(given.starts)[rows], side="left")
+
+    def rank_scores(self, given: Interactions, rows: IntArray) -> FloatArray:
+        """The chance p of every item: rows × items."""
+        return self.table[self.groups(given, rows)]
+
+    def at(self, given: Interactions, rows: IntArray, items: IntArray) -> FloatArray:
+        """The chance p of parallel arrays of users and items."""
+        return self.table[self.groups(given, rows), items]
+
+
+def _hidden(split: Split, edges: IntArray, n_groups: int) -> FloatArray:
+    """Each group's t: test interactions per interaction of the history, among those tested."""
+    given, test = np.diff(split.given.starts), np.diff(split.test.starts)
+    tested = test > 0
+    groups = np.searchsorted(edges, given[tested], side="left")
+    n_test = np.bincount(groups, weights=test[tested], minlength=n_groups)
+    n_given = np.bincount(groups, weights=given[tested], minlength=n_groups)
+    overall = n_test.sum() / max(n_given.sum(), 1)
+    return np.where((n_given > 0) & (n_test > 0), n_test / np.maximum(n_given, 1), overall)
