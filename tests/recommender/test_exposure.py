@@ -1,0 +1,120 @@
+"""No list for everybody: prices keep to the limit, cost as little as they can, and reach lists."""
+
+import warnings
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.optimize import linprog
+
+from conv4rec import Conv4Rec
+from conv4rec.recommender.exposure import LENGTH, LIMITS, exposure_prices
+
+N_PEOPLE, N_ITEMS = 200, 300
+
+
+@pytest.fixture
+def merit() -> np.ndarray:
+    """A few items are the best for nearly all; people differ by a little."""
+    rng = np.random.default_rng(0)
+    return np.linspace(30.0, 0.0, N_ITEMS) + 0.7 * rng.standard_normal((N_PEOPLE, N_ITEMS))
+
+
+def prices_of(merit: np.ndarray, limit: float) -> np.ndarray:
+    items = np.broadcast_to(np.arange(merit.shape[1]), merit.shape)
+    return exposure_prices(merit, items, merit.shape[1], limit)
+
+
+def listed(merit: np.ndarray) -> np.ndarray:
+    return np.argsort(-merit, axis=1)[:, :LENGTH]
+
+
+def shares(merit: np.ndarray) -> np.ndarray:
+    return np.bincount(listed(merit).ravel(), minlength=merit.shape[1]) / len(merit)
+
+
+def test_no_item_is_listed_for_more_people_than_the_limit(merit):
+    assert shares(merit).max() > 0.9
+    assert shares(merit - prices_of(merit, 0.2)).max() <= 0.2 + 0.03
+
+
+def test_only_what_reaches_the_limit_pays(merit):
+    prices = prices_of(merit, 0.2)
+    found = shares(merit - prices)
+    assert (prices >= 0).all()
+    assert prices[found < 0.1].max() == 0.0
+    assert prices.max() > 0.5
+
+
+def test_little_more_is_given_up_than_must_be(merit):
+    """Against the best assignment that keeps to the limit, by linear programming."""
+    some, limit = merit[:30, :60], 0.5  # 0.5 is also three times an even share of 60 items
+    prices = prices_of(some, limit)
+    chosen = listed(some - prices)
+    ours = np.take_along_axis(some, chosen, axis=1).sum()
+    n, m = some.shape
+    of_people = np.kron(np.eye(n), np.ones((1, m)))
+    of_items = np.kron(np.ones((1, n)), np.eye(m))
+    best = linprog(
+        -some.ravel(), A_ub=of_items, b_ub=np.full(m, limit * n), A_eq=of_people,
+        b_eq=np.full(n, LENGTH), bounds=(0, 1),
+    )  # fmt: skip
+    free = np.take_along_axis(some, listed(some), axis=1).sum()
+    assert free - ours < 1.15 * (free + best.fun) + 1e-9
+
+
+def test_who_cannot_be_served_otherwise_is_no_reason_for_a_price():
+    """Few candidates: everyone is listed all of them, and there is nothing to choose."""
+    assert not prices_of(np.zeros((50, LENGTH)), 0.01).any()
+    alone = np.full((50, 400), -np.inf)
+    alone[:, 0] = 1.0
+    prices = prices_of(alone, 0.1)
+    assert np.isfinite(prices).all()
+
+
+def test_a_small_catalogue_may_repeat_itself(merit):
+    assert not prices_of(merit[:, :30], 0.01).any()  # three times an even share is everybody
+
+
+@pytest.fixture(scope="module")
+def alike() -> Conv4Rec:
+    """A log whose people are all alike but for chance: some items are better liked than others."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for user in range(150):
+        for item in rng.choice(300, 12, replace=False).tolist():
+            mood = 4.6 - item / 100 + 0.7 * rng.standard_normal()
+            rows.append((f"u{user:03}", f"i{item:03}", float(np.clip(np.rint(mood), 1, 5))))
+    log = pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
+    return Conv4Rec(seed=0, n_steps=20).fit(log)
+
+
+@pytest.mark.parametrize("by", ["like", "rating", "discover"])
+def test_lists_of_people_who_are_alike_differ_all_the_same(alike, by):
+    def commonest(**options) -> float:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
+            lists = alike.recommend(k=5, by=by, **options)
+        return lists["item_id"].value_counts()["count"].max() / lists["user_id"].n_unique()
+
+    limit = max(LIMITS[by], 3 * LENGTH / 300)
+    assert commonest() <= limit + 0.05
+    assert commonest(limit_exposure=False) > commonest() + 0.05
+
+
+def test_what_an_item_pays_is_kept_with_the_model(alike, tmp_path):
+    alike.save(tmp_path / "model")
+    loaded = Conv4Rec.load(tmp_path / "model")
+    assert loaded._norms_by_level.keys() == {3}
+    for by in LIMITS:
+        options = {"k": 4, "by": by} | ({"min_p_like": 0} if by == "discover" else {})
+        assert loaded.recommend(**options).equals(alike.recommend(**options))
+
+
+def test_another_like_threshold_has_norms_of_its_own(alike, tmp_path):
+    alike.save(tmp_path / "model")
+    loaded = Conv4Rec.load(tmp_path / "model")
+    loaded.like_threshold = 5.0
+    lists = loaded.recommend(k=3, by="like")
+    assert lists["p_like"].mean() < alike.recommend(k=3, by="like")["p_like"].mean()
+    assert loaded._norms_by_level.keys() == {4}
