@@ -9,11 +9,11 @@ import torch
 
 from conv4rec.data import Interactions
 from conv4rec.evaluate import evaluate
-from conv4rec.model.exact import ExactHalf, normal_equations
+from conv4rec.model.exact import ExactHalf
 from conv4rec.recommender import Conv4Rec
 from conv4rec.train import sampler
 from conv4rec.train.batches import Batches
-from conv4rec.train.pull import choose_pull
+from conv4rec.train.pull import choose_pull, pool_weights
 from conv4rec.train.sampler import sample_exact_half, wishart
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import normalised, pattern_features
@@ -84,7 +84,7 @@ def test_a_wishart_draw_has_the_mean_and_the_spread_of_its_distribution():
     np.testing.assert_allclose(draws.var(0), variance, rtol=0.1)
 
 
-def test_the_pull_is_strong_where_the_exact_half_knows_and_none_where_it_knows_nothing():
+def test_the_exact_half_weighs_as_much_as_it_knows():
     levels, rated = ratings()
     log = log_of(levels, rated)
     hidden = np.random.default_rng(1).random(len(log)) < 0.2
@@ -92,10 +92,23 @@ def test_the_pull_is_strong_where_the_exact_half_knows_and_none_where_it_knows_n
     history = Batches.from_interactions(log).whole
     validation = replace(history, fed=torch.from_numpy(~hidden).float())
     vague = torch.zeros(int(hidden.sum()), 5)
-    assert choose_pull(half, vague, validation)[0] > 0.5
+    assert choose_pull(half, vague, validation)[1] > 0.5
+    pattern, at = validation.pattern, torch.from_numpy(np.flatnonzero(hidden))
+    length = (pattern.row_sums(validation.fed) + 10).sqrt()[:, None]
+    read = half.read(pattern, validation.types, validation.fed, length)
+    good = half.pooled(vague, read, pattern.rows[at], pattern.columns[at])
     half.items.copy_(torch.randn(half.items.shape, generator=torch.Generator().manual_seed(2)))
-    sure = torch.nn.functional.one_hot(validation.types[torch.from_numpy(hidden)], 5) * 9.0
-    assert choose_pull(half, sure, validation) is None
+    pull = choose_pull(half, good, validation)
+    assert pull is None or pull[1] < 0.1 * pull[0]
+
+
+def test_weights_of_a_pool_are_those_under_which_ratings_are_likeliest():
+    rng = torch.Generator().manual_seed(0)
+    halves = torch.randn(3, 4000, 5, generator=rng).double()
+    truth = torch.tensor([0.7, 1.4, 0.0]).double()
+    chances = torch.tensordot(truth, halves, 1).softmax(1)
+    levels = torch.multinomial(chances, 1, generator=rng)[:, 0]
+    torch.testing.assert_close(pool_weights(halves, levels), truth, atol=0.1, rtol=0)
 
 
 def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
@@ -113,7 +126,7 @@ def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
     assert with_half < without - 0.02
 
 
-def test_reasons_add_up_to_the_tilted_chance():
+def test_reasons_add_up_to_the_pooled_chance():
     levels, rated = ratings(share=0.25)
     model = Conv4Rec(seed=0, n_steps=20).fit(log_of(levels, rated))
     assert model.fitted_.network.exact is not None
@@ -143,11 +156,9 @@ def test_someone_who_rates_by_chance_is_believed_less():
     log = log_of(levels, rated)
     half = sample_exact_half(log, SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    f = torch.ones(log.n_users, 1) * torch.tensor([[1.0, 0, 0, 0, 0]])
-    told = half._told(history.types, history.fed)
-    *_, (_, _, steady) = half._people(history.pattern, *told, f, half.items)
-    steady = steady.numpy()
-    assert steady[erratic].max() < np.median(steady[~erratic]) / 2
+    length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
+    noise = half.about(half.read(history.pattern, history.types, history.fed, length))[:, 0]
+    assert noise[erratic].min() > 2 * noise[~erratic].median()
     spread = half.freedom.mean()
     even = sample_exact_half(log_of(*ratings(share=0.5)), SETTINGS, 0)
     assert even.freedom.mean() > 2 * spread  # there all are alike
@@ -168,6 +179,7 @@ def test_who_rates_by_chance_does_not_spoil_it_for_the_others(monkeypatch):
     weighed = error()
     ones = torch.ones(log.n_users)
     monkeypatch.setattr(sampler, "_draw_steady", lambda *_: (ones, sampler.FREEDOMS[-1]))
+    monkeypatch.setattr(sampler.Latent, "draw_steady", lambda *_: None)
     assert weighed < 0.8 * error()
 
 
@@ -184,34 +196,10 @@ def test_steadiness_is_drawn_from_a_gamma_given_the_errors():
     assert 4 <= freedom <= 13
 
 
-def test_errors_are_those_of_the_entries_one_by_one():
-    levels, rated = ratings()
-    log = log_of(levels, rated)
-    rng = np.random.default_rng(0)
-    _, users, items, _ = sampler._sides(log, SETTINGS, 0, rng)
-    for side in (users, items):
-        side.factors = torch.from_numpy(rng.standard_normal(side.factors.shape)).float()
-    pattern = users.pattern
-    equations = normal_equations(pattern, items.factors, users.t, torch.ones_like(users.t))
-    found = sampler._squares(users, items.factors, *equations)
-    p, q = users.factors[pattern.rows], items.factors[pattern.columns]
-    expected = (p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]
-    squares = pattern.row_sums((users.t - expected).double().square())
-    assert torch.allclose(found, squares, rtol=1e-4)
-
-
 def test_every_draw_kept_is_made_even_if_sweeps_are_fewer():
     half = sample_exact_half(log_of(*ratings()), replace(SETTINGS, sweeps=1), 0)
     assert (half.noise > 0).all()
     assert torch.equal(half.items[0], half.items[-1])
-
-
-def test_the_noise_is_that_of_someone_of_steadiness_one():
-    rng = np.random.default_rng(0)
-    steady = torch.from_numpy(rng.gamma(2.0, 0.5, 1000))
-    squares = 10 * 0.25 / steady  # ten ratings each of variance 0.25, were all of steadiness 1
-    noise = sampler._draw_noise(10_000, squares, steady, rng)
-    assert noise == pytest.approx(4.0, rel=0.1)
 
 
 def test_how_far_the_pattern_is_believed_is_learned():

@@ -193,7 +193,7 @@ class Network(nn.Module):
         logits = self.level_bias + (scores + offsets + means) @ self.kernel_out
         if self.exact is None or reading.exact is None:
             return logits
-        return self.exact.tilt(logits, self.exact.score(reading.exact, users, items))
+        return self.exact.pooled(logits, reading.exact, users, items)
 
     def all_rating_logits(self, reading: Reading) -> Tensor:
         """One logit a level for every user of the reading and every item: users x items x levels.
@@ -207,7 +207,7 @@ class Network(nn.Module):
         logits = self.level_bias + channels @ self.kernel_out
         if self.exact is None or reading.exact is None:
             return logits
-        return self.exact.tilt(logits, self.exact.score_all(reading.exact))
+        return self.exact.pooled_all(logits, reading.exact)
 
     def consume_logits(self, reading: Reading) -> Tensor:
         """One score for every user of the reading and every item: users x items."""

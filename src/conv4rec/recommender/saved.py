@@ -23,7 +23,6 @@ from conv4rec.train.rehearsal import Check
 from conv4rec.train.store import load_folder, save_folder
 
 KIND = "model"
-ALIKE = 1e9  # a `freedom` under which everyone rates equally steadily
 
 
 def save_model(
@@ -119,8 +118,8 @@ def _check_sizes(
 def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) -> Fitted:
     config = NetworkConfig(**facts["network"])
     tensors = {name: torch.from_numpy(array).to(device) for name, array in weights.items()}
-    if "exact.noise" in tensors:  # older models weigh everyone's ratings alike
-        tensors.setdefault("exact.freedom", torch.full_like(tensors["exact.noise"], ALIKE))
+    if "exact.noise" in tensors and "exact.thresholds" not in tensors:
+        raise ValueError("its exact half is not of ordered ratings, as it was before: fit it again")
     item_side = ItemSide(tensors.pop("item_side.type_counts"), tensors.pop("item_side.column"))
     network = Network(config, torch.zeros(config.n_levels), None)  # shapes alone
     network.rater_in = None

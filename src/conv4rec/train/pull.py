@@ -1,8 +1,6 @@
-"""How far the exact half pulls the trained one: chosen once, on the rehearsal's hidden ratings."""
+"""What the trained and the exact half weigh together: chosen once, on the hidden ratings."""
 
 from __future__ import annotations
-
-from itertools import product
 
 import torch
 from torch import Tensor
@@ -13,9 +11,7 @@ from conv4rec.model.exact import ExactHalf
 from conv4rec.model.network import PRIOR_COUNT
 
 FEWEST = 100  # hidden ratings: with fewer, the trained half stands alone
-SHARES = tuple(0.1 * tenths for tenths in range(1, 21))
-FLOORS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""Added to the variances, in units of the variance of all ratings."""
+STEPS = 20  # of Newton's
 
 
 @torch.no_grad()
@@ -35,11 +31,36 @@ def choose_pull(
         return None
     length = (pattern.row_sums(validation.fed) + PRIOR_COUNT).sqrt()[:, None]
     read = exact.read(pattern, types, validation.fed, length)
-    expected = exact.score(read, pattern.rows[at], pattern.columns[at])
-    best, pull = float(functional.cross_entropy(logits, types[at])), None
-    for share, floor in product(SHARES, FLOORS):
-        exact.pull.copy_(torch.tensor([share, floor]))
-        nll = float(functional.cross_entropy(exact.tilt(logits, expected), types[at]))
-        if nll < best:
-            best, pull = nll, (share, floor)
-    return pull
+    halves = []
+    for weights in ((1.0, 0.0), (0.0, 1.0)):  # a pool is linear in its weights
+        exact.pull.copy_(torch.tensor(weights))
+        halves.append(exact.pooled(logits, read, pattern.rows[at], pattern.columns[at]))
+    found = pool_weights(torch.stack(halves).double(), types[at])
+    pooled = torch.tensordot(found, torch.stack(halves).double(), 1)
+    alone, together = (functional.cross_entropy(x, types[at]) for x in (logits, pooled))
+    if found[1] <= 0 or not together < alone:
+        return None
+    return float(found[0]), float(found[1])
+
+
+def pool_weights(halves: Tensor, levels: Tensor) -> Tensor:
+    """The weights of a log-linear pool under which `levels` are likeliest, none below 0: parts.
+
+    -log P is convex in them, so Newton's steps find it.
+
+    Args:
+        halves: parts x ratings x levels: logits.
+        levels: what was given.
+    """
+    n_parts, n_ratings, _ = halves.shape
+    given = halves.gather(2, levels.expand(n_parts, -1)[:, :, None])[:, :, 0]
+    weights = halves.new_full((n_parts,), 1.0 / n_parts)
+    for _ in range(STEPS):
+        chances = torch.softmax(torch.tensordot(weights, halves, 1), 1)
+        mean = (chances * halves).sum(2)
+        slope = (mean - given).mean(1)
+        apart = halves - mean[:, :, None]
+        bend = torch.einsum("prk,qrk,rk->pq", apart, apart, chances) / n_ratings
+        bend = bend + 1e-9 * torch.eye(n_parts).to(bend)
+        weights = (weights - torch.linalg.solve(bend, slope)).clamp(min=0.0)
+    return weights
