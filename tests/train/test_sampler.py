@@ -9,16 +9,16 @@ import torch
 
 from conv4rec.data import Interactions
 from conv4rec.evaluate import evaluate
-from conv4rec.model.exact import ExactHalf, normal_equations
+from conv4rec.model.exact import ExactHalf
 from conv4rec.recommender import Conv4Rec
 from conv4rec.train import sampler
 from conv4rec.train.batches import Batches
-from conv4rec.train.mean_precision import choose_mean_precision
 from conv4rec.train.sampler import sample_exact_half, wishart
 from conv4rec.train.settings import TrainSettings
+from conv4rec.train.share import USUAL, best_share, choose_share
 from conv4rec.train.spectral import normalised, pattern_features
 
-SETTINGS = replace(TrainSettings(), factors=5, factor_features=4, sweeps=40, draws=10)
+SETTINGS = replace(TrainSettings(), factors=10, factor_features=4, sweeps=40, draws=10)
 
 
 def ratings(seed: int = 0, n_users: int = 120, n_items: int = 60, share: float = 0.4):
@@ -40,7 +40,7 @@ def log_of(levels: np.ndarray, rated: np.ndarray) -> Interactions:
 def expectations(half: ExactHalf, log: Interactions) -> np.ndarray:
     history = Batches.from_interactions(log).whole
     length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
-    read, _ = half.read(history.pattern, history.types, history.fed, length)
+    read = half.read(history.pattern, history.types, history.fed, length)
     return half.score_all(read).numpy()
 
 
@@ -84,7 +84,7 @@ def test_a_wishart_draw_has_the_mean_and_the_spread_of_its_distribution():
     np.testing.assert_allclose(draws.var(0), variance, rtol=0.1)
 
 
-def test_the_exact_half_counts_much_where_it_knows_and_not_at_all_where_it_knows_nothing():
+def test_the_exact_half_weighs_as_much_as_it_knows():
     levels, rated = ratings()
     log = log_of(levels, rated)
     hidden = np.random.default_rng(1).random(len(log)) < 0.2
@@ -92,10 +92,51 @@ def test_the_exact_half_counts_much_where_it_knows_and_not_at_all_where_it_knows
     history = Batches.from_interactions(log).whole
     validation = replace(history, fed=torch.from_numpy(~hidden).float())
     vague = torch.zeros(int(hidden.sum()), 5)
-    assert choose_mean_precision(half, vague, validation) > 2.0
+    assert choose_share(half, vague, validation) > 0.9
+    pattern, at = validation.pattern, torch.from_numpy(np.flatnonzero(hidden))
+    length = (pattern.row_sums(validation.fed) + 10).sqrt()[:, None]
+    read = half.read(pattern, validation.types, validation.fed, length)
+    half.share.fill_(1.0)
+    good = half.pooled(vague, read, pattern.rows[at], pattern.columns[at])
     half.items.copy_(torch.randn(half.items.shape, generator=torch.Generator().manual_seed(2)))
-    sure = torch.nn.functional.one_hot(validation.types[torch.from_numpy(hidden)], 5) * 9.0
-    assert choose_mean_precision(half, sure, validation) == 0.0
+    assert choose_share(half, good, validation) < 0.1
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.35, 0.9, 1.0])
+def test_the_share_is_that_under_which_ratings_are_likeliest(truth):
+    """Found again from draws of the mixture, also at the ends."""
+    rng = torch.Generator().manual_seed(0)
+    halves = torch.randn(2, 60_000, 5, generator=rng).double().mul(2).softmax(2)
+    chances = (1 - truth) * halves[0] + truth * halves[1]
+    levels = torch.multinomial(chances, 1, generator=rng)
+    trained, exact = (half.gather(1, levels)[:, 0] for half in halves)
+    assert best_share(trained, exact) == pytest.approx(truth, abs=0.02)
+
+
+def test_a_few_ratings_do_not_move_the_share_from_the_usual_one():
+    """What 30 hidden ratings prefer is chance; what 1,000 do is not."""
+    levels, rated = ratings()
+    log = log_of(levels, rated)
+    half = sample_exact_half(log, SETTINGS, 0)
+    history = Batches.from_interactions(log).whole
+    length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
+    half.share.fill_(1.0)
+    found = []
+    for n_hidden, sharper in ((30, 1.0), (1000, 2.0)):
+        fed = torch.ones(len(log))
+        fed[torch.from_numpy(np.random.default_rng(2).permutation(len(log))[:n_hidden])] = 0.0
+        at = torch.nonzero(fed == 0).squeeze(1)
+        read = half.read(history.pattern, history.types, fed, length)
+        rows, columns = history.pattern.rows[at], history.pattern.columns[at]
+        as_good = half.pooled(torch.zeros(n_hidden, 5), read, rows, columns)
+        noise = torch.randn(n_hidden, 5, generator=torch.Generator().manual_seed(3))
+        trained = sharper * as_good + 0.05 * noise
+        if sharper > 1:  # this one knows better
+            trained += 3.0 * torch.nn.functional.one_hot(history.types[at], 5)
+        found.append(choose_share(half, trained, replace(history, fed=fed)))
+        half.share.fill_(1.0)
+    assert found[0] == USUAL
+    assert found[1] < 0.3
 
 
 def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
@@ -113,7 +154,7 @@ def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
     assert with_half < without - 0.02
 
 
-def test_reasons_add_up_to_the_tilted_chance():
+def test_reasons_add_up_to_the_pooled_chance():
     levels, rated = ratings(share=0.25)
     model = Conv4Rec(seed=0, n_steps=20).fit(log_of(levels, rated))
     assert model.fitted_.network.exact is not None
@@ -143,11 +184,9 @@ def test_someone_who_rates_by_chance_is_believed_less():
     log = log_of(levels, rated)
     half = sample_exact_half(log, SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    f = torch.ones(log.n_users, 1) * torch.tensor([[1.0, 0, 0, 0, 0]])
-    told = half._told(history.types, history.fed)
-    *_, (_, _, steady) = half._people(history.pattern, *told, f, half.items)
-    steady = steady.numpy()
-    assert steady[erratic].max() < np.median(steady[~erratic]) / 2
+    length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
+    noise = half.about(half.read(history.pattern, history.types, history.fed, length))[:, 0]
+    assert noise[erratic].min() > 2 * noise[~erratic].median()
     spread = half.freedom.mean()
     even = sample_exact_half(log_of(*ratings(share=0.5)), SETTINGS, 0)
     assert even.freedom.mean() > 2 * spread  # there all are alike
@@ -168,6 +207,7 @@ def test_who_rates_by_chance_does_not_spoil_it_for_the_others(monkeypatch):
     weighed = error()
     ones = torch.ones(log.n_users)
     monkeypatch.setattr(sampler, "_draw_steady", lambda *_: (ones, sampler.FREEDOMS[-1]))
+    monkeypatch.setattr(sampler.Latent, "draw_steady", lambda *_: None)
     assert weighed < 0.8 * error()
 
 
@@ -184,34 +224,18 @@ def test_steadiness_is_drawn_from_a_gamma_given_the_errors():
     assert 4 <= freedom <= 13
 
 
-def test_errors_are_those_of_the_entries_one_by_one():
-    levels, rated = ratings()
-    log = log_of(levels, rated)
-    rng = np.random.default_rng(0)
-    _, users, items, _ = sampler._sides(log, SETTINGS.factors, SETTINGS, 0, rng)
-    for side in (users, items):
-        side.factors = torch.from_numpy(rng.standard_normal(side.factors.shape)).float()
-    pattern = users.pattern
-    equations = normal_equations(pattern, items.factors, users.t, torch.ones_like(users.t))
-    found = sampler._squares(users, items.factors, *equations)
-    p, q = users.factors[pattern.rows], items.factors[pattern.columns]
-    expected = (p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]
-    squares = pattern.row_sums((users.t - expected).double().square())
-    assert torch.allclose(found, squares, rtol=1e-4)
-
-
 def test_every_draw_kept_is_made_even_if_sweeps_are_fewer():
     half = sample_exact_half(log_of(*ratings()), replace(SETTINGS, sweeps=1), 0)
     assert (half.noise > 0).all()
-    assert torch.equal(half.items[0], half.items[3])  # four of ten come from the first chain
+    assert torch.equal(half.items[0], half.items[4])  # five of ten come from the first chain
 
 
 def test_a_small_log_has_draws_of_several_widths_and_a_large_one_of_the_widest():
-    assert sampler.widths(6_000, TrainSettings()) == (20, 8, 4)
-    assert sampler.widths(60_000, TrainSettings()) == (20,)
+    found = [sampler.widths(n, TrainSettings()) for n in (6_000, 30_000, 60_000)]
+    assert found == [(8, 4), (20, 8, 4), (20,)]
     half = sample_exact_half(log_of(*ratings()), SETTINGS, 0)
     used = (half.items[:, :, :-1] != 0).any(1).sum(1)
-    assert sorted(set(used.tolist())) == [1, 2, 5]
+    assert sorted(set(used.tolist())) == [2, 4]
 
 
 def test_factors_that_a_narrow_draw_lacks_say_nothing_and_are_in_no_doubt():
@@ -220,31 +244,21 @@ def test_factors_that_a_narrow_draw_lacks_say_nothing_and_are_in_no_doubt():
     history = Batches.from_interactions(log).whole
     length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
     told = (history.pattern, history.types, history.fed, length)
-    narrow = ExactHalf(log.n_items, 5, 1, 2, half.features.shape[1])
-    wide = ExactHalf(log.n_items, 5, 1, 6, half.features.shape[1])
-    own, last = torch.tensor([0, 5]), half.items[-1:]  # the last draw has one factor
-    for name, table in half.named_parameters():
-        for other, kept in ((wide, slice(None)), (narrow, own)):
+    n_features, own = half.features.shape[1], torch.tensor([0, 1, 10])
+    assert (half.items[-1, :, 2:10] == 0).all()  # the last draw has two factors
+    answers = []
+    for size, kept in ((11, slice(None)), (3, own)):
+        model = ExactHalf(log.n_items, 5, 1, size, n_features)
+        for name, table in half.named_parameters():
             values = table[-1:] if len(table) == SETTINGS.draws else table
-            if name in ("items", "prior", "precision"):
+            if name in ("items", "prior", "precision", "crowd"):
                 values = values[..., kept]
             if name == "precision":
                 values = values[:, kept]
-            getattr(other, name).copy_(values)
-    assert (last[0, :, 1:5] == 0).all()
-    answers = []
-    for model in (wide, narrow):
-        read, roots = model.read(*told, spread=True)
-        answers.append((model.score_all(read), model.deviation(read, roots)))
-    torch.testing.assert_close(answers[0], answers[1], rtol=1e-4, atol=1e-4)
-
-
-def test_the_noise_is_that_of_someone_of_steadiness_one():
-    rng = np.random.default_rng(0)
-    steady = torch.from_numpy(rng.gamma(2.0, 0.5, 1000))
-    squares = 10 * 0.25 / steady  # ten ratings each of variance 0.25, were all of steadiness 1
-    noise = sampler._draw_noise(10_000, squares, steady, rng)
-    assert noise == pytest.approx(4.0, rel=0.1)
+            getattr(model, name).copy_(values)
+        answers.append(model.latent_all(model.read(*told)))
+    for wide, narrow in zip(*answers, strict=True):
+        torch.testing.assert_close(wide, narrow, rtol=1e-3, atol=1e-3)
 
 
 def test_how_far_the_pattern_is_believed_is_learned():

@@ -14,6 +14,8 @@ gradients" in Sundararajan, Taly and Yan, ICML 2017). Where f is straight it is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -64,7 +66,7 @@ def entry_readings(
     if network.exact is not None and to_rate:
         length = (pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
         exact = network.exact.read_entries(pattern, history.types, history.fed, length)
-    return Reading(consume, rate, user_mean, item_mean, items.item_column, exact, None, history)
+    return Reading(consume, rate, user_mean, item_mean, items.item_column, exact, history)
 
 
 def _nobody(history: History) -> History:
@@ -102,26 +104,42 @@ def like_parts(network: Network, entries: Reading, items: Tensor, like_level: in
     silent = network.level_bias.double() + offsets @ kernel  # items x levels
     whole = torch.stack([vectors @ rate.sum(0) for vectors in channels.unbind(0)], 1)
     added = (whole + means.sum(0) @ passed) @ kernel
-    expected, moves = _exact_parts(network, entries, items)
+    expected, moves, about = _exact_parts(network, entries, items)
+
+    def log_odds(logits: Tensor, of_exact: Tensor) -> Tensor:
+        if network.exact is not None and about is not None:
+            logits = network.exact.pool(logits, of_exact, about, network.exact.doubt[items])
+        return like_log_odds(logits, like_level)
+
     way = (added, moves.sum(0))
-    base, of_logits, of_expected = _mean_slopes(network, silent, expected, way, like_level)
+    base, of_logits, of_expected = _mean_slopes(log_odds, (silent, expected), way)
     slope = of_logits @ kernel.T  # items x channels
     along = torch.einsum("cid,ic->id", channels, slope)
     said = rate @ along.T + (means @ passed) @ slope.T + moves * of_expected
     return Parts(base, said)
 
 
-def _exact_parts(network: Network, entries: Reading, items: Tensor) -> tuple[Tensor, Tensor]:
-    """What the exact half expects of nobody (items), and what each entry adds (entries x items)."""
+def _exact_parts(
+    network: Network, entries: Reading, items: Tensor
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What the exact half expects of nobody (items), and what each entry adds (entries x items).
+
+    Third, what it says of how the person rates, whatever the item: 2 + levels, and the same all
+    the way.
+    """
     exact, n_entries = network.exact, len(entries.rate)
     if exact is None or entries.exact is None:
         zero = network.rate_out.new_zeros(1, len(items), dtype=torch.float64)
-        return zero[0], zero.expand(n_entries, -1)
+        return zero[0], zero.expand(n_entries, -1), None
     types = items[:0]
     nobody = Pattern.from_rows(types.new_zeros(2), types, len(network.rate_bias))
     none = network.rate_out.new_zeros(0)
-    silent, _ = exact.read(nobody, types, none, none.new_full((1, 1), PRIOR_COUNT**0.5))
-    return exact.score_all(silent.double(), items)[0], exact.score_all(entries.exact, items)
+    silent = exact.read(nobody, types, none, none.new_full((1, 1), PRIOR_COUNT**0.5)).double()
+    tables = exact.items[:, items].double().transpose(0, 1).flatten(1)  # items x (draws x size)
+    width = tables.shape[1]
+    expected, moves = (r[:, :width] @ tables.T + r[:, width, None] for r in (silent, entries.exact))
+    about = exact.about(silent)[0] + exact.about(entries.exact).sum(0)
+    return expected[0], moves, about
 
 
 def like_log_odds(logits: Tensor, like_level: int) -> Tensor:
@@ -131,26 +149,23 @@ def like_log_odds(logits: Tensor, like_level: int) -> Tensor:
 
 
 def _mean_slopes(
-    network: Network, start: Tensor, expected: Tensor, way: tuple[Tensor, Tensor], like_level: int
+    log_odds: Callable[[Tensor, Tensor], Tensor],
+    start: tuple[Tensor, Tensor],
+    way: tuple[Tensor, Tensor],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The log-odds at the start, and their mean slopes on the way from there.
 
-    On the way the trained half's logits go from `start` by `way[0]` (items x levels), and what
-    the exact half expects from `expected` by `way[1]` (items). One slope for each of the two.
+    On the way the trained half's logits go from `start[0]` by `way[0]` (items x levels), and what
+    the exact half expects from `start[1]` by `way[1]` (items). One slope for each of the two.
     """
-
-    def log_odds(logits: Tensor, exact: Tensor) -> Tensor:
-        moved = logits if network.exact is None else network.exact.shift(logits, exact)
-        return like_log_odds(moved, like_level)
-
-    totals = [torch.zeros_like(start), torch.zeros_like(expected)]
+    totals = [torch.zeros_like(tensor) for tensor in start]
     places, weights = np.polynomial.legendre.leggauss(NODES)
     for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
-        at = [start + place * way[0], expected + place * way[1]]
+        at = [tensor + place * step for tensor, step in zip(start, way, strict=True)]
         with torch.enable_grad():
             at = [tensor.requires_grad_() for tensor in at]
             slopes = torch.autograd.grad(log_odds(*at).sum(), at, allow_unused=True)
         for total, slope in zip(totals, slopes, strict=True):
             if slope is not None:
                 total += weight * slope
-    return log_odds(start, expected), totals[0], totals[1]
+    return log_odds(*start), totals[0], totals[1]

@@ -54,7 +54,6 @@ class Reading:
     item_mean: Tensor  # items x channels: how liked, how polarising (shrunk)
     item_column: Tensor | None  # items x rate_size: the items' vectors from their raters
     exact: Tensor | None = None  # users x ...: what the exact half of the rating side solved
-    exact_roots: Tensor | None = None  # how well it knows each person
     history: History | None = None  # what was read, for the neighbours of its items
 
 
@@ -115,18 +114,12 @@ class Network(nn.Module):
         self.neighbours = Neighbours(n, config.neighbours_kept) if config.neighbours_kept else None
 
     def read(
-        self,
-        history: History,
-        item_side: ItemSide,
-        to_pick: bool = True,
-        to_rate: bool = True,
-        spread: bool = False,
+        self, history: History, item_side: ItemSide, to_pick: bool = True, to_rate: bool = True
     ) -> Reading:
         """Encode histories, given what the training users say about each item.
 
         Without `to_pick`, what only the consume decoder reads is left out: users x 0. Without
-        `to_rate`, what the exact half of the rating side solves is. With `spread`, how well the
-        exact half knows each person is added.
+        `to_rate`, what the exact half of the rating side solves is.
         """
         item_mean = self.item_mean(item_side.type_counts)
         values, user_mean = self.channels(history, item_mean)
@@ -147,11 +140,10 @@ class Network(nn.Module):
         if self.config.two_sided:
             raters = item_side.type_counts.sum(1, keepdim=True)
             item_column = item_side.column / (raters + PRIOR_COUNT).sqrt()
-        exact = roots = None
+        exact = None
         if self.exact is not None and to_rate:
-            fed = history.fed
-            exact, roots = self.exact.read(history.pattern, history.types, fed, length, spread)
-        return Reading(consume, rate, user_mean, item_mean, item_column, exact, roots, history)
+            exact = self.exact.read(history.pattern, history.types, history.fed, length)
+        return Reading(consume, rate, user_mean, item_mean, item_column, exact, history)
 
     def heard(self, history: History, item_side: ItemSide) -> Tensor:
         """What each entry says to the consume side: entries x (1 + consume_channels)."""
@@ -201,7 +193,7 @@ class Network(nn.Module):
         logits = self.level_bias + (scores + offsets + means) @ self.kernel_out
         if self.exact is None or reading.exact is None:
             return logits
-        return self.exact.shift(logits, self.exact.score(reading.exact, users, items))
+        return self.exact.pooled(logits, reading.exact, users, items)
 
     def all_rating_logits(self, reading: Reading) -> Tensor:
         """One logit a level for every user of the reading and every item: users x items x levels.
@@ -215,7 +207,7 @@ class Network(nn.Module):
         logits = self.level_bias + channels @ self.kernel_out
         if self.exact is None or reading.exact is None:
             return logits
-        return self.exact.shift(logits, self.exact.score_all(reading.exact))
+        return self.exact.pooled_all(logits, reading.exact)
 
     def consume_logits(self, reading: Reading) -> Tensor:
         """One score for every user of the reading and every item: users x items."""

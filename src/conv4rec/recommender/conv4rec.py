@@ -298,7 +298,8 @@ class Conv4Rec:
         - by "consume": log P(consume) less its mean over the items not in the history, so
           exp(sum) says how many times likelier than a typical item.
 
-        The base is what the item has without a history: how well liked, how popular it is.
+        The base is what the item has without a history: how well liked, how popular it is; by
+        "like" and "discover", for someone who uses the scale as this person does.
 
         Args:
             user: a user id, or a history (see `recommend`): one person.

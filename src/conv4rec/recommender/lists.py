@@ -16,7 +16,7 @@ from conv4rec.recommender.finds import find_columns
 from conv4rec.recommender.merits import MERIT_FLOATS, UNSURE, Norms, Standard, merits
 from conv4rec.recommender.reasons import Reasons, reason_columns
 from conv4rec.recommender.scoring import Scores, Scoring
-from conv4rec.recommender.uncertainty import chance, interval_columns, unknown_interval
+from conv4rec.recommender.uncertainty import chance, interval_columns
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Lists:
         by = self.question.standard.by
         floats = 3 * self.histories.n_levels if by != "consume" else 0
         floats += MERIT_FLOATS if by in UNSURE else 0
-        for scores in self.scoring.blocks(self.histories, rows, floats, spread=by in UNSURE):
+        for scores in self.scoring.blocks(self.histories, rows, floats):
             yield self._frame(scores)
 
     def _frame(self, scores: Scores) -> pl.DataFrame:
@@ -89,19 +89,13 @@ class Lists:
         if by == "discover":
             counts = self.scoring.item_side.type_counts.sum(1).cpu().numpy() + 1.0
             columns |= find_columns(scores.log_p_consume, counts, places, items)
+        like_level = question.standard.like_level
+        rated = rating_columns(p_rating, self.histories, like_level)
         if by in UNSURE:
-            columns |= self._intervals(scores, p_rating, places, items)
-        rated = rating_columns(p_rating, self.histories, question.standard.like_level)
+            latent = self.scoring.latent(scores.reading)
+            latent = None if latent is None else latent.at(places, items)
+            columns |= interval_columns(rated["p_like"], like_level, latent)
         return pl.DataFrame(columns | rated | self._reasons(scores, places, items))
-
-    def _intervals(
-        self, scores: Scores, p_rating: np.ndarray, places: np.ndarray, items: np.ndarray
-    ) -> dict[str, Any]:
-        deviation = self.scoring.deviation(scores.reading)
-        if deviation is None:
-            return unknown_interval(len(places))
-        like_level, ratings = self.question.standard.like_level, self.scoring.standard_ratings
-        return interval_columns(p_rating, ratings, like_level, deviation[places, items])
 
     def _reasons(self, scores: Scores, places: np.ndarray, items: np.ndarray) -> dict[str, Any]:
         if not self.question.reasons:

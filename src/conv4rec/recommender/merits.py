@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conv4rec.data import Interactions
-from conv4rec.model.readouts import p_like
+from conv4rec.model.readouts import expected_rating, p_like
 from conv4rec.recommender.exposure import LIMITS, exposure_prices
 from conv4rec.recommender.finds import Finds
 from conv4rec.recommender.scoring import Scores, Scoring
-from conv4rec.recommender.uncertainty import moved_log_odds, moved_rating, standard_errors
+from conv4rec.recommender.uncertainty import Latent, log_odds, standard_errors
 
 ORDERS = ("consume", "like", "rating", "pick_and_like", "discover")
 UNSURE = ("like", "rating", "discover")
@@ -46,24 +46,19 @@ class Standard:
 
 @dataclass(frozen=True)
 class Rated:
-    """What a few people would make of every item: rows x items [x levels]."""
+    """What a few people would make of every item."""
 
     p_rating: np.ndarray
-    deviation: np.ndarray
-    """Of the mean of t; 0 where no draws tell."""
-    ratings: np.ndarray
-    """levels; t of each."""
+    """rows x items x levels."""
+    latent: Latent | None
+    """Rows x items; None where no draws tell how sure this is."""
     like_level: int
 
     @classmethod
     def of(cls, scoring: Scoring, scores: Scores, like_level: int) -> Rated:
-        """Ask the network; the scores must have been read with `spread`."""
-        p_rating, off = (
-            scoring.all_rating_probabilities(scores.reading),
-            scoring.deviation(scores.reading),
-        )
-        off = np.zeros(p_rating.shape[:2], dtype=np.float32) if off is None else off
-        return cls(p_rating, off, scoring.standard_ratings, like_level)
+        """Ask the network."""
+        p_rating = scoring.all_rating_probabilities(scores.reading)
+        return cls(p_rating, scoring.latent(scores.reading), like_level)
 
     @property
     def likes(self) -> np.ndarray:
@@ -74,13 +69,17 @@ class Rated:
         """What the log-odds of P(like) exceed with probability `sure`."""
         if self.like_level == 0:  # everything is liked
             return np.zeros(self.p_rating.shape[:2], dtype=np.float32)
-        delta = -standard_errors(sure) * self.deviation
-        return moved_log_odds(self.p_rating, self.ratings, self.like_level, delta)
+        found = log_odds(self.likes)
+        if self.latent is not None:
+            found = found + self.latent.log_odds_move(self.like_level, -standard_errors(sure))
+        return found.astype(np.float32)
 
     def surely_rated(self, sure: float, values: Sequence[float]) -> np.ndarray:
         """What the expected rating exceeds with probability `sure`."""
-        delta = -standard_errors(sure) * self.deviation
-        return moved_rating(self.p_rating, self.ratings, values, delta)
+        found = expected_rating(self.p_rating, np.asarray(values, dtype=np.float32).tolist())
+        if self.latent is not None:
+            found = found + self.latent.rating_move(values, -standard_errors(sure))
+        return found.astype(np.float32)
 
 
 def merits(
@@ -101,7 +100,7 @@ def merits(
 
     Args:
         scoring: the network and what it is served with.
-        scores: of the people, read with `spread` for the kinds of list in `UNSURE`.
+        scores: of the people.
         histories: where their rows are.
         standard: what is asked for.
         norms: P(like) of others, which finds are compared with.
@@ -141,12 +140,6 @@ def are_finds(
     return finds.hardly(chances, n_picks) & finds.liked(likes, chances, lift)
 
 
-def log_odds(likes: np.ndarray) -> np.ndarray:
-    """Of chances, kept finite."""
-    likes = np.clip(likes, 1e-7, 1 - 1e-7, dtype=np.float64)
-    return (np.log(likes) - np.log1p(-likes)).astype(np.float32)
-
-
 def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
     """Norms from evenly spaced people of the training log: one pass over the catalogue for each.
 
@@ -158,7 +151,7 @@ def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
     n_asked = min(SAMPLE_USERS, n_fit, known.n_users)
     rows = np.unique(np.linspace(0, known.n_users - 1, n_asked).astype(np.int64))
     parts: list[tuple[np.ndarray, ...]] = []
-    for scores in scoring.blocks(known, rows, 3 * known.n_levels + MERIT_FLOATS, spread=True):
+    for scores in scoring.blocks(known, rows, 3 * known.n_levels + MERIT_FLOATS):
         rated, chances = Rated.of(scoring, scores, like_level), scores.log_p_consume
         liked, high = rated.surely_liked(finds.sure), rated.surely_rated(finds.sure, values)
         parts.append((rated.likes, chances, liked, high))

@@ -10,7 +10,7 @@ from conv4rec.data import Interactions
 from conv4rec.recommender.lists import rating_columns
 from conv4rec.recommender.merits import MERIT_FLOATS
 from conv4rec.recommender.scoring import Scoring
-from conv4rec.recommender.uncertainty import interval_columns, unknown_interval
+from conv4rec.recommender.uncertainty import Latent, interval_columns
 
 
 def pair_columns(
@@ -31,23 +31,20 @@ def pair_columns(
         like_level: number of the first level that counts as liking.
         intervals: whether to add p_like_low and p_like_high.
     """
-    p_consume, off = np.zeros((2, len(users)), dtype=np.float32)
+    p_consume, mean, unsure, deviation = np.zeros((4, len(users)), dtype=np.float32)
     p_rating = np.zeros((len(users), people.n_levels), dtype=np.float32)
-    by_user, is_known = np.argsort(users, kind="stable"), True
-    floats = MERIT_FLOATS if intervals else 0
-    for scores in scoring.blocks(people, np.unique(users), floats, spread=intervals):
+    by_user, found = np.argsort(users, kind="stable"), None
+    for scores in scoring.blocks(people, np.unique(users), MERIT_FLOATS if intervals else 0):
         first, last = np.searchsorted(users[by_user], [scores.rows[0], scores.rows[-1] + 1])
         pair = by_user[first:last]
         places = np.searchsorted(scores.rows, users[pair])
         p_consume[pair] = np.exp(scores.log_p_consume[places, items[pair]])
         p_rating[pair] = scoring.rating_probabilities(scores.reading, places, items[pair])
-        deviation = scoring.deviation(scores.reading) if intervals else None
-        is_known = deviation is not None
-        if deviation is not None:
-            off[pair] = deviation[places, items[pair]]
-    found: dict[str, Any] = {"p_consume": p_consume}
-    if intervals and is_known:
-        found |= interval_columns(p_rating, scoring.standard_ratings, like_level, off)
-    elif intervals:
-        found |= unknown_interval(len(users))
-    return found | rating_columns(p_rating, people, like_level)
+        latent = scoring.latent(scores.reading) if intervals else None
+        if latent is not None:
+            own = latent.at(places, items[pair])
+            mean[pair], unsure[pair], deviation[pair] = own.mean, own.unsure, own.deviation
+            found = Latent(mean, unsure, deviation, latent.thresholds)
+    rated = rating_columns(p_rating, people, like_level)
+    interval = interval_columns(rated["p_like"], like_level, found) if intervals else {}
+    return {"p_consume": p_consume, **interval, **rated}

@@ -15,8 +15,9 @@ from conv4rec.errors import SettingError
 from conv4rec.model.attribution import consume_parts, entry_readings, like_parts
 from conv4rec.model.readouts import p_like
 from conv4rec.recommender.finds import Finds
-from conv4rec.recommender.merits import Norms, Standard, log_odds, merits
+from conv4rec.recommender.merits import Norms, Standard, merits
 from conv4rec.recommender.scoring import Scoring
+from conv4rec.recommender.uncertainty import log_odds
 from conv4rec.train.batches import Batches
 
 EXPLAINED = ("consume", "like", "discover")
@@ -114,7 +115,7 @@ def _held_against(
     scoring: Scoring, histories: Interactions, item: int, like_level: int, sure: float, norms: Norms
 ) -> float:
     """By how much the score of a find lies below the log-odds of P(like): doubt, and its price."""
-    scores = scoring.score(histories, np.zeros(1, dtype=np.int64), spread=True)
+    scores = scoring.score(histories, np.zeros(1, dtype=np.int64))
     surely = Standard("like", like_level, Finds(sure=sure))
     found = merits(scoring, scores, histories, surely, norms)[0, item]
     p_rating = scoring.rating_probabilities(scores.reading, np.zeros(1, np.int64), np.array([item]))

@@ -11,9 +11,9 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.model import ItemSide, Network
-from conv4rec.model.kernels import level_polynomials
 from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.model.network import Reading
+from conv4rec.recommender.uncertainty import Latent
 from conv4rec.train.batches import Batches
 
 CELL_BYTES = 40  # of users x items: scores, chances, and the copies that ranking makes
@@ -47,7 +47,7 @@ class Scoring:
         self.whole = whole
 
     def blocks(
-        self, histories: Interactions, rows: np.ndarray, levels: int = 0, spread: bool = False
+        self, histories: Interactions, rows: np.ndarray, levels: int = 0
     ) -> Iterator[Scores]:
         """Score all items for some rows of `histories`, as many rows at a time as fit.
 
@@ -55,7 +55,6 @@ class Scoring:
             histories: who may be asked about.
             rows: who is asked about.
             levels: how many floats a cell the caller will add.
-            spread: whether the caller will ask for `deviation`.
 
         Raises:
             SettingError: Not even one person fits into the budget.
@@ -68,14 +67,12 @@ class Scoring:
                 f"{histories.n_items:,} items: give at least {cell / 2**20 + 0.05:.1f}"
             )
         for first in range(0, len(rows), size):
-            yield self.score(histories, rows[first : first + size], spread=spread)
+            yield self.score(histories, rows[first : first + size])
 
     @torch.no_grad()
-    def score(
-        self, histories: Interactions, rows: np.ndarray, to_rate: bool = True, spread: bool = False
-    ) -> Scores:
+    def score(self, histories: Interactions, rows: np.ndarray, to_rate: bool = True) -> Scores:
         """Read some histories and score every item; without `to_rate`, for their P(pick) alone."""
-        reading, history = self.read(histories, rows, to_rate=to_rate, spread=spread)
+        reading, history = self.read(histories, rows, to_rate=to_rate)
         logits = self.network.consume_logits(reading)
         chances = consume_log_probabilities(logits, history.pattern.rows, history.pattern.columns)
         return Scores(rows, chances.cpu().numpy(), reading)
@@ -87,19 +84,16 @@ class Scoring:
         rows: np.ndarray,
         to_pick: bool = True,
         to_rate: bool = True,
-        spread: bool = False,
     ):
         """What the network knows after reading some rows of `histories`.
 
         Without `to_pick`, what only the consume decoder reads is left out; without `to_rate`,
-        what the exact half of the rating side solves. `spread` is needed for `deviation`.
+        what the exact half of the rating side solves.
         """
         device = self.item_side.type_counts.device
         part = histories.take_users(np.asarray(rows, dtype=np.int64))
         history = Batches.from_interactions(part, str(device)).whole
-        reading = self.network.read(
-            history, self.item_side, to_pick, to_rate and self.whole, spread
-        )
+        reading = self.network.read(history, self.item_side, to_pick, to_rate and self.whole)
         return reading if self.whole else replace(reading, history=None), history
 
     @torch.no_grad()
@@ -125,24 +119,10 @@ class Scoring:
         return torch.softmax(self.network.all_rating_logits(reading), 2).cpu().numpy()
 
     @torch.no_grad()
-    def deviation(self, reading: Reading) -> np.ndarray | None:
-        """How far the mean of t may be off: rows x items, float32; None where no draws tell.
-
-        The reading must have been made with `spread`.
-        """
+    def latent(self, reading: Reading) -> Latent | None:
+        """The value behind everyone's rating of every item; None where no draws tell."""
         exact = self.network.exact
         if exact is None or reading.exact is None:
             return None
-        assert reading.exact_roots is not None, "read with spread=True"
-        return exact.deviation(reading.exact, reading.exact_roots).cpu().numpy()
-
-    @property
-    def standard_ratings(self) -> np.ndarray:
-        """The t of each level: what ratings are in standard units."""
-        exact = self.network.exact
-        if exact is not None:
-            return exact.ratings.cpu().numpy()
-        counts = self.item_side.type_counts[:, :-1].sum(0)
-        if len(counts) < 2:
-            return np.zeros(len(counts), dtype=np.float32)
-        return level_polynomials(counts, 1)[:, 0].cpu().numpy()
+        mean, unsure, deviation = (part.cpu().numpy() for part in exact.latent_all(reading.exact))
+        return Latent(mean, unsure, deviation, exact.thresholds.mean(0).cpu().numpy())

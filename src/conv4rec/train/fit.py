@@ -23,7 +23,6 @@ from conv4rec.train.batches import Batches
 from conv4rec.train.blend import Blend, Learned, choose_blend
 from conv4rec.train.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
 from conv4rec.train.loop import RATE, Progress, Schedule, Trainer
-from conv4rec.train.mean_precision import choose_mean_precision
 from conv4rec.train.neighbours import find_neighbours
 from conv4rec.train.rehearsal import (
     Check,
@@ -38,6 +37,7 @@ from conv4rec.train.rehearsal import (
 from conv4rec.train.ridge import Ridge
 from conv4rec.train.sampler import sample_exact_half
 from conv4rec.train.settings import TrainSettings
+from conv4rec.train.share import USUAL, choose_share
 from conv4rec.train.start import new_network
 
 OnProgress = Callable[[str, int, int, Progress], Any]
@@ -184,16 +184,16 @@ class Fit:
         """
         if not self.settings.draws or self.shape.get("shared_encoder"):
             return None
-        precision, logits = 0.0, self.at.kept.get("best_rated/logits")
+        share, logits = USUAL, self.at.kept.get("best_rated/logits")
         if logits is not None:
             shorter = replace(self.settings, sweeps=-(-self.settings.sweeps // 2))  # enough for it
             rehearsed = sample_exact_half(self._shown(), shorter, self.seed, self._on_sweep)
             if rehearsed is not None:
                 rehearsed = rehearsed.to(self.device)
-                precision = choose_mean_precision(rehearsed, logits, self._validation())
+                share = choose_share(rehearsed, logits, self._validation())
         half = sample_exact_half(self.interactions, self.settings, self.seed, self._on_sweep)
         if half is not None:
-            half.mean_precision.fill_(precision)
+            half.share.fill_(share)
         return half
 
     def _on_sweep(self, _sweep: int) -> None:
