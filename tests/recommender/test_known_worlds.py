@@ -6,6 +6,7 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.data.worlds import low_rank_world, two_tribes
+from conv4rec.train.batches import Batches
 
 SMALL = {"consume_size": 16, "rate_size": 8, "regs": (1.0,)}
 
@@ -100,8 +101,15 @@ def test_the_sequel_follows_the_first_part_and_not_the_other_way_round(sequels):
 
 def test_the_paper_preset_is_another_model(mixed, fitted_model, small):
     paper = Conv4Rec(preset="paper", **small).fit(mixed)
-    assert paper.config_["network"]["shared_encoder"]
-    assert not paper.config_["network"]["two_sided"]
+    network = paper.fitted_.network
+    assert network.config.shared_encoder
+    assert not network.config.two_sided
+    parts = (network.rate_in, network.rater_in, network.exact, network.neighbours)
+    assert parts == (None, None, None, None)
+    reading = network.read(Batches.from_interactions(mixed).whole, paper.fitted_.item_side)
+    assert reading.consume is reading.rate  # one latent vector, which both decoders read whole
+    assert reading.rate.shape[1] == network.consume_out.shape[1] == network.rate_out.shape[2]
+    assert paper.fitted_.schedule.stops[0] == paper.fitted_.schedule.stops[1]
     ours, theirs = fitted_model.recommend(k=5), paper.recommend(k=5)
     assert ours.columns == theirs.columns
     assert not ours["p_consume"].equals(theirs["p_consume"])

@@ -49,6 +49,31 @@ def test_the_wider_network_predicts_the_mean_logits_of_its_snapshots(trainer, mi
     torch.testing.assert_close(found, torch.stack(logits).mean(0), atol=0.01, rtol=0.01)
 
 
+def test_a_shared_encoder_stays_one_and_is_averaged(mixed):
+    settings = TrainSettings(n_steps=15, snapshots=3)
+    shape = {**SHAPE, "shared_encoder": True, "two_sided": False, "consume_channels": 2}
+    network = new_network(mixed, shape, settings, 0)
+    trainer = Trainer(network, Batches.from_interactions(mixed), settings, Schedule((15, 15)), 0)
+    snapshots, logits = [], []
+    for step in (9, 12, 15):
+        trainer.run(until=step)
+        snapshots.append(take_snapshot(trainer))
+        logits.append(logits_now(trainer, mixed))
+    alone, side = assemble(trainer, snapshots[-1:], ConsumeParts())
+    alone.requires_grad_(False)
+    users = torch.from_numpy(mixed.user_numbers).long()
+    items = torch.from_numpy(mixed.item_numbers)
+    found = alone.rating_logits(alone.read(trainer.batches.whole, side), users, items)
+    torch.testing.assert_close(found, logits[-1])  # what all decoders share is in each of them
+    assert not alone.rate_common.any()
+    assert trainer.network.rate_common.any()
+    mean, _ = assemble(trainer, snapshots, ConsumeParts())
+    assert mean.config == trainer.network.config
+    for name in ("consume_in", "consume_out", "consume_bias", "kernel_in", "level_bias"):
+        expected = torch.stack([snapshot[name] for snapshot in snapshots]).mean(0)
+        torch.testing.assert_close(mean.state_dict()[name], expected)
+
+
 def test_one_snapshot_is_the_network_itself(trainer, mixed):
     trainer.settings = TrainSettings(n_steps=5, snapshots=2)
     trainer.run()

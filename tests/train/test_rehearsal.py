@@ -10,8 +10,10 @@ from conv4rec.errors import SettingError
 from conv4rec.evaluate.ranking import hits, ndcg, top_k
 from conv4rec.model import History
 from conv4rec.model.lookup import Pattern
+from conv4rec.train.loop import Schedule
 from conv4rec.train.rehearsal import (
     Check,
+    best_joint_schedule,
     best_schedule,
     check_steps,
     held_out,
@@ -75,6 +77,19 @@ def test_each_task_takes_its_own_best_step_and_penalty(mixed, make_fit):
     assert schedule.stops == (apart[2].step, apart[-1].step)
     assert schedule.reg_factors == (1.0, 0.4)
     assert (apart[2].reg_factor, apart[-1].rate_factor) == (1.0, 0.4)
+
+
+def test_tasks_that_share_an_encoder_stop_at_one_look_of_one_rehearsal():
+    checks = [
+        Check(1.0, 5, 5.0, 1.3, 0.1, 0.4),
+        Check(0.3, 5, 5.1, 1.2, 0.1, 1.0),
+        Check(0.3, 9, None, 0.1, None, 1.0),  # past the end of the picks: one loss is unknown
+        Check(2.0, 9, float("nan"), 1.0, 0.1, 1.0),
+    ]
+    assert best_joint_schedule(checks, 0.5) == Schedule((5, 5), (1.0, 0.4))
+    assert best_joint_schedule(checks, 2.0) == Schedule((5, 5), (0.3, 1.0))
+    with pytest.raises(SettingError, match="learning_rate"):
+        best_joint_schedule(checks[2:], 1.0)
 
 
 def test_training_goes_by_the_schedule_of_the_rehearsals(mixed, make_fit):

@@ -29,6 +29,13 @@ def test_spectral_vectors_are_the_damped_singular_vectors(mixed):
     np.testing.assert_allclose(found @ found.T, (right.T * damping) @ right, atol=1e-4)
 
 
+def test_a_stronger_filter_fades_the_noisy_half_more(mixed):
+    plain, faded = (spectral_item_vectors(mixed, 8, 0, fading) for fading in (1.0, 2.0))
+    left = np.linalg.norm(faded, axis=0) / np.linalg.norm(plain, axis=0)
+    assert (np.diff(left) < 0).all()
+    assert (left < 1).all()
+
+
 def test_they_span_the_top_singular_subspace_of_a_low_rank_log(rng):
     """Two tribes that never cross, each consuming its whole shelf: a matrix of rank 2."""
     log = two_tribes(crossing=0.0).sample(20, rng)

@@ -32,7 +32,8 @@ class NetworkConfig:
     polynomial_kernels: bool = True
     """Whether kernels start at orthogonal polynomials of the scale, or at random."""
     shared_encoder: bool = False
-    """Whether both tasks are decoded from one latent vector (then of consume_size)."""
+    """Whether both tasks are decoded from one latent vector (then of consume_size). Both then have
+    one stop, and the tables of all last looks are averaged."""
     exact_draws: int = 0
     """Draws of the rating side's exact half; 0: there is none, as while training."""
     exact_size: int = 0

@@ -102,6 +102,8 @@ class Network(nn.Module):
         if self.rate_in is not None and rng is not None:
             self.rate_in.data[:, :, e:] = 0.0  # c more: the user's offset on each rating channel
         self.rate_out = table(c, n, e)
+        # What the decoders of all items share, while training: how the user rates anything.
+        self.rate_common = nn.Parameter(torch.zeros(c, e)) if config.shared_encoder else None
         self.rate_bias = nn.Parameter(torch.zeros(n, c))
         self.rater_in = table(1 + c, config.n_users, e) if config.two_sided else None
         self.from_user_mean = nn.Parameter(torch.eye(c))
@@ -224,8 +226,8 @@ class Network(nn.Module):
         vectors = self.rate_out
         if reading.item_column is not None:
             vectors = torch.cat([vectors[:1] + reading.item_column, vectors[1:]])
-        if self.rate_in is None:
-            return vectors
+        if self.rate_common is not None:
+            return vectors + self.rate_common[:, None]
         c, n, _ = vectors.shape
         constants = torch.eye(c, device=vectors.device) / self._rate_scale
         return torch.cat([vectors, constants[:, None].expand(c, n, c)], 2)

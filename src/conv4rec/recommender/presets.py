@@ -18,26 +18,29 @@ TRAIN_FIELDS = {field.name for field in fields(TrainSettings)}
 
 PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
     "default": ({}, TrainSettings()),
-    # One encoder for both tasks, free kernels, no second convolution, every user's interactions
-    # weighted alike: what arXiv 2509.07499 says in its abstract. Beyond it, only that the last
-    # looks at the rating side, whose weights never settle, are averaged.
+    # One encoder and one latent vector for both tasks, one weighted likelihood, one stop, nothing
+    # beside: what arXiv 2509.07499 says in its abstract. How kernels and tables start, what is
+    # centred and penalised, and that the last looks at all weights are averaged, is ours.
     "paper": (
         {
             "two_sided": False,
-            "centred": False,
-            "polynomial_kernels": False,
             "shared_encoder": True,
             "consume_channels": 2,
         },
         replace(
             TrainSettings(),
-            spectral_start=0.0,
-            user_weight=0.0,
-            consume_rating_reg=8.0,
-            rate_reg=8.0,
-            rate_learning_rate=0.006,
+            n_steps=130,
+            learning_rate=0.003,
             rate_length=1.0,
-            snapshots=4,
+            rate_weight=10.0,
+            snapshots=12,
+            spectral_start=0.8,
+            spectral_filter=2.0,
+            consume_reg=30.0,
+            consume_rating_reg=90.0,
+            rate_reg=200.0,
+            regs=(1.0, 0.2),
+            rate_regs=(0.4, 1.0),
             ridge_size=0,
             neighbours=0,
             draws=0,

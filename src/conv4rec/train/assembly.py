@@ -2,7 +2,8 @@
 
 Tables side by side are wider tables; the neighbours and the exact half are pages of their own.
 Averaging the logits of S snapshots of a product z . v is one product of the S latent vectors in a
-row, and so is the sum of the trained and the closed-form consume scores.
+row, and so is the sum of the trained and the closed-form consume scores. A shared encoder stays
+one: its tables, and those of both decoders, are averaged themselves.
 """
 
 from __future__ import annotations
@@ -34,11 +35,15 @@ class ConsumeParts:
 
 @torch.no_grad()
 def take_snapshot(trainer: Trainer) -> Snapshot:
-    """The rating side as it stands, and what it makes of the items' columns: copies."""
+    """The rating side as it stands, and what it makes of the items' columns: copies.
+
+    With a shared encoder, all there is.
+    """
+    left_out = ("rater",) if trainer.network.config.shared_encoder else ("rater", "consume")
     weights = {
         name: weight.detach().clone()
         for name, weight in trainer.parameters.items()
-        if not name.startswith(("consume", "rater"))
+        if not name.startswith(left_out)
     }
     return {**weights, "column": trainer.item_side().column}
 
@@ -64,7 +69,7 @@ def assemble(
 
     Args:
         trainer: has the trained half of the consume side.
-        snapshots: of the rating side, at least one.
+        snapshots: of the rating side (with a shared encoder: of everything), at least one.
         parts: what stands beside the trained half of the consume side.
         exact: the rating side's exact half; None to do without.
     """
@@ -75,6 +80,8 @@ def assemble(
     width = config.rate_size * len(snapshots)
     if config.shared_encoder:
         weights["rate_out"] = torch.stack([s["rate_out"] for s in snapshots]).mean(0)
+        weights["rate_out"] += weights["rate_common"][:, None]
+        weights["rate_common"] = torch.zeros_like(weights["rate_common"])
         column = torch.stack([s["column"] for s in snapshots]).mean(0)
     else:
         weights["rate_in"], weights["rate_out"], column = _side_by_side(snapshots)

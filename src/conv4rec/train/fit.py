@@ -18,7 +18,7 @@ from conv4rec.errors import TrainingInterrupted
 from conv4rec.model import History, ItemSide, Network, NetworkConfig
 from conv4rec.model.exact import ExactHalf
 from conv4rec.model.neighbours import Neighbours
-from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of, take_snapshot
+from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of
 from conv4rec.train.batches import Batches
 from conv4rec.train.blend import Blend, Learned, choose_blend
 from conv4rec.train.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
@@ -26,11 +26,12 @@ from conv4rec.train.loop import RATE, Progress, Schedule, Trainer
 from conv4rec.train.neighbours import find_neighbours
 from conv4rec.train.rehearsal import (
     Check,
+    best_joint_schedule,
     best_schedule,
     check_steps,
     held_out,
     is_lost,
-    keep_last,
+    keep_snapshot,
     look,
     n_rehearsals,
 )
@@ -111,8 +112,13 @@ class Fit:
                 checks = self.at.checks
                 self.at = Checkpoint(self.at.stage + 1, checks, None, len(checks), best)
             ends = (self.settings.n_steps, self.settings.rate_steps)
-            schedule = best_schedule(self.at.checks) if self.at.checks else Schedule(ends)
-            return self._train(schedule)
+            return self._train(self._schedule() if self.at.checks else Schedule(ends))
+
+    def _schedule(self) -> Schedule:
+        """What the rehearsals say of when to stop and how firmly to penalise."""
+        if self.shape.get("shared_encoder"):
+            return best_joint_schedule(self.at.checks, self.settings.rate_weight)
+        return best_schedule(self.at.checks)
 
     def _rehearse(self) -> None:
         """Train on the part that is not hidden, noting both losses on the hidden part."""
@@ -141,14 +147,13 @@ class Fit:
     def _train(self, schedule: Schedule) -> Fitted:
         parts, exact = self._consume_parts(), self._exact_half()
         trainer = self._trainer(self.interactions, schedule)
-        kept, n_last = self.at.kept, self.settings.snapshots
+        kept = self.at.kept
         steps = check_steps(max(self.settings.n_steps, self.settings.rate_steps))
         looks = [step for step in steps if step < max(schedule.stops)] + [max(schedule.stops)]
         for step in looks[bisect_left(looks, trainer.step) :]:  # those before a resume are kept
             self._advance(trainer, step, "training")
             if step <= schedule.stops[RATE]:
-                for name, tensor in take_snapshot(trainer).items():
-                    keep_last(kept, f"{name}/{step:06d}", tensor, n_last)
+                keep_snapshot(kept, trainer)
             self._save(trainer)
         n_parameters = sum(p.numel() for p in trainer.parameters.values() if p.requires_grad)
         network, item_side = assemble(trainer, snapshots_of(kept), parts, exact)

@@ -54,7 +54,8 @@ class Trainer:
     """One run of the loop: `run` goes on until the schedule ends or `on_step` says stop.
 
     The consume side's learning rate falls to zero; the rating side's never falls: it is the
-    predictions of its last looks that are averaged (`conv4rec.train.assembly`). The same seed,
+    predictions of its last looks that are averaged (`conv4rec.train.assembly`). A shared encoder
+    goes with the rating side. The same seed,
     machine and thread count give the same bits; so does a run that was stopped, saved with
     `state` and continued from there, because every random draw depends on the seed and the
     step number alone.
@@ -104,7 +105,7 @@ class Trainer:
             reading = self.network.read(history, item_side, to_pick)
             loss = losses(self.network, reading, history, self.settings, tasks)
             self.network.zero_grad()
-            total = loss.consume + loss.rate
+            total = loss.consume + self.settings.rate_weight * loss.rate
             if total.requires_grad:  # nothing to learn from: no rating is hidden, say
                 total.backward()
             self._update(tasks)
@@ -134,6 +135,7 @@ class Trainer:
         warm_up = min(1.0, t / WARM_UP_STEPS)
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / settings.n_steps)))
         rates = (settings.learning_rate * warm_up * cosine, settings.rate_learning_rate * warm_up)
+        shared = self.network.config.shared_encoder
         for name, p in self.parameters.items():
             task = CONSUME if name.startswith("consume") else RATE
             if p.grad is None or not tasks[task]:
@@ -146,7 +148,8 @@ class Trainer:
             first = self._first[name].lerp_(grad, 1 - beta1)
             second = self._second[name].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
             spread = (second / (1 - beta2**t)).sqrt_().add_(1e-8)
-            p.addcdiv_(first, spread, value=-rates[task] / (1 - beta1**t))
+            rate = rates[RATE if shared and name == "consume_in" else task]
+            p.addcdiv_(first, spread, value=-rate / (1 - beta1**t))
 
     def _penalty(self, name: str) -> float | Tensor:
         """Slope of the penalty per unit of weight: 2 x reg / interactions."""
@@ -160,7 +163,7 @@ class Trainer:
             return consume * torch.tensor(regs, device=self.batches.items.device)[:, None, None]
         if name == "consume_out":
             return consume * settings.consume_reg
-        if name in ("rate_in", "rate_out", "rater_in", "rate_bias"):
+        if name in ("rate_in", "rate_out", "rate_common", "rater_in", "rate_bias"):
             return unit * self.schedule.reg_factors[RATE] * settings.rate_reg
         return 0.0
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
-from conv4rec.model import History
+from conv4rec.model import History, Network
 from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.model.network import Reading
+from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of, take_snapshot
 from conv4rec.train.blend import Learned
 from conv4rec.train.loop import CONSUME, RATE, Schedule, Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
@@ -81,11 +82,11 @@ def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept)
         kept: takes the logits of this look, and the trained half of the consume side if it is
             the best so far.
     """
-    factors, network = trainer.schedule.reg_factors, trainer.network
+    factors, network = trainer.schedule.reg_factors, _network_to_judge(trainer, kept)
     picks = trainer.step <= trainer.settings.n_steps
     to_pick = picks or trainer.settings.propensity_check > 0
     reading = network.read(validation, trainer.item_side(), to_pick)
-    rate_nll = _averaged_rate_nll(trainer, reading, validation, before, kept)
+    rate_nll = _averaged_rate_nll(trainer, network, reading, validation, before, kept)
     if not picks:
         return Check(factors[CONSUME], trainer.step, None, rate_nll, None, factors[RATE])
     settings = replace(trainer.settings, hidden_only=True)
@@ -102,18 +103,45 @@ def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept)
     return Check(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
 
 
+def _network_to_judge(trainer: Trainer, kept: Kept) -> Network:
+    """The network of this look; where both tasks share an encoder, the mean of the last looks'.
+
+    There it is what would be served. Two encoders are judged apart, by `_averaged_rate_nll`.
+    """
+    if not trainer.network.config.shared_encoder:
+        return trainer.network
+    keep_snapshot(kept, trainer)
+    return assemble(trainer, snapshots_of(kept), ConsumeParts())[0]
+
+
+def keep_snapshot(kept: Kept, trainer: Trainer) -> None:
+    """Keep what `take_snapshot` takes, of this look and the last ones."""
+    for name, tensor in take_snapshot(trainer).items():
+        keep_last(kept, f"{name}/{trainer.step:06d}", tensor, trainer.settings.snapshots)
+
+
 def _averaged_rate_nll(
-    trainer: Trainer, reading: Reading, validation: History, before: list[Check], kept: Kept
+    trainer: Trainer,
+    network: Network,
+    reading: Reading,
+    validation: History,
+    before: list[Check],
+    kept: Kept,
 ) -> float:
-    """Mean -log P(level) of the hidden ratings under the mean logits of the last looks."""
-    network, pattern = trainer.network, validation.pattern
+    """Mean -log P(level) of the hidden ratings under the mean logits of the last looks.
+
+    A shared encoder's looks have been averaged already.
+    """
+    pattern = validation.pattern
     rated = (validation.fed == 0) & (validation.types < network.config.n_levels)
     at = torch.nonzero(rated).squeeze(1)
     if len(at) == 0:
         return 0.0
-    logits = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
-    keep_last(kept, f"logits/{trainer.step:06d}", logits, trainer.settings.snapshots)
-    mean = torch.stack([kept[name] for name in sorted(kept) if name.startswith("logits/")]).mean(0)
+    mean = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
+    if not network.config.shared_encoder:
+        keep_last(kept, f"logits/{trainer.step:06d}", mean, trainer.settings.snapshots)
+        last = [kept[name] for name in sorted(kept) if name.startswith("logits/")]
+        mean = torch.stack(last).mean(0)
     power = trainer.settings.propensity_check
     weights = rarity_weights(network, reading, validation, at, power)
     nll = float(weighted_nll(mean, validation.types[at], weights))
@@ -192,3 +220,25 @@ def best_schedule(checks: list[Check]) -> Schedule:
         raise SettingError("training ran away to infinite losses: lower learning_rate")
     consume, rate = (min(found, key=lambda entry: entry[0])[1] for found in (picks, rates))
     return Schedule((consume.step, rate.step), (consume.reg_factor, rate.rate_factor))
+
+
+def best_joint_schedule(checks: list[Check], rate_weight: float) -> Schedule:
+    """One stop, and the penalties of one rehearsal, for both tasks: an encoder that they share.
+
+    They are those with the best value of what is minimised, on the validation part.
+
+    Args:
+        checks: of all rehearsals.
+        rate_weight: what the rating loss counts beside the consume loss.
+
+    Raises:
+        SettingError: Every loss is NaN or infinite: training ran away.
+    """
+    both = [
+        (c.consume_nll + rate_weight * c.rate_nll, c) for c in checks if c.consume_nll is not None
+    ]
+    found = [entry for entry in both if isfinite(entry[0])]
+    if not found:
+        raise SettingError("training ran away to infinite losses: lower learning_rate")
+    best = min(found, key=lambda entry: entry[0])[1]
+    return Schedule((best.step, best.step), (best.reg_factor, best.rate_factor))

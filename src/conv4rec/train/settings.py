@@ -16,7 +16,9 @@ class TrainSettings:
     rate_length: float = 2.0
     """Steps of the rating side, in multiples of `n_steps`."""
     rate_learning_rate: float = 0.01
-    """Of Adam on the rating side: constant, so that the weights keep moving."""
+    """Of Adam on the rating side and a shared encoder: constant, so that they keep moving."""
+    rate_weight: float = 1.0
+    """What the rating loss counts beside the consume loss: matters to a shared encoder alone."""
     snapshots: int = 8
     """How many of the rating side's last looks are averaged, in their predictions."""
     hide_low: float = 0.05
@@ -39,6 +41,8 @@ class TrainSettings:
     """A user's weight in the consume loss is (hidden interactions) ** -user_weight each."""
     spectral_start: float = 0.5
     """Spread of a user's first consume scores over the items, in nats; 0 for a random start."""
+    spectral_filter: float = 1.0
+    """How much of its noisy half is faded, in middle singular values."""
     batch_cells: int = 60_000_000
     """Users x items scored in one step, at most."""
     validation_share: float = 0.1

@@ -13,22 +13,25 @@ from conv4rec.data import Interactions
 USER_PRIOR, ITEM_PRIOR = 10.0, 5.0  # interactions added to each count before normalising
 
 
-def spectral_item_vectors(interactions: Interactions, size: int, seed: int) -> np.ndarray:
+def spectral_item_vectors(
+    interactions: Interactions, size: int, seed: int, fading: float = 1.0
+) -> np.ndarray:
     """Right singular vectors of the normalised consumption matrix, damped: items x size.
 
     The matrix is D_u^(-1/2) X D_i^(-1/2), X the 0/1 users x items matrix. Column j is scaled by
-    s_j / sqrt(s_j^2 + s_mid^2), s_mid the middle singular value kept: a ridge filter that fades
-    the noisy half.
+    s_j / sqrt(s_j^2 + (fading s_mid)^2), s_mid the middle singular value kept: a ridge filter
+    that fades the noisy half.
 
     Args:
         interactions: the log; ratings are not read.
         size: vectors wanted; columns beyond the rank of X are zero.
         seed: of the random range.
+        fading: how much it fades.
     """
     matrix, _ = normalised(interactions)
     _, singular, right = truncated_svd(matrix, size, seed)
     rank = len(singular)
-    middle = max(singular[rank // 2], np.float32(1e-6))
+    middle = np.float32(fading) * max(singular[rank // 2], np.float32(1e-6))
     vectors = right * (singular / np.sqrt(singular**2 + middle**2))
     # A singular vector's sign is arbitrary: fix it, so that platforms agree.
     largest = vectors[np.abs(vectors).argmax(0), np.arange(rank)]

@@ -53,7 +53,9 @@ def new_network(
         network.consume_bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
         if settings.spectral_start:
             vectors = torch.from_numpy(
-                spectral_item_vectors(interactions, config.consume_size, seed)
+                spectral_item_vectors(
+                    interactions, config.consume_size, seed, settings.spectral_filter
+                )
             )
             spread = score_spread(interactions, vectors)
             start = vectors * (settings.spectral_start / max(spread, 1e-6)) ** 0.5

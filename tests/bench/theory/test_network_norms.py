@@ -52,7 +52,7 @@ def test_the_chains_add_up_to_the_trained_logits(mixed, fitted_model):
 def test_no_history_spreads_the_logits_further_than_the_norms_say(mixed, preset):
     model = Conv4Rec(preset=preset, seed=1, **SMALL).fit(mixed)
     norms = network_norms(model)
-    assert len(norms.chains) == (3 if preset == "default" else 2)
+    assert len(norms.chains) == 3  # what is fed, what centring takes from it, popularity
     reading, _ = model.scoring_.read(mixed, np.arange(mixed.n_users))
     tables = replace(reading, history=None)
     logits = model.scoring_.network.consume_logits(tables).double().numpy()
