@@ -9,6 +9,7 @@ shown at the bottom, 80% at the top), which nothing in a log of ratings can tell
 from __future__ import annotations
 
 import sys
+import warnings
 
 import numpy as np
 import polars as pl
@@ -66,7 +67,10 @@ def mixture(seed: int) -> tuple[Interactions, np.ndarray]:
 def held(log: Interactions, truth: np.ndarray) -> list[float]:
     """Shares of intervals that hold the truth: of all unseen pairs, rare, common, unlikely."""
     model = Conv4Rec(seed=0).fit(log)
-    found = model.recommend(k=N_ITEMS, by="discover", unlikely=0)
+    everything = {"unlikely": 0, "min_p_like": 0, "limit_exposure": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lists of everything are shorter than asked for
+        found = model.recommend(k=N_ITEMS, by="discover", **everything)
     at = log.users.numbers(found["user_id"]), log.items.numbers(found["item_id"])
     low, high = found["p_like_low"].to_numpy(), found["p_like_high"].to_numpy()
     inside = (low <= truth[at]) & (truth[at] <= high)

@@ -31,7 +31,8 @@ def finds(model: Conv4Rec, log: Interactions, k: int, **options: Any) -> tuple[n
     """Users, items, ranks and scores of everyone's k best finds, however little they are liked."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lists of everything are shorter than asked for
-        found = model.recommend(k=k, by="discover", min_p_like=0, **options)
+        options = {"unlikely": "median", "min_p_like": 0, "limit_exposure": False} | options
+        found = model.recommend(k=k, by="discover", **options)
     users, items = log.users.numbers(found["user_id"]), log.items.numbers(found["item_id"])
     return users, items, found["rank"].to_numpy() - 1, found["score"].to_numpy()
 

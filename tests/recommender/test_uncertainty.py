@@ -1,77 +1,62 @@
-"""How sure P(like) is: moved as the mean moves, and intervals that hold the truth."""
+"""How sure P(like) is: moved as the value behind a rating moves, and intervals that hold truth."""
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import brentq
+from scipy.stats import norm
 
 from conv4rec import Conv4Rec
-from conv4rec.recommender.uncertainty import interval_columns, moved_log_odds, moved_rating
+from conv4rec.recommender.uncertainty import Latent, chance, interval_columns, log_odds
 
-T = np.array([-1.8, -0.9, 0.0, 0.9, 1.8])
-
-
-def tilted(p: np.ndarray, theta: float) -> np.ndarray:
-    q = p * np.exp(theta * T)
-    return q / q.sum()
+THRESHOLDS = np.array([-1.5, -0.5, 0.4, 1.3])
 
 
-def log_odds(p: np.ndarray, like_level: int = 3) -> float:
-    return float(np.log(p[like_level:].sum() / p[:like_level].sum()))
+def latent(mean, unsure, deviation) -> Latent:
+    return Latent(*(np.atleast_1d(np.float64(a)) for a in (mean, unsure, deviation)), THRESHOLDS)
 
 
-@pytest.mark.parametrize("delta", [-0.3, -0.1, 0.1, 0.3])
-def test_log_odds_move_as_they_do_when_the_mean_is_tilted_that_far(delta):
-    p = np.array([0.1, 0.2, 0.3, 0.25, 0.15])
-    theta = brentq(lambda x: tilted(p, x) @ T - p @ T - delta, -20, 20)
-    found = moved_log_odds(p[None], T, 3, np.array([delta]))[0]
-    moved = log_odds(tilted(p, theta)) - log_odds(p)
-    assert found - log_odds(p) == pytest.approx(moved, rel=0.15)
+def test_where_the_probit_is_served_alone_its_own_quantiles_come_out():
+    """Against 400,000 draws of the mean: the chance that 80% and 95% of them exceed."""
+    mean, unsure, deviation = 0.7, 0.4, 0.8
+    draws = np.random.default_rng(0).normal(mean, unsure, 400_000)
+    likes = norm.cdf((draws - THRESHOLDS[2]) / deviation)
+    at_mean = norm.cdf((mean - THRESHOLDS[2]) / deviation)
+    for sure in (0.8, 0.95):
+        move = latent(mean, unsure, deviation).log_odds_move(3, -norm.ppf(sure))
+        found = chance(log_odds(np.array([at_mean])) + move)[0]
+        assert found == pytest.approx(np.quantile(likes, 1 - sure), abs=0.003)
 
 
-def test_no_move_is_no_move_and_log_odds_are_those_of_liking():
-    p = np.array([[0.1, 0.2, 0.3, 0.25, 0.15], [0.0, 0.0, 0.0, 0.0, 1.0]])
-    found = moved_log_odds(p, T, 3, np.zeros(2))
-    assert found[0] == pytest.approx(np.log(0.4 / 0.6), rel=1e-6)
-    assert 10 < found[1] < 20  # certain, and yet finite
+def test_a_rating_moves_as_its_expectation_does():
+    found = latent(0.2, 0.5, 0.9).rating_move([1, 2, 3, 4, 5], -1.0)[0]
+
+    def expected(x: float) -> float:
+        return 1 + norm.cdf((x - THRESHOLDS) / 0.9).sum()
+
+    assert found == pytest.approx(expected(-0.3) - expected(0.2), rel=1e-5)
 
 
 @given(
-    seed=st.integers(0, 2**32 - 1), spread=st.floats(0.0, 20.0), near=st.floats(0.0, 1.0),
-    far=st.floats(0.0, 3.0),
+    mean=st.floats(-8.0, 8.0), unsure=st.floats(0.0, 3.0), deviation=st.floats(0.05, 3.0),
+    near=st.floats(0.0, 3.0), far=st.floats(0.0, 3.0),
 )  # fmt: skip
 @settings(deadline=None, max_examples=200)
-def test_the_further_down_the_less_is_liked_whatever_the_distribution(seed, spread, near, far):
-    logits = np.random.default_rng(seed).standard_normal((30, 5)) * spread
-    p = np.exp(logits - logits.max(1, keepdims=True))
-    p /= p.sum(1, keepdims=True)
-    near, far = sorted((near, near + far))
+def test_the_further_off_the_less_is_liked_and_all_is_finite(mean, unsure, deviation, near, far):
+    behind = latent(mean, unsure, deviation)
     for way in (-1, 1):
-        less, more = (moved_log_odds(p, T, 3, np.full(30, way * d)) for d in (near, far))
-        assert np.isfinite(more).all()
-        assert (way * (more - less) >= -1e-6).all()
-
-
-def test_who_rates_all_things_alike_is_not_thought_unsure_of_everything():
-    """To first order, a move of delta / V = 14, this one would go from 99.9% to 1 in 10^8."""
-    p = np.array([[0.0, 0.0, 0.001, 0.009, 0.99]])
-    columns = interval_columns(p, T, 3, np.array([0.1]))
-    assert columns["p_like_low"][0] > 0.2
-    assert columns["p_like_high"][0] > 0.999
+        less, more = (way * behind.log_odds_move(3, way * z)[0] for z in (near, near + far))
+        assert 0 <= less <= more + 1e-9
+        assert np.isfinite(more)
+        rating = way * behind.rating_move([1, 2, 3, 4, 5], way * (near + far))[0]
+        assert -1e-9 <= rating <= 4
 
 
 def test_where_every_rating_is_a_like_there_is_no_doubt():
-    columns = interval_columns(np.full((2, 5), 0.2), T, 0, np.array([0.1, 3.0]))
+    columns = interval_columns(np.ones(2), 0, latent([0.1, 3.0], [1.0, 1.0], [1.0, 1.0]))
     assert (columns["p_like_low"] == 1).all()
     assert (columns["p_like_high"] == 1).all()
-
-
-def test_a_rating_moves_in_its_own_units():
-    p = np.array([0.1, 0.2, 0.3, 0.25, 0.15])
-    stars = moved_rating(p[None], T, [1, 2, 3, 4, 5], np.array([-0.9]))[0]
-    assert stars == pytest.approx(p @ [1, 2, 3, 4, 5] - 1, rel=1e-5)
 
 
 @pytest.fixture(scope="module")
