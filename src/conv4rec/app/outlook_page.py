@@ -119,8 +119,8 @@ def _data(outlook: Outlook) -> str:
         "name": [outlook.name(row["item_id"]) for row in rows],
         "pick": [percent(row["p_consume"]) for row in rows],
         "like": [percent(row["p_like"]) for row in rows],
-        "low": [percent(row["p_like_low"]) for row in rows],
-        "high": [percent(row["p_like_high"]) for row in rows],
+        "low": [_known(row["p_like_low"]) for row in rows],
+        "high": [_known(row["p_like_high"]) for row in rows],
         "why": [[history[id] for id in outlook.reasons(row)] for row in rows],
         "history": [outlook.name(id) for id in history],
         "marked": [*outlook.finds, *outlook.picks],
@@ -129,6 +129,11 @@ def _data(outlook: Outlook) -> str:
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
+
+
+def _known(chance: float | None) -> str:
+    """A chance in words; a model without draws does not know the ends of its intervals."""
+    return "?" if chance is None else percent(chance)
 
 
 def _table(outlook: Outlook, title: str, rows: list[int]) -> str:
@@ -140,7 +145,7 @@ def _table(outlook: Outlook, title: str, rows: list[int]) -> str:
     for row in rows:
         facts = outlook.items.row(row, named=True)
         because = "; ".join(outlook.name(id) for id in outlook.reasons(facts))
-        span = f"{percent(facts['p_like_low'])} to {percent(facts['p_like_high'])}"
+        span = f"{_known(facts['p_like_low'])} to {_known(facts['p_like_high'])}"
         cells = (
             outlook.name(facts["item_id"]), percent(facts["p_consume"]),
             f"{facts['pick_rank']:,}", percent(facts["p_like"]), span, because,

@@ -142,7 +142,9 @@ def _marks(
 ) -> list[str]:
     lows, highs = outlook.items["p_like_low"], outlook.items["p_like_high"]
     whiskers = "".join(
-        f"M{dots[row][0]:.1f} {_height(lows[row]):.1f}V{_height(highs[row]):.1f}" for row in rows
+        f"M{dots[row][0]:.1f} {_height(lows[row]):.1f}V{_height(highs[row]):.1f}"
+        for row in rows
+        if lows[row] is not None  # a model without draws does not say
     )
     parts = [f'<path d="{whiskers}" fill="none" stroke="{colour}" stroke-opacity=".4"/>']
     return parts + [

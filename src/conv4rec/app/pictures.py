@@ -104,7 +104,8 @@ def show_answers(
         headers.remove("user_id")
     if "title" in frame.columns and not with_ids:
         headers.remove("item_id")
-    finds, sure = "pick_rank" in frame.columns, "p_like_low" in frame.columns
+    finds = "pick_rank" in frame.columns
+    sure = "p_like_low" in frame.columns and frame["p_like_low"].null_count() == 0
     headers += ["P(pick)", "place"] if finds else ["P(pick)"]
     if len(levels) > 1:
         headers += ["ratings"] if finds else ["ratings", "expected"]
