@@ -1,9 +1,9 @@
-"""From the paper's own model to the default, rung by rung: `python docs/ablation/ladder.py LOG ...`
+"""From the paper's own model to the default, rung by rung.
 
-A LOG is NAME/SPLIT, of whose *training* part a tenth (seed 0) judges: test parts are not looked at.
-NAME/SPLIT:N takes N of its people (seed 0). Each line is added to ladder.jsonl beside this file,
-and one that is there already is not made again; at the end the table of docs/ablation.md is
-written anew. `--threads 1` runs on one core.
+`python docs/ablation/ladder.py LOG ...` fits each rung. A LOG is NAME/SPLIT, of whose *training*
+part a tenth (seed 0) judges: test parts are not looked at. NAME/SPLIT:N takes N of its people (seed
+0). Each line is added to ladder.jsonl beside this file, and one that is there already is not made
+again; at the end the table of docs/ablation.md is written anew. `--threads 1` runs on one core.
 """
 
 from __future__ import annotations
@@ -75,10 +75,8 @@ def table(lines: list[dict[str, object]]) -> str:
         cells = []
         for log in logs:
             mine = [e for e in lines if (e["log"], e["rung"]) == (log, rung)]
-            figures = (
-                [f"{float(str(mine[0][m])):.{d}f}" for m, d in COLUMNS.items()] if mine else []
-            )
-            cells.append(" / ".join(figures))
+            found = [f"{float(str(e[m])):.{d}f}" for e in mine[:1] for m, d in COLUMNS.items()]
+            cells.append(" / ".join(found))
         text += f"| {rung} | {' | '.join(cells)} |\n"
     return text
 
