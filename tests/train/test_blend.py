@@ -8,6 +8,7 @@ import torch
 
 from conv4rec.data.worlds import low_rank_world
 from conv4rec.model.neighbours import Neighbours
+from conv4rec.train import blend as blend_page
 from conv4rec.train.batches import Batches
 from conv4rec.train.blend import (
     PENALTIES,
@@ -124,3 +125,22 @@ def test_a_blend_that_is_too_loud_or_too_soft_is_mended(log, validation, loud):
     found = choose_blend(learned, None, None, validation)
     # Not 1: what was consumed is not drawn again, which sharpens the rest.
     assert found.learned * loud == pytest.approx(1.17, rel=0.06)
+
+
+def test_a_search_goes_on_where_its_answer_lies_on_the_edge(log, validation, monkeypatch):
+    """Ranked by how near a blend is to one far outside the grid: that is nearly reached."""
+    aim = {"learned": 0.02, "neighbours": 6.0}
+
+    def far(blend: Blend) -> float:
+        return sum(abs(np.log((getattr(blend, n) + 1e-3) / to)) for n, to in aim.items())
+
+    def trial(*measured_of: object) -> _Trial:
+        return _Trial(1.0, torch.full((4,), -far(measured_of[2])), measured_of[2])
+
+    monkeypatch.setattr(blend_page, "_Trial", trial)
+    monkeypatch.setattr(_Cells, "measure", lambda *_: (1.0, torch.zeros(4)))
+    monkeypatch.setattr(blend_page, "_loud_enough", lambda *found: found[0])
+    learned = learned_of(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
+    found = choose_blend(learned, Ridge.of(log, 4, 0), find_neighbours(log, 20), validation)
+    assert found.learned == pytest.approx(aim["learned"], rel=0.5)
+    assert found.neighbours == pytest.approx(aim["neighbours"], rel=0.3)

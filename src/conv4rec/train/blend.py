@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
 from functools import cache
+from math import log
 
 import torch
 from torch import Tensor
@@ -54,7 +56,15 @@ CLOSED = (0.0, 0.25, 0.5, 1.0)
 LEARNED_BESIDE = (0.6, 0.4, 0.2, 0.1)  # beside the neighbours
 CLOSED_BESIDE = (0.0, 0.25, 0.5)
 NEIGHBOURS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.4, 1.8)
-LOUDER = tuple(1.1**k for k in range(-10, 11))
+EDGES = {
+    "penalty": (min(PENALTIES), max(PENALTIES), 4.0),
+    "learned": (min(LEARNED_BESIDE), max(LEARNED), 1.5),
+    "closed": (CLOSED[1], max(CLOSED_BESIDE), 1.5),
+    "neighbours": (min(NEIGHBOURS), max(NEIGHBOURS), 1.3),
+}
+"""The ends of the grid, and by how much a step beyond it goes."""
+FURTHEST = 7.0  # from the usual value, in logs: 1,000 times
+LOUDER = 1.1
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,19 @@ def choose_blend(
         for blend in _blends(penalty, ridge is not None, near is not None)
     ]
     best = _best(trials)
-    return min((tried(best.louder(by)) for by in LOUDER), key=lambda trial: trial.nll).blend
+    while further := _beyond(best, {trial.blend for trial in trials}, ridge is not None):
+        trials += [tried(blend) for blend in sorted(further, key=astuple)]
+        best = _best(trials)
+    return _loud_enough(best, tried)
+
+
+def _loud_enough(best: Blend, tried: Callable[[Blend], _Trial]) -> Blend:
+    """As loud as is likeliest, in steps of `LOUDER`: the loss has one minimum (it is convex)."""
+    found = tried(best)
+    for by in (LOUDER, 1 / LOUDER):
+        while (next_ := tried(found.blend.louder(by))).nll < found.nll:
+            found = next_
+    return found.blend
 
 
 def _blends(penalty: float, closed: bool, neighbours: bool) -> list[Blend]:
@@ -144,6 +166,23 @@ def _blends(penalty: float, closed: bool, neighbours: bool) -> list[Blend]:
             for near in NEIGHBOURS
         ]
     return tried
+
+
+def _beyond(best: Blend, tried: set[Blend], closed: bool) -> set[Blend]:
+    """Blends a step past the edge of the grid, where the best so far lies on it or beyond.
+
+    A search whose answer lies on its edge has not ended.
+    """
+    if (best.learned > 0) + (best.closed > 0) + (best.neighbours > 0) < 2:
+        return set()  # one part alone is only louder or softer
+    further = set()
+    for name, (low, high, step) in EDGES.items():
+        here, usual = getattr(best, name), getattr(USUAL, name)
+        if not here or (name == "penalty" and not (closed and best.closed)):
+            continue
+        past = [here * step] * (here >= high) + [here / step] * (here <= low)
+        further |= {replace(best, **{name: to}) for to in past if abs(log(to / usual)) < FURTHEST}
+    return further - tried
 
 
 def _best(trials: list[_Trial]) -> Blend:

@@ -54,7 +54,7 @@ def by_chains(model, log):
 
 @pytest.fixture(scope="module", params=["default", "paper"])
 def model(request, mixed):
-    return Conv4Rec(preset=request.param, seed=1, **SMALL).fit(mixed)
+    return Conv4Rec(preset=request.param, seed=1, draws=0, **SMALL).fit(mixed)
 
 
 def test_the_chains_add_up_to_the_trained_ratings(mixed, model):
