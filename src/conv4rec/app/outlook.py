@@ -91,5 +91,7 @@ def outlook_of(
 
 def _edge(chances: pl.Series, asked: Finds, n_picks: int) -> float:
     """P(consume) of the likeliest item that is hardly picked; `chances` fall."""
-    hardly = asked.hardly(np.log(chances.to_numpy())[None], np.array([n_picks]))[0]
+    everyone = np.zeros(len(chances), dtype=bool)  # the line is drawn for items of no fame
+    log_p = np.log(chances.to_numpy())[None]
+    hardly = asked.hardly(log_p, np.array([n_picks]), everyone)[0]
     return float(chances[int(np.argmax(hardly))] if hardly.any() else chances[-1])

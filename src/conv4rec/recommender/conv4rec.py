@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -174,9 +174,10 @@ class Conv4Rec:
             allow: list nothing but these items.
             block: never list these items.
             unlikely: which items are hardly picked, for finds. A chance, 0.1: those that come up
-                by themselves with less, within as many picks as the person has made (at least
-                10). A whole number N: those outside the N likeliest. "median": those surely below
-                the person's median P(consume).
+                by themselves with less, within as many picks as the person has made (10 to 100),
+                and are not of the short head that everyone sees anyway. A whole number N: those
+                outside the N likeliest. "median": those surely below the person's median
+                P(consume).
             sure: lists by "like", "rating" and "discover" are ranked by what P(like), or the
                 expected rating, exceeds with this probability; from 0.5 (as they are) to below 1.
             min_p_like: P(like) of a find is at least this. By default it is at least that of
@@ -252,7 +253,7 @@ class Conv4Rec:
         question = Question(standard, int(k), exclude_seen, allowed, int(reasons))
         norms = self._norms() if by in UNSURE else None
         if norms is not None and not limit_exposure:
-            norms = Norms(norms.others)
+            norms = replace(norms, prices={})
         lists = Lists(self.scoring_, people, question, norms)
         yield from lists.frames()
         if lists.short:

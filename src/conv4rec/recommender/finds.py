@@ -13,7 +13,11 @@ from conv4rec.errors import SettingError
 MEDIAN = "median"
 REACH = 0.1
 """A find comes up by itself, within as many picks as the person has made, with less chance."""
-FEWEST_PICKS = 10  # that anyone makes
+FEWEST_PICKS, MOST_PICKS = 10, 100  # that anyone is taken to make
+HEAD = 1 / 3
+"""Share of all interactions that the short head takes: the few items that everyone sees anyway
+(Cremonesi, Koren and Turrin, "Performance of recommender algorithms on top-N recommendation tasks",
+RecSys 2010)."""
 SURE = 0.8  # some doubt counts against what is listed; with more, less is found in known worlds
 LIKELIER_THAN_NOT = 0.5
 # The standard error of an item's place among those left, in normal scores: half a standard
@@ -33,7 +37,8 @@ class Finds:
 
     unlikely: str | float = REACH
     """A chance: finds come up by themselves with less, within as many picks as the person has made,
-    or are surely below the median (in a small catalogue everything comes up). A whole number N:
+    or are surely below the median (in a small catalogue everything comes up), and are not of the
+    short head. A whole number N:
     outside their N likeliest picks. "median": P(consume) surely below the person's median."""
     sure: float = SURE
     """How surely: what P(like) exceeds with this probability is what finds are ranked by."""
@@ -77,23 +82,25 @@ class Finds:
             return "liked more than by others and no less than what they would pick"
         return f"with P(like) of at least {self.min_p_like:g}"
 
-    def hardly(self, chances: np.ndarray, n_picks: np.ndarray) -> np.ndarray:
+    def hardly(self, chances: np.ndarray, n_picks: np.ndarray, head: np.ndarray) -> np.ndarray:
         """Which items a person would hardly pick: rows x items; none of the history.
 
         Args:
             chances: rows x items; log P(consume), -inf at the items of the history.
             n_picks: rows; how long each history is.
+            head: items, bool; those that everyone sees anyway (`short_head`).
         """
         if isinstance(self.unlikely, (int, np.integer)):
             return (pick_ranks(chances) > int(self.unlikely)) & np.isfinite(chances)
-        limit = self.limit(chances)
-        if self.unlikely != MEDIAN:
-            limit = np.maximum(limit, self._out_of_reach(n_picks)[:, None])
-        return (chances < limit) & np.isfinite(chances)
+        limit, left = self.limit(chances), np.isfinite(chances)
+        if self.unlikely == MEDIAN:
+            return (chances < limit) & left
+        limit = np.maximum(limit, self._out_of_reach(n_picks)[:, None])
+        return (chances < limit) & left & ~head
 
     def _out_of_reach(self, n_picks: np.ndarray) -> np.ndarray:
         """Log p at which 1 - (1 - p)^n, the chance to pick an item in n picks, is `unlikely`."""
-        n = np.maximum(n_picks, FEWEST_PICKS)
+        n = np.clip(n_picks, FEWEST_PICKS, MOST_PICKS)
         return np.log(-np.expm1(np.log1p(-float(self.unlikely)) / n))
 
     def limit(self, chances: np.ndarray) -> np.ndarray:
@@ -121,6 +128,19 @@ class Finds:
             return likes >= self.min_p_like
         picked = np.einsum("ui,ui->u", np.exp(chances), likes)
         return (likes >= np.minimum(picked, LIKELIER_THAN_NOT)[:, None]) & (lift >= 0)
+
+
+def short_head(counts: np.ndarray) -> np.ndarray:
+    """The most consumed items, that together take a share `HEAD` of all interactions: bool.
+
+    >>> short_head(np.array([1, 6, 2, 3])).tolist()
+    [False, True, False, False]
+    """
+    order = np.argsort(-counts, kind="stable")
+    before = np.cumsum(counts[order]) - counts[order]
+    head = np.zeros(len(counts), dtype=bool)
+    head[order] = (before < HEAD * counts.sum()) & (counts[order] > counts.mean())
+    return head
 
 
 def check_sure(sure: object) -> None:

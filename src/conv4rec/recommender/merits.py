@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from conv4rec.data import Interactions
 from conv4rec.model.readouts import expected_rating, p_like
 from conv4rec.recommender.exposure import LIMITS, exposure_prices
-from conv4rec.recommender.finds import Finds
+from conv4rec.recommender.finds import Finds, short_head
 from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.uncertainty import Latent, log_odds, standard_errors
 
@@ -26,10 +26,12 @@ CANDIDATES = 200  # of each sampled person, while prices are sought
 
 @dataclass(frozen=True)
 class Norms:
-    """What lists compare a person and an item with: float32 arrays over the items."""
+    """What lists compare a person and an item with: arrays over the items."""
 
     others: np.ndarray
     """Mean log-odds of P(like) over people."""
+    head: np.ndarray
+    """bool: the short head, which everyone sees anyway."""
     prices: dict[str, np.ndarray] = field(default_factory=dict)
     """By kind of list: what an item pays for being listed too often (`exposure`)."""
 
@@ -118,13 +120,13 @@ def merits(
     if by == "discover":
         assert norms is not None
         n_picks = np.diff(histories.starts)[scores.rows]
-        are = are_finds(standard.finds, rated.likes, scores.log_p_consume, n_picks, norms.others)
+        are = are_finds(standard.finds, rated.likes, scores.log_p_consume, n_picks, norms)
         found = np.where(are, found, -np.inf)
     return found
 
 
 def are_finds(
-    finds: Finds, likes: np.ndarray, chances: np.ndarray, n_picks: np.ndarray, others: np.ndarray
+    finds: Finds, likes: np.ndarray, chances: np.ndarray, n_picks: np.ndarray, norms: Norms
 ) -> np.ndarray:
     """Which items are finds: rows x items.
 
@@ -133,11 +135,11 @@ def are_finds(
         likes: rows x items; P(like).
         chances: rows x items; log P(consume).
         n_picks: rows; how long the histories are.
-        others: items; mean log-odds of P(like) over people.
+        norms: what they are compared with.
     """
     own = log_odds(likes)
-    lift = own - own.mean(1, keepdims=True) - (others - others.mean())
-    return finds.hardly(chances, n_picks) & finds.liked(likes, chances, lift)
+    lift = own - own.mean(1, keepdims=True) - (norms.others - norms.others.mean())
+    return finds.hardly(chances, n_picks, norms.head) & finds.liked(likes, chances, lift)
 
 
 def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
@@ -158,12 +160,12 @@ def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
     likes, chances, liked, high = (
         np.concatenate(side).astype(np.float32) for side in zip(*parts, strict=True)
     )
-    others = log_odds(likes).mean(0)
-    n_picks = np.diff(known.starts)[rows]
-    are = are_finds(finds, likes, chances, n_picks, others)
+    head = short_head(np.bincount(known.item_numbers, minlength=n_items))
+    norms = Norms(log_odds(likes).mean(0), head)
+    are = are_finds(finds, likes, chances, np.diff(known.starts)[rows], norms)
     left = np.isfinite(chances)
     merit = {"like": (liked, left), "rating": (high, left), "discover": (liked, are)}
-    return Norms(others, {by: _prices(by, *merit[by], values) for by in UNSURE})
+    return replace(norms, prices={by: _prices(by, *merit[by], values) for by in UNSURE})
 
 
 def _prices(by: str, merit: np.ndarray, may: np.ndarray, values: Sequence[float]) -> np.ndarray:

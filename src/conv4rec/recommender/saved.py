@@ -40,6 +40,7 @@ def save_model(
     weights["item_side.column"] = fitted.item_side.column.cpu().numpy()
     for level, found in norms.items():
         weights[f"{NORMS}{level}.others"] = found.others
+        weights[f"{NORMS}{level}.head"] = found.head.astype(np.float32)
         weights |= {f"{NORMS}{level}.{by}": prices for by, prices in found.prices.items()}
     histories = {
         "starts": log.starts,
@@ -131,11 +132,12 @@ def _norms(weights: dict[str, np.ndarray], n_items: int) -> dict[int, Norms]:
     arrays = {n.removeprefix(NORMS): a for n, a in weights.items() if n.startswith(NORMS)}
     if any(a.shape != (n_items,) or a.dtype != np.float32 for a in arrays.values()):
         raise ValueError("its norms are not one float32 an item")
-    levels = {int(name.split(".")[0]) for name in arrays}
-    return {
-        level: Norms(arrays[f"{level}.others"], {by: arrays[f"{level}.{by}"] for by in UNSURE})
-        for level in levels
-    }
+    found = {}
+    for level in {name.split(".")[0] for name in arrays}:
+        prices = {by: arrays[f"{level}.{by}"] for by in UNSURE}
+        head = arrays[f"{level}.head"] > 0
+        found[int(level)] = Norms(arrays[f"{level}.others"], head, prices)
+    return found
 
 
 def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) -> Fitted:
