@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from conv4rec.model.exact import CROWD, ExactHalf, entry_variances, normal_equations, solve
+from conv4rec.model.equations import entry_variances, normal_equations, solve
+from conv4rec.model.exact import CROWD, ExactHalf
 from conv4rec.model.lookup import Pattern
 
 N_ITEMS, N_LEVELS, DRAWS, SIZE, N_FEATURES = 7, 5, 3, 4, 2

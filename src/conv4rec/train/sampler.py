@@ -31,7 +31,8 @@ from scipy.special import gammaln
 from torch import Tensor
 
 from conv4rec.data import Interactions
-from conv4rec.model.exact import ExactHalf, normal_equations, solve
+from conv4rec.model.equations import normal_equations, solve
+from conv4rec.model.exact import ExactHalf
 from conv4rec.model.kernels import level_polynomials
 from conv4rec.model.lookup import Pattern
 from conv4rec.train.latent import Latent
