@@ -30,7 +30,7 @@ def test_they_are_where_the_posterior_is_highest():
     biases, _ = level_biases(pattern, log_chances, given, precision, steps=20)
     chances = torch.softmax(log_chances + biases[pattern.rows], 1)
     slope = pattern.row_sums(given - chances) - biases @ precision
-    torch.testing.assert_close(slope, torch.zeros_like(slope), rtol=0, atol=1e-8)
+    torch.testing.assert_close(slope, torch.zeros_like(slope), rtol=0, atol=1e-6)
 
 
 def test_where_people_are_alike_there_are_none():
@@ -53,3 +53,24 @@ def test_products_are_summed_over_rows():
     found = products(pattern, values)
     torch.testing.assert_close(found[0], values[:40].T @ values[:40])
     assert (found[1] == 0).all()
+
+
+def test_the_biases_are_where_the_posterior_is_highest_also_for_odd_habits():
+    """Nothing but a level that hardly anybody gives: whole steps would go in circles."""
+    for n, chance in ((20, 0.03), (200, 0.01), (60, 0.03)):
+        p = torch.full((n, 5), (1 - chance) / 4, dtype=torch.float64)
+        p[:, 1] = chance
+        pattern = Pattern.from_rows(torch.tensor([0, n]), torch.arange(n), n)
+        given = torch.nn.functional.one_hot(torch.ones(n, dtype=torch.long), 5).double()
+        found, _ = level_biases(pattern, p.log(), given, torch.eye(5, dtype=torch.float64))
+        b = torch.zeros(5, dtype=torch.float64, requires_grad=True)
+        best = torch.optim.LBFGS([b], max_iter=200, line_search_fn="strong_wolfe")
+
+        def loss(p=p, given=given, b=b, best=best):
+            best.zero_grad()
+            value = -(torch.log_softmax(p.log() + b, 1) * given).sum() + b @ b / 2
+            value.backward()
+            return value
+
+        best.step(loss)
+        torch.testing.assert_close(found[0], b.detach(), atol=0.05, rtol=0)

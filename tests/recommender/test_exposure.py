@@ -8,16 +8,16 @@ import pytest
 from scipy.optimize import linprog
 
 from conv4rec import Conv4Rec
-from conv4rec.recommender.exposure import LENGTH, LIMITS, exposure_prices
+from conv4rec.recommender.exposure import EVEN, LENGTH, LIMITS, exposure_prices
 
-N_PEOPLE, N_ITEMS = 200, 300
+N_PEOPLE, N_ITEMS = 200, 1000
 
 
 @pytest.fixture
 def merit() -> np.ndarray:
     """A few items are the best for nearly all; people differ by a little."""
     rng = np.random.default_rng(0)
-    return np.linspace(30.0, 0.0, N_ITEMS) + 0.7 * rng.standard_normal((N_PEOPLE, N_ITEMS))
+    return np.linspace(100.0, 0.0, N_ITEMS) + 0.7 * rng.standard_normal((N_PEOPLE, N_ITEMS))
 
 
 def prices_of(merit: np.ndarray, limit: float) -> np.ndarray:
@@ -48,7 +48,7 @@ def test_only_what_reaches_the_limit_pays(merit):
 
 def test_little_more_is_given_up_than_must_be(merit):
     """Against the best assignment that keeps to the limit, by linear programming."""
-    some, limit = merit[:30, :60], 0.5  # 0.5 is also three times an even share of 60 items
+    some, limit = merit[:30, :250], 0.5  # more than ten times an even share of 250 items
     prices = prices_of(some, limit)
     chosen = listed(some - prices)
     ours = np.take_along_axis(some, chosen, axis=1).sum()
@@ -73,7 +73,7 @@ def test_who_cannot_be_served_otherwise_is_no_reason_for_a_price():
 
 
 def test_a_small_catalogue_may_repeat_itself(merit):
-    assert not prices_of(merit[:, :30], 0.01).any()  # three times an even share is everybody
+    assert not prices_of(merit[:, :100], 0.01).any()  # ten times an even share is everybody
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_lists_of_people_who_are_alike_differ_all_the_same(alike, by):
             lists = alike.recommend(k=5, by=by, **options)
         return lists["item_id"].value_counts()["count"].max() / lists["user_id"].n_unique()
 
-    limit = max(LIMITS[by], 3 * LENGTH / 300)
+    limit = max(LIMITS[by], EVEN * LENGTH / 300)
     assert commonest() <= limit + 0.05
     assert commonest(limit_exposure=False) > commonest() + 0.05
 

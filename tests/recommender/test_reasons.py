@@ -69,10 +69,16 @@ def test_people_who_are_new_have_reasons_too(model):
 def test_whoever_is_liked_for_what_was_liked_is_told_so(tribes):
     """Two tribes, two shelves: what speaks for an item is of its own shelf."""
     model = Conv4Rec(consume_size=16, rate_size=8, regs=(1.0,)).fit(tribes)
-    for by in ("like", "consume"):
-        said = model.explain({"i00": 5, "i01": 5, "i12": 1}, "i03", by=by)
-        assert set(said["item_id"][1:3]) == {"i00", "i01"}
-        assert said["contribution"][1] > 0 > said["contribution"][3] or by == "consume"
+    history = {"i00": 5, "i01": 5, "i12": 1}
+    said = model.explain(history, "i03", by="consume")
+    assert set(said["item_id"][1:3]) == {"i00", "i01"}
+    own, other = (
+        dict(model.explain(history, item).select("item_id", "contribution").rows())
+        for item in ("i03", "i13")
+    )
+    for liked in ("i00", "i01"):
+        assert own[liked] > 0.05 > -0.05 > other[liked]
+    assert own["i12"] > other["i12"]  # who dislikes one shelf likes the other
 
 
 def test_lists_name_what_explain_ranks_first(model):

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import NotFittedError, SettingError, UnknownItemError, UnknownUserError
@@ -91,7 +92,8 @@ def test_the_score_is_what_was_asked_for(fitted_model, by, score):
 def test_a_short_list_is_the_top_of_a_long_one(fitted_model, by):
     options = whatever_is_liked(by)
     top = fitted_model.recommend(k=2, **options)
-    assert top.equals(all_items(fitted_model, **options).filter(pl.col("rank") <= 2))
+    whole = all_items(fitted_model, **options).filter(pl.col("rank") <= 2)
+    assert_frame_equal(top, whole, rel_tol=1e-5)  # a last bit may depend on a block's size
 
 
 def test_discover_lists_only_what_a_person_would_hardly_pick(fitted_model):
@@ -136,7 +138,7 @@ def test_a_filter_changes_no_number_of_what_is_left(fitted_model, mixed):
     items = mixed.items.to_series().to_list()
     listed = all_items(fitted_model, block=items[:10]).drop("rank")
     every = all_items(fitted_model).filter(~pl.col("item_id").is_in(items[:10])).drop("rank")
-    assert listed.equals(every)
+    assert_frame_equal(listed, every, rel_tol=1e-5)
 
 
 def test_short_lists_say_why(fitted_model, mixed, seen):

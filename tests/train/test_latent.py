@@ -83,3 +83,19 @@ def test_who_rates_by_chance_is_found_unsteady():
         latent.draw_steady(mean, 1.0, rng)
         total += latent.steady.numpy() * (sweep >= 50)
     assert total[steady > 1].mean() > 4 * total[steady < 1].mean()
+
+
+def test_a_threshold_next_to_a_level_that_nobody_gave_does_not_drift_away():
+    """The ratings say nothing of it; its prior does."""
+    rng = np.random.default_rng(0)
+    pattern = Pattern.from_rows(
+        torch.arange(N_USERS + 1) * EACH, torch.arange(EACH).repeat(N_USERS), EACH
+    )
+    levels = torch.from_numpy(rng.integers(2, 5, N_USERS * EACH))  # of 0 to 4
+    latent = Latent(pattern, levels, torch.linspace(-2.0, 2.0, 5))
+    mean, lowest = torch.zeros(N_USERS * EACH, dtype=torch.float64), []
+    for sweep in range(600):
+        latent.draw_scale(mean, rng, adapt=sweep < 60 and sweep % 5 == 0)
+        lowest.append(float(latent.thresholds[0]))
+    assert min(lowest) > -20
+    assert abs(np.mean(lowest[300:]) - np.mean(lowest[100:300])) < 6

@@ -28,4 +28,4 @@ def p_like(p_rating: np.ndarray, like_level: int) -> np.ndarray:
     >>> p_like(np.array([0.5, 0.25, 0.25]), like_level=1).item()
     0.5
     """
-    return p_rating[..., like_level:].sum(-1)
+    return np.minimum(p_rating[..., like_level:].sum(-1), 1.0)

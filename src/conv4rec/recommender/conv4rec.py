@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -113,7 +114,8 @@ class Conv4Rec:
             resume,
         )  # fmt: skip
         self._serve(fit.run(), interactions)
-        self._norms()  # once, here, rather than at the first list
+        with contextlib.suppress(SettingError):  # too little max_memory_mb: at the first list
+            self._norms()
         return self
 
     def _serve(
@@ -175,7 +177,8 @@ class Conv4Rec:
             block: never list these items.
             unlikely: which items are hardly picked, for finds. A chance, 0.1: those that come up
                 by themselves with less, within as many picks as the person has made (10 to 100),
-                and are not of the short head that everyone sees anyway. A whole number N: those
+                and are not of the short head that everyone sees anyway (what is surely below the
+                median always counts). A whole number N: those
                 outside the N likeliest. "median": those surely below the person's median
                 P(consume).
             sure: lists by "like", "rating" and "discover" are ranked by what P(like), or the
@@ -184,8 +187,9 @@ class Conv4Rec:
                 what the person would pick next (or one half, if that is less) and, generosity
                 aside, at least what others' is. 0 ranks everything that is hardly picked.
             limit_exposure: in lists by "like" and "rating" no item stands in more than about a
-                quarter of people's first ten, in finds in no more than a tenth: beyond, it goes to
-                those for whom it stands out most. Without, every list is ranked by itself.
+                quarter of people's first ten, in finds in no more than one in fourteen, or ten
+                times an even share in a small catalogue: beyond, it goes to those for whom it
+                stands out most. Without, every list is ranked by itself.
             reasons: how many items of the history to name that speak most for each item, for
                 by "consume", "like" and "discover" (see `explain`).
 
@@ -196,8 +200,8 @@ class Conv4Rec:
             Lists by "like", "rating" and "discover" have `p_like_low` and `p_like_high`: 90% of
             such intervals shall hold the true P(like), if people rate regardless of how much they
             like an item (see docs/guides/discover.md); null where fewer than 100 ratings were
-            learned from, or the model has no draws. Their `score` is the lower end of a wider or
-            narrower interval, by `sure`, less what the item pays for exposure.
+            learned from, or the model has no draws. Their `score` is what P(like), or
+            the expected rating, surely exceeds, less what the item pays for exposure.
 
             Finds have two columns more. `pick_rank`: the place of P(consume) among the items not
             in this person's history. `popularity_lift`: P(consume) over what it would be if they
@@ -386,6 +390,8 @@ class Conv4Rec:
             "like_threshold": self.like_threshold,
             "settings": self.settings,
         }
+        with contextlib.suppress(SettingError):  # as in `fit`
+            self._norms()
         save_model(folder, self.fitted_, interactions, options, self._norms_by_level)
 
     @classmethod

@@ -24,7 +24,7 @@ LENGTH = 10
 """Lists are this long while prices are sought; the first few of a list are then within it too."""
 LIMITS = {"discover": 0.07, "like": 0.25, "rating": 0.25}
 """Share of people's lists, by kind of list: a discovery that everyone gets is none."""
-EVEN = 3.0
+EVEN = 10.0
 """No limit is below this many times an even share: small catalogues have to repeat themselves."""
 ROUNDS, FIRST_STEP, HALVED_EVERY = 300, 1.0, 50
 

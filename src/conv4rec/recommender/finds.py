@@ -24,7 +24,6 @@ LIKELIER_THAN_NOT = 0.5
 # deviation. In made-up worlds (`selective_world`) that of log P(consume) is 0.7 to 0.8 of its
 # spread at 20 or 30 interactions a person, 0.6 at 50, and 0.3 to 0.5 at 100 or 200.
 PLACE_ERROR = 0.5
-FIND_FLOATS = 16  # a cell: log-odds, deviations and ranks, and the copies made of them
 
 
 @dataclass(frozen=True)

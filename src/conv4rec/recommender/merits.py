@@ -20,7 +20,6 @@ UNSURE = ("like", "rating", "discover")
 MERIT_FLOATS = 48  # a cell: what `merits` and the posterior deviation hold besides P(level)
 SAMPLE_USERS, FEWEST_USERS = 300, 50
 SAMPLE_CELLS = 8_000_000  # people x items, about
-SAMPLE_BYTES = 40  # a cell, while norms are made
 CANDIDATES = 200  # of each sampled person, while prices are sought
 
 
@@ -69,10 +68,8 @@ class Rated:
 
     def surely_liked(self, sure: float) -> np.ndarray:
         """What the log-odds of P(like) exceed with probability `sure`."""
-        if self.like_level == 0:  # everything is liked
-            return np.zeros(self.p_rating.shape[:2], dtype=np.float32)
         found = log_odds(self.likes)
-        if self.latent is not None:
+        if self.latent is not None and self.like_level > 0:  # else everything is liked
             found = found + self.latent.log_odds_move(self.like_level, -standard_errors(sure))
         return found.astype(np.float32)
 
@@ -143,36 +140,49 @@ def are_finds(
 
 
 def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
-    """Norms from evenly spaced people of the training log: one pass over the catalogue for each.
+    """Norms from evenly spaced people of the training log, whatever memory there is.
 
-    Memory: 40 bytes a person and item, within `max_memory_mb` but for 50 people at least.
+    Two passes over the catalogue for each: finds are compared with what others like, which the
+    first one says. Memory: as for lists, and 2,400 bytes a person.
     """
     n_items, values, finds = known.n_items, known.levels.values, Finds()
-    affordable = int(scoring.max_memory_mb * 2**20) // SAMPLE_BYTES
-    n_fit = max(FEWEST_USERS, min(SAMPLE_CELLS, affordable) // max(1, n_items))
+    n_fit = max(FEWEST_USERS, SAMPLE_CELLS // max(1, n_items))
     n_asked = min(SAMPLE_USERS, n_fit, known.n_users)
     rows = np.unique(np.linspace(0, known.n_users - 1, n_asked).astype(np.int64))
-    parts: list[tuple[np.ndarray, ...]] = []
-    for scores in scoring.blocks(known, rows, 3 * known.n_levels + MERIT_FLOATS):
-        rated, chances = Rated.of(scoring, scores, like_level), scores.log_p_consume
-        liked, high = rated.surely_liked(finds.sure), rated.surely_rated(finds.sure, values)
-        parts.append((rated.likes, chances, liked, high))
-    likes, chances, liked, high = (
-        np.concatenate(side).astype(np.float32) for side in zip(*parts, strict=True)
-    )
+    floats = 3 * known.n_levels + MERIT_FLOATS
+    best: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {by: [] for by in UNSURE}
+    total = np.zeros(n_items)
+    for scores in scoring.blocks(known, rows, floats):
+        rated, left = Rated.of(scoring, scores, like_level), np.isfinite(scores.log_p_consume)
+        total += log_odds(rated.likes).sum(0, dtype=np.float64)
+        best["like"].append(_candidates(rated.surely_liked(finds.sure), left))
+        best["rating"].append(_candidates(rated.surely_rated(finds.sure, values), left))
     head = short_head(np.bincount(known.item_numbers, minlength=n_items))
-    norms = Norms(log_odds(likes).mean(0), head)
-    are = are_finds(finds, likes, chances, np.diff(known.starts)[rows], norms)
-    left = np.isfinite(chances)
-    merit = {"like": (liked, left), "rating": (high, left), "discover": (liked, are)}
-    return replace(norms, prices={by: _prices(by, *merit[by], values) for by in UNSURE})
+    norms = Norms((total / len(rows)).astype(np.float32), head)
+    for scores in scoring.blocks(known, rows, floats):
+        merit = merits(scoring, scores, known, Standard("discover", like_level), norms)
+        best["discover"].append(_candidates(merit, np.isfinite(merit)))
+    prices = {by: _prices(by, found, n_items, values) for by, found in best.items()}
+    if like_level == 0:  # nothing is liked more than anything else
+        prices |= {by: np.zeros(n_items, dtype=np.float32) for by in ("like", "discover")}
+    return replace(norms, prices=prices)
 
 
-def _prices(by: str, merit: np.ndarray, may: np.ndarray, values: Sequence[float]) -> np.ndarray:
-    """Prices that keep to the limit, from people's best candidates alone."""
+def _candidates(merit: np.ndarray, may: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is best for each person, and which items these are: rows x candidates."""
     merit = np.where(may, merit, -np.inf)
-    items = np.argsort(-merit, axis=1, kind="stable")[:, :CANDIDATES]
-    best = np.take_along_axis(merit, items, axis=1)
+    items = np.argsort(-merit, axis=1, kind="stable")[:, :CANDIDATES].astype(np.int32)
+    return np.take_along_axis(merit, items, axis=1).astype(np.float32), items
+
+
+def _prices(
+    by: str,
+    found: list[tuple[np.ndarray, np.ndarray]],
+    n_items: int,
+    values: Sequence[float],
+) -> np.ndarray:
+    """Prices that keep to the limit, from people's best candidates alone."""
+    best, items = (np.concatenate(side) for side in zip(*found, strict=True))
     # Log-odds differ by about 1, ratings by about a quarter of their scale.
     unit = (max(values) - min(values)) / 4 if by == "rating" else 1.0
-    return exposure_prices(best, items, merit.shape[1], LIMITS[by], unit)
+    return exposure_prices(best, items, n_items, LIMITS[by], unit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 from functools import cache
-from math import log
+from math import isfinite, log
 
 import torch
 from torch import Tensor
@@ -186,8 +186,11 @@ def _beyond(best: Blend, tried: set[Blend], closed: bool) -> set[Blend]:
 
 
 def _best(trials: list[_Trial]) -> Blend:
-    likeliest = min(trials, key=lambda trial: trial.nll)
-    near = [trial for trial in trials if trial.nll <= (1 + NEAR) * likeliest.nll]
+    finite = [trial for trial in trials if isfinite(trial.nll)]
+    if not finite:
+        return USUAL
+    likeliest = min(finite, key=lambda trial: trial.nll)
+    near = [trial for trial in finite if trial.nll <= (1 + NEAR) * likeliest.nll]
     usual = next((trial for trial in near if trial.blend == USUAL), likeliest)
     best = max(near, key=lambda trial: float(trial.ndcg.mean()))
     gain = best.ndcg - usual.ndcg

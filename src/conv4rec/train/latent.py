@@ -22,6 +22,7 @@ from conv4rec.model.ordinal import chance_between, density, edges
 HELD = (0.2, 0.8)  # the thresholds nearest to these quantiles of the ratings stay
 PROPOSALS = 4  # of thresholds and noise, a sweep
 STEP, SINGLE_STEP = 2.0, 2.0  # of a random walk, in standard deviations: of all at once, of w_u
+WIDE = 5.0  # spread of a threshold, where the spread of the ratings is 1
 TINY = 1e-300
 
 
@@ -110,9 +111,13 @@ class Latent:
         return chance_between(*cells).clamp(min=TINY).log()
 
     def _log_posterior(self, mean: Tensor, thresholds: Tensor, noise: float) -> float:
-        """Of thresholds and log noise: flat in the first, Gamma(1, 1) in the noise."""
+        """Of thresholds and log noise: wide normals in the first, Gamma(1, 1) in the noise.
+
+        Next to a level that nobody gave, the ratings say nothing of a threshold.
+        """
         chances = self._log_chances(mean, thresholds, noise, self.steady)
-        return float(chances.sum()) + np.log(noise) - noise
+        prior = -float((thresholds / WIDE).square().sum()) / 2
+        return float(chances.sum()) + prior + np.log(noise) - noise
 
     def _steps(self, mean: Tensor) -> Tensor:
         """A root of the steps' covariance: the inverse information, from the entries' slopes."""

@@ -11,6 +11,7 @@ from conv4rec.model.network import PRIOR_COUNT
 
 USUAL = 0.7
 """Between what five logs choose, 0.6 to 0.8."""
+FEWEST = 20  # hidden ratings: what fewer say is chance
 HALVINGS = 12  # of the interval that the share lies in: to within 0.0003
 
 
@@ -29,7 +30,7 @@ def choose_share(exact: ExactHalf, logits: Tensor, validation: History) -> float
     """
     pattern, types = validation.pattern, validation.types
     at = torch.nonzero((validation.fed == 0) & (types < len(exact.ratings))).squeeze(1)
-    if len(at) == 0:
+    if len(at) < FEWEST:
         return USUAL
     length = (pattern.row_sums(validation.fed) + PRIOR_COUNT).sqrt()[:, None]
     read = exact.read(pattern, types, validation.fed, length)
