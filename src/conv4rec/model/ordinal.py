@@ -41,7 +41,7 @@ def chance_between(low: Tensor, high: Tensor) -> Tensor:
 def level_log_chances(mean: Tensor, variance: Tensor, thresholds: Tensor) -> Tensor:
     """Log chances of the levels, for latent values known up to a normal: (...) -> (..., levels).
 
-    Level by level: for a catalogue, the answer is the only array of that size.
+    Memory: three copies of the answer.
     """
     places = [(edge - mean) / variance.sqrt() for edge in edges(thresholds).unbind()]
     chances = [chance_between(*pair) for pair in pairwise(places)]

@@ -84,7 +84,7 @@ class Conv4Rec:
     ) -> Conv4Rec:
         """Learn from a log of interactions.
 
-        Three rehearsals on 90% of the log (fewer where users x items is above 12 million)
+        Up to three rehearsals on 90% of the log (fewer where users x items is above 4 million)
         choose when each task stops and how firmly it is held; then the model is trained on all
         of it.
 
