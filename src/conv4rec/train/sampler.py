@@ -70,8 +70,8 @@ def sample_exact_half(
 ) -> ExactHalf | None:
     """Run the chain, or on small logs three, and keep draws; None if too little was rated.
 
-    Cost: a sweep takes about 4 x ratings x size^2 multiplications. Memory: 600 to 800 bytes a rating,
-    and the draws, 4 x items x size bytes each. It runs on the processor.
+    Cost: a sweep takes about 4 x ratings x size^2 multiplications. Memory: 600 to 800 bytes a
+    rating, and the draws, 4 x items x size bytes each. It runs on the processor.
 
     Args:
         interactions: those without a rating count for the pattern.
