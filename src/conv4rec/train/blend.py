@@ -188,7 +188,7 @@ def _beyond(best: Blend, tried: set[Blend], closed: bool) -> set[Blend]:
 def _best(trials: list[_Trial]) -> Blend:
     finite = [trial for trial in trials if isfinite(trial.nll)]
     if not finite:
-        return USUAL
+        return trials[0].blend
     likeliest = min(finite, key=lambda trial: trial.nll)
     near = [trial for trial in finite if trial.nll <= (1 + NEAR) * likeliest.nll]
     usual = next((trial for trial in near if trial.blend == USUAL), likeliest)
