@@ -92,8 +92,7 @@ class Lists:
         like_level = question.standard.like_level
         rated = rating_columns(p_rating, self.histories, like_level)
         if by in UNSURE:
-            latent = self.scoring.latent(scores.reading)
-            latent = None if latent is None else latent.at(places, items)
+            latent = self.scoring.latent_of_pairs(scores.reading, places, items)
             columns |= interval_columns(rated["p_like"], like_level, latent)
         return pl.DataFrame(columns | rated | self._reasons(scores, places, items))
 

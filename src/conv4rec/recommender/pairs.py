@@ -40,11 +40,10 @@ def pair_columns(
         places = np.searchsorted(scores.rows, users[pair])
         p_consume[pair] = np.exp(scores.log_p_consume[places, items[pair]])
         p_rating[pair] = scoring.rating_probabilities(scores.reading, places, items[pair])
-        latent = scoring.latent(scores.reading) if intervals else None
-        if latent is not None:
-            own = latent.at(places, items[pair])
+        own = scoring.latent_of_pairs(scores.reading, places, items[pair]) if intervals else None
+        if own is not None:
             mean[pair], unsure[pair], deviation[pair] = own.mean, own.unsure, own.deviation
-            found = Latent(mean, unsure, deviation, latent.thresholds)
+            found = Latent(mean, unsure, deviation, own.thresholds)
     rated = rating_columns(p_rating, people, like_level)
     interval = interval_columns(rated["p_like"], like_level, found) if intervals else {}
     return {"p_consume": p_consume, **interval, **rated}

@@ -126,3 +126,21 @@ class Scoring:
             return None
         mean, unsure, deviation = (part.cpu().numpy() for part in exact.latent_all(reading.exact))
         return Latent(mean, unsure, deviation, exact.thresholds.mean(0).cpu().numpy())
+
+    @torch.no_grad()
+    def latent_of_pairs(
+        self, reading: Reading, places: np.ndarray, items: np.ndarray
+    ) -> Latent | None:
+        """The same for pairs (row of the reading, item) alone."""
+        exact = self.network.exact
+        if exact is None or reading.exact is None:
+            return None
+        device = reading.rate.device
+        users, columns = (torch.as_tensor(a, device=device).long() for a in (places, items))
+        about = exact.about(reading.exact)[users]
+        mean = exact.score(reading.exact, users, columns)
+        unsure = (about[:, 1] * exact.doubt[columns]).clamp(min=0.0).sqrt()
+        found, error, deviation = (
+            part.cpu().numpy() for part in (mean, unsure, about[:, 0].sqrt())
+        )
+        return Latent(found, error, deviation, exact.thresholds.mean(0).cpu().numpy())

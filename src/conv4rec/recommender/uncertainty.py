@@ -38,11 +38,6 @@ class Latent:
     thresholds: np.ndarray
     """levels - 1, between the levels."""
 
-    def at(self, places: np.ndarray, items: np.ndarray) -> Latent:
-        """Of pairs (row, item)."""
-        own = self.deviation[places, 0]
-        return Latent(self.mean[places, items], self.unsure[places, items], own, self.thresholds)
-
     def log_odds_move(self, like_level: int, errors: float) -> np.ndarray:
         """What the log-odds of liking gain if the mean is off by so many standard errors."""
         apart = (self.mean - self.thresholds[like_level - 1]) / self.deviation
