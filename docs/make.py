@@ -36,7 +36,7 @@ def cli_page() -> str:
 
 def help_of(command: str) -> str:
     """What `conv4rec COMMAND --help` prints."""
-    from conv4rec.app import cli
+    from conv4rec.cli import main as cli
 
     said = io.StringIO()
     before = os.environ.get("COLUMNS")
@@ -92,7 +92,7 @@ def attribute_docstrings(module: str, class_name: str) -> dict[str, str]:
 
 def bench_page() -> str:
     """Tables of the bench from the committed records, and the list of rivals."""
-    from conv4rec.bench.report import fill
+    from conv4rec.benchmark.report import fill
 
     page = DOCS / "bench" / "README.md"
     text = fill(page.read_text(encoding="utf-8"), bench_records(), page.parent)
@@ -101,14 +101,14 @@ def bench_page() -> str:
 
 def readme() -> str:
     """The summary of the bench in the README."""
-    from conv4rec.bench.report import fill
+    from conv4rec.benchmark.report import fill
 
     return fill((DOCS.parent / "README.md").read_text(encoding="utf-8"), bench_records())
 
 
 def bench_records() -> list[dict[str, Any]]:
     """The committed records; none before the first bench."""
-    from conv4rec.bench.records import read
+    from conv4rec.benchmark.records import read
 
     paths = sorted((DOCS / "bench" / "records").glob("*.jsonl"))
     return [record for path in paths for record in read(path)]
@@ -116,8 +116,8 @@ def bench_records() -> list[dict[str, Any]]:
 
 def discovery_page() -> str:
     """Tables of discovery from its committed records."""
-    from conv4rec.bench.discovery.tables import fill
-    from conv4rec.bench.records import read
+    from conv4rec.benchmark.records import read
+    from research.discovery.tables import fill
 
     folder = DOCS / "discovery" / "records"
     by_name = {path.stem: read(path) for path in sorted(folder.glob("*.jsonl"))}
@@ -126,9 +126,9 @@ def discovery_page() -> str:
 
 def rivals_table() -> str:
     """Who is in the bench, with what settings, and what is tuned."""
-    from conv4rec.bench.markdown import table
-    from conv4rec.bench.models import rivals
-    from conv4rec.bench.peers.contract import Choice
+    from conv4rec.benchmark.adapters.candidate import Choice
+    from conv4rec.benchmark.candidates import rivals
+    from conv4rec.benchmark.markdown import table
 
     lines = []
     for rival in rivals().values():

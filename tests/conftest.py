@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conv4rec.data import Interactions
-from conv4rec.data.worlds import low_rank_world, sequel, two_tribes
+from conv4rec.data.synthetic import low_rank_world, sequel, two_tribes
 
 
 def torch_globals():

@@ -16,7 +16,7 @@ from conv4rec.data import (
     split_by_name,
     time_split,
 )
-from conv4rec.data.worlds import two_tribes
+from conv4rec.data.synthetic import two_tribes
 from conv4rec.errors import DataError, DatasetError, SettingError
 
 

@@ -7,7 +7,7 @@ import pytest
 from conv4rec.data import Interactions, Split
 from conv4rec.errors import DataError
 from conv4rec.evaluate.discovery import measure_discovery
-from conv4rec.evaluate.shown import Answers, Listed, Shown, answers_of, shown_pairs
+from conv4rec.evaluate.random_exposure import Answers, Listed, Shown, answers_of, shown_pairs
 
 VALUES = (1.0, 2.0, 3.0, 4.0, 5.0)
 LIKE = 3  # ratings of 4 and 5

@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from conv4rec.bench.floors import Means
-from conv4rec.bench.run import split_of
+from conv4rec.baselines import Means
 from conv4rec.data.ids import Ids
 from conv4rec.data.interactions import Interactions
 from conv4rec.data.levels import Levels
 from conv4rec.data.splits import Split
 from conv4rec.errors import Conv4RecError, DataError, SettingError
 from conv4rec.evaluate import evaluate
+from conv4rec.recommender.fit_and_evaluate import split_of
 
 N_USERS, N_ITEMS, VALUES = 30, 24, (1.0, 2.0, 3.0, 4.0, 5.0)
 KEYS = [

@@ -5,7 +5,7 @@ import pytest
 
 from conv4rec.errors import SettingError
 from conv4rec.evaluate.calibration import auc
-from conv4rec.evaluate.picks import equally_unlikely, pick_ranks
+from conv4rec.evaluate.consume_ranks import equally_unlikely, pick_ranks
 from conv4rec.evaluate.resample import auc_bootstrap, drawn_weights, ratio_bootstrap
 from conv4rec.evaluate.unlikely import compare_unlikely, judge_unlikely
 

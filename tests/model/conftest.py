@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from conv4rec.model import History, ItemSide, Network, NetworkConfig
-from conv4rec.model.lookup import Pattern
+from conv4rec.model.sparse import Pattern
 
 
 def random_history(rng, n_users, n_items, n_levels, unrated=0.2, hidden=0.3):

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conv4rec.data.worlds import low_rank_world
+from conv4rec.data.synthetic import low_rank_world
 from conv4rec.model import ItemSide, Network, NetworkConfig
 from conv4rec.model.attribution import (
     consume_parts,

@@ -6,7 +6,7 @@ import torch
 
 from conv4rec.model import History, ItemSide, Network, NetworkConfig
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.model.lookup import Pattern
+from conv4rec.model.sparse import Pattern
 
 N_USERS, N_ITEMS, N_LEVELS = 7, 11, 5  # three primes that no other size equals
 SHAPES = {

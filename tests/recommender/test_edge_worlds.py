@@ -8,7 +8,7 @@ import pytest
 
 from conv4rec import Conv4Rec, Interactions
 from conv4rec.data import Ids
-from conv4rec.recommender.merits import ORDERS
+from conv4rec.recommender.list_scores import ORDERS
 
 
 def table(*rows):

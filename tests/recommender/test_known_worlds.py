@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from conv4rec import Conv4Rec
-from conv4rec.data.worlds import low_rank_world, two_tribes
+from conv4rec.data.synthetic import low_rank_world, two_tribes
 from conv4rec.train.batches import Batches
 
 SMALL = {"consume_size": 16, "rate_size": 8, "regs": (1.0,)}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from conv4rec import Conv4Rec
-from conv4rec.data.worlds import two_tribes
+from conv4rec.data.synthetic import two_tribes
 from conv4rec.errors import SettingError
 from conv4rec.model import Network
 

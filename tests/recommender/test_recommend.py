@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import NotFittedError, SettingError, UnknownItemError, UnknownUserError
-from conv4rec.recommender.merits import ORDERS
+from conv4rec.recommender.list_scores import ORDERS
 
 USER = "u07"
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from conv4rec.data.worlds import low_rank_world
+from conv4rec.data.synthetic import low_rank_world
 from conv4rec.errors import SettingError
 from conv4rec.theory.pinsker import total_variation_from_excess
 from conv4rec.theory.recovery import (

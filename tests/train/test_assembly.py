@@ -6,12 +6,12 @@ import torch
 
 from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of, take_snapshot
 from conv4rec.train.batches import Batches
-from conv4rec.train.blend import Blend
+from conv4rec.train.ensemble import Blend
+from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import Schedule, Trainer
-from conv4rec.train.neighbours import find_neighbours
 from conv4rec.train.ridge import Ridge, user_vectors
 from conv4rec.train.settings import TrainSettings
-from conv4rec.train.start import new_network
+from conv4rec.train.slim import find_neighbours
 
 SHAPE = {"consume_size": 8, "rate_size": 4}
 

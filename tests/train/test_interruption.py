@@ -107,7 +107,7 @@ import hashlib, sys, torch
 torch.set_num_threads(1)
 from conv4rec import Conv4Rec
 from conv4rec.errors import TrainingInterrupted
-from conv4rec.data.worlds import two_tribes
+from conv4rec.data.synthetic import two_tribes
 import numpy as np
 
 log = two_tribes().sample(6, np.random.default_rng(0))

@@ -5,9 +5,9 @@ import torch
 
 from conv4rec.train import TrainSettings
 from conv4rec.train.batches import Batches, count_types
+from conv4rec.train.initialise import new_network
 from conv4rec.train.item_side import ItemSums, full_item_side
 from conv4rec.train.objective import hide
-from conv4rec.train.start import new_network
 
 SETTINGS = TrainSettings(hide_low=0.2, hide_high=0.6)
 

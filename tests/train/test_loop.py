@@ -6,8 +6,8 @@ import torch
 
 from conv4rec.train import TrainSettings
 from conv4rec.train.batches import Batches
+from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import Schedule, Trainer
-from conv4rec.train.start import new_network
 
 
 @pytest.fixture(params=[60_000_000, 500], ids=["all users a step", "13 users a step"])

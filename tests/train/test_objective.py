@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from conv4rec.data.worlds import two_tribes
+from conv4rec.data.synthetic import two_tribes
 from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.train import TrainSettings
 from conv4rec.train.batches import Batches
+from conv4rec.train.initialise import new_network
 from conv4rec.train.item_side import ItemSums
 from conv4rec.train.objective import MOST, hide, losses, rarity_weights, user_weights
-from conv4rec.train.start import new_network
 
 SETTINGS = TrainSettings(hide_low=0.2, hide_high=0.6)
 SHAPE = {"consume_size": 8, "rate_size": 4}

@@ -1,11 +1,11 @@
 """What happened: interactions, levels, ids and numbers, splits, named data sets, small worlds."""
 
-from conv4rec.data.catalogue import Dataset, dataset_names, load_dataset
+from conv4rec.data.datasets import Dataset, dataset_names, load_dataset
 from conv4rec.data.ids import Ids
 from conv4rec.data.interactions import Interactions
+from conv4rec.data.label_dropout import drop_labels, scarce_split
 from conv4rec.data.levels import Levels
 from conv4rec.data.load_report import LoadReport
-from conv4rec.data.scarcity import drop_labels, scarce_split
 from conv4rec.data.splits import Split, new_users_split, random_split, split_by_name, time_split
 from conv4rec.data.tables import read_table
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conv4rec.data.catalogue import Dataset, load_dataset
+from conv4rec.data.datasets import Dataset, load_dataset
 from conv4rec.data.interactions import NO_TIMESTAMP, Interactions
 from conv4rec.errors import DataError, SettingError
 

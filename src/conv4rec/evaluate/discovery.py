@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conv4rec.evaluate import calibration, ranking
+from conv4rec.evaluate.random_exposure import N_DECILES, Answers, Listed, Shown
 from conv4rec.evaluate.rating import absolute_errors
 from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
-from conv4rec.evaluate.shown import N_DECILES, Answers, Listed, Shown
 
 GEM_LISTS = (1, 3, 5)
 """How many gems a user is shown."""

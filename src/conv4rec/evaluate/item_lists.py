@@ -11,7 +11,7 @@ import numpy as np
 
 from conv4rec.errors import SettingError
 from conv4rec.evaluate.blocks import row_blocks
-from conv4rec.evaluate.picks import BEYOND, Picks, equally_unlikely, history_mask, ranks_of
+from conv4rec.evaluate.consume_ranks import BEYOND, Picks, equally_unlikely, history_mask, ranks_of
 from conv4rec.evaluate.ranking import top_k
 from conv4rec.evaluate.rated_pairs import expected_of, p_like_of
 from conv4rec.evaluate.scorer import FloatArray, IntArray, Scorer

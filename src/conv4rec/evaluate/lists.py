@@ -10,6 +10,7 @@ import numpy as np
 
 from conv4rec.errors import DataError, SettingError
 from conv4rec.evaluate.blocks import row_blocks
+from conv4rec.evaluate.consume_ranks import BEYOND, Picks, ranks_of
 from conv4rec.evaluate.item_lists import (
     BY_RULE,
     KINDS,
@@ -22,7 +23,6 @@ from conv4rec.evaluate.item_lists import (
 )
 from conv4rec.evaluate.list_quality import ListQuality, quality_of_lists
 from conv4rec.evaluate.off_policy import OffPolicy, compare_shown, liked_if_shown
-from conv4rec.evaluate.picks import BEYOND, Picks, ranks_of
 from conv4rec.evaluate.propensity import Propensity
 from conv4rec.evaluate.rated_pairs import HeldOut, expected_of, held_out, p_like_of
 from conv4rec.evaluate.scorer import FloatArray, IntArray, Scorer

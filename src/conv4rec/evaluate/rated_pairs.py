@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conv4rec.evaluate.blocks import Block, row_blocks
-from conv4rec.evaluate.picks import Picks, ranks_of
+from conv4rec.evaluate.consume_ranks import Picks, ranks_of
 from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray, Scorer
 
 if TYPE_CHECKING:

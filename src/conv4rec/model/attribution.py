@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conv4rec.model.lookup import Pattern, pick
 from conv4rec.model.network import PRIOR_COUNT, History, ItemSide, Network, Reading
 from conv4rec.model.parts import Parts
+from conv4rec.model.sparse import Pattern, pick
 
 NODES = 48  # of the quadrature along the way: exact far beyond float32
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from conv4rec.model.bayesian_mf import ExactHalf
 from conv4rec.model.config import NetworkConfig
-from conv4rec.model.exact import ExactHalf
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.model.lookup import Pattern, pick
-from conv4rec.model.neighbours import Neighbours
+from conv4rec.model.slim import Neighbours
+from conv4rec.model.sparse import Pattern, pick
 
 PRIOR_COUNT = 10.0  # interactions: keeps the latent vector of a short history short
 

@@ -16,16 +16,16 @@ from conv4rec.data import Interactions, read_table
 from conv4rec.errors import NotFittedError, SettingError
 from conv4rec.model.kernels import channel_names
 from conv4rec.model.readouts import expected_rating
-from conv4rec.recommender.finds import REACH, SURE, Finds, check_sure
+from conv4rec.recommender.configuration import configuration
+from conv4rec.recommender.discovery import REACH, SURE, Finds, check_sure
+from conv4rec.recommender.explanation import check_explained, explained
+from conv4rec.recommender.list_scores import ORDERS, UNSURE, Norms, Standard, norms_of
 from conv4rec.recommender.lists import Lists, Question
-from conv4rec.recommender.merits import ORDERS, UNSURE, Norms, Standard, norms_of
 from conv4rec.recommender.pairs import pair_columns
-from conv4rec.recommender.people import Histories, histories_of
-from conv4rec.recommender.presets import configuration
+from conv4rec.recommender.persistence import load_model, save_model
 from conv4rec.recommender.profile import Profile, profile_of
-from conv4rec.recommender.reasons import check_explained, explained
-from conv4rec.recommender.saved import load_model, save_model
 from conv4rec.recommender.scoring import Scoring
+from conv4rec.recommender.user_histories import Histories, histories_of
 from conv4rec.train import Fit, Fitted
 from conv4rec.train.fit import OnProgress
 

@@ -12,9 +12,9 @@ import polars as pl
 from conv4rec.data import Interactions
 from conv4rec.evaluate.ranking import top_k
 from conv4rec.model.readouts import expected_rating, p_like
-from conv4rec.recommender.finds import find_columns
-from conv4rec.recommender.merits import MERIT_FLOATS, UNSURE, Norms, Standard, merits
-from conv4rec.recommender.reasons import Reasons, reason_columns
+from conv4rec.recommender.discovery import find_columns
+from conv4rec.recommender.explanation import Reasons, reason_columns
+from conv4rec.recommender.list_scores import MERIT_FLOATS, UNSURE, Norms, Standard, merits
 from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.uncertainty import chance, interval_columns
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from conv4rec.data import Interactions
+from conv4rec.recommender.list_scores import MERIT_FLOATS
 from conv4rec.recommender.lists import rating_columns
-from conv4rec.recommender.merits import MERIT_FLOATS
 from conv4rec.recommender.scoring import Scoring
 from conv4rec.recommender.uncertainty import Latent, interval_columns
 

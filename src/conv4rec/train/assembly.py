@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from conv4rec.model import ItemSide, Network
-from conv4rec.model.exact import ExactHalf
-from conv4rec.model.neighbours import Neighbours
-from conv4rec.train.blend import Blend
+from conv4rec.model.bayesian_mf import ExactHalf
+from conv4rec.model.slim import Neighbours
+from conv4rec.train.ensemble import Blend
 from conv4rec.train.loop import Trainer
 from conv4rec.train.ridge import Ridge
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from conv4rec.data import Interactions
 from conv4rec.model import History
-from conv4rec.model.lookup import Pattern
+from conv4rec.model.sparse import Pattern
 
 
 @dataclass

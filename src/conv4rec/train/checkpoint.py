@@ -12,9 +12,9 @@ import torch
 
 from conv4rec.data import Interactions
 from conv4rec.errors import SavedModelError
+from conv4rec.storage.folders import load_folder, save_folder
 from conv4rec.train.loop import State
-from conv4rec.train.rehearsal import Check, Kept
-from conv4rec.train.store import load_folder, save_folder
+from conv4rec.train.validation import Check, Kept
 
 KIND = "training checkpoint"
 PARTS = ("weights", "first_moments", "second_moments", "frozen")
@@ -30,7 +30,7 @@ class Checkpoint:
     n_before: int = 0
     """How many of the checks are of earlier stages."""
     kept: Kept = field(default_factory=dict)
-    """Tensors that later looks need: see `conv4rec.train.rehearsal.look`."""
+    """Tensors that later looks need: see `conv4rec.train.validation.look`."""
 
 
 def fingerprint(interactions: Interactions, settings: dict[str, Any]) -> str:

@@ -16,15 +16,20 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.errors import TrainingInterrupted
 from conv4rec.model import History, ItemSide, Network, NetworkConfig
-from conv4rec.model.exact import ExactHalf
-from conv4rec.model.neighbours import Neighbours
+from conv4rec.model.bayesian_mf import ExactHalf
+from conv4rec.model.slim import Neighbours
 from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of
 from conv4rec.train.batches import Batches
-from conv4rec.train.blend import Blend, Learned, choose_blend
 from conv4rec.train.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
+from conv4rec.train.ensemble import Blend, Learned, choose_blend
+from conv4rec.train.gibbs import sample_exact_half
+from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import RATE, Progress, Schedule, Trainer
-from conv4rec.train.neighbours import find_neighbours
-from conv4rec.train.rehearsal import (
+from conv4rec.train.mixture_weight import USUAL, choose_share
+from conv4rec.train.ridge import Ridge
+from conv4rec.train.settings import TrainSettings
+from conv4rec.train.slim import find_neighbours
+from conv4rec.train.validation import (
     Check,
     best_joint_schedule,
     best_schedule,
@@ -35,11 +40,6 @@ from conv4rec.train.rehearsal import (
     look,
     n_rehearsals,
 )
-from conv4rec.train.ridge import Ridge
-from conv4rec.train.sampler import sample_exact_half
-from conv4rec.train.settings import TrainSettings
-from conv4rec.train.share import USUAL, choose_share
-from conv4rec.train.start import new_network
 
 OnProgress = Callable[[str, int, int, Progress], Any]
 

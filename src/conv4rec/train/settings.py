@@ -48,7 +48,7 @@ class TrainSettings:
     validation_share: float = 0.1
     """Share of the interactions held out to choose penalties and stopping."""
     factors: int = 20
-    """Factors a draw of the rating side's exact half (see `conv4rec.train.sampler`)."""
+    """Factors a draw of the rating side's exact half (see `conv4rec.train.gibbs`)."""
     factor_features: int = 64
     """What the pattern of a history is boiled down to, for the exact half."""
     sweeps: int = 200
@@ -58,7 +58,7 @@ class TrainSettings:
     ridge_size: int = 512
     """Width of the consume side's closed-form half (see `conv4rec.train.ridge`); 0 for none."""
     neighbours: int = 100
-    """Candidates for an item's neighbours on the consume side (see `conv4rec.train.neighbours`);
+    """Candidates for an item's neighbours on the consume side (see `conv4rec.train.slim`);
     0 to do without. With a shared encoder, which is all there is, there are none."""
     regs: tuple[float, ...] = (1.0, 0.4, 2.0)
     """Factors on the consume penalties to rehearse; the best is taken (large logs: fewer)."""

@@ -1,0 +1,76 @@
+"""The pictures of the theory pages: recovery on log-log axes, and ranks while training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from conv4rec.benchmark.drawing import Axes, Curve, Panel, svg
+from research.theory.emergence import TRUE_RANK, Emergence
+from research.theory.ranks_while_training import Look
+from research.theory.recovery import ABOUT, Recovery
+
+
+def recovery_picture(found: Sequence[Recovery]) -> str:
+    """TV against interactions, one panel a sampling law: dots are fits, the line is the slope."""
+    axes = Axes("interactions", "total variation from truth")
+    return svg([_recovery_panel(each) for each in found], axes, ABOUT[0].upper() + ABOUT[1:] + ".")
+
+
+def _recovery_panel(found: Recovery) -> Panel:
+    slope = found.slope()
+    sizes = [n for n, _ in found.means()]
+    line = [(n, math.exp(slope.intercept) * n**slope.slope) for n in (sizes[0], sizes[-1])]
+    curves = [
+        Curve("", [(p.interactions, p.model) for p in found.points], 0, dots=True),
+        Curve("Conv4Rec, fitted power law", line, 0),
+        Curve("popularity × histogram", found.means("popularity"), 1),
+        Curve("pooled table", found.means("pooled"), 4),
+        Curve("user's own smoothed frequencies", found.means("table"), 2),
+    ]
+    if found.points[0].wanted is not None:
+        curves.append(Curve("Conv4Rec, against the law before selection", found.means("wanted"), 3,
+                            dashed=True))  # fmt: skip
+    held = "" if found.law.holds else " (no guarantee)"
+    return Panel(found.law.name + held, curves, f"slope {slope}")
+
+
+def training_picture(found: Mapping[str, Sequence[Look]]) -> str:
+    """Entropy rank of the recommender's maps against training steps, one panel a start."""
+    panels = []
+    for name, looks in found.items():
+        curves = [
+            Curve(
+                each,
+                [(look.step, look.entropy_ranks[each]) for look in looks if look.step],
+                place % 3,
+                dashed=place >= 3,  # the rating side
+            )
+            for place, each in enumerate(looks[0].entropy_ranks)
+        ]
+        panels.append(Panel(f"Conv4Rec, {name}", curves, "while training"))
+    caption = "Ranks of tables (encoder, decoder) and of the maps that they make."
+    return svg(panels, Axes("training steps", "entropy rank"), caption)
+
+
+def emergence_picture(*found: Emergence) -> str:
+    """Entropy rank against training steps, one line a depth, the truth's rank marked if known."""
+    caption = "Softmax models of 1 to 4 square factors; nothing is penalised."
+    axes = Axes("training steps", "entropy rank of the learned logits")
+    return svg([_emergence_panel(each) for each in found], axes, caption)
+
+
+def _emergence_panel(found: Emergence) -> Panel:
+    curves = [
+        Curve(
+            f"{run.depth} factor{'s' if run.depth > 1 else ''}",
+            [(step, rank) for step, rank in zip(run.steps, run.entropy_ranks, strict=True) if step],
+            number,
+        )
+        for number, run in enumerate(found.runs)
+    ]
+    name = "Ratings log" if found.truth is None else "Made-up world"
+    if found.truth is None:
+        return Panel(name, curves, found.about)
+    truth = found.truth.entropy_rank
+    return Panel(name, curves, found.about, truth, f"truth: {truth:.1f} (rank {TRUE_RANK})")

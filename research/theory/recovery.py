@@ -1,0 +1,166 @@
+"""Does the model recover the law that made the data? Total variation against interactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from conv4rec.data import Interactions
+from conv4rec.recommender import Conv4Rec
+from conv4rec.theory import (
+    Slope,
+    log_log_slope,
+    popularity_by_histogram,
+    smoothed_frequencies,
+    total_variation,
+)
+from research.theory.known_laws import LAWS, N_LEVELS, RANK, Law, Sampled, restricted
+
+N_ITEMS, N_USERS = 120, 600
+SIZES = (3, 6, 12, 24, 48)
+"""Interactions per user."""
+SETTINGS: dict[str, Any] = {
+    "n_steps": 60,
+    "learning_rate": 0.02,
+    "consume_size": 8,
+    "rate_size": 8,
+    "n_channels": N_LEVELS - 1,  # any law of the levels is within reach
+    "regs": (1.0,),
+}
+CURVES = ("model", "table", "popularity", "pooled")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One fit: how far the model and the two baselines are from the truth, averaged over users."""
+
+    interactions: int
+    seed: int
+    model: float
+    table: float
+    """Each user's own smoothed frequencies: of items not drawn yet they know nothing."""
+    popularity: float
+    """Popularity of the item times the histogram of levels, the same for all."""
+    pooled: float
+    """The smoothed frequencies of item and level over all users together, the same for all."""
+    wanted: float | None
+    """The model against the law one may have hoped for, where that is another."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recovery:
+    """One sampling law: all points, and the slopes fitted through them."""
+
+    law: Law
+    points: tuple[Point, ...]
+
+    def slope(self, curve: str = "model") -> Slope:
+        """Of log TV on log interactions, one point a fit, with a 95% interval."""
+        sizes = np.array([point.interactions for point in self.points])
+        return log_log_slope(sizes, np.array([getattr(point, curve) for point in self.points]))
+
+    def means(self, curve: str = "model") -> list[tuple[int, float]]:
+        """Mean over seeds at each size: (interactions, TV)."""
+        sizes = sorted({point.interactions for point in self.points})
+        at = [[getattr(p, curve) for p in self.points if p.interactions == n] for n in sizes]
+        return [(n, float(np.mean(values))) for n, values in zip(sizes, at, strict=True)]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: how the largest sample came out, and whether the guarantee covers it."""
+        last = {curve: self.means(curve)[-1][1] for curve in CURVES}
+        ratios = [f"{last['model'] / last[curve]:.0%}" for curve in CURVES[1:]]
+        covered = "covered by the guarantee" if self.law.holds else "the guarantee does not hold"
+        return (
+            f"TV {last['model']:.3f} at the largest sample, {ratios[0]} of the user's table's, "
+            f"{ratios[1]} of popularity's and {ratios[2]} of the pooled table's; {covered}: "
+            f"{self.law.why}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything for JSON."""
+        slopes = {curve: vars(self.slope(curve)) for curve in CURVES}
+        points = [vars(point) for point in self.points]
+        return {"world": self.law.name, "guarantee_holds": self.law.holds,
+                "verdict": self.verdict, "slopes": slopes, "points": points}  # fmt: skip
+
+
+def recover(
+    worlds: Sequence[str] = tuple(LAWS),
+    seeds: Sequence[int] = (0, 1, 2),
+    sizes: Sequence[int] = SIZES,
+    n_users: int = N_USERS,
+    n_items: int = N_ITEMS,
+    on_fit: Callable[[str, int, int], Any] | None = None,
+) -> list[Recovery]:
+    """Fit models to samples of growing size and measure the total variation from the truth.
+
+    The worlds have rank 2 over (item, level) and 3 levels. Truth and model are laws of the next
+    interaction, over the items that the user has not consumed; TV is averaged over users.
+
+    Args:
+        worlds: names in `LAWS`.
+        seeds: of the worlds, the samples and the models.
+        sizes: interactions per user, at least 3 of them.
+        n_users: users of each world.
+        n_items: items of each world.
+        on_fit: called before each fit with (world, interactions per user, seed).
+    """
+    found = []
+    for world in worlds:
+        points = []
+        for n_each in sizes:
+            for seed in seeds:
+                if on_fit is not None:
+                    on_fit(world, n_each, seed)
+                sampled = LAWS[world].sample(n_users, n_items, n_each, seed)
+                points.append(_point(sampled, seed))
+        found.append(Recovery(LAWS[world], tuple(points)))
+    return found
+
+
+def _point(sampled: Sampled, seed: int) -> Point:
+    log = sampled.log
+    model = Conv4Rec(seed=seed, **SETTINGS).fit(log)
+    law = learned_law(model, log)
+    truth = restricted(sampled.truth, log)
+    counts = sparse.csr_array(
+        (np.ones(len(log)), (log.user_numbers, log.level_numbers * log.n_items + log.item_numbers)),
+        shape=(log.n_users, log.n_levels * log.n_items),
+    )
+    everyone = np.arange(log.n_users)
+    table = smoothed_frequencies(counts)
+    rows = table(everyone) if callable(table) else table
+    together = smoothed_frequencies(sparse.csr_array(counts.sum(axis=0)[None]))
+    pooled = together(np.zeros(1, dtype=int)) if callable(together) else together
+    others = (popularity_by_histogram(counts, log.n_levels), pooled)
+    laws = [law, rows, *(np.broadcast_to(each, rows.shape) for each in others)]
+    far = [
+        float(total_variation(truth, restricted(each.reshape(truth.shape), log), len(truth)).mean())
+        for each in laws
+    ]
+    wanted = None
+    if sampled.wanted is not None:
+        hoped = restricted(sampled.wanted, log)
+        wanted = float(total_variation(hoped, law, len(truth)).mean())
+    return Point(len(log), seed, far[0], far[1], far[2], far[3], wanted)
+
+
+def learned_law(model: Conv4Rec, log: Interactions) -> np.ndarray:
+    """The model's P(item, level | history): users x levels x items, float64."""
+    (scores,) = model.scoring_.blocks(log, np.arange(log.n_users), log.n_levels)
+    chance = np.exp(scores.log_p_consume.astype(np.float64))
+    ratings = model.scoring_.all_rating_probabilities(scores.reading).astype(np.float64)
+    joint = chance[:, :, None] * ratings / ratings.sum(axis=2, keepdims=True)
+    joint = joint.transpose(0, 2, 1)
+    return joint / joint.sum(axis=(1, 2), keepdims=True)
+
+
+ABOUT = (
+    f"made-up worlds of rank {RANK} with {N_LEVELS} levels; truth and model are laws of the next "
+    "interaction over unseen items; TV averaged over users"
+)

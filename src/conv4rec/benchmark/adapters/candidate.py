@@ -1,0 +1,86 @@
+"""What the bench has to know about an entrant: how to make it, tune it, install it and read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+from conv4rec.baselines.base import Floor
+
+TASKS = ("rank", "rate")
+DISTRIBUTIONS = ("own", "gaussian", "none")
+
+
+@dataclass(frozen=True)
+class Range:
+    """A setting that is tuned between two numbers, both of them allowed.
+
+    Args:
+        low: Smallest value.
+        high: Largest value.
+        log: Search its logarithm: for settings of unknown order of magnitude.
+        whole: Only whole numbers.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting that is tuned among a few values."""
+
+    options: tuple[Any, ...]
+
+
+Space = Mapping[str, Range | Choice]
+"""What `--tune` searches, by the name of the setting."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """An entrant of the bench, ours or another library's.
+
+    Args:
+        name: What `--models` and the tables call it.
+        tasks: What it is measured on: "rank", "rate" or both.
+        make: `make(**settings)` is a scorer, not yet fitted.
+        defaults: Its authors' recommended settings.
+        space: What `--tune` searches; a part of the settings that `make` takes.
+        package: What pip calls its library; None if it comes with conv4rec.
+        module: What `import` calls its library.
+        extra: The extra of conv4rec that installs it.
+        source: Where the defaults come from.
+        uses_unrated: Whether interactions without a rating help it.
+        folds_in: Whether it serves histories unseen in training without training again.
+        distribution: "own" level chances; "gaussian" if they are the discretised Gaussian around
+            its prediction, with a width fitted on validation; "none" if it does not rate.
+
+    >>> Rival("ours", ("rank",), make=dict, distribution="none").is_installed()
+    True
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    make: Callable[..., Floor]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    space: Space = field(default_factory=dict)
+    package: str | None = None
+    module: str | None = None
+    extra: str | None = "peers"
+    source: str = ""
+    uses_unrated: bool = True
+    folds_in: bool = False
+    distribution: str = "own"
+
+    def is_installed(self) -> bool:
+        """Whether its library is there; looked for, never imported."""
+        return self.module is None or find_spec(self.module) is not None
+
+    def how_to_install(self) -> str:
+        """One sentence for a rival that is skipped because its library is not there."""
+        return f"{self.name} needs {self.package}: pip install 'conv4rec[{self.extra}]'"

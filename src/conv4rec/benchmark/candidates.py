@@ -1,0 +1,139 @@
+"""Everyone who may enter the bench: our model, the floors, the rivals, and one of your own."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from conv4rec.baselines import EASE, Means, Popularity
+from conv4rec.benchmark.adapters import PEERS
+from conv4rec.benchmark.adapters.candidate import Choice, Range, Rival
+from conv4rec.data import Interactions
+from conv4rec.errors import SettingError
+
+OURS = "conv4rec"
+FIRST = ("popularity", "ease")
+"""Who runs before all others: the one that can be counted by hand, and the one to beat."""
+
+
+class _Ours:
+    """Our model as a rival among rivals."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def fit(
+        self, train: Interactions, validation: Interactions | None = None, seed: int = 0
+    ) -> Any:
+        """A fitted `Conv4Rec`; it cuts its own validation part."""
+        del validation
+        from conv4rec.recommender import Conv4Rec  # the other entrants may need no torch
+
+        return Conv4Rec(seed=seed, **self.settings).fit(train)
+
+
+def _ours(**settings: Any) -> Any:
+    return _Ours(**settings)
+
+
+_OWN: dict[str, Any] = {"extra": None, "folds_in": True}
+ENTRANTS: dict[str, Rival] = {
+    rival.name: rival
+    for rival in (
+        Rival(
+            OURS,
+            ("rank", "rate"),
+            make=_ours,
+            defaults={
+                "consume_reg": 8.0,
+                "rate_reg": 20.0,
+                "consume_rating_reg": 48.0,
+                "consume_size": 256,
+                "rate_size": 64,
+                "spectral_start": 0.5,
+                "user_weight": 0.5,
+            },
+            space={
+                "consume_reg": Range(2.0, 32.0, log=True),
+                "rate_reg": Range(4.0, 60.0, log=True),
+                "consume_rating_reg": Range(8.0, 200.0, log=True),
+                "consume_size": Choice((128, 256, 512)),
+                "rate_size": Choice((32, 64, 128)),
+                "spectral_start": Choice((0.0, 0.5, 1.0)),
+                "user_weight": Range(0.0, 1.0),
+            },
+            source="the defaults of TrainSettings and NetworkConfig",
+            **_OWN,
+        ),
+        Rival("popularity", ("rank",), make=Popularity, distribution="none", **_OWN),
+        Rival(
+            "means",
+            ("rate",),
+            make=Means,
+            source="chooses its penalties on validation",
+            uses_unrated=False,
+            distribution="gaussian",
+            **_OWN,
+        ),
+        Rival(
+            "ease",
+            ("rank",),
+            make=EASE,
+            source="chooses its penalty on validation",
+            distribution="none",
+            **_OWN,
+        ),
+    )
+}
+"""Ours and the floors, which need no extra; the floors have nothing left to tune."""
+
+
+def rivals(also: Iterable[str] = ()) -> dict[str, Rival]:
+    """Everyone by name: ours, the floors, the peers, then those of `also`.
+
+    Args:
+        also: `FILE.py:NAME`, where NAME is a `Rival` that the file defines.
+
+    Raises:
+        SettingError: A file defines no such rival, or one of a name that is taken.
+    """
+    known = ENTRANTS | PEERS
+    for place in also:
+        rival = _from_file(place)
+        if rival.name in known:
+            raise SettingError(f"--also {place}: the name {rival.name!r} is taken; choose another")
+        known[rival.name] = rival
+    return known
+
+
+def chosen(words: str, known: dict[str, Rival]) -> list[Rival]:
+    """Who is meant by "all" or "a,b,c", popularity and EASE first; popularity always.
+
+    Raises:
+        SettingError: There is no such rival.
+
+    >>> [rival.name for rival in chosen("conv4rec,ease", ENTRANTS)]
+    ['popularity', 'ease', 'conv4rec']
+    """
+    names = list(known) if words == "all" else [word.strip() for word in words.split(",")]
+    if unknown := [name for name in names if name not in known]:
+        raise SettingError(f"--models: there is no {unknown[0]!r}; there are {', '.join(known)}")
+    first = [name for name in FIRST if name in names or name == "popularity"]
+    return [known[name] for name in dict.fromkeys([*first, *names])]
+
+
+def _from_file(place: str) -> Rival:
+    path, _, name = place.rpartition(":")
+    if not path.endswith(".py") or not Path(path).is_file():
+        raise SettingError(f"--also takes FILE.py:NAME, a file that is there; got {place!r}")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert spec is not None  # it is a .py file
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rival = getattr(module, name, None)
+    if not isinstance(rival, Rival):
+        raise SettingError(f"--also {place}: {path} defines no Rival called {name!r}")
+    return rival

@@ -1,0 +1,124 @@
+"""What one process of the bench is asked to do, as one JSON object."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conv4rec.data import Interactions, Split, scarce_split, split_by_name
+from conv4rec.errors import SettingError
+from conv4rec.recommender.fit_and_evaluate import split_of
+
+NEW_USERS = "new-users"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the ratings come from, and how they are parted: a named split, or a file and a kind."""
+
+    dataset: str | None = None
+    """Such as "ml-100k/u1"."""
+    data: str | None = None
+    """Path of a ratings file."""
+    split: str = "r0"
+    """Of a file: see `split_of`."""
+    columns: dict[str, str] = field(default_factory=dict)
+    levels: list[float] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.dataset is None) == (self.data is None):
+            raise SettingError("the bench needs either --dataset NAME/SPLIT or --data FILE")
+
+    @property
+    def name(self) -> str:
+        """What records and tables call it."""
+        return self.dataset or f"{Path(str(self.data)).stem}/{self.split}"
+
+    @property
+    def of_new_users(self) -> bool:
+        """Whether the people of the test were never in training."""
+        return self.name.endswith(f"/{NEW_USERS}")
+
+    def load(self) -> Split:
+        """Read it.
+
+        Raises:
+            SettingError: There is no such split (DatasetError: no such data set; DataError: the
+                file cannot be used).
+        """
+        if self.dataset is not None:
+            return split_by_name(self.dataset)
+        log = Interactions.from_frame(
+            str(self.data), columns=self.columns or None, levels=self.levels
+        )
+        return split_of(log, Path(str(self.data)).stem, self.split)
+
+    def words(self) -> list[str]:
+        """The options of `conv4rec bench` that mean this source."""
+        if self.dataset is not None:
+            return ["--dataset", self.dataset]
+        words = ["--data", str(self.data), "--split", self.split]
+        if self.columns:
+            words += [
+                "--columns",
+                ",".join(f"{role}={name}" for role, name in self.columns.items()),
+            ]
+        if self.levels:
+            words += ["--levels", ",".join(f"{level:g}" for level in self.levels)]
+        return words
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every model may spend on choosing its settings: whichever is used up first."""
+
+    trials: int = 20
+    minutes: float = 15.0
+
+    def __post_init__(self) -> None:
+        if self.trials < 1 or not self.minutes > 0:
+            raise SettingError(
+                f"--trials and --minutes must be above 0; got {self.trials} and {self.minutes:g}"
+            )
+
+
+@dataclass(frozen=True)
+class Job:
+    """Fit and measure one rival with one seed, or (with a budget) tune it."""
+
+    source: Source
+    model: str
+    seed: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    drop_labels: float = 0.0
+    budget: Budget | None = None
+    per_user: str | None = None
+    """Where to write each user's figures."""
+    also: tuple[str, ...] = ()
+    lists: bool = False
+    """Whether its lists are measured too."""
+
+    def load(self) -> Split:
+        """The split, less the ratings that are dropped: the same ones for every rival."""
+        split = self.source.load()
+        return scarce_split(split, self.drop_labels, self.seed) if self.drop_labels else split
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> Job:
+        """What `to_json` wrote."""
+        facts = json.loads(line)
+        budget = facts.pop("budget")
+        facts |= {"source": Source(**facts["source"]), "also": tuple(facts["also"])}
+        return cls(**facts, budget=budget and Budget(**budget))
+
+
+def command_line(words: list[str]) -> str:
+    """A `conv4rec bench` command that can be pasted."""
+    return shlex.join(["conv4rec", "bench", *words])

@@ -1,0 +1,62 @@
+"""What is asked of a bench: who, on which rows, with which seeds and budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conv4rec.benchmark import records
+from conv4rec.benchmark.adapters.candidate import Rival
+from conv4rec.benchmark.job import Budget, Source, command_line
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked of a bench."""
+
+    source: Source
+    rivals: tuple[Rival, ...]
+    """In the order in which they run; popularity is the first."""
+    seeds: tuple[int, ...] = (0,)
+    budget: Budget | None = None
+    """For choosing settings; None for everybody's defaults."""
+    settings_from: Path | None = None
+    """Records whose tuned settings serve here."""
+    drop_labels: tuple[float, ...] = (0.0,)
+    limit_minutes: float = 60.0
+    """For one fit with its measurement."""
+    folder: Path = Path("bench-records")
+    threads: int | None = None
+    also: tuple[str, ...] = ()
+    lists: bool = False
+    """Whether everybody's lists are measured too."""
+
+    @property
+    def file(self) -> Path:
+        """Where the records go."""
+        return records.file_of(self.folder, self.source.name)
+
+
+def cannot(rival: Rival, source: Source) -> str | None:
+    """Why a rival does not take part; None if it does."""
+    if not rival.is_installed():
+        return f"not installed; {rival.how_to_install()}"
+    if source.of_new_users and not rival.folds_in:
+        return "cannot serve new people without training again"
+    return None
+
+
+def command(plan: Plan, rival: Rival, seed: int, share: float, tuned: dict[str, Any] | None) -> str:
+    """What repeats one run: tuned settings are read from the records, not searched again."""
+    words = [*plan.source.words(), "--models", rival.name, "--seeds", "1"]
+    words += ["--first-seed", str(seed)] if seed else []
+    words += ["--drop-labels", f"{share:g}"] if share else []
+    words += ["--threads", str(plan.threads)] if plan.threads else []
+    words += ["--lists"] if plan.lists else []
+    for place in plan.also:
+        words += ["--also", place]
+    if tuned:
+        on_other = plan.settings_from if tuned["on"] != plan.source.name else None
+        words += ["--settings-from", (on_other or plan.file).as_posix()]
+    return command_line(words)

@@ -1,0 +1,136 @@
+"""One rival with one seed, alone in a process: reads a job, writes a record.
+
+Alone, so that its peak memory is its own, and so that its crash is nobody else's.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from conv4rec.benchmark.adapters.candidate import Rival
+from conv4rec.benchmark.candidates import rivals
+from conv4rec.benchmark.hand_count import check_popularity
+from conv4rec.benchmark.job import Job
+from conv4rec.benchmark.records import as_line
+from conv4rec.data import Split
+from conv4rec.errors import Conv4RecError
+from conv4rec.evaluate import evaluate_lists
+from conv4rec.evaluate.expected_recall import foresight
+from conv4rec.evaluate.reliability_interval import calibration_tables
+from conv4rec.recommender.fit_and_evaluate import Run, measure, per_user_frame
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def work(job: Job, tell: Tell) -> None:
+    """Do the job, telling each finding as an object: trials as they end, then the record."""
+    rival = rivals(job.also)[job.model]
+    split = job.load()
+    if job.budget is not None:
+        from conv4rec.benchmark.tune import trials  # needs the extra `tune`
+
+        for trial in trials(rival, split.train, job.seed, job.budget):
+            tell({"kind": "trial", **trial})
+        tell({"kind": "tuned"})
+        return
+    tell(fit_and_measure(job, rival, split))
+
+
+def fit_and_measure(job: Job, rival: Rival, split: Split) -> dict[str, Any]:
+    """The record of one fit, and the users' figures in a file.
+
+    Raises:
+        BenchError: It is popularity, and its figures differ from a count by hand.
+        Conv4RecError: Its scores are NaN, or its chances are none.
+    """
+    settings = {**rival.defaults, **job.settings}
+    done = measure(
+        split, rival.name, job.seed, lambda: rival.make(**settings).fit(split.train, seed=job.seed)
+    )
+    if rival.name == "popularity":
+        check_popularity(done.model, split, done.evaluation)
+    check_answers(rival, done.evaluation.metrics)
+    if job.per_user is not None:
+        path = Path(job.per_user)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        per_user_frame(done.evaluation).write_parquet(path)
+    facts = done.record.to_dict()
+    if rival.package is not None:
+        facts["versions"] = {**facts["versions"], rival.package: _version(rival.package)}
+    infinite = [name for name, value in done.record.metrics.items() if value == math.inf]
+    return {
+        "kind": "run",
+        **facts,
+        "drop_labels": job.drop_labels,
+        "n_labels": split.train.n_rated,
+        "settings": settings,
+        "infinite": infinite,
+        "tasks": list(rival.tasks),
+        "distribution": rival.distribution,
+        "folds_in": rival.folds_in,
+        "uses_unrated": rival.uses_unrated,
+        **_known_to_itself(done, split),
+        **({"lists": evaluate_lists(done.model, split).to_dict()} if job.lists else {}),
+    }
+
+
+def check_answers(rival: Rival, metrics: dict[str, float | None]) -> None:
+    """Raise unless a rival answers the questions that it says it answers.
+
+    Raises:
+        Conv4RecError: A metric of its task is missing.
+    """
+    for task, name in (("rank", "ndcg@20"), ("rate", "rmse")):
+        if task in rival.tasks and metrics[name] is None:
+            raise Conv4RecError(f"{rival.name} should {task} and has no {name}")
+
+
+def _known_to_itself(done: Run, split: Split) -> dict[str, Any]:
+    """What the model promises against what happens: reliability tables, and its own recall."""
+    pairs, levels = done.evaluation.pairs, split.train.levels
+    tables = {}
+    if pairs is not None:
+        found = calibration_tables(pairs, levels.like_level(), levels.labels)
+        tables = {name: bands.to_dict() for name, bands in found.items()}
+    seen = foresight(done.model, split)
+    return {"calibration": tables, "foresight": seen.to_dict() if seen else None}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def main() -> int:
+    """Answer one job; whatever libraries print goes to standard error."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    warnings.simplefilter("ignore")
+
+    def tell(finding: dict[str, Any]) -> None:
+        answers.write(as_line(finding) + "\n")
+        answers.flush()
+
+    try:
+        work(Job.from_json(sys.stdin.read()), tell)
+    except Exception as error:
+        traceback.print_exc()
+        ours = isinstance(error, Conv4RecError)
+        reason = str(error) if ours else f"{type(error).__name__}: {error}"
+        tell({"kind": "failure", "reason": " ".join(reason.split()), "error": type(error).__name__})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

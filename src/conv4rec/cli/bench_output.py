@@ -1,0 +1,96 @@
+"""The table of a bench: two lines a model, its figures and its paired differences to ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conv4rec.benchmark.candidates import OURS
+from conv4rec.benchmark.records import runs
+from conv4rec.benchmark.summary import Row, left_out, rows_of
+from conv4rec.cli.console import say
+from conv4rec.cli.tables import Sheet
+from conv4rec.evaluate.uncertainty import Difference
+
+COLUMNS = {"ndcg@20": "ndcg@20 ↑", "rmse": "rmse ↓", "nll": "nll ↓"}
+COSTS = {"fit_s": "fit s", "score_s": "score", "peak_rss_mb": "GB"}
+GAUSSIAN, TUNED = "~", "*"
+
+
+def show_bench(records: list[dict[str, Any]], added: list[dict[str, Any]], dataset: str) -> None:
+    """Print a table for each share of labels, then what is missing and what the marks mean.
+
+    Args:
+        records: All of the split.
+        added: Those that this bench has made: only models that took part are shown, and ours.
+        dataset: Name of the split.
+    """
+    took_part = {run["model"] for run in runs(added)} | {OURS}
+    for share in dict.fromkeys(run["drop_labels"] for run in runs(added)):
+        rows = [row for row in rows_of(records, dataset, share) if row.model in took_part]
+        sizes = rows[0].runs[0]["sizes"]
+        dropped = f"; {share:.0%} of the labels dropped" if share else ""
+        say(
+            f"{dataset}: {sizes['train']:,} interactions to learn from, {sizes['test']:,} to "
+            f"foretell{dropped}"
+        )
+        _show_rows(rows)
+    for text in left_out(added, dataset):
+        say(f"No figures: {text}")
+
+
+def _show_rows(rows: list[Row]) -> None:
+    sheet = Sheet(["model", *COLUMNS.values(), *COSTS.values()], ("model",), elastic="model")
+    for row in rows:
+        marks = (TUNED if row.is_tuned else "") + (GAUSSIAN if row.is_gaussian else "")
+        sheet.add(
+            row.model + (f" {marks}" if marks else ""),
+            *[_value(row, name) for name in COLUMNS],
+            *[_cost(row, name) for name in COSTS],
+        )
+        differences = [row.difference(name) for name in COLUMNS]
+        if any(differences):
+            cells = [interval(each) if each else "" for each in differences]
+            sheet.add(f"  − {OURS}", *cells, "", "", "")
+    sheet.show()
+    seeds = max(len(row.seeds) for row in rows)
+    notes = [f"± standard deviation of one of {seeds} seeds"] if seeds > 1 else []
+    if any(row.comparison for row in rows):
+        notes.append(f"− {OURS}: paired difference with its 95% interval over users")
+    notes.append("score: seconds for all items of all test users and all test ratings")
+    if any(row.is_tuned for row in rows):
+        notes.append(f"{TUNED} tuned settings")
+    if any(row.is_gaussian for row in rows):
+        notes.append(f"{GAUSSIAN} no distribution of its own: a Gaussian around its prediction")
+    say("; ".join(notes) + ".")
+
+
+def interval(found: Difference) -> str:
+    """A difference with its interval, as short as it can be read.
+
+    >>> interval(Difference(0.0071, -0.0020, 0.0162, 0.95, 100))
+    '+.007 [−.002,+.016]'
+    """
+    return f"{_short(found.mean)} [{_short(found.low)},{_short(found.high)}]"
+
+
+def _short(value: float) -> str:
+    text = f"{abs(value):.3f}".removeprefix("0")
+    return ("−" if value < 0 and text != ".000" else "+") + text
+
+
+def _value(row: Row, name: str) -> str:
+    if row.is_infinite(name):
+        return "∞"
+    found = row.metric(name)
+    if found is None:
+        return "-"
+    return f"{found.mean:.4f}" + (f" ±{found.spread:.4f}" if found.n > 1 else "")
+
+
+def _cost(row: Row, name: str) -> str:
+    value = row.cost(name)
+    if value is None:
+        return "-"
+    if name == "peak_rss_mb":
+        return f"{value / 1000:.2f}"
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"

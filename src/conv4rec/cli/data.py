@@ -1,0 +1,108 @@
+"""Commands about what is there: data sets and the machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from conv4rec.cli import options
+from conv4rec.cli.console import command, note, print_json, say
+
+data_app = typer.Typer(
+    help="Data sets: list the known ones, fetch one from its owner, look at one.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+
+@data_app.command("list")
+def list_(as_json: options.AsJson = False) -> None:
+    """The data sets that have a name, and whether they are on this machine.
+
+    \b
+    Example:
+      conv4rec data list
+    """
+    from conv4rec.cli.datasets import shelf
+    from conv4rec.cli.tables import show_frame
+
+    frame = shelf()
+    if as_json:
+        print_json({"datasets": frame.to_dicts()})
+        return
+    show_frame(frame)
+    say("Licences are shown when a data set is fetched, and by `conv4rec data show NAME`.")
+
+
+@data_app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `conv4rec data list` has it.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Get a data set from its owner, checked, into the cache; says its licence first.
+
+    \b
+    Example:
+      conv4rec data fetch ml-100k
+    """
+    from conv4rec.data import load_dataset
+
+    dataset = load_dataset(name, tell=note)
+    if as_json:
+        facts = {"name": name, "rows": dataset.frame.height, "source": dataset.source}
+        print_json({**facts, "licence": dataset.licence})
+        return
+    say(f"{name} is here: {dataset.frame.height:,} rows, from {dataset.source}.")
+    say(f"Licence: {dataset.licence}.")
+    command(f"conv4rec data show {name}")
+
+
+@data_app.command("show")
+def show(
+    data: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="A data set by name, or a file of ratings.")
+    ],
+    columns: options.Columns = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """What a ratings log holds, as conv4rec reads it: counts, scale, duplicates, first rows.
+
+    \b
+    Example:
+      conv4rec data show movielens-2016
+      conv4rec data show ratings.csv
+    """
+    from conv4rec.cli import parsing as words
+    from conv4rec.cli import service
+    from conv4rec.cli.datasets import level_counts, log_facts
+    from conv4rec.cli.tables import show_frame
+
+    named = words.columns_from_text(columns)
+    log, dataset = service.load_log(data, named)
+    if as_json:
+        print_json({"data": data, **log_facts(log, dataset)})
+        return
+    say(str(log.report))
+    if dataset is not None:
+        say(f"Source: {dataset.source}")
+        say(f"Licence: {dataset.licence}")
+    show_frame(level_counts(log))
+    say("The first rows, by user and item:")
+    show_frame(log.to_frame().head(5), digits=1)
+
+
+def doctor(as_json: options.AsJson = False) -> None:
+    """What conv4rec runs on here: versions, threads, devices, data folders; for bug reports.
+
+    \b
+    Example:
+      conv4rec doctor
+    """
+    from conv4rec.cli.doctor import examine, show_findings
+
+    findings = examine()
+    if as_json:
+        print_json(findings)
+    else:
+        show_findings(findings)

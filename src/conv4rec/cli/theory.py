@@ -1,0 +1,141 @@
+"""Commands of the theory room: bound, certify and spectrum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from conv4rec.cli import options
+from conv4rec.cli.console import note, print_json
+from conv4rec.errors import SettingError
+
+if TYPE_CHECKING:
+    from conv4rec.recommender.guarantees.certify import Promise
+    from conv4rec.recommender.guarantees.pac_bayes import Blurred
+
+Confidence = Annotated[float, typer.Option(help="Probability that what is stated is true.")]
+
+theory_app = typer.Typer(
+    help="What the theorems say of a trained model.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+
+@theory_app.command(short_help="Every bound, term by term, beside the measured gap.")
+def bound(
+    model: options.Model,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Rows that did not train it: measures the real gap."),
+    ] = None,
+    confidence: Confidence = 0.95,
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Every bound on how much more a model loses on fresh data than on its training data.
+
+    \b
+    Example:
+      conv4rec theory bound my-model
+      conv4rec theory bound my-model --data new-users.csv
+    """
+    from conv4rec.cli import service
+    from conv4rec.cli.theory_output import show_bounds
+    from conv4rec.recommender.guarantees.bounds import PROMISES, all_bounds
+    from conv4rec.recommender.guarantees.generalization_gap import measured_gaps
+    from conv4rec.recommender.guarantees.held_out import held_out_rows
+
+    _check_confidence(confidence)
+    served = service.load_model(model)
+    gaps = measured_gaps(served, held_out_rows(served, data), seed) if data else None
+    lines = all_bounds(served, gaps, confidence)
+    if as_json:
+        promises = {name: dict(zip(("does", "does_not"), PROMISES[name], strict=True))
+                    for name in PROMISES}  # fmt: skip
+        measured = {side: gap.to_dict() for side, gap in gaps.items()} if gaps else None
+        bounds = [line.to_dict() for line in lines]
+        print_json({"model": model, "confidence": confidence, "measured": measured,
+                    "bounds": bounds, "promises": promises})  # fmt: skip
+        return
+    show_bounds(lines, gaps, confidence)
+
+
+@theory_app.command(short_help="What a new user can expect at worst.")
+def certify(
+    model: options.Model,
+    data: Annotated[
+        str, typer.Option(metavar="FILE", help="Histories of people who did not train the model.")
+    ],
+    confidence: Confidence = 0.95,
+    k: Annotated[int, typer.Option("-k", "--k", help="Length of the list recall is of.")] = 20,
+    seed: options.Seed = 0,
+    pac_bayes: Annotated[
+        bool,
+        typer.Option("--pac-bayes", help="Also retrain, for a bound that needs nobody held out."),
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Promise what the average new user gets: recall, rating error and log-loss, with confidence.
+
+    \b
+    Example:
+      conv4rec theory certify my-model --data new-users.csv
+      conv4rec theory certify my-model --data new-users.csv --confidence 0.99 -k 10 --json
+    """
+    from conv4rec.cli import service
+    from conv4rec.cli.theory_output import show_blurred, show_promises
+    from conv4rec.recommender.guarantees.certify import certify_model
+    from conv4rec.recommender.guarantees.held_out import held_out_rows
+
+    _check_confidence(confidence)
+    served = service.load_model(model)
+    held_out = held_out_rows(served, data)
+    found = certify_model(served, held_out, confidence=confidence, k=k, seed=seed)
+    blurred = _blurred(served, confidence, k, seed) if pac_bayes else None
+    if as_json:
+        print_json(_certified(model, confidence, found, blurred))
+        return
+    show_promises(found, confidence)
+    if blurred is not None:
+        show_blurred(blurred)
+
+
+@theory_app.command(short_help="How many directions a model uses.")
+def spectrum(model: options.Model, as_json: options.AsJson = False) -> None:
+    """Singular values, stable and entropy rank of what a model learned.
+
+    \b
+    Example:
+      conv4rec theory spectrum my-model
+    """
+    from conv4rec.cli import service
+    from conv4rec.cli.theory_output import show_spectra
+    from conv4rec.recommender.guarantees.spectra import model_spectra, spectra_facts
+
+    facts = spectra_facts(model_spectra(service.load_model(model)))
+    print_json({"model": model, "spectra": facts}) if as_json else show_spectra(facts)
+
+
+def _blurred(served: Any, confidence: float, k: int, seed: int) -> Blurred:
+    from conv4rec.recommender.guarantees.pac_bayes import pac_bayes_recall
+
+    note("retraining on half of the users, then on all: as long as two fits")
+    return pac_bayes_recall(
+        served.interactions_, served.settings, preset=served.preset, confidence=confidence, k=k,
+        seed=seed,
+    )  # fmt: skip
+
+
+def _certified(
+    model: str, confidence: float, found: list[Promise], blurred: Blurred | None
+) -> dict[str, Any]:
+    facts = {"model": model, "confidence": confidence, "together": True}
+    facts["promises"] = [promise.to_dict() for promise in found]
+    return facts | ({"pac_bayes": blurred.to_dict()} if blurred else {})
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise SettingError(f"--confidence lies between 0 and 1, such as 0.95; got {confidence}")

@@ -1,0 +1,182 @@
+"""A page that shows one person's picture, with what it says of the dot under the pointer.
+
+Nothing is fetched: the picture, its data and thirty lines of script are in the file. Ids and titles
+are other people's text: they reach the page as escaped text or as JSON, never as markup.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from conv4rec.cli.user_plot import Outlook
+from conv4rec.cli.user_plot_picture import FONTS, HIGH, WIDE, outlook_svg, percent, places
+from conv4rec.errors import DataError, MissingExtraError, SettingError
+
+SUFFIXES = (".html", ".svg", ".png")
+SHARPNESS = 2  # pixels of a PNG for each of the picture's
+
+STYLE = """
+body{font:14px sans-serif;margin:16px;color:#222}
+#picture{position:relative;max-width:960px}
+#picture svg{width:100%;height:auto}
+#tip{position:absolute;display:none;background:#fff;border:1px solid #888;padding:6px 9px;
+max-width:320px;pointer-events:none;box-shadow:0 1px 4px #0003;white-space:pre-line}
+table{border-collapse:collapse;margin:6px 0 18px}
+th,td{text-align:left;padding:2px 14px 2px 0;border-bottom:1px solid #ddd}
+td.n,th.n{text-align:right}
+"""
+
+SCRIPT = """
+const d=JSON.parse(document.getElementById('data').textContent),
+box=document.getElementById('picture'),tip=document.getElementById('tip'),
+pic=box.querySelector('svg');
+box.addEventListener('pointermove',e=>{
+ const r=pic.getBoundingClientRect(),f=WIDE/r.width,x=(e.clientX-r.left)*f,y=(e.clientY-r.top)*f;
+ let best=-1,near=144;
+ for(let i=0;i<d.x.length;i++){
+  const a=d.x[i]-x,b=d.y[i]-y,m=a*a+b*b-(d.marked.includes(i)?30:0);
+  if(m<near){near=m;best=i}
+ }
+ if(best<0){tip.style.display='none';return}
+ const why=d.why[best].map(i=>d.history[i]);
+ tip.textContent=d.name[best]+(d.name[best]===String(d.id[best])?'':'\\n('+d.id[best]+')')+
+  '\\nP(pick) '+d.pick[best]+', place '+(best+1)+
+  '\\nP(like) '+d.like[best]+' ('+d.low[best]+' to '+d.high[best]+')'+
+  (why.length?'\\nBecause of '+why.join('; '):'');
+ tip.style.display='block';
+ const left=(e.clientX-r.left)+14;
+ tip.style.left=(left+330>r.width?Math.max(0,left-348):left)+'px';
+ tip.style.top=(e.clientY-r.top+14)+'px';
+});
+box.addEventListener('pointerleave',()=>{tip.style.display='none'});
+"""
+
+
+def write_outlook(outlook: Outlook, out: str) -> None:
+    """Write the page, or the picture alone, by the ending of the file's name.
+
+    Raises:
+        MissingExtraError: PNG is asked for without the extra that draws it.
+    """
+    target = Path(out)
+    suffix = target.suffix.lower()
+    if suffix == ".html":
+        target.write_text(page(outlook), encoding="utf-8")
+    elif suffix == ".svg":
+        target.write_text(outlook_svg(outlook) + "\n", encoding="utf-8")
+    else:
+        target.write_bytes(_png(outlook_svg(outlook)))
+
+
+def check_picture(out: str) -> None:
+    """Raise unless a picture can be written there: asked before the work, not after.
+
+    Raises:
+        SettingError: The name ends in none of .html, .svg and .png.
+        DataError: It is a folder, or the folder it belongs in is missing.
+        MissingExtraError: PNG is asked for without the extra that draws it.
+    """
+    target = Path(out)
+    if target.suffix.lower() not in SUFFIXES:
+        raise SettingError(f"--out draws {', '.join(SUFFIXES)}; got {target.name!r}")
+    if target.is_dir():
+        raise DataError(f"{out} is a folder: give the path of a file to write")
+    if not target.absolute().parent.is_dir():
+        raise DataError(f"there is no folder {target.parent} to write {target.name} in")
+    if target.suffix.lower() == ".png":
+        _renderer()
+
+
+def page(outlook: Outlook) -> str:
+    """The page as text."""
+    title = escape(f"conv4rec: user {outlook.user}")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
+        f"<style>{STYLE}</style></head><body>\n"
+        f'<div id="picture">{outlook_svg(outlook)}<div id="tip"></div></div>\n'
+        f"{_table(outlook, 'Finds', outlook.finds)}"
+        f"{_table(outlook, 'Likeliest picks', outlook.picks)}"
+        f'<script type="application/json" id="data">{_data(outlook)}</script>\n'
+        f"<script>{SCRIPT.replace('WIDE', str(WIDE))}</script>\n</body></html>\n"
+    )
+
+
+def _data(outlook: Outlook) -> str:
+    """What the page knows of every dot, as JSON in which no tag can begin or end."""
+    rows = list(outlook.items.iter_rows(named=True))
+    dots = places(outlook)
+    history: dict[Any, int] = {}
+    for row in rows:
+        for id in outlook.reasons(row):
+            history.setdefault(id, len(history))
+    data = {
+        "x": [round(x, 1) for x, _ in dots],
+        "y": [round(y, 1) for _, y in dots],
+        "id": [str(row["item_id"]) for row in rows],
+        "name": [outlook.name(row["item_id"]) for row in rows],
+        "pick": [percent(row["p_consume"]) for row in rows],
+        "like": [percent(row["p_like"]) for row in rows],
+        "low": [_known(row["p_like_low"]) for row in rows],
+        "high": [_known(row["p_like_high"]) for row in rows],
+        "why": [[history[id] for id in outlook.reasons(row)] for row in rows],
+        "history": [outlook.name(id) for id in history],
+        "marked": [*outlook.finds, *outlook.picks],
+    }
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _known(chance: float | None) -> str:
+    """A chance in words; a model without draws does not know the ends of its intervals."""
+    return "?" if chance is None else percent(chance)
+
+
+def _table(outlook: Outlook, title: str, rows: list[int]) -> str:
+    """The marked items in words: for those who read, and for readers of screens."""
+    if not rows:
+        return ""
+    heads = ("", "P(pick)", "place", "P(like)", "90% interval", "because of")
+    lines = ["".join(f"<th>{head}</th>" for head in heads)]
+    for row in rows:
+        facts = outlook.items.row(row, named=True)
+        because = "; ".join(outlook.name(id) for id in outlook.reasons(facts))
+        span = f"{_known(facts['p_like_low'])} to {_known(facts['p_like_high'])}"
+        cells = (
+            outlook.name(facts["item_id"]), percent(facts["p_consume"]),
+            f"{facts['pick_rank']:,}", percent(facts["p_like"]), span, because,
+        )  # fmt: skip
+        lines.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<h2>{escape(title)}</h2>\n<table>{body}</table>\n"
+
+
+def _png(svg: str) -> bytes:
+    draw = _renderer().svg_to_bytes
+    size = {"width": SHARPNESS * WIDE, "height": SHARPNESS * HIGH}
+    return bytes(draw(svg_string=svg, background="white", **size))
+
+
+def _renderer() -> Any:
+    """The package that draws PNG, if it is here and finds letters to write with."""
+    try:
+        import resvg_py  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise MissingExtraError(
+            "a .png needs the package resvg-py: pip install 'conv4rec[png]', or write a .svg or "
+            ".html file"
+        ) from error
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</svg>'
+    letter = f'<text x="2" y="16" font-family="{FONTS}">A</text>'
+    if resvg_py.svg_to_bytes(svg_string=empty.format(letter)) == resvg_py.svg_to_bytes(
+        svg_string=empty.format("")
+    ):
+        raise MissingExtraError(
+            "a .png needs letters and this machine has no common font: install one, such as "
+            "DejaVu Sans, or write a .svg or .html file"
+        )
+    return resvg_py

@@ -1,0 +1,78 @@
+"""Many small linear systems at once: one a person, or one an item, of the factors of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from conv4rec.model.sparse import Pattern
+
+CELLS = 16_384  # padded entries looked at together: more fall out of the cache
+
+
+def normal_equations(
+    pattern: Pattern, factors: Tensor, t: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sums over each row's entries of w z z' and w z (t - c): rows x size x size, rows x size.
+
+    (q, c) being the row of `factors` of an entry's column, z = (q, 1): what the row's own
+    factors and offset are multiplied by. Rows of like length are padded to one length and
+    multiplied together: a fifth of the time of summing outer products (ml-1m, one core).
+    """
+    n_rows, size = pattern.shape[0], factors.shape[1]
+    gram, right = factors.new_zeros(n_rows, size, size), factors.new_zeros(n_rows, size)
+    for rows, entries, real in _padded(pattern):
+        z = factors[pattern.columns[entries]]  # rows x width x size
+        weight = weights[entries] * real
+        excess = (t[entries] - z[:, :, -1]) * weight
+        z[:, :, -1] = 1.0
+        gram[rows] = (z * weight[:, :, None]).transpose(1, 2) @ z
+        right[rows] = (excess[:, None] @ z)[:, 0]
+    return gram, right
+
+
+def entry_variances(pattern: Pattern, factors: Tensor, root: Tensor) -> Tensor:
+    """How unsure the mean of each entry is, z' P^-1 z, P the precision of its row: entries.
+
+    Args:
+        pattern: whose entries.
+        factors: columns x size, as in `normal_equations`.
+        root: rows x size x size: lower Cholesky factors of P.
+    """
+    found = factors.new_empty(len(pattern.columns))
+    for rows, entries, real in _padded(pattern):
+        z = factors[pattern.columns[entries]]
+        z[:, :, -1] = 1.0
+        apart = torch.linalg.solve_triangular(root[rows], z.transpose(1, 2), upper=False)
+        found[entries[real]] = apart.square().sum(1)[real]
+    return found
+
+
+def _padded(pattern: Pattern) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Rows of like length together: their numbers, their entries (rows x width), which are real."""
+    lengths = pattern.row_starts.diff()
+    order = torch.argsort(lengths, stable=True)
+    by_length = lengths[order].tolist()
+    last = pattern.shape[0]
+    while last > 0 and (width := by_length[last - 1]):
+        first = max(0, last - max(1, CELLS // width))
+        rows, last = order[first:last], first
+        place = torch.arange(width, device=order.device)
+        real = place < lengths[rows][:, None]
+        yield rows, torch.where(real, pattern.row_starts[rows][:, None] + place, 0), real
+
+
+def solve(
+    gram: Tensor, right: Tensor, prior: Tensor, precision: Tensor, noise: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The posterior of each row's factors: its mean (rows x size), Cholesky factors of precision.
+
+    Normal prior of mean `prior` (rows x size) and one `precision`; observations of 1 / variance
+    `noise`, one a row or one for all.
+    """
+    root = torch.linalg.cholesky(gram * noise.reshape(-1, 1, 1) + precision)
+    right = right * noise.reshape(-1, 1) + prior @ precision
+    mean = torch.cholesky_solve(right[:, :, None], root)
+    return mean[:, :, 0], root

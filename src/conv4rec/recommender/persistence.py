@@ -1,0 +1,191 @@
+"""A fitted model as a folder: weights, histories, ids and levels, each with its checksum."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from conv4rec._version import __version__
+from conv4rec.data import Ids, Interactions, Levels
+from conv4rec.data.load_report import LoadReport
+from conv4rec.errors import Conv4RecError, SavedModelError
+from conv4rec.model import ItemSide, Network, NetworkConfig
+from conv4rec.recommender.configuration import configuration
+from conv4rec.recommender.list_scores import UNSURE, Norms
+from conv4rec.storage.folders import load_folder, save_folder
+from conv4rec.train.ensemble import Blend
+from conv4rec.train.fit import Fitted
+from conv4rec.train.loop import Schedule
+from conv4rec.train.validation import Check
+
+KIND = "model"
+NORMS = "norms."  # of the arrays that lists compare with
+
+
+def save_model(
+    folder: str | os.PathLike[str],
+    fitted: Fitted,
+    log: Interactions,
+    options: dict[str, Any],
+    norms: dict[int, Norms],
+) -> None:
+    """Save what serving needs; `norms` by like level."""
+    weights = {name: tensor.cpu().numpy() for name, tensor in fitted.network.state_dict().items()}
+    weights["item_side.type_counts"] = fitted.item_side.type_counts.cpu().numpy()
+    weights["item_side.column"] = fitted.item_side.column.cpu().numpy()
+    for level, found in norms.items():
+        weights[f"{NORMS}{level}.others"] = found.others
+        weights[f"{NORMS}{level}.head"] = found.head.astype(np.float32)
+        weights |= {f"{NORMS}{level}.{by}": prices for by, prices in found.prices.items()}
+    histories = {
+        "starts": log.starts,
+        "item_numbers": log.item_numbers,
+        "level_numbers": log.level_numbers,
+    }
+    if log.timestamps is not None:
+        histories["timestamps"] = log.timestamps
+    ids = _packed(log.users, "users") | _packed(log.items, "items")
+    facts = {
+        "conv4rec": __version__,
+        "options": options,
+        "network": asdict(fitted.network.config),
+        "trained": asdict(fitted.trained),
+        "blend": asdict(fitted.blend),
+        "n_parameters": fitted.n_parameters,
+        "schedule": asdict(fitted.schedule),
+        "checks": [asdict(check) for check in fitted.checks],
+        "levels": {"values": log.levels.values, "edges": log.levels.edges},
+        "report": {k: v for k, v in vars(log.report).items() if k != "levels"},
+    }
+    save_folder(folder, KIND, {"weights": weights, "histories": histories, "ids": ids}, facts)
+
+
+def load_model(
+    folder: str | os.PathLike[str], device: str
+) -> tuple[Fitted, Interactions, dict[str, Any], dict[int, Norms]]:
+    """Load what `save_model` saved: the network, the histories, the options and the norms.
+
+    Raises:
+        SavedModelError: The folder is missing, foreign or changed, or its parts do not fit.
+    """
+    parts, facts = load_folder(folder, KIND)
+    try:
+        options = facts["options"]
+        if options.keys() != {"preset", "seed", "like_threshold", "settings"}:
+            raise ValueError("its options are not those of a model")
+        configuration(options["preset"], options["settings"])
+        log = _interactions(parts["histories"], parts["ids"], facts)
+        _check_sizes(log, parts["weights"], facts["network"])
+        norms = _norms(parts["weights"], log.n_items)
+        own = {n: a for n, a in parts["weights"].items() if not n.startswith(NORMS)}
+        fitted = _fitted(own, facts, device)
+    except (
+        Conv4RecError, KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError
+    ) as error:  # fmt: skip
+        raise SavedModelError(f"{folder} is not a model this version reads: {error}") from error
+    for name, array in parts["weights"].items():
+        if not np.isfinite(array).all():
+            raise SavedModelError(f"{folder} holds weights that are not finite, in {name!r}")
+    return fitted, log, options, norms
+
+
+def _check_sizes(
+    log: Interactions, weights: dict[str, np.ndarray], network: dict[str, Any]
+) -> None:
+    """Refuse parts of different models before a number from one is used to index another."""
+    n_users, n_items, n_levels = log.n_users, log.n_items, log.n_levels
+    sizes = tuple(network[name] for name in ("n_users", "n_items", "n_levels"))
+    n_types, n_channels = weights["kernel_in"].shape
+    width = network["rate_size"] if not network["shared_encoder"] else network["consume_size"]
+    expected = {
+        "item_side.type_counts": (n_items, n_levels + 1),
+        "item_side.column": (n_items, width) if network["two_sided"] else (0,),
+        "consume_out": (n_items, network["consume_size"]),
+    }
+    if near := network.get("neighbours_kept", 0):
+        expected["neighbours.items"] = expected["neighbours.weights"] = (n_items, near)
+        numbers = weights["neighbours.items"]
+        if ((numbers < 0) | (numbers >= n_items)).any():
+            raise ValueError("its neighbours are no items")
+    starts, items, levels = log.starts, log.item_numbers, log.level_numbers
+    fit = (
+        sizes == (n_users, n_items, n_levels)
+        and (n_types, n_channels) == (n_levels + 1, network["n_channels"] + 1)
+        and all(weights[name].shape == shape for name, shape in expected.items())
+        and starts.shape == (n_users + 1,)
+        and items.shape == levels.shape == (starts[-1],)
+        and (starts[0] == 0 and (np.diff(starts) >= 0).all())
+        and ((items >= 0) & (items < n_items)).all()
+        and ((levels >= -1) & (levels < n_levels)).all()
+    )
+    if not fit:
+        raise ValueError("its parts are of different models")
+
+
+def _norms(weights: dict[str, np.ndarray], n_items: int) -> dict[int, Norms]:
+    """The norms among the arrays, by like level."""
+    arrays = {n.removeprefix(NORMS): a for n, a in weights.items() if n.startswith(NORMS)}
+    if any(a.shape != (n_items,) or a.dtype != np.float32 for a in arrays.values()):
+        raise ValueError("its norms are not one float32 an item")
+    found = {}
+    for level in {name.split(".")[0] for name in arrays}:
+        prices = {by: arrays[f"{level}.{by}"] for by in UNSURE}
+        head = arrays[f"{level}.head"] > 0
+        found[int(level)] = Norms(arrays[f"{level}.others"], head, prices)
+    return found
+
+
+def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) -> Fitted:
+    config = NetworkConfig(**facts["network"])
+    tensors = {name: torch.from_numpy(array).to(device) for name, array in weights.items()}
+    item_side = ItemSide(tensors.pop("item_side.type_counts"), tensors.pop("item_side.column"))
+    network = Network(config, torch.zeros(config.n_levels), None)  # shapes alone
+    network.rater_in = None
+    network.load_state_dict(tensors, strict=True, assign=True)
+    schedule = Schedule(*(tuple(facts["schedule"][key]) for key in ("stops", "reg_factors")))
+    checks = [Check(**check) for check in facts["checks"]]
+    trained, blend = NetworkConfig(**facts["trained"]), Blend(**facts["blend"])
+    return Fitted(network, item_side, schedule, checks, facts["n_parameters"], trained, blend)
+
+
+def _interactions(
+    histories: dict[str, np.ndarray], ids: dict[str, np.ndarray], facts: dict[str, Any]
+) -> Interactions:
+    edges = facts["levels"]["edges"]
+    values = tuple(map(float, facts["levels"]["values"]))
+    levels = Levels(values, None if edges is None else tuple(map(float, edges)))
+    return Interactions(
+        users=_unpacked(ids, "users"),
+        items=_unpacked(ids, "items"),
+        levels=levels,
+        starts=histories["starts"],
+        item_numbers=histories["item_numbers"],
+        level_numbers=histories["level_numbers"],
+        timestamps=histories.get("timestamps"),
+        report=LoadReport(**facts["report"], levels=levels),
+    )
+
+
+def _packed(ids: Ids, name: str) -> dict[str, np.ndarray]:
+    """Ids as arrays: integers as they are, strings as UTF-8 bytes and where each ends."""
+    values = ids.to_series()
+    if ids.kind == "int":
+        return {f"{name}.int": values.to_numpy()}
+    encoded = [value.encode() for value in values.to_list()]
+    ends = np.cumsum([len(value) for value in encoded], dtype=np.int64)
+    return {f"{name}.utf8": np.frombuffer(b"".join(encoded), np.uint8), f"{name}.ends": ends}
+
+
+def _unpacked(arrays: dict[str, np.ndarray], name: str) -> Ids:
+    what = "user" if name == "users" else "item"
+    if f"{name}.int" in arrays:
+        return Ids(pl.Series(arrays[f"{name}.int"]), what)
+    text, ends = arrays[f"{name}.utf8"].tobytes(), arrays[f"{name}.ends"].tolist()
+    starts = [0, *ends[:-1]]
+    values = [text[start:end].decode() for start, end in zip(starts, ends, strict=True)]
+    return Ids(pl.Series(values, dtype=pl.String), what)

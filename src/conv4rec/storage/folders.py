@@ -1,0 +1,196 @@
+"""Folders of arrays that are saved all or nothing, and refuse to load if a byte has changed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_arrays
+from safetensors.numpy import save as arrays_to_bytes
+
+from conv4rec.errors import SavedModelError
+from conv4rec.storage.atomic import TEMPORARY, locked, write_file
+
+MANIFEST = "manifest.json"
+SCHEMA_VERSION = 2
+LARGEST_MANIFEST = 64 * 2**20  # bytes
+_OUR_PART = re.compile(r"[a-z_]+-[0-9a-f]{16}\.safetensors")
+
+
+def save_folder(
+    folder: str | os.PathLike[str],
+    kind: str,
+    parts: dict[str, dict[str, np.ndarray]],
+    facts: dict[str, Any],
+) -> None:
+    """Save named groups of arrays and some JSON facts.
+
+    Each part becomes a safetensors file whose name carries its sha256, so no file that is in
+    use is ever overwritten. The manifest names them and is renamed into place last: a reader
+    finds the old model or the new one, whenever the writer is killed. Files of older saves are
+    removed at the end.
+
+    Args:
+        folder: Made if it does not exist.
+        kind: What this is a folder of; `load_folder` asks for the same word.
+        parts: file stem -> name -> array.
+        facts: anything that JSON holds.
+
+    Raises:
+        SavedModelError: The folder holds something else, or cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        if folder.exists() and not (folder.is_dir() and _is_ours(folder, kind)):
+            raise SavedModelError(
+                f"{folder} exists and is not a {kind} saved by conv4rec: "
+                "choose a new or empty folder"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            files = {}
+            for stem, arrays in parts.items():
+                contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+                content = arrays_to_bytes(contiguous)
+                digest = hashlib.sha256(content).hexdigest()
+                files[stem] = {"file": f"{stem}-{digest[:16]}.safetensors", "sha256": digest}
+                write_file(folder / files[stem]["file"], content)
+            manifest = {"kind": kind, "schema": SCHEMA_VERSION, "files": files, "facts": facts}
+            manifest["sha256"] = _digest(manifest)
+            write_file(folder / MANIFEST, _json(manifest, indent=1).encode())
+            _remove_leftovers(folder, {entry["file"] for entry in files.values()})
+    except OSError as error:
+        reason = error.strerror or error
+        raise SavedModelError(f"{folder} could not be written: {reason}") from error
+
+
+def load_folder(
+    folder: str | os.PathLike[str], kind: str
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+    """Load what `save_folder` saved: (parts, facts).
+
+    Raises:
+        SavedModelError: The folder is missing, foreign, of a newer version, or a file in it was
+            truncated, swapped or changed: names the file.
+    """
+    folder = Path(folder)
+    manifest = _read_manifest(folder, kind)
+    while True:
+        try:
+            files = manifest["files"].items()
+            return {stem: _read_part(folder, entry) for stem, entry in files}, manifest["facts"]
+        except _MissingPartError:
+            before, manifest = manifest, _read_manifest(folder, kind)
+            if manifest == before:  # else another process saved in between: read what it saved
+                raise
+
+
+class _MissingPartError(SavedModelError):
+    """A part that the manifest names is not there."""
+
+
+def _read_part(folder: Path, entry: dict[str, str]) -> dict[str, np.ndarray]:
+    path = folder / entry["file"]
+    if not _OUR_PART.fullmatch(entry["file"]) or path.is_symlink():
+        raise SavedModelError(f"{folder / MANIFEST} names a file outside its folder")
+    try:
+        if not path.is_file():  # a pipe would be waited on for ever
+            raise FileNotFoundError(path)
+        content = path.read_bytes()
+    except OSError as error:
+        raise _MissingPartError(f"{path} is missing or unreadable: save again") from error
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise SavedModelError(f"{path} is damaged: its checksum is not the one saved with it")
+    try:
+        return parse_arrays(content)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise SavedModelError(f"{path} is not a safetensors file: {error}") from error
+
+
+def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not folder.exists():
+        raise SavedModelError(f"there is no folder {folder}: fit a model and save it there first")
+    if not path.is_file():
+        raise SavedModelError(
+            f"{folder} is not a {kind} saved by conv4rec: it has no {MANIFEST}. "
+            "Files of other libraries (.pt, .pkl, .joblib) are never opened"
+        )
+    try:
+        if path.stat().st_size > LARGEST_MANIFEST:
+            raise SavedModelError(f"{path} is larger than any manifest conv4rec writes")
+        manifest = json.loads(path.read_bytes())
+    except SavedModelError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise SavedModelError(f"{path} is damaged: it cannot be read as JSON") from error
+    if not _is_manifest(manifest):
+        raise SavedModelError(f"{path} was not written by conv4rec")
+    digest = manifest.pop("sha256", None)
+    if isinstance(manifest["schema"], int) and manifest["schema"] > SCHEMA_VERSION:
+        raise SavedModelError(
+            f"{path} has schema {manifest['schema']}; this conv4rec reads up to {SCHEMA_VERSION}: "
+            "upgrade conv4rec"
+        )
+    if isinstance(manifest["schema"], int) and manifest["schema"] < SCHEMA_VERSION:
+        raise SavedModelError(
+            f"{path} has schema {manifest['schema']}, of a version before the first release; this "
+            f"conv4rec reads schema {SCHEMA_VERSION}: fit the model again"
+        )
+    if digest != _digest(manifest):
+        raise SavedModelError(f"{path} is damaged: its checksum is not its own")
+    if manifest["kind"] != kind:
+        raise SavedModelError(f"{folder} holds a {manifest['kind']}, not a {kind}")
+    return manifest
+
+
+def _json(manifest: dict[str, Any], **form: Any) -> str:
+    return json.dumps(manifest, default=lambda value: value.tolist(), **form)  # NumPy's numbers
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(_json(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _is_manifest(manifest: Any) -> bool:
+    """Whether it has the form that `save_folder` writes; the checksum is another question."""
+    if not isinstance(manifest, dict) or not {"kind", "schema", "files", "facts"} <= set(manifest):
+        return False
+    files, facts = manifest["files"], manifest["facts"]
+    if not (isinstance(files, dict) and isinstance(facts, dict)):
+        return False
+    texts = [text for entry in files.values() for text in _texts(entry)]
+    return all(isinstance(text, str) for text in texts)
+
+
+def _texts(entry: Any) -> list[Any]:
+    return [entry.get("file"), entry.get("sha256")] if isinstance(entry, dict) else [None]
+
+
+def _is_ours(folder: Path, kind: str) -> bool:
+    """Whether a save of this kind may replace what is in the folder."""
+    if (folder / MANIFEST).exists():
+        try:
+            manifest = json.loads((folder / MANIFEST).read_bytes())
+        except (ValueError, RecursionError):
+            return False
+        return _is_manifest(manifest) and manifest["kind"] == kind
+    return all(_is_leftover(path.name) for path in folder.iterdir())
+
+
+def _is_leftover(name: str) -> bool:
+    return name.startswith(TEMPORARY) or _OUR_PART.fullmatch(name) is not None
+
+
+def _remove_leftovers(folder: Path, used: set[str]) -> None:
+    for path in folder.iterdir():
+        if _is_leftover(path.name) and path.name not in used:
+            with contextlib.suppress(OSError):
+                path.unlink()

@@ -1,0 +1,215 @@
+"""The picture of one person: what is in it, and that other people's text stays text."""
+
+import json
+import re
+import sys
+import warnings
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import polars as pl
+import pytest
+
+from conv4rec import Conv4Rec
+from conv4rec.cli.user_plot import outlook_of
+from conv4rec.cli.user_plot_page import page
+from conv4rec.cli.user_plot_picture import outlook_svg, places
+from conv4rec.recommender.discovery import SURE, Finds
+
+EVIL = "<script>alert('1')</script>\"&</svg>"
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and the attributes that could run a script."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.handlers = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+
+
+@pytest.fixture(scope="module")
+def evil():
+    """A model whose ids are markup."""
+    users = [f"u{n}{EVIL}" for n in range(6)]
+    rows = [(u, f"i{n}{EVIL}", 1.0 + (n + len(u)) % 5) for u in users for n in range(4)]
+    rows += [("u", f"i{n}{EVIL}", 3.0) for n in range(12)]
+    log = pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
+    return Conv4Rec(n_steps=3, regs=(), consume_size=4, rate_size=4).fit(log)
+
+
+def outlook(model, user, names=(), k=3, **finds):
+    return outlook_of(model, user, k, Finds(**{"min_p_like": 0, **finds}), dict(names))
+
+
+def data_of(text):
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def test_every_item_left_is_a_dot_and_the_marked_ones_are_named(model):
+    seen = outlook(model, "u03")
+    drawn = ElementTree.fromstring(outlook_svg(seen))
+    text = " ".join(drawn.itertext())
+    assert seen.items.height == 10 == len(places(seen))
+    assert len(seen.picks) == 3
+    assert seen.finds
+    for row in (*seen.picks, *seen.finds):
+        assert seen.items["item_id"][row] in text
+    cloud = re.search(r'd="((?:M[\d.]+ [\d.]+h0)+)"', outlook_svg(seen))[1]
+    assert cloud.count("h0") == 10 - len(seen.picks) - len(seen.finds)
+
+
+def test_finds_are_those_that_recommend_lists_and_lie_left_of_the_line(model):
+    seen = outlook(model, "u03")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
+        listed = model.recommend("u03", 3, by="discover", min_p_like=0)["item_id"].to_list()
+    assert [seen.items["item_id"][row] for row in seen.finds] == listed
+    assert max(seen.items["p_consume"][row] for row in seen.finds) <= seen.boundary
+    assert outlook(model, "u03", unlikely=8).items["p_consume"][8] == pytest.approx(
+        outlook(model, "u03", unlikely=8).boundary
+    )
+
+
+def test_the_page_knows_of_each_dot_what_the_library_says(model):
+    seen = outlook(model, "u03", {"i01": "Dune"})
+    data = data_of(page(seen))
+    assert data["id"] == seen.items["item_id"].to_list()
+    assert len({len(data[name]) for name in ("x", "y", "name", "pick", "like", "why")}) == 1
+    at = data["id"].index(data["id"][0])
+    first = seen.items["reason_1"][at]
+    if first is not None:
+        assert data["history"][data["why"][at][0]] == seen.name(first)
+
+
+def test_ids_and_titles_never_become_markup(evil):
+    user = next(u for u in evil.interactions_.users.to_series() if u != "u")
+    titles = {item: f"title {EVIL}" for item in evil.interactions_.items.to_series()}
+    for names in ({}, titles):
+        text = page(outlook(evil, user, names))
+        tags = Tags(text)
+        assert tags.found.count("script") == 2  # the data, and the page's own
+        assert tags.found.count("svg") == 1
+        assert not tags.handlers
+        assert "<script>alert" not in text
+        assert EVIL in data_of(text)["name"][0]
+        drawn = ElementTree.fromstring(outlook_svg(outlook(evil, user, names)))
+        assert not [node for node in drawn.iter() if node.tag.endswith("script")]
+
+
+def test_the_page_fetches_nothing(model):
+    text = page(outlook(model, "u03"))
+    assert not re.search(r"(src|href)=|url\(|@import|fetch\(", text)
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_ten_thousand_items_make_a_small_file():
+    n_items = 10_000
+    rows = [(u, (u * 37 + n * 101) % n_items) for u in range(30) for n in range(40)]
+    log = pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row")
+    rated = log.with_columns(rating=pl.col("item_id") % 5 + 1.0)
+    missing = pl.DataFrame({"user_id": [99] * n_items, "item_id": range(n_items)})
+    whole = pl.concat([rated, missing.with_columns(rating=pl.lit(None, dtype=pl.Float64))])
+    small = {"n_steps": 2, "regs": (), "consume_size": 4, "rate_size": 4, "ridge_size": 0}
+    seen = outlook(Conv4Rec(**small).fit(whole), 3)
+    assert seen.items.height > 9_900
+    assert len(outlook_svg(seen)) < 200_000
+    assert len(page(seen)) < 1_600_000
+
+
+@pytest.mark.parametrize("suffix", ["html", "svg", "png"])
+def test_one_command_draws_it(say, model_folder, tmp_path, suffix):
+    if suffix == "png":
+        pytest.importorskip("resvg_py")
+    out, any_like = tmp_path / f"ann.{suffix}", ("--min-p-like", "0")
+    said = say("discover", model_folder, "--user", "u03", "--out", out, *any_like, "-k", "2")
+    assert said.code == 0, said.err
+    assert "Drew 10 items and 2 finds of user u03" in said.out
+    head = {"html": b"<!DOCTYPE html>", "svg": b"<svg ", "png": b"\x89PNG"}[suffix]
+    assert out.read_bytes().startswith(head)
+    told = say("discover", model_folder, "--user", "u03", "--out", out, *any_like, "--json").json
+    assert told == {"out": str(out), "user": "u03", "items": 10, "finds": 3}
+
+
+def test_a_newcomer_is_drawn_from_a_file(say, model_folder, tmp_path):
+    (tmp_path / "new.csv").write_text("user_id,item_id,rating\nnew,i01,5\nnew,i02,4\n")
+    out = tmp_path / "new.html"
+    assert say("discover", model_folder, "--history", tmp_path / "new.csv", "--out", out).code == 0
+    assert "user new" in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--user", "u03", "--out", "a.pdf"], "--out draws .html, .svg, .png; got 'a.pdf'"),
+        (["--user", "u03", "--out", "no/such/a.svg"], "there is no folder no/such"),
+        (["--out", "a.svg"], "a picture is of one person"),
+        (["--user", "u99", "--out", "a.svg"], "u99"),
+        (
+            ["--user", "u03", "--out", "a.svg", "--unlikely", "top"],
+            "unlikely is a chance between 0 and 1",
+        ),
+        (["--user", "u03", "--out", "a.svg", "--sure", "1"], "sure lies from 0.5"),
+        (["--user", "u03", "--out", "a.svg", "--min-p-like", "2"], "min_p_like is a chance"),
+    ],
+)
+def test_mistakes_are_one_sentence(say, model_folder, words, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = say("discover", model_folder, *words)
+    assert said.code == 2
+    assert sentence in said.sentence
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_extra_a_png_says_what_to_install(say, model_folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    said = say("discover", model_folder, "--user", "u03", "--out", tmp_path / "a.png")
+    assert said.code == 2
+    assert "pip install 'conv4rec[png]'" in said.sentence
+
+
+def test_a_scale_of_one_level_is_drawn_too():
+    log = pl.DataFrame({"user_id": [1, 1, 2], "item_id": [1, 2, 3]})
+    seen = outlook(Conv4Rec(n_steps=2, regs=()).fit(log), 2)
+    ElementTree.fromstring(outlook_svg(seen))
+    assert data_of(page(seen))["why"] == [[], []]
+
+
+def test_reasons_and_explanations_on_the_command_line(say, model, model_folder, tmp_path):
+    pl.DataFrame({"item_id": ["i01"], "title": ["Dune"]}).write_csv(tmp_path / "t.csv")
+    words = (
+        "--user",
+        "u03",
+        "--by",
+        "discover",
+        "--reasons",
+        "2",
+        "--min-p-like",
+        "0",
+        "--unlikely",
+        "4",
+    )
+    said = say("recommend", model_folder, *words, "-k", "2")
+    assert said.code == 0, said.err
+    assert "Because of, in order:" in said.out
+    rows = say("recommend", model_folder, *words, "-k", "2", "--json").json["recommendations"]
+    assert {"reason_2", "pick_rank", "popularity_lift", "p_like_low"} <= rows[0].keys()
+    item = rows[0]["item_id"]
+    for by in ("like", "discover", "consume"):
+        told = say("explain", model_folder, "--user", "u03", "--item", item, "--by", by, "--json")
+        expected = model.explain("u03", item, by=by)["contribution"].sum()
+        assert told.json["score"] == pytest.approx(expected, abs=1e-5)
+        assert "each item of the history adds" in say(
+            "explain", model_folder, "--user", "u03", "--item", item, "--by", by
+        ).out  # fmt: skip
+    assert "for a person" in say("explain", model_folder, "--item", item).sentence
+
+
+def test_the_command_line_is_as_sure_as_the_library():
+    from conv4rec.cli import ask as ask_commands
+
+    assert ask_commands.SURE == SURE

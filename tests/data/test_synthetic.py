@@ -1,0 +1,84 @@
+"""The made-up worlds are what they say they are."""
+
+import numpy as np
+import pytest
+
+from conv4rec.data.selection_world import selective_world
+from conv4rec.data.synthetic import low_rank_world, sequel, two_tribes
+
+
+@pytest.mark.parametrize(
+    "world",
+    [two_tribes(), low_rank_world(30, 20, 4, 3), low_rank_world(9, 5, 1, 1, popularity=1.0)],
+)
+def test_a_law_sums_to_one_for_each_user(world):
+    assert (world.p >= 0).all()
+    np.testing.assert_allclose(world.p.sum(axis=(1, 2)), 1)
+    np.testing.assert_allclose(world.item_probabilities.sum(axis=1), 1)
+    np.testing.assert_allclose(world.level_probabilities.sum(axis=1), 1)
+    assert world.p.shape[1] == world.levels.n_levels
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+def test_a_low_rank_world_has_that_rank(rank):
+    assert np.linalg.matrix_rank(low_rank_world(40, 30, 5, rank, seed=2).flat) == rank
+
+
+def test_samples_follow_the_law():
+    """One draw a user is exact multinomial sampling: 20,000 users with the same taste."""
+    world = low_rank_world(20_000, 4, 3, rank=1, seed=1)
+    log = world.sample(1, np.random.default_rng(0))
+    counts = np.zeros((3, 4))
+    np.add.at(counts, (log.level_numbers, log.item_numbers), 1)
+    np.testing.assert_allclose(counts / 20_000, world.p[0], atol=0.015)
+
+
+def test_a_sample_has_different_items_and_never_an_impossible_one():
+    world = two_tribes(n_users=10, n_items=8, crossing=0.0)
+    log = world.sample(100, np.random.default_rng(0))
+    assert np.diff(log.starts).tolist() == [4] * 10
+    tribe, shelf = log.user_numbers >= 5, log.item_numbers >= 4
+    np.testing.assert_array_equal(tribe, shelf)
+    assert log.n_rated == len(log)
+
+
+def test_tribes_keep_to_their_shelf_and_like_it():
+    world = two_tribes(crossing=0.1)
+    np.testing.assert_allclose(world.item_probabilities[0, :10].sum(), 0.9)
+    assert (world.level_probabilities[0, -1, :10] > 0.7).all()
+    assert (world.level_probabilities[-1, 0, :10] > 0.7).all()
+
+
+def test_the_sequel_has_a_direction():
+    seen = sequel().to_csr().toarray() > 0
+    ids = sequel().items.to_series().to_list()
+    first, second = seen[:, ids.index("part 1")], seen[:, ids.index("part 2")]
+    assert first[second].all()
+    assert second[first].mean() == 0.5
+    assert not first.all()
+
+
+def test_without_selectivity_an_item_is_rated_the_same_chosen_or_shown():
+    world = selective_world(30, 20, selectivity=0.0)
+    np.testing.assert_allclose(world.level_probabilities, world.shown)
+    np.testing.assert_allclose(world.shown.sum(axis=1), 1)
+    np.testing.assert_allclose(world.p.sum(axis=(1, 2)), 1)
+
+
+def test_selective_people_choose_what_they_will_rate_high():
+    """The same liking and habit: chosen items are rated higher than the same items shown."""
+    free, selective = (selective_world(30, 20, selectivity=s, seed=4) for s in (0.0, 1.0))
+    np.testing.assert_allclose(free.shown, selective.shown)
+    assert (selective.level_probabilities[:, -1] > selective.shown[:, -1]).all()
+    ratio = selective.level_probabilities / selective.shown
+    step = np.log(ratio[:, 1:] / ratio[:, :-1])
+    np.testing.assert_allclose(step, 0.5)  # z goes from -1 to 1 in four steps
+    assert selective.p_like(3).shape == (30, 20)
+
+
+def test_choosing_and_liking_have_different_causes():
+    world = selective_world(400, 300, seed=1)
+    chosen = np.log(world.item_probabilities)
+    liked = world.p_like(3)
+    personal = [m - m.mean(0) - m.mean(1, keepdims=True) + m.mean() for m in (chosen, liked)]
+    assert abs(np.corrcoef(personal[0].ravel(), personal[1].ravel())[0, 1]) < 0.1

@@ -1,0 +1,100 @@
+"""A 1-by-1 convolution of one-hot rows equals the table look-up, values and gradients."""
+
+import pytest
+import torch
+
+from conv4rec.model.sparse import Pattern, pick
+
+N_USERS, N_ITEMS, N_LEVELS, N_CHANNELS, SIZE = 6, 9, 4, 3, 5
+
+
+def one_hot(history):
+    """The tensor that must never exist at full size: users x items x types, fed entries only."""
+    dense = torch.zeros(N_USERS, N_ITEMS, N_LEVELS + 1, dtype=torch.float64)
+    pattern = history.pattern
+    dense[pattern.rows, pattern.columns, history.types] = history.fed
+    return dense
+
+
+def tensor(rng, *shape):
+    return torch.from_numpy(rng.normal(size=shape)).requires_grad_()
+
+
+def assert_same(found, expected, inputs, rng):
+    """Equal values, and equal gradients of a random linear function of them."""
+    torch.testing.assert_close(found, expected)
+    direction = torch.from_numpy(rng.normal(size=found.shape))
+    gradients = torch.autograd.grad((found * direction).sum(), inputs)
+    for ours, theirs in zip(
+        gradients, torch.autograd.grad((expected * direction).sum(), inputs), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_looking_up_a_row_is_convolving_its_one_hot_types(make_history, rng):
+    history = make_history(N_USERS, N_ITEMS, N_LEVELS)
+    kernel = tensor(rng, N_LEVELS + 1, N_CHANNELS)
+    tables = tensor(rng, N_CHANNELS, N_ITEMS, SIZE)
+    values = kernel[history.types] * history.fed[:, None]
+    found = history.pattern.look_up(values, tables)
+    expected = torch.einsum("uik,kc,cid->ud", one_hot(history), kernel, tables)
+    assert_same(found, expected, (kernel, tables), rng)
+
+
+def test_looking_down_a_column_is_convolving_its_one_hot_types(make_history, rng):
+    history = make_history(N_USERS, N_ITEMS, N_LEVELS)
+    kernel = tensor(rng, N_LEVELS + 1, N_CHANNELS)
+    tables = tensor(rng, N_CHANNELS, N_USERS, SIZE)
+    values = kernel[history.types] * history.fed[:, None]
+    found = history.pattern.look_down(values, tables)
+    expected = torch.einsum("uik,kc,cud->id", one_hot(history), kernel, tables)
+    assert_same(found, expected, (kernel, tables), rng)
+
+
+def test_gradients_agree_with_finite_differences(make_history, rng):
+    pattern = make_history(4, 5, 2).pattern
+    values, table = tensor(rng, len(pattern.columns), 2), tensor(rng, 2, 5, 3)
+    assert torch.autograd.gradcheck(pattern.look_up, (values, table))
+
+
+def test_sums_run_over_rows_and_over_columns(make_history, rng):
+    pattern = make_history(N_USERS, N_ITEMS, N_LEVELS).pattern
+    values = torch.from_numpy(rng.normal(size=(len(pattern.columns), 2)))
+    dense = torch.zeros(N_USERS, N_ITEMS, 2, dtype=torch.float64)
+    dense[pattern.rows, pattern.columns] = values
+    torch.testing.assert_close(pattern.row_sums(values), dense.sum(1))
+    torch.testing.assert_close(pattern.column_sums(values), dense.sum(0))
+
+
+@pytest.mark.parametrize("lengths", [[0, 0], [0, 2, 0], [3]])
+def test_empty_rows_read_as_zero(lengths):
+    starts = torch.tensor([0, *lengths]).cumsum(0)
+    pattern = Pattern.from_rows(starts, torch.arange(sum(lengths)), 4)
+    values = torch.ones(sum(lengths), 1, dtype=torch.float64)
+    found = pattern.look_up(values, torch.ones(1, 4, 2, dtype=torch.float64))
+    assert found[:, 0].tolist() == lengths
+    down = pattern.look_down(values, torch.ones(1, len(lengths), 2, dtype=torch.float64))
+    assert down[:, 1].sum() == sum(lengths)
+
+
+def test_entries_may_come_in_any_order_within_a_row(rng):
+    tables = tensor(rng, 1, 6, 3)
+    values = torch.from_numpy(rng.normal(size=(4, 1)))
+    columns, starts = torch.tensor([4, 0, 5, 2]), torch.tensor([0, 3, 4])
+    order = torch.tensor([1, 0, 2, 3])
+    sorted_ = Pattern.from_rows(starts, columns[order], 6).look_up(values[order], tables)
+    torch.testing.assert_close(
+        Pattern.from_rows(starts, columns, 6).look_up(values, tables), sorted_
+    )
+
+
+@pytest.mark.parametrize("width", [1, 3, 8, 9, 40])
+def test_picked_rows_and_their_gradient_are_those_of_indexing(rng, width):
+    table = torch.from_numpy(rng.standard_normal((7, width))).requires_grad_()
+    index = torch.from_numpy(rng.integers(0, 7, 50))
+    weights = torch.from_numpy(rng.standard_normal((50, width)))
+    found, expected = pick(table, index), table[index]
+    assert torch.equal(found, expected)
+    ours, theirs = (torch.autograd.grad((x * weights).sum(), table)[0] for x in (found, expected))
+    torch.testing.assert_close(ours, theirs)
+    assert ours.dtype == table.dtype

@@ -1,0 +1,110 @@
+"""The measured gap compares what trained the model with what did not, and nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conv4rec import Conv4Rec
+from conv4rec.data import random_split
+from conv4rec.errors import DataError
+from conv4rec.recommender.guarantees.fold_in_split import halves, pick_log_losses, rating_log_losses
+from conv4rec.recommender.guarantees.generalization_gap import (
+    measured_gap,
+    measured_gaps,
+    trained_half,
+    training_n,
+)
+
+SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "regs": (1.0,)}
+
+
+def test_halves_share_nothing_and_lose_nothing(people):
+    split = halves(people, seed=3)
+    given, test = (each.to_csr().toarray() for each in (split.given, split.test))
+    assert (given * test == 0).all()
+    np.testing.assert_array_equal(given + test, people.to_csr().toarray())
+    assert (np.diff(split.given.starts) == 8).all()
+    assert (halves(people, seed=4).given.item_numbers != split.given.item_numbers).any()
+
+
+def test_users_with_one_interaction_have_no_halves(sequels):
+    counts = np.diff(sequels.starts)
+    keep = np.ones(len(sequels), dtype=bool)
+    keep[sequels.starts[0] + 1 : sequels.starts[1]] = False  # the first user keeps one row
+    split = halves(sequels.select(keep))
+    assert split.given.n_users == (counts >= 2).sum() - 1
+    assert (np.diff(split.test.starts) >= 1).all()
+
+
+def test_a_users_loss_is_the_mean_surprise_of_the_hidden_half(trained, strangers):
+    split = halves(strangers)
+    losses = pick_log_losses(trained, split.given, split.test)
+    log_p = trained.rank_log_probabilities(split.given, np.array([5]))[0]
+    items = split.test.item_numbers[split.test.starts[5] : split.test.starts[6]]
+    assert losses[5] == pytest.approx(-log_p[items].mean(), rel=1e-5)
+
+
+def test_fresh_users_are_compared_with_training_users(trained, strangers):
+    gap = measured_gap(trained, strangers)
+    assert (gap.setting, gap.n, gap.n_fresh) == ("A", 120, 120)
+    split = halves(strangers)
+    fresh = pick_log_losses(trained_half(trained), split.given, split.test).mean()
+    assert gap.fresh == pytest.approx(fresh)
+    assert gap.value == gap.fresh - gap.training
+
+
+def test_fresh_rows_of_training_users_are_compared_with_their_training_rows(people):
+    train, test = random_split(people, seed=0)
+    model = Conv4Rec(seed=0, **SMALL).fit(train)
+    rows = test.take_users(np.flatnonzero(np.diff(test.starts)))
+    gap = measured_gap(model, rows)
+    assert gap.setting == "B"
+    assert gap.n == len(halves(train).test)
+    assert gap.n_fresh == len(rows)
+    with pytest.raises(DataError, match="trained this model"):
+        measured_gap(model, train)
+
+
+def test_a_mixture_of_known_and_fresh_users_is_refused(trained, people):
+    with pytest.raises(DataError, match=r"120 of 240 users trained this model"):
+        measured_gap(trained, people)
+
+
+def test_the_gap_of_ratings_is_that_of_rated_targets(fitted_model, mixed):
+    """`mixed` has unrated interactions: they are targets of picks, not of ratings."""
+    split = halves(mixed)
+    losses = rating_log_losses(fitted_model, split.given, split.test)
+    rated = split.test.level_numbers >= 0
+    users, items = split.test.user_numbers[rated], split.test.item_numbers[rated]
+    p = fitted_model.rating_probabilities(split.given, users, items)
+    each = -np.log(p[np.arange(len(users)), split.test.level_numbers[rated]])
+    assert losses[users[0]] == pytest.approx(each[users == users[0]].mean(), rel=1e-5)
+    train, test = random_split(mixed, seed=1)
+    model = Conv4Rec(seed=0, draws=0, **SMALL).fit(train)
+    gaps = measured_gaps(model, test.take_users(np.flatnonzero(np.diff(test.starts))))
+    fresh = test.level_numbers >= 0
+    assert gaps["rating"].n_fresh == fresh.sum() < gaps["pick"].n_fresh
+    assert gaps["rating"].n == (halves(train).test.level_numbers >= 0).sum()
+    every = rating_log_losses(model, halves(train).given, halves(train).test)
+    counts = np.bincount(
+        halves(train).test.user_numbers[halves(train).test.level_numbers >= 0],
+        minlength=len(every),
+    )
+    mean = (np.nan_to_num(every) * counts).sum() / counts.sum()
+    assert gaps["rating"].training == pytest.approx(mean)
+    assert training_n(model, "rating") == (counts > 0).sum()
+
+
+def test_a_log_without_ratings_has_a_gap_of_picks_alone(trained, strangers):
+    silent = replace(strangers, level_numbers=np.full_like(strangers.level_numbers, -1), rows=None)
+    assert list(measured_gaps(trained, silent)) == ["pick"]
+    with pytest.raises(DataError, match="rated"):
+        measured_gap(trained, silent, side="rating")
+
+
+def test_users_who_rated_nothing_count_for_picks_alone(mixed):
+    levels = mixed.level_numbers.copy()
+    levels[: mixed.starts[7]] = -1
+    model = Conv4Rec(seed=0, **SMALL).fit(replace(mixed, level_numbers=levels, rows=None))
+    assert training_n(model) - training_n(model, "rating") == 7

@@ -1,0 +1,234 @@
+"""Finds: how unlikely, how sure, and what each row says of it."""
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from conv4rec import Conv4Rec
+from conv4rec.errors import SettingError
+from conv4rec.recommender.discovery import Finds, short_head
+
+USER = "u07"
+HEADLESS = np.zeros(3000, dtype=bool)
+
+
+def everything(model, **options):
+    """All that may be listed; finds however little they are liked, unless it is said."""
+    if options["by"] == "discover":
+        options = {"min_p_like": 0, "limit_exposure": False} | options
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
+        return model.recommend(k=model.interactions_.n_items, **options)
+
+
+def test_finds_lie_outside_the_natural_picks_that_are_asked_for(fitted_model):
+    picks = everything(fitted_model, by="consume")
+    for n in (0, 1, 5, 20):
+        found = everything(fitted_model, by="discover", unlikely=n)
+        natural = picks.filter(pl.col("rank") <= n).select("user_id", "item_id")
+        assert found.join(natural, on=["user_id", "item_id"]).height == 0
+        assert found.height + natural.height == picks.height
+
+
+def test_the_rank_of_a_pick_is_its_place_in_the_list_of_picks(fitted_model):
+    picks = everything(fitted_model, by="consume").select("user_id", "item_id", "rank")
+    found = everything(fitted_model, by="discover")
+    joined = found.join(picks, on=["user_id", "item_id"], suffix="_of_pick")
+    assert joined.height == found.height
+    assert joined["pick_rank"].equals(joined["rank_of_pick"], check_names=False)
+
+
+def test_the_lift_is_the_chance_over_that_of_picking_by_popularity(fitted_model, mixed):
+    counts = dict(mixed.to_frame().group_by("item_id").len().rows())
+    seen = set(mixed.to_frame().filter(pl.col("user_id") == USER)["item_id"])
+    left = {i: counts.get(i, 0) + 1 for i in mixed.items.to_series() if i not in seen}
+    found = everything(fitted_model, users=USER, by="discover")
+    share = np.array([left[item] for item in found["item_id"]]) / sum(left.values())
+    np.testing.assert_allclose(
+        found["popularity_lift"], found["p_consume"].to_numpy() / share, rtol=1e-5
+    )
+
+
+def test_finds_can_be_ranked_by_the_lower_end_of_their_interval(fitted_model):
+    found = everything(fitted_model, by="discover", sure=0.95)
+    np.testing.assert_allclose(found["score"], found["p_like_low"], rtol=1e-5)
+    assert (found["p_like_low"] < found["p_like"]).all()
+    assert (found["p_like"] < found["p_like_high"]).all()
+    assert found["p_like_low"].min() > 0
+    assert found["p_like_high"].max() < 1
+
+
+def test_the_surer_the_lower_the_score_and_half_sure_is_p_like(fitted_model):
+    plain = everything(fitted_model, by="discover", sure=0.5)
+    np.testing.assert_allclose(plain["score"], plain["p_like"], rtol=1e-5)
+    scores = [
+        everything(fitted_model, by="discover", unlikely=9, sure=sure)
+        .sort("user_id", "item_id")["score"]
+        .to_numpy()
+        for sure in (0.5, 0.75, 0.9, 0.99)
+    ]
+    assert all((low < high).all() for high, low in pairwise(scores))
+
+
+@pytest.mark.parametrize("least", [0.0, 0.3, 0.5, 0.8])
+def test_finds_are_liked_at_least_so_likely(fitted_model, least):
+    every = everything(fitted_model, by="discover")
+    found = everything(fitted_model, by="discover", min_p_like=least)
+    # The last bit of a number may depend on where it stands in a block.
+    assert_frame_equal(
+        found.drop("rank"), every.filter(pl.col("p_like") >= least).drop("rank"), rel_tol=1e-5
+    )
+    assert 0 < found.height < every.height or least == 0
+
+
+def test_finds_are_likelier_liked_than_not_unless_asked_otherwise(fitted_model):
+    with pytest.warns(UserWarning, match=r", with P\(like\) of at least 0\.5, are finds"):
+        found = fitted_model.recommend(k=20, by="discover", min_p_like=0.5)
+    assert found["p_like"].min() >= 0.5
+
+
+def test_finds_are_liked_no_less_than_picks_and_more_than_by_others(fitted_model):
+    """Against every P(like) of the model: who is generous finds no more than others for it."""
+    model = fitted_model
+    found = everything(model, by="discover", min_p_like=None)
+    every = everything(model, by="consume", exclude_seen=True)
+    picked = every.group_by("user_id").agg(
+        (pl.col("p_consume") * pl.col("p_like")).sum().clip(upper_bound=0.5).alias("least")
+    )
+    assert found.height > 20
+    assert (found.join(picked, on="user_id").select(pl.col("p_like") >= pl.col("least")))[
+        "p_like"
+    ].all()
+    pairs = everything(model, by="consume", exclude_seen=False)
+    log_odds = (pl.col("p_like") / (1 - pl.col("p_like"))).log()
+    table = pairs.with_columns(log_odds.alias("l")).with_columns(
+        lift=pl.col("l")
+        - pl.col("l").mean().over("user_id")
+        - pl.col("l").mean().over("item_id")
+        + pl.col("l").mean()
+    )
+    lifts = found.join(table.select("user_id", "item_id", "lift"), on=["user_id", "item_id"])
+    assert lifts["lift"].min() > -1e-3
+    assert table["lift"].min() < -0.5
+
+
+@pytest.mark.parametrize("reach", [0.02, 0.2])
+def test_finds_would_hardly_come_up_in_as_many_picks_again(reach):
+    """Pick by pick, for a history of 7, which counts as 10, and one of 400, which counts as 100."""
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.full(3000, 0.1), size=2)
+    hardly = Finds(unlikely=reach).hardly(
+        np.log(np.maximum(p, 1e-300)), np.array([7, 400]), HEADLESS
+    )
+    for row, n in ((0, 10), (1, 100)):
+        never = np.ones(3000)
+        for _ in range(n):
+            never *= 1 - p[row]
+        assert ((1 - never[hardly[row]]) < reach + 1e-9).all()
+        below = np.argsort(p[row])[: int(0.33 * 3000)]  # surely below the median: always
+        assert hardly[row][below].all()
+        rest = np.setdiff1d(np.flatnonzero(1 - never < reach - 1e-9), below)
+        assert hardly[row][rest].all()
+
+
+@pytest.mark.parametrize("sure", [0.5, 0.8, 0.95])
+def test_finds_are_surely_below_the_median(fitted_model, sure):
+    """Below it by as many standard errors, half a normal score, as `sure` means: a share."""
+    share = {0.5: 0.5, 0.8: 0.3369, 0.95: 0.2054}[sure]
+    picks = everything(fitted_model, by="consume")
+    n_left = pl.len().over("user_id")
+    last = n_left - (share * n_left).floor()
+    hardly = picks.filter(pl.col("rank") > last).select("user_id", "item_id")
+    found = everything(fitted_model, by="discover", unlikely="median", sure=sure)
+    assert set(found.select("user_id", "item_id").rows()) == set(hardly.rows())
+
+
+@pytest.mark.parametrize(("n_left", "n_finds"), [(0, 0), (1, 0), (2, 1), (3, 1), (6, 2), (9, 3)])
+def test_of_few_items_at_least_the_least_likely_of_two_is_hardly_picked(n_left, n_finds):
+    chances = np.array([[-np.inf] * (9 - n_left) + [-float(n) for n in range(n_left)]])
+    hardly = Finds("median").hardly(chances, np.array([9 - n_left]), HEADLESS[:9])[0, 9 - n_left :]
+    assert hardly.tolist() == [False] * (n_left - n_finds) + [True] * n_finds
+
+
+def test_of_equal_chances_none_is_hardly_picked():
+    chances = np.array([[-1.0, -1.0, -1.0, -np.inf], [-np.inf] * 4])
+    assert not Finds("median").hardly(chances, np.array([1, 4]), HEADLESS[:4]).any()
+
+
+@pytest.mark.parametrize("unlikely", ["median", 3])
+def test_what_was_consumed_is_no_find_even_where_the_history_may_be_listed(fitted_model, unlikely):
+    asked = {"by": "discover", "unlikely": unlikely}
+    found = everything(fitted_model, exclude_seen=False, **asked)
+    assert found.equals(everything(fitted_model, **asked))
+
+
+def test_more_natural_picks_than_items_leave_no_find_and_a_reason(fitted_model):
+    with pytest.warns(UserWarning, match="only items outside a person's 500 likeliest picks, "):
+        assert fitted_model.recommend(USER, by="discover", unlikely=500).height == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [-1, -3, 2.5, 0.0, 1.0, "top", None, True, float("nan"), np.ones(2)]
+)
+def test_what_is_unlikely_is_a_chance_the_median_or_a_whole_number(fitted_model, wrong):
+    with pytest.raises(SettingError, match="unlikely is a chance between 0 and 1, 'median', or a"):
+        fitted_model.recommend(USER, by="discover", unlikely=wrong)
+
+
+@pytest.mark.parametrize("wrong", [0.49, 1.0, -1, "0.9", None, True, float("nan")])
+def test_how_sure_is_a_chance_from_a_half_to_below_1(fitted_model, wrong):
+    with pytest.raises(SettingError, match=r"sure lies from 0\.5 up to, not including, 1"):
+        fitted_model.recommend(USER, by="discover", sure=wrong)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.5", True, float("nan")])
+def test_how_well_liked_is_a_chance(fitted_model, wrong):
+    with pytest.raises(SettingError, match="min_p_like is a chance, from 0 to 1"):
+        fitted_model.recommend(USER, by="discover", min_p_like=wrong)
+
+
+@pytest.mark.parametrize("options", [{"unlikely": 5}, {"min_p_like": 0}])
+def test_settings_of_finds_belong_to_finds(fitted_model, options):
+    with pytest.raises(SettingError, match="unlikely and min_p_like are of finds"):
+        fitted_model.recommend(USER, by="like", **options)
+
+
+@pytest.mark.parametrize("options", [{"sure": 0.9}, {"limit_exposure": False}])
+def test_picks_know_neither_doubt_nor_exposure(fitted_model, options):
+    with pytest.raises(SettingError, match="sure and limit_exposure are of lists by like, rating"):
+        fitted_model.recommend(USER, by="consume", **options)
+
+
+def test_new_people_get_finds_with_the_same_columns(fitted_model):
+    ours = fitted_model.recommend(USER, k=2, by="discover", min_p_like=0)
+    new = fitted_model.recommend({"i03": 5, "i11": None}, k=2, by="discover", min_p_like=0)
+    assert new.schema == ours.schema
+    assert new.columns[4:9] == [
+        "p_consume", "pick_rank", "popularity_lift", "p_like_low", "p_like_high",
+    ]  # fmt: skip
+
+
+def test_a_loaded_model_finds_the_same(fitted_model, tmp_path):
+    fitted_model.save(tmp_path / "model")
+    loaded = Conv4Rec.load(tmp_path / "model")
+    options = {"k": 3, "by": "discover", "min_p_like": 0}
+    assert loaded.recommend(**options).equals(fitted_model.recommend(**options))
+
+
+def test_what_everyone_sees_anyway_is_no_find():
+    """The few items that take a fifth of all interactions; the rest of the catalogue may be one."""
+    counts = np.array([35, 30, 45, 10, 10, 10, 10, 10, 30, 30])  # a fifth is 44
+    assert short_head(counts).tolist() == [False, False, True] + [False] * 7
+    chances = np.log(np.full((1, 10), 0.001))
+    head = short_head(counts)
+    assert Finds().hardly(chances, np.array([20]), head)[0].tolist() == (~head).tolist()
+    assert Finds(3).hardly(chances, np.array([20]), head)[0].tolist() == [False] * 3 + [True] * 7
+
+
+def test_a_catalogue_without_favourites_has_no_short_head():
+    assert not short_head(np.full(20, 7)).any()
+    assert not short_head(np.zeros(3)).any()

@@ -1,0 +1,90 @@
+"""Where training starts: the leading singular vectors of the log, and shapes that fit it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from conv4rec.data.synthetic import two_tribes
+from conv4rec.train import TrainSettings
+from conv4rec.train.batches import Batches
+from conv4rec.train.initialise import new_network
+from conv4rec.train.item_side import full_item_side
+from conv4rec.train.spectral import ITEM_PRIOR, USER_PRIOR, spectral_item_vectors
+
+
+def normalised(log):
+    matrix = log.to_csr().toarray().astype(float)
+    by_user = (matrix.sum(1) + USER_PRIOR) ** -0.5
+    return by_user[:, None] * matrix * (matrix.sum(0) + ITEM_PRIOR) ** -0.5
+
+
+def test_spectral_vectors_are_the_damped_singular_vectors(mixed):
+    matrix = normalised(mixed)
+    _, singular, right = np.linalg.svd(matrix, full_matrices=False)
+    found = spectral_item_vectors(mixed, 37, seed=0).astype(float)
+    damping = singular**2 / (singular**2 + singular[37 // 2] ** 2)
+    # Signs are free, so the Gram matrix of the items is compared.
+    np.testing.assert_allclose(found @ found.T, (right.T * damping) @ right, atol=1e-4)
+
+
+def test_a_stronger_filter_fades_the_noisy_half_more(mixed):
+    plain, faded = (spectral_item_vectors(mixed, 8, 0, fading) for fading in (1.0, 2.0))
+    left = np.linalg.norm(faded, axis=0) / np.linalg.norm(plain, axis=0)
+    assert (np.diff(left) < 0).all()
+    assert (left < 1).all()
+
+
+def test_they_span_the_top_singular_subspace_of_a_low_rank_log(rng):
+    """Two tribes that never cross, each consuming its whole shelf: a matrix of rank 2."""
+    log = two_tribes(crossing=0.0).sample(20, rng)
+    found = spectral_item_vectors(log, 5, seed=0)
+    _, singular, right = np.linalg.svd(normalised(log), full_matrices=False)
+    assert singular[2] < 1e-6 < singular[1]
+    projector = right[:2].T @ right[:2]
+    np.testing.assert_allclose(projector @ found, found, atol=1e-4)
+    assert np.linalg.matrix_rank(found, tol=1e-2) == 2
+
+
+def test_they_depend_on_neither_the_ratings_nor_much_on_the_seed(mixed):
+    unrated = replace(mixed, level_numbers=np.full_like(mixed.level_numbers, -1))
+    found = spectral_item_vectors(mixed, 4, seed=0)
+    assert np.array_equal(found, spectral_item_vectors(unrated, 4, seed=0))
+    other = spectral_item_vectors(mixed, 4, seed=1)
+    np.testing.assert_allclose(found @ found.T, other @ other.T, atol=0.05)
+
+
+@pytest.mark.parametrize("size", [1, 3, 37, 100])
+def test_vectors_beyond_the_rank_are_zero(mixed, size):
+    found = spectral_item_vectors(mixed, size, seed=0)
+    assert found.shape == (37, size)
+    assert np.isfinite(found).all()
+    assert (found[:, 37:] == 0).all()
+
+
+def test_the_network_starts_at_the_popularity_of_the_items(mixed):
+    network = new_network(mixed, {}, TrainSettings(spectral_start=0.0), seed=0)
+    counts = np.bincount(mixed.item_numbers, minlength=37) + 1.0
+    chances = network.consume_bias.detach().softmax(0).numpy()
+    np.testing.assert_allclose(chances, counts / counts.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("n_levels", "n_channels"), [(1, 0), (2, 1), (5, 2)])
+def test_it_has_no_more_channels_than_the_scale_can_tell_apart(n_levels, n_channels, rng):
+    log = two_tribes(n_levels=n_levels).sample(5, rng)
+    config = new_network(log, {"consume_channels": 2}, TrainSettings(), seed=0).config
+    assert (config.n_channels, config.consume_channels) == (n_channels, n_channels)
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.5])
+def test_a_users_first_scores_spread_over_the_items_as_asked(mixed, spread):
+    network = new_network(mixed, {}, TrainSettings(spectral_start=spread), seed=0)
+    batches = Batches.from_interactions(mixed)
+    with torch.no_grad():
+        network.consume_in[1:] = 0.0  # ratings are not yet heard in the spectral part
+        reading = network.read(
+            batches.whole, full_item_side(network, batches, batches.type_counts())
+        )
+        scores = network.consume_logits(reading) - network.consume_bias
+    assert float(scores.std(1, correction=0).mean()) == pytest.approx(spread, rel=1e-4)

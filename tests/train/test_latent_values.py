@@ -1,0 +1,101 @@
+"""Thresholds, noise and steadiness are found again, and latent values stay in their cells."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import truncnorm
+
+from conv4rec.model.sparse import Pattern
+from conv4rec.train.latent_values import Latent
+
+N_USERS, EACH = 60, 80
+THRESHOLDS = torch.tensor([-1.6, -0.8, 0.0, 0.2, 1.0])
+START = torch.tensor(
+    [-2.0, -1.2, -0.4, 0.0, 0.4, 1.6]
+)  # the second and the last are where they are
+
+
+def made(noise: float, steady: np.ndarray, seed: int = 0) -> tuple[Latent, torch.Tensor]:
+    """Ratings by given means: the sampler of what is behind them, and the means."""
+    rng = np.random.default_rng(seed)
+    pattern = Pattern.from_rows(
+        torch.arange(N_USERS + 1) * EACH, torch.arange(EACH).repeat(N_USERS), EACH
+    )
+    mean = torch.from_numpy(rng.standard_normal(N_USERS * EACH))
+    spread = 1 / np.sqrt(noise * np.repeat(steady, EACH))
+    x = mean + torch.from_numpy(rng.standard_normal(len(mean)) * spread)
+    return Latent(pattern, torch.bucketize(x, THRESHOLDS.double()), START), mean
+
+
+def test_thresholds_and_noise_are_found_again():
+    latent, mean = made(4.0, np.ones(N_USERS))
+    rng, found, taken = np.random.default_rng(1), [], 0
+    for sweep in range(300):
+        taken += latent.draw_scale(mean, rng, adapt=sweep < 60)
+        found.append(torch.cat([latent.thresholds, torch.tensor([latent.noise])]))
+    center, spread = torch.stack(found[100:]).mean(0), torch.stack(found[100:]).std(0)
+    expected = torch.cat([THRESHOLDS.double(), torch.tensor([4.0]).double()])
+    assert ((center - expected).abs() < 4 * spread + 1e-6).all()
+    assert (spread[:-1] == 0).sum() == 2  # two stay
+    assert 0.2 < taken / 1200 < 0.7
+
+
+def test_two_levels_have_nothing_to_find():
+    pattern = Pattern.from_rows(torch.tensor([0, 4]), torch.arange(4), 4)
+    latent = Latent(pattern, torch.tensor([0, 1, 1, 0]), torch.tensor([-1.0, 1.0]))
+    assert latent.draw_scale(torch.zeros(4).double(), np.random.default_rng(0), True) == 0
+    assert latent.thresholds.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("n_levels", range(2, 12))
+def test_levels_may_be_few_many_or_never_given(n_levels):
+    pattern = Pattern.from_rows(torch.tensor([0, 6]), torch.arange(6), 6)
+    levels = torch.tensor([0, 0, 0, 0, 1, 1])
+    latent = Latent(pattern, levels, torch.linspace(-2, 2, n_levels))
+    rng, mean = np.random.default_rng(0), torch.zeros(6).double()
+    for sweep in range(20):
+        latent.draw_scale(mean, rng, sweep < 10)
+        latent.draw_steady(mean, 4.0, rng)
+        assert torch.isfinite(latent.draw_values(mean, rng)).all()
+    assert (latent.thresholds.diff() > 0).all()
+
+
+def test_latent_values_are_truncated_normals():
+    latent, mean = made(2.0, np.ones(N_USERS))
+    latent.noise, rng = 2.0, np.random.default_rng(3)
+    draws = torch.stack([latent.draw_values(mean, rng) for _ in range(400)]).numpy()
+    edges = np.concatenate([[-np.inf], latent.thresholds.numpy(), [np.inf]])
+    for entry in range(0, len(mean), 577):
+        level, m = int(latent.levels[entry]), float(mean[entry])
+        cell = (edges[level] - m, edges[level + 1] - m)
+        assert (draws[:, entry] >= cell[0] - 1e-9).all()
+        assert (draws[:, entry] <= cell[1] + 1e-9).all()
+        law = truncnorm(*(np.array(cell) * 2**0.5), scale=2**-0.5)
+        assert draws[:, entry].mean() == pytest.approx(law.mean(), abs=5 * law.std() / 20)
+
+
+def test_who_rates_by_chance_is_found_unsteady():
+    steady = np.where(np.arange(N_USERS) % 2, 3.0, 0.3)
+    latent, mean = made(4.0, steady)
+    rng, total = np.random.default_rng(1), 0.0
+    for sweep in range(150):
+        latent.draw_scale(mean, rng, sweep < 50)
+        latent.draw_steady(mean, 1.0, rng)
+        total += latent.steady.numpy() * (sweep >= 50)
+    assert total[steady > 1].mean() > 4 * total[steady < 1].mean()
+
+
+def test_a_threshold_next_to_a_level_that_nobody_gave_does_not_drift_away():
+    """The ratings say nothing of it; its prior does."""
+    rng = np.random.default_rng(0)
+    pattern = Pattern.from_rows(
+        torch.arange(N_USERS + 1) * EACH, torch.arange(EACH).repeat(N_USERS), EACH
+    )
+    levels = torch.from_numpy(rng.integers(2, 5, N_USERS * EACH))  # of 0 to 4
+    latent = Latent(pattern, levels, torch.linspace(-2.0, 2.0, 5))
+    mean, lowest = torch.zeros(N_USERS * EACH, dtype=torch.float64), []
+    for sweep in range(600):
+        latent.draw_scale(mean, rng, adapt=sweep < 60 and sweep % 5 == 0)
+        lowest.append(float(latent.thresholds[0]))
+    assert min(lowest) > -20
+    assert abs(np.mean(lowest[300:]) - np.mean(lowest[100:300])) < 6
