@@ -127,22 +127,22 @@ def discovery_page() -> str:
 def rivals_table() -> str:
     """Who is in the bench, with what settings, and what is tuned."""
     from conv4rec.benchmark.adapters.candidate import Choice
-    from conv4rec.benchmark.candidates import rivals
+    from conv4rec.benchmark.candidates import candidates
     from conv4rec.benchmark.markdown import table
 
     lines = []
-    for rival in rivals().values():
+    for candidate in candidates().values():
         space = [
             f"{name} in {', '.join(map(str, entry.options))}"
             if isinstance(entry, Choice)
             else f"{name} {entry.low:g} to {entry.high:g}"
-            for name, entry in rival.space.items()
+            for name, entry in candidate.space.items()
         ]
-        defaults = [f"{name} {value}" for name, value in rival.defaults.items()]
+        defaults = [f"{name} {value}" for name, value in candidate.defaults.items()]
         lines.append([
-            f"`{rival.name}`", rival.package or "conv4rec", " and ".join(rival.tasks),
-            "yes" if rival.folds_in else "no", rival.distribution,
-            "; ".join(filter(None, [", ".join(defaults), rival.source])) or "none",
+            f"`{candidate.name}`", candidate.package or "conv4rec", " and ".join(candidate.tasks),
+            "yes" if candidate.folds_in else "no", candidate.distribution,
+            "; ".join(filter(None, [", ".join(defaults), candidate.source])) or "none",
             "; ".join(space) or "nothing",
         ])  # fmt: skip
     head = ["name", "library", "does", "serves new people", "chances", "defaults", "tuned"]

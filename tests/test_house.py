@@ -42,9 +42,9 @@ def test_the_tools_have_nothing_to_say(words):
     [
         "import conv4rec",
         "import conv4rec.data, conv4rec.evaluate",
-        "from conv4rec.cli import cli; cli.run(['--help'])",
-        "from conv4rec.cli import cli; cli.run(['fit', '--help'])",
-        "from conv4rec.cli import cli; cli.run(['recommend', 'no-such-folder'])",
+        "from conv4rec.cli import main; main.run(['--help'])",
+        "from conv4rec.cli import main; main.run(['fit', '--help'])",
+        "from conv4rec.cli import main; main.run(['recommend', 'no-such-folder'])",
     ],
 )
 def test_torch_is_not_loaded_before_it_is_needed(code):
@@ -54,7 +54,7 @@ def test_torch_is_not_loaded_before_it_is_needed(code):
 
 @pytest.mark.parametrize(
     ("code", "limit_s"),
-    [("import conv4rec", 0.3), ("from conv4rec.cli import cli; cli.run(['--help'])", 0.6)],
+    [("import conv4rec", 0.3), ("from conv4rec.cli import main; main.run(['--help'])", 0.6)],
 )
 def test_the_door_opens_in_a_blink(code, limit_s):
     """The best of five, so that a busy machine does not fail it."""
@@ -67,7 +67,7 @@ def test_the_door_opens_in_a_blink(code, limit_s):
 
 
 def test_help_loads_neither_numpy_nor_polars():
-    code = "from conv4rec.cli import cli; cli.run(['--help'])\nimport sys, json\n"
+    code = "from conv4rec.cli import main; main.run(['--help'])\nimport sys, json\n"
     code += "print(json.dumps([m for m in ('numpy', 'polars', 'scipy') if m in sys.modules]))"
     assert json.loads(run(sys.executable, "-c", code).stdout.splitlines()[-1]) == []
 

@@ -30,15 +30,15 @@ WITHOUT = {
     "closed-form half": {"ridge_size": 0},
     "both of these": {"neighbours": 0, "ridge_size": 0},
     "exact half": {"draws": 0},
-    "averaged predictions, exact half": {"draws": 0, "snapshots": 1},
+    "averaged predictions, exact half": {"draws": 0, "averaged_snapshots": 1},
     "second side": {"two_sided": False},
     "second side, exact half": {"two_sided": False, "draws": 0},
     "centring, exact half": {"centred": False, "draws": 0},
-    "polynomial kernels, exact half": {"polynomial_kernels": False, "draws": 0},
-    "hidden ratings alone (all are predicted)": {"hidden_only": False},
-    "penalties tried (one each)": {"regs": (1.0,), "rate_regs": (1.0,)},
-    "spectral start": {"spectral_start": 0.0},
-    "second rating channel, exact half": {"n_channels": 1, "draws": 0},
+    "polynomial kernels, exact half": {"polynomial_init": False, "draws": 0},
+    "hidden ratings alone (all are predicted)": {"masked_only": False},
+    "penalties tried (one each)": {"consume_reg_factors": (1.0,), "rate_reg_factors": (1.0,)},
+    "spectral start": {"spectral_init": 0.0},
+    "second rating channel, exact half": {"n_rating_channels": 1, "draws": 0},
 }
 """Where the exact half would hide what a part of the trained half is worth, it is left out too."""
 COLUMNS = {"ndcg@20": 4, "rmse": 4, "nll": 4, "ece": 3}

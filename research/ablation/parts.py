@@ -27,16 +27,16 @@ from conv4rec.data.splits import random_split
 from conv4rec.evaluate import evaluate
 
 RECORDS = Path(__file__).parent / "parts.jsonl"
-ONE_FIT: dict[str, Any] = {"regs": (1.0,), "rate_regs": (0.4,)}
+ONE_FIT: dict[str, Any] = {"consume_reg_factors": (1.0,), "rate_reg_factors": (0.4,)}
 VARIANTS: dict[str, dict[str, Any]] = {
     "all parts": {},
     "no ridge, one side": {"ridge_size": 0, "two_sided": False},
     "one validation fit": ONE_FIT,
-    "random start, one look": {"spectral_start": 0.0, "snapshots": 1},
+    "random start, one look": {"spectral_init": 0.0, "averaged_snapshots": 1},
     "not centred": {"centred": False},
     "no ridge, one side, one validation fit": {"ridge_size": 0, "two_sided": False, **ONE_FIT},
     "none of these": {
-        **{"ridge_size": 0, "two_sided": False, "spectral_start": 0.0, "snapshots": 1},
+        **{"ridge_size": 0, "two_sided": False, "spectral_init": 0.0, "averaged_snapshots": 1},
         **{"centred": False, **ONE_FIT},
     },
 }

@@ -22,7 +22,7 @@ N_USERS, N_ITEMS, LEVELS = 250, 120, 5
 SEEDS = (101, 102, 103)
 
 
-def chance(log_odds: np.ndarray) -> np.ndarray:
+def probability(log_odds: np.ndarray) -> np.ndarray:
     """The logistic function."""
     return 1 / (1 + np.exp(-log_odds))
 
@@ -50,7 +50,7 @@ def tastes(seed: int, selecting: bool = False) -> tuple[Interactions, np.ndarray
     liking = 0.7 * rng.normal(size=(N_USERS, 1)) + 0.8 * rng.normal(size=(1, N_ITEMS))
     liking = liking + 0.6 * users @ (0.4 * picks + 0.9 * likes).T
     cuts = np.linspace(-2.0, 1.5, LEVELS - 1)
-    below = chance(cuts - liking[:, :, None])
+    below = probability(cuts - liking[:, :, None])
     given = np.take_along_axis(below, items[:, :, None], axis=1)
     level = (rng.random(items.shape)[:, :, None] > given).sum(2)
     shown = rng.random(items.shape) < (np.linspace(0.3, 0.8, LEVELS)[level] if selecting else 1.0)
@@ -67,7 +67,7 @@ def mixture(seed: int) -> tuple[Interactions, np.ndarray]:
 def held(log: Interactions, truth: np.ndarray) -> list[float]:
     """Shares of intervals that hold the truth: of all unseen pairs, rare, common, unlikely."""
     model = Conv4Rec(seed=0).fit(log)
-    everything = {"unlikely": 0, "min_p_like": 0, "limit_exposure": False}
+    everything = {"novelty": 0, "min_p_like": 0, "limit_exposure": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lists of everything are shorter than asked for
         found = model.recommend(k=N_ITEMS, by="discover", **everything)
@@ -78,7 +78,7 @@ def held(log: Interactions, truth: np.ndarray) -> list[float]:
     counts = np.quantile(rated, [0.25, 0.75])
     left = found.group_by("user_id").len()
     n_left = dict(left.rows())
-    rank = found["pick_rank"].to_numpy()
+    rank = found["consume_rank"].to_numpy()
     half = np.array([n_left[user] / 2 for user in found["user_id"]])
     parts = (inside, inside[rated <= counts[0]], inside[rated >= counts[1]], inside[rank > half])
     return [float(part.mean()) for part in parts] + [float((high - low).mean())]

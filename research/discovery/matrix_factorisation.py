@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from conv4rec.baselines.base import parts
-from conv4rec.benchmark.adapters.candidate import Rival
-from conv4rec.benchmark.adapters.rating import RatingPeer
+from conv4rec.benchmark.adapters.candidate import Candidate
+from conv4rec.benchmark.adapters.rating import RatingAdapter
 from conv4rec.data import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
@@ -40,7 +40,7 @@ def clipped(weights: FloatArray, total: float = 1.0) -> FloatArray:
 
 
 @dataclass(eq=False)
-class Factorisation(RatingPeer):
+class Factorisation(RatingAdapter):
     """Mean, biases and factors by full-batch Adam: r(u, i) = μ + b_u + b_i + p_u . q_i.
 
     "naive" minimises the mean square error over the ratings; "ips" weighs each by its inverse
@@ -71,8 +71,8 @@ class Factorisation(RatingPeer):
 
     def fit(
         self, train: Interactions, validation: Interactions | None = None, seed: int = 0
-    ) -> RatingPeer:
-        """Choose penalty and width on validation rows, then fit (see `RatingPeer.fit`)."""
+    ) -> RatingAdapter:
+        """Choose penalty and width on validation rows, then fit (see `RatingAdapter.fit`)."""
         part, held = parts(train, validation, seed)
         rated = held.level_numbers >= 0
         users, items = held.user_numbers[rated], held.item_numbers[rated]
@@ -163,8 +163,8 @@ def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
     optimiser.step()
 
 
-def _rival(name: str, method: str) -> Rival:
-    return Rival(
+def _candidate(name: str, method: str) -> Candidate:
+    return Candidate(
         name,
         ("rate",),
         make=Factorisation,
@@ -176,5 +176,5 @@ def _rival(name: str, method: str) -> Rival:
     )
 
 
-RIVALS = (_rival("mf", "naive"), _rival("mf-ips", "ips"), _rival("mf-dr", "dr"))
+CANDIDATES = (_candidate("mf", "naive"), _candidate("mf-ips", "ips"), _candidate("mf-dr", "dr"))
 """Trained by us: naive, inverse propensity (IPS), doubly robust joint learning (DR-JL)."""

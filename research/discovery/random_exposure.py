@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from conv4rec.benchmark.adapters import PEERS
-from conv4rec.benchmark.adapters.candidate import Rival
-from conv4rec.benchmark.candidates import ENTRANTS, OURS
+from conv4rec.benchmark.adapters import ADAPTERS
+from conv4rec.benchmark.adapters.candidate import Candidate
+from conv4rec.benchmark.candidates import OURS, OWN_CANDIDATES
 from conv4rec.data import Split
 from conv4rec.errors import Conv4RecError, SettingError
 from conv4rec.evaluate import paired_bootstrap
@@ -22,7 +22,7 @@ from conv4rec.evaluate.discovery import Discovery, measure_discovery
 from conv4rec.evaluate.provenance import commit, machine, versions
 from conv4rec.evaluate.random_exposure import Answers, Listed, Shown, answers_of, shown_pairs
 from conv4rec.evaluate.scorer import FloatArray
-from research.discovery.matrix_factorisation import RIVALS
+from research.discovery.matrix_factorisation import CANDIDATES
 
 Say = Callable[[str], object]
 
@@ -39,14 +39,18 @@ class Hearing:
     """Of our model."""
 
 
-def judges() -> dict[str, Rival]:
+def judges() -> dict[str, Candidate]:
     """Everyone who rates, by name: ours, the means, the peers of the bench, and three of our own.
 
     >>> [name for name in judges() if name.startswith("mf")]
     ['mf', 'mf-ips', 'mf-dr']
     """
-    known = {**ENTRANTS, **PEERS, **{rival.name: rival for rival in RIVALS}}
-    return {name: rival for name, rival in known.items() if "rate" in rival.tasks}
+    known = {
+        **OWN_CANDIDATES,
+        **ADAPTERS,
+        **{candidate.name: candidate for candidate in CANDIDATES},
+    }
+    return {name: candidate for name, candidate in known.items() if "rate" in candidate.tasks}
 
 
 def chosen(words: str) -> tuple[str, ...]:
@@ -57,7 +61,7 @@ def chosen(words: str) -> tuple[str, ...]:
     """
     known = judges()
     if words == "all":
-        return tuple(name for name, rival in known.items() if rival.is_installed())
+        return tuple(name for name, candidate in known.items() if candidate.is_installed())
     names = [word.strip() for word in words.split(",")]
     if unknown := [name for name in names if name not in known]:
         raise SettingError(f"--models: there is no {unknown[0]!r}; there are {', '.join(known)}")
@@ -83,15 +87,17 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
         shown: Shown | None = None
         listed: Listed | None = None
         for name in dict.fromkeys([OURS, *hearing.models]):
-            rival = known[name]
-            settings = {**rival.defaults, **hearing.settings} if name == OURS else rival.defaults
+            candidate = known[name]
+            settings = (
+                {**candidate.defaults, **hearing.settings} if name == OURS else candidate.defaults
+            )
             head = {"dataset": split.name, "model": name, "seed": seed}
-            if not rival.is_installed():
-                yield {"kind": "absent", **head, "reason": rival.how_to_install()}
+            if not candidate.is_installed():
+                yield {"kind": "absent", **head, "reason": candidate.how_to_install()}
                 continue
             started = time.perf_counter()
             try:
-                model = rival.make(**settings).fit(split.train, seed=seed)
+                model = candidate.make(**settings).fit(split.train, seed=seed)
                 fit_s = time.perf_counter() - started
                 if shown is None:
                     shown = shown_pairs(model, split)
@@ -102,7 +108,7 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
                 yield {"kind": "failure", **head, "reason": str(error)}
                 continue
             if name == OURS:
-                scores = list_scores(model, split, shown, unlikely=0, min_p_like=0)
+                scores = list_scores(model, split, shown, novelty=0, min_p_like=0)
                 answers = Answers(answers.expected, answers.probabilities, scores)
                 listed = listed_pairs(model, split, shown)
             levels = split.train.levels
@@ -118,7 +124,7 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
 def listed_pairs(model: Any, split: Split, shown: Shown) -> Listed:
     """Of finds below the median: which pairs they hold if likelier liked than not, and anyhow."""
     ranked = (
-        list_scores(model, split, shown, unlikely="median", min_p_like=least) for least in (0, 0.5)
+        list_scores(model, split, shown, novelty="median", min_p_like=least) for least in (0, 0.5)
     )
     return Listed(*(np.isfinite(scores) for scores in ranked))
 

@@ -108,7 +108,7 @@ def lists_of(model: Any, log: Interactions, k: int) -> np.ndarray:
     """Its discover lists, whatever P(like): users x k item numbers, -1 past a short one's end."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # short lists are counted as they are
-        options = {"unlikely": "median", "min_p_like": 0, "limit_exposure": False}
+        options = {"novelty": "median", "min_p_like": 0, "limit_exposure": False}
         frame = model.recommend(k=k, by="discover", **options)
     listed = np.full((log.n_users, k), -1, dtype=np.int64)
     rows = log.users.numbers(frame["user_id"])

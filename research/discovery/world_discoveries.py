@@ -16,7 +16,7 @@ class Found:
 
     listed: float
     """By the model's discover list; an item that the user would not hardly pick counts 0."""
-    chance: float
+    probability: float
     """By a random list of items that the user would hardly pick."""
     best: float
     """By the best such list, the truth known."""
@@ -38,7 +38,7 @@ class Found:
     @property
     def share_above_chance(self) -> float:
         """Of what is to be gained over a random list."""
-        return (self.listed - self.chance) / (self.best - self.chance)
+        return (self.listed - self.probability) / (self.best - self.probability)
 
 
 def gems_found(

@@ -11,7 +11,7 @@ import torch
 
 from conv4rec.data import Interactions
 from conv4rec.errors import DataError
-from conv4rec.recommender.guarantees.fold_in_split import halves
+from conv4rec.recommender.guarantees.fold_in_split import fold_in_split
 from conv4rec.theory import Spectrum, spectrum
 from research.theory.deep_factors import Rows, Run, train
 
@@ -85,7 +85,7 @@ def real_emergence(
     """
     counts = np.bincount(log.item_numbers, minlength=log.n_items)
     items = np.sort(np.argsort(-counts, kind="stable")[:N_ITEMS])
-    split = halves(log.select(np.isin(log.item_numbers, items)), seed)
+    split = fold_in_split(log.select(np.isin(log.item_numbers, items)), seed)
     if split.test.n_users < FEWEST_USERS:
         raise DataError(
             f"{split.test.n_users} users have two of the {len(items)} most popular items: "

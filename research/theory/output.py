@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conv4rec.cli import service
 from conv4rec.cli.console import note, print_json, say
-from conv4rec.cli.tables import Sheet, figure
+from conv4rec.cli.tables import Table, figure
 from research.theory.pictures import draw
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def show_training(found: Mapping[str, Sequence[Look]], out: str | None) -> None:
     """Print the ranks of the maps at a few steps, for each start."""
     for name, looks in found.items():
         maps = list(looks[0].entropy_ranks)
-        sheet = Sheet([f"{name}: step", *maps], (f"{name}: step",))
+        sheet = Table([f"{name}: step", *maps], (f"{name}: step",))
         for look in looks:
             ranks = [
                 f"{figure(look.entropy_ranks[each], 1)} / {figure(look.stable_ranks[each], 1)}"
@@ -70,7 +70,7 @@ def show_emergence(tasks: Sequence[Emergence], out: str | None) -> None:
     """Print rank and loss by depth, with the truth in the last line where it is known."""
     for found in tasks:
         say(f"{found.about}:")
-        sheet = Sheet(
+        sheet = Table(
             ["factors", "entropy rank", "stable rank", "fresh loss", "at step", "rank at the end"],
             ("factors",),
         )
@@ -97,7 +97,7 @@ def show_recovery(found: Sequence[Recovery], out: str | None) -> None:
 
     say(f"In {ABOUT}:")
     heads = ["world", "interactions", "Conv4Rec", "table", "popularity", "pooled", "slope"]
-    sheet = Sheet(heads, ("world",))
+    sheet = Table(heads, ("world",))
     for each in found:
         for place, (size, model) in enumerate(each.means()):
             others = [figure(each.means(curve)[place][1]) for curve in CURVES[1:]]

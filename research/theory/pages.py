@@ -37,8 +37,8 @@ COMMIT = commit()  # before the first record changes the checkout
 def record(name: str, command: str, **more: object) -> None:
     """Run a command of the program and keep what it says, with its receipt."""
     note(command)
-    said, began = io.StringIO(), time.perf_counter()
-    with contextlib.redirect_stdout(said):
+    contribution, began = io.StringIO(), time.perf_counter()
+    with contextlib.redirect_stdout(contribution):
         code = cli.run([*command.split()[1:], "--json"])
     if code:
         raise SystemExit(f"{command} ended with exit code {code}")
@@ -53,7 +53,9 @@ def record(name: str, command: str, **more: object) -> None:
         "commit": COMMIT,
         "finished_at": datetime.now(UTC).isoformat("T", "seconds"),
     }
-    text = json.dumps({"receipt": receipt, "said": json.loads(said.getvalue().splitlines()[-1])})
+    text = json.dumps(
+        {"receipt": receipt, "said": json.loads(contribution.getvalue().splitlines()[-1])}
+    )
     (HERE / "records" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     note(f"{name} took {receipt['seconds']} s")
 

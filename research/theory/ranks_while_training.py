@@ -16,7 +16,7 @@ from conv4rec.train.loop import Trainer
 
 N_LOOKS = 12
 STARTS = {"default start": None, "random start": 0.0}
-"""What `spectral_start` is in each; None for what the model was trained with."""
+"""What `spectral_init` is in each; None for what the model was trained with."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def ranks_while_training(model: Conv4Rec, n_looks: int = N_LOOKS) -> dict[str, l
     schedule, log = model.fitted_.schedule, model.interactions_
     found = {}
     for name, spectral in STARTS.items():
-        own = settings if spectral is None else replace(settings, spectral_start=spectral)
+        own = settings if spectral is None else replace(settings, spectral_init=spectral)
         network = new_network(log, shape, own, model.seed, model.device)
         batches = Batches.from_interactions(log, model.device)
         trainer = Trainer(network, batches, own, schedule, model.seed)

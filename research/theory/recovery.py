@@ -28,8 +28,8 @@ SETTINGS: dict[str, Any] = {
     "learning_rate": 0.02,
     "consume_size": 8,
     "rate_size": 8,
-    "n_channels": N_LEVELS - 1,  # any law of the levels is within reach
-    "regs": (1.0,),
+    "n_rating_channels": N_LEVELS - 1,  # any law of the levels is within reach
+    "consume_reg_factors": (1.0,),
 }
 CURVES = ("model", "table", "popularity", "pooled")
 
@@ -153,9 +153,9 @@ def _point(sampled: Sampled, seed: int) -> Point:
 def learned_law(model: Conv4Rec, log: Interactions) -> np.ndarray:
     """The model's P(item, level | history): users x levels x items, float64."""
     (scores,) = model.scoring_.blocks(log, np.arange(log.n_users), log.n_levels)
-    chance = np.exp(scores.log_p_consume.astype(np.float64))
-    ratings = model.scoring_.all_rating_probabilities(scores.reading).astype(np.float64)
-    joint = chance[:, :, None] * ratings / ratings.sum(axis=2, keepdims=True)
+    probability = np.exp(scores.log_p_consume.astype(np.float64))
+    ratings = model.scoring_.all_rating_probabilities(scores.encoding).astype(np.float64)
+    joint = probability[:, :, None] * ratings / ratings.sum(axis=2, keepdims=True)
     joint = joint.transpose(0, 2, 1)
     return joint / joint.sum(axis=(1, 2), keepdims=True)
 

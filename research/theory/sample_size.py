@@ -12,7 +12,7 @@ from conv4rec.data import Interactions
 from conv4rec.recommender import Conv4Rec
 from conv4rec.recommender.guarantees.bounds import SMOOTHING
 from conv4rec.recommender.guarantees.certify import METHODS, N_STATEMENTS, unit_losses
-from conv4rec.recommender.guarantees.fold_in_split import halves, user_losses
+from conv4rec.recommender.guarantees.fold_in_split import fold_in_split, user_losses
 from conv4rec.recommender.guarantees.generalization_gap import Gap, Side, training_n
 from conv4rec.recommender.guarantees.network_norms import network_norms
 from conv4rec.recommender.guarantees.rating_norms import rating_norms
@@ -68,7 +68,7 @@ def certificate_picture(
     model: Conv4Rec, held_out: Interactions, confidence: float = 0.95, k: int = 20, seed: int = 0
 ) -> str:
     """Each certificate had only the first m held-out users come (in seeded order)."""
-    losses = user_losses(model, halves(held_out, seed), k)
+    losses = user_losses(model, fold_in_split(held_out, seed), k)
     each = 1 - (1 - confidence) / N_STATEMENTS
     panels = []
     for name, values, _ in unit_losses(losses, held_out, k):

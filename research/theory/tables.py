@@ -13,7 +13,7 @@ CURVES = ("model", "table", "popularity", "pooled")
 NAMES = {
     "squared_error": "squared rating error",
     "rating_log_loss": "log-loss of the rating",
-    "pick_log_loss": "log-loss of the pick",
+    "consume_log_loss": "log-loss of the pick",
 }
 
 
@@ -117,7 +117,7 @@ def _certify(data: str) -> str:
     rows = [
         [f"{NAMES.get(p['name'], p['name'])} ({p['side']})", f"{p['mean']:.3f}",
          *[f"{p[method]:.3f}" for method in ("betting", "bernstein", "hoeffding")], str(p["n"])]
-        for p in made["said"]["promises"]
+        for p in made["said"]["guarantees"]
     ]  # fmt: skip
     return "\n\n".join([
         f"{DATA[data][0]}, `new-users` split, 95% together:",
@@ -128,14 +128,14 @@ def _certify(data: str) -> str:
     ])  # fmt: skip
 
 
-def _pac_bayes(blurred: dict[str, Any] | None) -> str:
-    if blurred is None:
+def _pac_bayes(pac_bayes_result: dict[str, Any] | None) -> str:
+    if pac_bayes_result is None:
         return "No PAC-Bayes bound: its 250 blurred models on 3,000 users take too long here."
-    chosen, tuned = blurred["chosen"], blurred["fine_tuned"]
+    chosen, tuned = pac_bayes_result["chosen"], pac_bayes_result["fine_tuned"]
     full = "vacuous" if tuned["vacuous"] else f"at least {tuned['recall_at_least']:.3f}"
     return (
-        f"PAC-Bayes, on the training users and nobody else: recall@{blurred['k']} at least "
-        f"{chosen['recall_at_least']:.3f} at width {blurred['width']:g} and {blurred['share']:.0%} "
+        f"PAC-Bayes, on the training users and nobody else: recall@{pac_bayes_result['k']} at least "
+        f"{chosen['recall_at_least']:.3f} at width {pac_bayes_result['width']:g} and {pac_bayes_result['share']:.0%} "
         f"of the way to the fine-tuned weights (KL {chosen['kl']:.1f} nats, {chosen['n']:,} users "
         f"judge); all the way: {full} (KL {tuned['kl']:,.0f} nats)."
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conv4rec.baselines import EASE, FLOORS, Means, Popularity, floor
+from conv4rec.baselines import BASELINES, EASE, Means, Popularity, baseline
 from conv4rec.data.ids import Ids
 from conv4rec.data.interactions import Interactions
 from conv4rec.data.splits import Split, random_split, split_by_name
@@ -92,14 +92,14 @@ def test_popularity_counts_users_and_shares_out_what_is_left():
     train = from_levels(levels)
     model = Popularity().fit(train)
     assert model.rank_scores(train, np.array([1])).tolist() == [[3, 1, 0]]
-    chances = np.exp(model.rank_log_probabilities(train, np.array([0, 1])))
-    np.testing.assert_allclose(chances, [[0, 0, 1], [0, 2 / 3, 1 / 3]])  # (count + 1) each
+    probabilities = np.exp(model.rank_log_probabilities(train, np.array([0, 1])))
+    np.testing.assert_allclose(probabilities, [[0, 0, 1], [0, 2 / 3, 1 / 3]])  # (count + 1) each
 
 
 def test_whoever_has_seen_everything_gets_no_chance_and_no_nan():
     train = from_levels(np.array([[1, 2], [1, 0]]))
-    chances = np.exp(Popularity().fit(train).rank_log_probabilities(train, np.array([0])))
-    assert chances.tolist() == [[0, 0]]
+    probabilities = np.exp(Popularity().fit(train).rank_log_probabilities(train, np.array([0])))
+    assert probabilities.tolist() == [[0, 0]]
 
 
 def test_the_means_solve_their_least_squares_problem():
@@ -157,16 +157,16 @@ def answer(model, train: Interactions):
     return model.rank_scores(train, first)
 
 
-@pytest.mark.parametrize("name", FLOORS)
+@pytest.mark.parametrize("name", BASELINES)
 def test_a_floor_must_be_fitted_before_it_answers(name):
-    model, train = floor(name), from_levels(random_levels(0))
+    model, train = baseline(name), from_levels(random_levels(0))
     with pytest.raises(NotFittedError, match="fit"):
         answer(model, train)
 
 
-@pytest.mark.parametrize("name", FLOORS)
+@pytest.mark.parametrize("name", BASELINES)
 def test_histories_over_another_catalogue_are_refused(name):
-    model = floor(name).fit(from_levels(random_levels(0, n_users=60)))
+    model = baseline(name).fit(from_levels(random_levels(0, n_users=60)))
     other = from_levels(np.array([[1, 2, 3]]))
     with pytest.raises(DataError, match="3 items"):
         answer(model, other)
@@ -174,7 +174,7 @@ def test_histories_over_another_catalogue_are_refused(name):
 
 def test_an_unknown_floor_names_the_known_ones():
     with pytest.raises(SettingError, match="popularity, means, ease"):
-        floor("basement")
+        baseline("basement")
 
 
 @pytest.fixture(scope="module")
@@ -186,9 +186,9 @@ def movies() -> Split:
     return Split("movies", train=train, given=train, test=test)
 
 
-@pytest.mark.parametrize("name", FLOORS)
+@pytest.mark.parametrize("name", BASELINES)
 def test_the_same_seed_gives_the_same_floor(movies, name):
-    runs = [evaluate(floor(name).fit(movies.train, seed=3), movies).metrics for _ in range(2)]
+    runs = [evaluate(baseline(name).fit(movies.train, seed=3), movies).metrics for _ in range(2)]
     assert runs[0] == runs[1]
 
 
@@ -200,7 +200,7 @@ def test_personal_lists_beat_the_same_list_for_all(movies):
 
 def test_the_means_explain_ratings_better_than_one_mean_for_all(movies):
     plain = Means(reg_item=1e9, reg_user=1e9).fit(movies.train)
-    found, floor = evaluate(Means().fit(movies.train), movies), evaluate(plain, movies)
+    found, baseline = evaluate(Means().fit(movies.train), movies), evaluate(plain, movies)
     for name in ("rmse", "mae", "nll", "rps"):
-        assert found[name] < 0.95 * floor[name]
+        assert found[name] < 0.95 * baseline[name]
     assert found["auc_like"] > 0.7

@@ -7,13 +7,13 @@ import time
 import numpy as np
 
 from conv4rec.baselines import Means, Popularity
-from conv4rec.benchmark.adapters.candidate import Choice, Range, Rival
+from conv4rec.benchmark.adapters.candidate import Candidate, Choice, Range
 
 
-def _rival(name, make, tasks=("rank",), **facts):
+def _candidate(name, make, tasks=("rank",), **facts):
     rates = "rate" in tasks
     facts = {"distribution": "gaussian" if rates else "none", "folds_in": True} | facts
-    return Rival(name, tasks, make=make, extra=None, **facts)
+    return Candidate(name, tasks, make=make, extra=None, **facts)
 
 
 class _Crashing(Popularity):
@@ -58,15 +58,15 @@ class _Unequal(Popularity):
         return self
 
 
-GOOD = _rival("good", Means, tasks=("rate",), package="numpy", uses_unrated=False)
-CRASHING = _rival("crashing", _Crashing)
-DYING = _rival("dying", _Dying)
-TALKING = _rival("talking", _Talking)
-SLEEPING = _rival("sleeping", _Sleeping)
-NAN = _rival("nan", _NaN)
-ABSENT = _rival("absent", Popularity, package="no-such", module="no_such_module_anywhere")
-HOMEBODY = _rival("homebody", Popularity, folds_in=False)
-TUNABLE = _rival(
+GOOD = _candidate("good", Means, tasks=("rate",), package="numpy", uses_unrated=False)
+CRASHING = _candidate("crashing", _Crashing)
+DYING = _candidate("dying", _Dying)
+TALKING = _candidate("talking", _Talking)
+SLEEPING = _candidate("sleeping", _Sleeping)
+NAN = _candidate("nan", _NaN)
+ABSENT = _candidate("absent", Popularity, package="no-such", module="no_such_module_anywhere")
+HOMEBODY = _candidate("homebody", Popularity, folds_in=False)
+TUNABLE = _candidate(
     "tunable",
     _Unequal,
     defaults={"taste": 0.5, "size": 1, "kind": "plain"},

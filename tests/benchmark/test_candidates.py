@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conv4rec.benchmark.candidates import ENTRANTS, OURS, chosen, rivals
+from conv4rec.benchmark.candidates import OURS, OWN_CANDIDATES, candidates, chosen
 from conv4rec.errors import SettingError
 from conv4rec.model import NetworkConfig
 from conv4rec.train import TrainSettings
@@ -14,10 +14,10 @@ OWN = Path(__file__).parent / "own_rivals.py"
 
 
 def test_popularity_and_ease_come_first_and_popularity_always():
-    names = [rival.name for rival in chosen("all", ENTRANTS)]
+    names = [candidate.name for candidate in chosen("all", OWN_CANDIDATES)]
     assert names[:2] == ["popularity", "ease"]
-    assert set(names) == set(ENTRANTS)
-    assert [r.name for r in chosen("means, conv4rec", ENTRANTS)] == [
+    assert set(names) == set(OWN_CANDIDATES)
+    assert [r.name for r in chosen("means, conv4rec", OWN_CANDIDATES)] == [
         "popularity",
         "means",
         "conv4rec",
@@ -26,11 +26,11 @@ def test_popularity_and_ease_come_first_and_popularity_always():
 
 def test_an_unknown_model_is_refused_with_the_names_that_there_are():
     with pytest.raises(SettingError, match=r"no 'magic'; there are conv4rec, popularity"):
-        chosen("ease,magic", ENTRANTS)
+        chosen("ease,magic", OWN_CANDIDATES)
 
 
 def test_a_rival_of_ones_own_takes_part():
-    assert rivals([f"{OWN}:GOOD"])["good"].tasks == ("rate",)
+    assert candidates([f"{OWN}:GOOD"])["good"].tasks == ("rate",)
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,15 @@ def test_a_rival_of_ones_own_takes_part():
 )
 def test_what_is_no_rival_is_refused(place, wrong):
     with pytest.raises(SettingError, match=wrong):
-        rivals([place])
+        candidates([place])
 
 
 def test_a_name_cannot_be_taken_twice():
     with pytest.raises(SettingError, match="'good' is taken"):
-        rivals([f"{OWN}:GOOD"] * 2)
+        candidates([f"{OWN}:GOOD"] * 2)
 
 
 def test_our_defaults_here_are_our_defaults():
     known = {e.name: e.default for kind in (NetworkConfig, TrainSettings) for e in fields(kind)}
-    ours = ENTRANTS[OURS]
+    ours = OWN_CANDIDATES[OURS]
     assert ours.defaults == {name: known[name] for name in ours.space}

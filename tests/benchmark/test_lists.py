@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from conv4rec.baselines import EASE, Means
-from conv4rec.benchmark.candidates import ENTRANTS, rivals
-from conv4rec.benchmark.lists import judge_lists, opponents, recorded_lists
+from conv4rec.benchmark.candidates import OWN_CANDIDATES, candidates
+from conv4rec.benchmark.lists import evaluate_candidate_lists, opponents, recorded_lists
 from conv4rec.data import Split, new_users_split
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import evaluate_lists
@@ -19,13 +19,13 @@ def split(mixed) -> Split:
 
 
 def test_opponents_are_named_once_each(split):
-    names = [rival.name for rival in opponents("means, ease,means", "conv4rec", split)]
+    names = [candidate.name for candidate in opponents("means, ease,means", "conv4rec", split)]
     assert names == ["means", "ease"]
     assert opponents(None, "conv4rec", split) == []
 
 
 def test_who_is_not_installed_or_cannot_serve_new_people_is_refused(split, mixed, monkeypatch):
-    peer = next(rival for rival in rivals().values() if not rival.folds_in)
+    peer = next(candidate for candidate in candidates().values() if not candidate.folds_in)
     monkeypatch.setattr(type(peer), "is_installed", lambda _: True)
     with pytest.raises(SettingError, match=f"{peer.name} cannot serve new people"):
         opponents(peer.name, "conv4rec", new_users_split(mixed))
@@ -38,7 +38,7 @@ def test_who_is_not_installed_or_cannot_serve_new_people_is_refused(split, mixed
 def test_the_model_says_for_all_what_is_likely_to_be_picked(split):
     ease, means = EASE(reg=10.0).fit(split.train), Means().fit(split.train, seed=0)
     told = []
-    found = judge_lists(split, "ease", ease, 0, [ENTRANTS["means"]], told.append)
+    found = evaluate_candidate_lists(split, "ease", ease, 0, [OWN_CANDIDATES["means"]], told.append)
     assert found["picks_by"] == "ease"
     assert found["models"]["means"] == evaluate_lists(means, split, picks=ease).to_dict()
     assert found["models"]["means"] != evaluate_lists(means, split).to_dict()
@@ -48,7 +48,7 @@ def test_the_model_says_for_all_what_is_likely_to_be_picked(split):
 
 def test_who_does_not_rank_leaves_it_to_equally_active_people(split):
     means = Means().fit(split.train)
-    found = judge_lists(split, "means", means)
+    found = evaluate_candidate_lists(split, "means", means)
     assert found["picks_by"] == NEUTRAL
     assert found["models"]["means"] == evaluate_lists(means, split).to_dict()
 
@@ -65,7 +65,7 @@ def test_recorded_lists_are_those_of_the_first_run_of_each_model():
 
 def test_our_model_is_measured_through_its_public_lists(split, fitted_model):
     rows = np.flatnonzero(np.diff(split.test.starts))
-    found = judge_lists(split, "conv4rec", fitted_model)["models"]["conv4rec"]["kinds"]
+    found = evaluate_candidate_lists(split, "conv4rec", fitted_model)["models"]["conv4rec"]["kinds"]
     lists = fitted_model.recommend(split.given.take_users(rows), k=10, by="rating")
     assert found["rating"]["items"] == lists["item_id"].n_unique()
     assert found["rating"]["length"] == pytest.approx(lists.height / lists["user_id"].n_unique())

@@ -13,7 +13,7 @@ import pytest
 
 from conv4rec.baselines import Means
 from conv4rec.benchmark import records
-from conv4rec.benchmark.candidates import chosen, rivals
+from conv4rec.benchmark.candidates import candidates, chosen
 from conv4rec.benchmark.job import Job, Source
 from conv4rec.benchmark.plan import Plan
 from conv4rec.benchmark.process import run_job
@@ -42,7 +42,11 @@ def run(source, tmp_path):
     def go(names, own=(), source=source, **facts):
         also = tuple(f"{OWN}:{name}" for name in own)
         plan = Plan(
-            source, tuple(chosen(names, rivals(also))), folder=tmp_path / "kept", also=also, **facts
+            source,
+            tuple(chosen(names, candidates(also))),
+            folder=tmp_path / "kept",
+            also=also,
+            **facts,
         )
         said = []
         return bench(plan, said.append), said, plan

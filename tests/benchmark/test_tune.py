@@ -7,8 +7,8 @@ import pytest
 
 from conv4rec.baselines import Means, Popularity
 from conv4rec.benchmark import tune
-from conv4rec.benchmark.adapters.candidate import Choice, Range, Rival
-from conv4rec.benchmark.candidates import ENTRANTS
+from conv4rec.benchmark.adapters.candidate import Candidate, Choice, Range
+from conv4rec.benchmark.candidates import OWN_CANDIDATES
 from conv4rec.benchmark.job import Budget
 from conv4rec.errors import MissingExtraError, SettingError
 from conv4rec.recommender.fit_and_evaluate import split_of
@@ -38,7 +38,7 @@ class Spy(Means):
         return super().expected_ratings(given, rows, items)
 
 
-SPY = Rival(
+SPY = Candidate(
     "spy",
     ("rate",),
     make=Spy,
@@ -115,8 +115,8 @@ def test_joint_models_gain_by_the_sum_of_both_tasks(split):
             self.popularity = Popularity().fit(train)
             return super().fit(train, validation, seed)
 
-    rival = Rival("both", ("rank", "rate"), Both, {"reg": 5.0}, {"reg": Range(0.1, 1000.0)})
-    first, second = tune.trials(rival, split.train, 0, Budget(2, 5))
+    candidate = Candidate("both", ("rank", "rate"), Both, {"reg": 5.0}, {"reg": Range(0.1, 1000.0)})
+    first, second = tune.trials(candidate, split.train, 0, Budget(2, 5))
     assert second["gain"] == pytest.approx(
         second["ndcg@20"] / first["ndcg@20"] - 1 + 1 - second["nll"] / first["nll"]
     )
@@ -141,9 +141,9 @@ def test_a_budget_must_allow_something():
 
 
 def test_every_default_of_every_entrant_lies_in_its_space():
-    for rival in ENTRANTS.values():
-        for name, entry in rival.space.items():
-            value = rival.defaults[name]
+    for candidate in OWN_CANDIDATES.values():
+        for name, entry in candidate.space.items():
+            value = candidate.defaults[name]
             if isinstance(entry, Choice):
                 assert value in entry.options
             else:

@@ -7,7 +7,7 @@ from conv4rec import Conv4Rec
 
 
 def test_the_cli_lists_the_items_that_python_lists(say, model, model_folder):
-    for by in ("consume", "like", "rating", "pick_and_like", "discover"):
+    for by in ("consume", "like", "rating", "consume_and_like", "discover"):
         words, options = ("--by", by), {"by": by}
         if by == "discover":
             words, options = (*words, "--min-p-like", "0"), {**options, "min_p_like": 0}

@@ -15,11 +15,11 @@ def test_bars_grow_with_the_chances():
 
 
 @pytest.mark.parametrize(
-    ("chance", "text"),
+    ("probability", "text"),
     [(0.34, "34%"), (0.0312, "3.1%"), (0.00414, "0.41%"), (1e-6, "<0.01%"), (0.0, "0.00%")],
 )
-def test_percentages_have_two_digits_that_count(chance, text):
-    assert percent(chance) == text
+def test_percentages_have_two_digits_that_count(probability, text):
+    assert percent(probability) == text
 
 
 @pytest.mark.parametrize("width", [80, 100])

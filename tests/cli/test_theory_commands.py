@@ -10,7 +10,7 @@ from conv4rec.data.synthetic import two_tribes
 
 
 @pytest.fixture(scope="session")
-def strangers_file(tmp_path_factory):
+def new_users_file(tmp_path_factory):
     """100 other people of the two tribes, over the same items."""
     log = two_tribes(n_users=100, crossing=0.3).sample(10, np.random.default_rng(9))
     path = tmp_path_factory.mktemp("log") / "strangers.csv"
@@ -20,9 +20,9 @@ def strangers_file(tmp_path_factory):
 
 
 def test_bounds_stand_beside_the_gap_and_the_empty_ones_are_called_vacuous(
-    say, model_folder, strangers_file
+    say, model_folder, new_users_file
 ):
-    words = ("theory", "bound", model_folder, "--data", strangers_file)
+    words = ("theory", "bound", model_folder, "--data", new_users_file)
     found = say(*words, "--json").json
     for side in ("pick", "rating"):
         assert found["measured"][side]["setting"] == "A"
@@ -39,10 +39,10 @@ def test_bounds_stand_beside_the_gap_and_the_empty_ones_are_called_vacuous(
 
 
 def test_bounds_and_certificates_are_drawn_against_the_size_of_the_sample(
-    say, model_folder, strangers_file, tmp_path
+    say, model_folder, new_users_file, tmp_path
 ):
     out = tmp_path / "picture.svg"
-    data = ("--data", strangers_file, "--out", out, "--json")
+    data = ("--data", new_users_file, "--out", out, "--json")
     assert say("theory", "bound", model_folder, *data).code == 0
     words = " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
     for name in ("pick", "rating", "guessing evenly", "norms, kernel once", "n = 40 at hand"):
@@ -60,18 +60,18 @@ def test_without_fresh_rows_no_gap_is_claimed(say, model_folder):
     assert say("theory", "bound", model_folder, "--json").json["measured"] is None
 
 
-def test_a_certificate_is_a_sentence_and_a_table(say, model_folder, strangers_file):
-    words = ("theory", "certify", model_folder, "--data", strangers_file, "-k", "5")
+def test_a_certificate_is_a_sentence_and_a_table(say, model_folder, new_users_file):
+    words = ("theory", "certify", model_folder, "--data", new_users_file, "-k", "5")
     said = say(*words)
     assert said.code == 0
     sentence = " ".join(said.out.split())
     assert "With 95% confidence, a new user's average recall@5 is at least 0." in sentence
     assert "squared rating error is at most" in sentence
     found = say(*words, "--json").json
-    assert [promise["name"] for promise in found["promises"]] == [
-        "recall@5", "squared_error", "rating_log_loss", "pick_log_loss"
+    assert [guarantee["name"] for guarantee in found["guarantees"]] == [
+        "recall@5", "squared_error", "rating_log_loss", "consume_log_loss"
     ]  # fmt: skip
-    recall = found["promises"][0]
+    recall = found["guarantees"][0]
     assert recall["hoeffding"] < recall["betting"] < recall["mean"]
 
 

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from conv4rec import Conv4Rec
-from conv4rec.cli.user_plot import outlook_of
+from conv4rec.cli.user_plot import user_plot_of
 from conv4rec.cli.user_plot_page import page
-from conv4rec.cli.user_plot_picture import outlook_svg, places
-from conv4rec.recommender.discovery import SURE, Finds
+from conv4rec.cli.user_plot_picture import places, user_plot_svg
+from conv4rec.recommender.discovery import CONFIDENCE, DiscoveryCriteria
 
 EVIL = "<script>alert('1')</script>\"&</svg>"
 
@@ -39,11 +39,13 @@ def evil():
     rows = [(u, f"i{n}{EVIL}", 1.0 + (n + len(u)) % 5) for u in users for n in range(4)]
     rows += [("u", f"i{n}{EVIL}", 3.0) for n in range(12)]
     log = pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
-    return Conv4Rec(n_steps=3, regs=(), consume_size=4, rate_size=4).fit(log)
+    return Conv4Rec(n_steps=3, consume_reg_factors=(), consume_size=4, rate_size=4).fit(log)
 
 
-def outlook(model, user, names=(), k=3, **finds):
-    return outlook_of(model, user, k, Finds(**{"min_p_like": 0, **finds}), dict(names))
+def user_plot(model, user, names=(), k=3, **criteria):
+    return user_plot_of(
+        model, user, k, DiscoveryCriteria(**{"min_p_like": 0, **criteria}), dict(names)
+    )
 
 
 def data_of(text):
@@ -51,32 +53,32 @@ def data_of(text):
 
 
 def test_every_item_left_is_a_dot_and_the_marked_ones_are_named(model):
-    seen = outlook(model, "u03")
-    drawn = ElementTree.fromstring(outlook_svg(seen))
+    seen = user_plot(model, "u03")
+    drawn = ElementTree.fromstring(user_plot_svg(seen))
     text = " ".join(drawn.itertext())
     assert seen.items.height == 10 == len(places(seen))
     assert len(seen.picks) == 3
-    assert seen.finds
-    for row in (*seen.picks, *seen.finds):
+    assert seen.criteria
+    for row in (*seen.picks, *seen.criteria):
         assert seen.items["item_id"][row] in text
-    cloud = re.search(r'd="((?:M[\d.]+ [\d.]+h0)+)"', outlook_svg(seen))[1]
-    assert cloud.count("h0") == 10 - len(seen.picks) - len(seen.finds)
+    cloud = re.search(r'd="((?:M[\d.]+ [\d.]+h0)+)"', user_plot_svg(seen))[1]
+    assert cloud.count("h0") == 10 - len(seen.picks) - len(seen.criteria)
 
 
 def test_finds_are_those_that_recommend_lists_and_lie_left_of_the_line(model):
-    seen = outlook(model, "u03")
+    seen = user_plot(model, "u03")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
         listed = model.recommend("u03", 3, by="discover", min_p_like=0)["item_id"].to_list()
-    assert [seen.items["item_id"][row] for row in seen.finds] == listed
-    assert max(seen.items["p_consume"][row] for row in seen.finds) <= seen.boundary
-    assert outlook(model, "u03", unlikely=8).items["p_consume"][8] == pytest.approx(
-        outlook(model, "u03", unlikely=8).boundary
+    assert [seen.items["item_id"][row] for row in seen.criteria] == listed
+    assert max(seen.items["p_consume"][row] for row in seen.criteria) <= seen.boundary
+    assert user_plot(model, "u03", novelty=8).items["p_consume"][8] == pytest.approx(
+        user_plot(model, "u03", novelty=8).boundary
     )
 
 
 def test_the_page_knows_of_each_dot_what_the_library_says(model):
-    seen = outlook(model, "u03", {"i01": "Dune"})
+    seen = user_plot(model, "u03", {"i01": "Dune"})
     data = data_of(page(seen))
     assert data["id"] == seen.items["item_id"].to_list()
     assert len({len(data[name]) for name in ("x", "y", "name", "pick", "like", "why")}) == 1
@@ -90,19 +92,19 @@ def test_ids_and_titles_never_become_markup(evil):
     user = next(u for u in evil.interactions_.users.to_series() if u != "u")
     titles = {item: f"title {EVIL}" for item in evil.interactions_.items.to_series()}
     for names in ({}, titles):
-        text = page(outlook(evil, user, names))
+        text = page(user_plot(evil, user, names))
         tags = Tags(text)
         assert tags.found.count("script") == 2  # the data, and the page's own
         assert tags.found.count("svg") == 1
         assert not tags.handlers
         assert "<script>alert" not in text
         assert EVIL in data_of(text)["name"][0]
-        drawn = ElementTree.fromstring(outlook_svg(outlook(evil, user, names)))
+        drawn = ElementTree.fromstring(user_plot_svg(user_plot(evil, user, names)))
         assert not [node for node in drawn.iter() if node.tag.endswith("script")]
 
 
 def test_the_page_fetches_nothing(model):
-    text = page(outlook(model, "u03"))
+    text = page(user_plot(model, "u03"))
     assert not re.search(r"(src|href)=|url\(|@import|fetch\(", text)
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
 
@@ -114,10 +116,10 @@ def test_ten_thousand_items_make_a_small_file():
     rated = log.with_columns(rating=pl.col("item_id") % 5 + 1.0)
     missing = pl.DataFrame({"user_id": [99] * n_items, "item_id": range(n_items)})
     whole = pl.concat([rated, missing.with_columns(rating=pl.lit(None, dtype=pl.Float64))])
-    small = {"n_steps": 2, "regs": (), "consume_size": 4, "rate_size": 4, "ridge_size": 0}
-    seen = outlook(Conv4Rec(**small).fit(whole), 3)
+    small = {"n_steps": 2, "consume_reg_factors": (), "consume_size": 4, "rate_size": 4}
+    seen = user_plot(Conv4Rec(**small).fit(whole), 3)
     assert seen.items.height > 9_900
-    assert len(outlook_svg(seen)) < 200_000
+    assert len(user_plot_svg(seen)) < 200_000
     assert len(page(seen)) < 1_600_000
 
 
@@ -150,10 +152,10 @@ def test_a_newcomer_is_drawn_from_a_file(say, model_folder, tmp_path):
         (["--out", "a.svg"], "a picture is of one person"),
         (["--user", "u99", "--out", "a.svg"], "u99"),
         (
-            ["--user", "u03", "--out", "a.svg", "--unlikely", "top"],
-            "unlikely is a chance between 0 and 1",
+            ["--user", "u03", "--out", "a.svg", "--novelty", "top"],
+            "novelty is a probability between 0 and 1",
         ),
-        (["--user", "u03", "--out", "a.svg", "--sure", "1"], "sure lies from 0.5"),
+        (["--user", "u03", "--out", "a.svg", "--confidence", "1"], "confidence lies from 0.5"),
         (["--user", "u03", "--out", "a.svg", "--min-p-like", "2"], "min_p_like is a chance"),
     ],
 )
@@ -174,8 +176,8 @@ def test_without_the_extra_a_png_says_what_to_install(say, model_folder, tmp_pat
 
 def test_a_scale_of_one_level_is_drawn_too():
     log = pl.DataFrame({"user_id": [1, 1, 2], "item_id": [1, 2, 3]})
-    seen = outlook(Conv4Rec(n_steps=2, regs=()).fit(log), 2)
-    ElementTree.fromstring(outlook_svg(seen))
+    seen = user_plot(Conv4Rec(n_steps=2, consume_reg_factors=()).fit(log), 2)
+    ElementTree.fromstring(user_plot_svg(seen))
     assert data_of(page(seen))["why"] == [[], []]
 
 
@@ -190,14 +192,14 @@ def test_reasons_and_explanations_on_the_command_line(say, model, model_folder, 
         "2",
         "--min-p-like",
         "0",
-        "--unlikely",
+        "--novelty",
         "4",
     )
     said = say("recommend", model_folder, *words, "-k", "2")
     assert said.code == 0, said.err
     assert "Because of, in order:" in said.out
     rows = say("recommend", model_folder, *words, "-k", "2", "--json").json["recommendations"]
-    assert {"reason_2", "pick_rank", "popularity_lift", "p_like_low"} <= rows[0].keys()
+    assert {"reason_2", "consume_rank", "popularity_lift", "p_like_low"} <= rows[0].keys()
     item = rows[0]["item_id"]
     for by in ("like", "discover", "consume"):
         told = say("explain", model_folder, "--user", "u03", "--item", item, "--by", by, "--json")
@@ -212,4 +214,4 @@ def test_reasons_and_explanations_on_the_command_line(say, model, model_folder, 
 def test_the_command_line_is_as_sure_as_the_library():
     from conv4rec.cli import ask as ask_commands
 
-    assert ask_commands.SURE == SURE
+    assert ask_commands.CONFIDENCE == CONFIDENCE

@@ -22,10 +22,10 @@ def shown(users, levels, places, ranks=None):
 def answers(p_like, scores=None, expected=None):
     """Chances of a rating of 1 and of 5 alone."""
     p_like = np.asarray(p_like, dtype=np.float64)
-    chances = np.zeros((len(p_like), 5))
-    chances[:, 0], chances[:, 4] = 1 - p_like, p_like
-    expected = chances @ VALUES if expected is None else np.asarray(expected)
-    return Answers(expected, chances, scores)
+    probabilities = np.zeros((len(p_like), 5))
+    probabilities[:, 0], probabilities[:, 4] = 1 - p_like, p_like
+    expected = probabilities @ VALUES if expected is None else np.asarray(expected)
+    return Answers(expected, probabilities, scores)
 
 
 def figures(*words, **more):
@@ -114,11 +114,11 @@ def test_finds_are_as_many_as_ours_the_surest_first_and_at_most_three_a_person()
     """
     users = [0, 0, 0, 0, 0, 0, 1, 1]
     ratings = [4, 0, 4, 4, 4, 0, 4, 0]
-    chances = [0.9, 0.8, 0.7, 0.6, 0.99, 0.5, 0.4, 0.95]
+    probabilities = [0.9, 0.8, 0.7, 0.6, 0.99, 0.5, 0.4, 0.95]
     hardly = [1, 1, 1, 1, 0, 1, 1, 0]
     pairs = shown(users, ratings, [0.1] * 7 + [0.9])
     ours = listed(hardly, [1, 1, 1, 1, 0, 1, 1, 0])
-    found = measure_discovery(pairs, answers(chances), VALUES, LIKE, ours)
+    found = measure_discovery(pairs, answers(probabilities), VALUES, LIKE, ours)
     assert found.metrics["n_finds"] == 4
     assert found.metrics["finds@3"] == pytest.approx(3 / 4)
     assert found.metrics["finds_promised"] == pytest.approx((0.9 + 0.8 + 0.7 + 0.4) / 4)

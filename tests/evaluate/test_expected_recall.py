@@ -16,9 +16,9 @@ def test_chances_of_being_drawn_are_those_of_a_simulation(rng, n):
     keys = np.log(p) + rng.gumbel(size=(20_000, 60))
     drawn = np.argsort(-keys, axis=1)[:, :n]
     simulated = np.bincount(drawn.ravel(), minlength=60) / len(keys)
-    chances = drawn_chances(p[None], np.array([n]))[0]
-    assert chances.sum() == pytest.approx(n, rel=1e-5)
-    assert np.abs(chances - simulated).max() < 0.02
+    probabilities = drawn_chances(p[None], np.array([n]))[0]
+    assert probabilities.sum() == pytest.approx(n, rel=1e-5)
+    assert np.abs(probabilities - simulated).max() < 0.02
 
 
 def test_all_items_are_drawn_where_there_are_no_more():

@@ -35,14 +35,16 @@ def test_no_other_width_has_a_smaller_loss():
 
 
 def test_chances_sum_to_one_and_stay_positive_far_from_the_prediction():
-    chances = DiscretisedGaussian(VALUES, sigma=0.2).probabilities(np.array([-1.0, 1.0, 5.0, 7.0]))
-    np.testing.assert_allclose(chances.sum(axis=1), 1.0)
-    assert (chances > 0).all()
+    probabilities = DiscretisedGaussian(VALUES, sigma=0.2).probabilities(
+        np.array([-1.0, 1.0, 5.0, 7.0])
+    )
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    assert (probabilities > 0).all()
 
 
 def test_the_scale_turned_upside_down_turns_the_chances():
-    chances = DiscretisedGaussian(VALUES, sigma=0.7).probabilities(np.array([1.7, 4.3]))
-    np.testing.assert_allclose(chances[0], chances[1, ::-1], rtol=1e-12)
+    probabilities = DiscretisedGaussian(VALUES, sigma=0.7).probabilities(np.array([1.7, 4.3]))
+    np.testing.assert_allclose(probabilities[0], probabilities[1, ::-1], rtol=1e-12)
 
 
 def test_one_level_is_certain():

@@ -27,8 +27,8 @@ LEVEL = 3  # 4 and 5 of 5 are liked
 class Tables:
     """A scorer that looks its answers up: any of them may be missing (None)."""
 
-    def __init__(self, scores=None, chances=None, expected=None):
-        self.scores, self.chances, self.expected = scores, chances, expected
+    def __init__(self, scores=None, probabilities=None, expected=None):
+        self.scores, self.probabilities, self.expected = scores, probabilities, expected
 
     def rank_scores(self, _given, rows):
         return None if self.scores is None else self.scores[rows]
@@ -37,7 +37,7 @@ class Tables:
         return None
 
     def rating_probabilities(self, _given, rows, items):
-        return None if self.chances is None else self.chances[rows, items]
+        return None if self.probabilities is None else self.probabilities[rows, items]
 
     def expected_ratings(self, _given, rows, items):
         return None if self.expected is None else self.expected[rows, items]
@@ -100,7 +100,7 @@ def test_lists_by_rule_are_the_best_by_each_answer(world):
     counts = np.pad(counts, (0, N_ITEMS - len(counts)))
     assert 0 < (counts < 4).sum() < N_ITEMS
     for user in rows:
-        p_like = model.chances[user, :, LEVEL:].sum(axis=1)
+        p_like = model.probabilities[user, :, LEVEL:].sum(axis=1)
         natural = np.argsort(-np.where(given[user], -np.inf, model.scores[user]))[:5]
         barred = given[user] | np.isin(np.arange(N_ITEMS), natural) | (counts < 4)
         assert found["consume"].items[user].tolist() == best(model.scores[user], given[user])
@@ -147,7 +147,7 @@ def test_the_figures_are_those_of_the_parts(world):
     far = ranks[rows][people, items] > 5
     assert found.unlikely["picks"].users.tolist() == people[far].tolist()
     assert found.unlikely["picks"].liked.tolist() == liked[far].tolist()
-    p_like = model.chances[rows][people, items, LEVEL:].sum(axis=1)
+    p_like = model.probabilities[rows][people, items, LEVEL:].sum(axis=1)
     assert found.unlikely["picks"].scores == pytest.approx(p_like[far])
 
 
@@ -175,7 +175,7 @@ def test_probabilities_of_a_whole_catalogue_are_never_asked_for_at_once(world, m
 
 def test_a_model_that_makes_lists_is_asked_for_them(world):
     _, given, test, split, model = world
-    maker = Maker(model.scores, model.chances, model.expected)
+    maker = Maker(model.scores, model.probabilities, model.expected)
     found = evaluate_lists(maker, split, k=K, beyond=5, min_ratings=2)
     assert list(found.quality) == [*KINDS, BY_RULE]
     rows = np.flatnonzero(test.any(axis=1))
@@ -230,9 +230,9 @@ def test_models_are_compared_pair_by_pair(world):
 def test_discoveries_are_also_compared_by_the_same_rule(world):
     split, model = world[3:]
     rules = {"k": 8, "beyond": 2, "min_ratings": 0}
-    maker = evaluate_lists(Maker(model.scores, model.chances), split, **rules)
-    rival = evaluate_lists(Tables(chances=model.chances), split, **rules)
-    found = compare_lists(rival, maker)["liked_if_shown"]
+    maker = evaluate_lists(Maker(model.scores, model.probabilities), split, **rules)
+    candidate = evaluate_lists(Tables(probabilities=model.probabilities), split, **rules)
+    found = compare_lists(candidate, maker)["liked_if_shown"]
     assert (found[BY_RULE].mean, found[BY_RULE].low, found[BY_RULE].high) == (0, 0, 0)
     assert "discover" in found
 

@@ -27,8 +27,13 @@ KEYS = [
 class Tables:
     """A scorer that looks its answers up: any of them may be missing (None)."""
 
-    def __init__(self, scores=None, log_p=None, chances=None, expected=None):
-        self.scores, self.log_p, self.chances, self.expected = scores, log_p, chances, expected
+    def __init__(self, scores=None, log_p=None, probabilities=None, expected=None):
+        self.scores, self.log_p, self.probabilities, self.expected = (
+            scores,
+            log_p,
+            probabilities,
+            expected,
+        )
 
     def rank_scores(self, _given, rows):
         return None if self.scores is None else self.scores[rows]
@@ -37,7 +42,7 @@ class Tables:
         return None if self.log_p is None else self.log_p[rows]
 
     def rating_probabilities(self, _given, rows, items):
-        return None if self.chances is None else self.chances[rows, items]
+        return None if self.probabilities is None else self.probabilities[rows, items]
 
     def expected_ratings(self, _given, rows, items):
         return None if self.expected is None else self.expected[rows, items]
@@ -70,8 +75,8 @@ def world():
     odds = np.where(given, 0.0, rng.random(levels.shape))
     with np.errstate(divide="ignore"):
         log_p = np.log(odds / odds.sum(axis=1, keepdims=True))
-    chances = rng.dirichlet(np.ones(5), size=7)[rng.integers(7, size=levels.shape)]
-    model = Tables(scores, log_p, chances, rng.normal(3, 2, size=levels.shape))
+    probabilities = rng.dirichlet(np.ones(5), size=7)[rng.integers(7, size=levels.shape)]
+    model = Tables(scores, log_p, probabilities, rng.normal(3, 2, size=levels.shape))
     train = interactions(levels, given)
     split = Split("world", train=train, given=train, test=interactions(levels, test))
     return levels, given, test, model, split
@@ -111,14 +116,18 @@ def test_rating_metrics_equal_a_loop_over_the_rated_test_items(world):
     levels, _, test, model, split = world
     found = evaluate(model, split)
     cells = test & (levels >= 0)
-    observed, chances, log_p = levels[cells], model.chances[cells], model.log_p[cells]
+    observed, probabilities, log_p = levels[cells], model.probabilities[cells], model.log_p[cells]
     values = np.array(VALUES)
     errors = np.clip(model.expected[cells], 1, 5) - values[observed]
     assert found["rmse"] == pytest.approx(np.sqrt(np.mean(errors**2)))
-    assert found["nll"] == pytest.approx(log_loss(observed, chances, labels=range(5)))
-    joint = [-lp - np.log(row[k]) for lp, row, k in zip(log_p, chances, observed, strict=True)]
+    assert found["nll"] == pytest.approx(log_loss(observed, probabilities, labels=range(5)))
+    joint = [
+        -lp - np.log(row[k]) for lp, row, k in zip(log_p, probabilities, observed, strict=True)
+    ]
     assert found["nll_joint"] == pytest.approx(np.mean(joint))
-    assert found["auc_like"] == pytest.approx(roc_auc_score(observed >= 3, chances[:, 3:].sum(1)))
+    assert found["auc_like"] == pytest.approx(
+        roc_auc_score(observed >= 3, probabilities[:, 3:].sum(1))
+    )
     assert found.reliability is not None
     assert found.reliability.n.sum() == cells.sum() == found.n_rated
 
@@ -198,8 +207,8 @@ def test_what_a_model_cannot_answer_is_none(world):
 
 def test_without_its_own_point_prediction_the_mean_of_the_chances_is_used(world):
     model, split = world[3:]
-    mean = Tables(expected=model.chances @ np.array(VALUES))
-    assert evaluate(Tables(chances=model.chances), split)["rmse"] == pytest.approx(
+    mean = Tables(expected=model.probabilities @ np.array(VALUES))
+    assert evaluate(Tables(probabilities=model.probabilities), split)["rmse"] == pytest.approx(
         evaluate(mean, split)["rmse"]
     )
 
@@ -224,12 +233,12 @@ def test_a_test_item_that_was_given_is_refused(world):
 def test_chances_that_are_not_chances_are_refused(world):
     model, split = world[3:]
     with pytest.raises(Conv4RecError, match="sum to one"):
-        evaluate(Tables(chances=model.chances * 1.1), split)
+        evaluate(Tables(probabilities=model.probabilities * 1.1), split)
     with pytest.raises(Conv4RecError, match="sum to one"):
-        evaluate(Tables(chances=model.chances, log_p=model.log_p + 0.1), split)
+        evaluate(Tables(probabilities=model.probabilities, log_p=model.log_p + 0.1), split)
     uniform = np.full(world[0].shape, -np.log(N_ITEMS))
     with pytest.raises(Conv4RecError, match="history"):
-        evaluate(Tables(chances=model.chances, log_p=uniform), split)
+        evaluate(Tables(probabilities=model.probabilities, log_p=uniform), split)
     with pytest.raises(Conv4RecError, match="shape"):
         evaluate(Tables(model.scores[:, :-1]), split)
 
@@ -290,8 +299,8 @@ def test_chances_below_zero_are_an_error(mixed):
 
     class Broken(Means):
         def rating_probabilities(self, given, rows, items):
-            chances = super().rating_probabilities(given, rows, items)
-            return chances + np.array([-2, 2, 0, 0, 0])
+            probabilities = super().rating_probabilities(given, rows, items)
+            return probabilities + np.array([-2, 2, 0, 0, 0])
 
     with pytest.raises(Conv4RecError, match="below zero"):
         evaluate(Broken().fit(split.train), split)

@@ -28,15 +28,17 @@ def test_rmse_agrees_with_scikit_learn_after_clipping():
 
 
 def test_mae_agrees_with_scikit_learn():
-    chances, levels = forecasts(0)
+    probabilities, levels = forecasts(0)
     values = np.array(VALUES)
-    theirs = mean_absolute_error(values[levels], values[median_level(chances)])
-    assert mae(chances, levels, VALUES) == pytest.approx(theirs)
+    theirs = mean_absolute_error(values[levels], values[median_level(probabilities)])
+    assert mae(probabilities, levels, VALUES) == pytest.approx(theirs)
 
 
 def test_nll_agrees_with_scikit_learn():
-    chances, levels = forecasts(1)
-    assert nll(chances, levels) == pytest.approx(log_loss(levels, chances, labels=range(4)))
+    probabilities, levels = forecasts(1)
+    assert nll(probabilities, levels) == pytest.approx(
+        log_loss(levels, probabilities, labels=range(4))
+    )
 
 
 def test_a_level_without_a_chance_costs_infinity():
@@ -45,19 +47,19 @@ def test_a_level_without_a_chance_costs_infinity():
 
 @given(seed=st.integers(0, 2**32 - 1))
 def test_no_level_has_a_smaller_expected_distance_than_the_median(seed):
-    chances, _ = forecasts(seed, n=1)
-    distances = np.abs(np.subtract.outer(VALUES, VALUES)) @ chances[0]
-    assert distances[median_level(chances)[0]] == pytest.approx(distances.min())
+    probabilities, _ = forecasts(seed, n=1)
+    distances = np.abs(np.subtract.outer(VALUES, VALUES)) @ probabilities[0]
+    assert distances[median_level(probabilities)[0]] == pytest.approx(distances.min())
 
 
 @given(seed=st.integers(0, 2**32 - 1))
 def test_rps_equals_a_loop_over_thresholds(seed):
-    chances, levels = forecasts(seed)
+    probabilities, levels = forecasts(seed)
     slow = [
         sum((row[: t + 1].sum() - (level <= t)) ** 2 for t in range(3)) / 3
-        for row, level in zip(chances, levels, strict=True)
+        for row, level in zip(probabilities, levels, strict=True)
     ]
-    assert rps(chances, levels) == pytest.approx(np.mean(slow))
+    assert rps(probabilities, levels) == pytest.approx(np.mean(slow))
 
 
 def test_rps_charges_a_near_miss_less_than_a_far_one():

@@ -5,14 +5,14 @@ import numpy as np
 from conv4rec.baselines import Means
 from conv4rec.evaluate import evaluate
 from conv4rec.evaluate.calibration import reliability
-from conv4rec.evaluate.reliability_interval import calibration_tables, reliability_bands
+from conv4rec.evaluate.reliability_interval import calibration_tables, reliability_intervals
 from conv4rec.recommender.fit_and_evaluate import split_of
 
 
 def test_the_table_is_the_reliability_table(rng):
     p, users = rng.random(3000), rng.integers(0, 100, 3000)
     came = rng.random(3000) < p
-    table, plain = reliability_bands(p, came, users), reliability(p, came)
+    table, plain = reliability_intervals(p, came, users), reliability(p, came)
     assert np.array_equal(table.n, plain.n)
     assert np.array_equal(table.observed, plain.observed)
     assert (table.low <= table.observed).all()
@@ -23,7 +23,7 @@ def test_the_bands_of_an_honest_model_hold_the_promise(rng):
     inside = []
     for _ in range(20):
         p, users = rng.random(3000), rng.integers(0, 300, 3000)
-        table = reliability_bands(p, rng.random(3000) < p, users, n_resamples=300)
+        table = reliability_intervals(p, rng.random(3000) < p, users, n_resamples=300)
         inside += ((table.low <= table.predicted) & (table.predicted <= table.high)).tolist()
     assert 0.9 < np.mean(inside) < 0.99
 
@@ -31,11 +31,11 @@ def test_the_bands_of_an_honest_model_hold_the_promise(rng):
 def test_repeating_every_persons_ratings_makes_nothing_surer(rng):
     p, users = rng.random(500), rng.integers(0, 50, 500)
     came = rng.random(500) < p
-    once = reliability_bands(p, came, users, n_bins=1)
-    thrice = reliability_bands(np.tile(p, 3), np.tile(came, 3), np.tile(users, 3), n_bins=1)
+    once = reliability_intervals(p, came, users, n_bins=1)
+    thrice = reliability_intervals(np.tile(p, 3), np.tile(came, 3), np.tile(users, 3), n_bins=1)
     assert np.allclose(once.high - once.low, thrice.high - thrice.low)
-    strangers = reliability_bands(np.tile(p, 3), np.tile(came, 3), np.arange(1500), n_bins=1)
-    assert strangers.high - strangers.low < thrice.high - thrice.low
+    new_users = reliability_intervals(np.tile(p, 3), np.tile(came, 3), np.arange(1500), n_bins=1)
+    assert new_users.high - new_users.low < thrice.high - thrice.low
 
 
 def test_tables_of_an_evaluation_are_of_every_level_and_of_liking(mixed):

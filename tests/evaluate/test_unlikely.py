@@ -5,9 +5,9 @@ import pytest
 
 from conv4rec.errors import SettingError
 from conv4rec.evaluate.calibration import auc
-from conv4rec.evaluate.consume_ranks import equally_unlikely, pick_ranks
+from conv4rec.evaluate.consume_ranks import consume_ranks, equally_unlikely
 from conv4rec.evaluate.resample import auc_bootstrap, drawn_weights, ratio_bootstrap
-from conv4rec.evaluate.unlikely import compare_unlikely, judge_unlikely
+from conv4rec.evaluate.unlikely import compare_unlikely, evaluate_unlikely
 
 USERS = np.array([0, 0, 0, 0, 1, 1, 1, 2])
 LIKED = np.array([1, 0, 1, 0, 0, 1, 1, 1]) == 1
@@ -17,23 +17,23 @@ RANKS = np.array([101, 300, 120, 999, 101, 100, 400, 500])
 
 def test_only_pairs_beyond_the_likeliest_picks_count():
     """Left out is the pair of place 100; left are 4 likes and 3 others."""
-    found = judge_unlikely(SCORES, LIKED, USERS, RANKS, beyond=100)
+    found = evaluate_unlikely(SCORES, LIKED, USERS, RANKS, beyond=100)
     facts = found.to_dict()
     assert (facts["pairs"], facts["people"], facts["liked"]) == (7, 3, 4 / 7)
     wins = 3 + (0 + 0.5 + 0) + 0 + 0  # of .9, .5, .2 and .4 over .8, .5 and .7
     assert found.auc == pytest.approx(wins / (4 * 3))
-    assert judge_unlikely(SCORES, LIKED, USERS, RANKS, beyond=99).to_dict()["pairs"] == 8
+    assert evaluate_unlikely(SCORES, LIKED, USERS, RANKS, beyond=99).to_dict()["pairs"] == 8
 
 
 def test_within_people_every_person_counts_once():
-    found = judge_unlikely(SCORES, LIKED, USERS, RANKS)
+    found = evaluate_unlikely(SCORES, LIKED, USERS, RANKS)
     first = (2 + 0.5) / 4  # .9 beats both, .5 ties one
     assert found.within == pytest.approx([first, 0.0, np.nan], nan_ok=True)
     assert found.auc_within == pytest.approx((first + 0.0) / 2)
 
 
 def test_ndcg_ranks_each_persons_own_pairs():
-    found = judge_unlikely(SCORES, LIKED, USERS, RANKS)
+    found = evaluate_unlikely(SCORES, LIKED, USERS, RANKS)
     discount = 1 / np.log2([2, 3, 4])
     ties_stay = (discount[0] + discount[2]) / (discount[0] + discount[1])  # liked at 1 and 3
     assert found.gain == pytest.approx([ties_stay, discount[1] / discount[0], 1.0])
@@ -44,27 +44,27 @@ def test_the_order_of_pairs_of_different_people_changes_nothing(rng):
     users, liked = rng.integers(9, size=80), rng.random(80) < 0.5
     scores, ranks = rng.random(80), rng.integers(1, 300, size=80)
     order = rng.permutation(80)
-    first = judge_unlikely(scores, liked, users, ranks)
-    second = judge_unlikely(scores[order], liked[order], users[order], ranks[order])
+    first = evaluate_unlikely(scores, liked, users, ranks)
+    second = evaluate_unlikely(scores[order], liked[order], users[order], ranks[order])
     assert first.to_dict() == pytest.approx(second.to_dict())
 
 
 def test_where_nothing_is_unlikely_there_is_nothing_to_say():
-    found = judge_unlikely(SCORES, LIKED, USERS, RANKS, beyond=5000)
+    found = evaluate_unlikely(SCORES, LIKED, USERS, RANKS, beyond=5000)
     assert (found.auc, found.auc_within, found.ndcg) == (None, None, None)
     assert compare_unlikely(found, found) == {}
 
 
 def test_models_are_compared_on_the_same_pairs_alone():
-    ours = judge_unlikely(SCORES, LIKED, USERS, RANKS)
-    best = judge_unlikely(LIKED.astype(float), LIKED, USERS, RANKS)
+    ours = evaluate_unlikely(SCORES, LIKED, USERS, RANKS)
+    best = evaluate_unlikely(LIKED.astype(float), LIKED, USERS, RANKS)
     found = compare_unlikely(best, ours)
     assert list(found) == ["auc", "auc_within", "ndcg@10"]
     assert found["auc"].mean == pytest.approx(1 - ours.auc)
     assert found["auc_within"].mean == pytest.approx(1 - ours.auc_within)
     assert found["ndcg@10"].mean == pytest.approx(1 - ours.ndcg)
     with pytest.raises(SettingError, match="different pairs"):
-        compare_unlikely(judge_unlikely(SCORES, LIKED, USERS, RANKS, beyond=200), ours)
+        compare_unlikely(evaluate_unlikely(SCORES, LIKED, USERS, RANKS, beyond=200), ours)
 
 
 def test_resampled_aucs_are_those_of_repeated_pairs(rng):
@@ -111,6 +111,6 @@ def test_a_difference_of_ratios_has_its_own_weights():
 
 
 def test_places_among_picks_start_at_one_and_the_history_comes_last():
-    ranks = pick_ranks(np.array([[0.1, -np.inf, 0.7, 0.1], [4.0, 3.0, 2.0, 1.0]]))
+    ranks = consume_ranks(np.array([[0.1, -np.inf, 0.7, 0.1], [4.0, 3.0, 2.0, 1.0]]))
     assert ranks.tolist() == [[2, 4, 1, 3], [1, 2, 3, 4]]
     assert equally_unlikely(ranks, 2).tolist() == [[0, 1, 0, 1], [0, 0, 1, 1]]

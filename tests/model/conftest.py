@@ -5,19 +5,19 @@ import pytest
 import torch
 
 from conv4rec.model import History, ItemSide, Network, NetworkConfig
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 
 
-def random_history(rng, n_users, n_items, n_levels, unrated=0.2, hidden=0.3):
+def random_history(rng, n_users, n_items, n_levels, unrated=0.2, masked=0.3):
     """Some users' histories of 0 to n_items - 1 entries, some unrated, some hidden."""
     dense = rng.random((n_users, n_items)) < rng.random((n_users, 1)) * 0.8
     rows, items = np.nonzero(dense)
     starts = np.concatenate([[0], np.cumsum(dense.sum(1))])
     types = rng.integers(0, n_levels, len(rows))
     types[rng.random(len(rows)) < unrated] = n_levels
-    pattern = Pattern.from_rows(torch.from_numpy(starts), torch.from_numpy(items), n_items)
-    fed = torch.from_numpy((rng.random(len(rows)) >= hidden).astype(float))
-    return History(pattern, torch.from_numpy(types), fed)
+    pattern = SparsePattern.from_rows(torch.from_numpy(starts), torch.from_numpy(items), n_items)
+    observed = torch.from_numpy((rng.random(len(rows)) >= masked).astype(float))
+    return History(pattern, torch.from_numpy(types), observed)
 
 
 def random_network(rng, n_users=7, n_items=11, n_levels=5, **shape):

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from conv4rec.data.synthetic import low_rank_world
 from conv4rec.model import ItemSide, Network, NetworkConfig
 from conv4rec.model.attribution import (
-    consume_parts,
-    entry_readings,
+    consume_attribution,
+    entry_encodings,
+    like_attribution,
     like_log_odds,
-    like_parts,
 )
 from conv4rec.train.batches import Batches
 
@@ -22,15 +22,15 @@ def random_world(seed, n_levels, n_entries, **shape):
     rng = torch.Generator().manual_seed(seed)
     n_items = 23
     config = NetworkConfig(
-        n_users=7, n_items=n_items, n_levels=n_levels, n_channels=min(2, n_levels - 1),
+        n_users=7, n_items=n_items, n_levels=n_levels, n_rating_channels=min(2, n_levels - 1),
         consume_size=6, rate_size=5, **shape,
     )  # fmt: skip
     network = Network(config, torch.ones(n_levels), rng)
     with torch.no_grad():
         for weights in network.parameters():
             weights.add_(torch.randn(weights.shape, generator=rng) * 0.5)
-        if network.neighbours is not None:
-            near = network.neighbours
+        if network.slim is not None:
+            near = network.slim
             near.get_buffer("items").random_(0, n_items, generator=rng)
             near.weights.exponential_(generator=rng)
             near.popularity.exponential_(generator=rng)
@@ -48,8 +48,8 @@ SHAPES = [
     {"centred": False},
     {"two_sided": False},
     {"shared_encoder": True, "consume_channels": 1},
-    {"polynomial_kernels": False, "centred": False, "two_sided": False},
-    {"neighbours_kept": 6},
+    {"polynomial_init": False, "centred": False, "two_sided": False},
+    {"n_slim_neighbours": 6},
 ]
 
 
@@ -58,31 +58,31 @@ SHAPES = [
 @settings(deadline=None, max_examples=20)
 def test_parts_sum_to_the_score_in_any_world(shape, seed, n_levels, n_entries):
     network, history, item_side = random_world(seed, n_levels, n_entries, **shape)
-    entries = entry_readings(network, history, item_side)
+    entries = entry_encodings(network, history, item_side)
     items = torch.arange(23)
     with torch.no_grad():
-        whole = network.read(history, item_side)
+        whole = network.encode(history, item_side)
         logits = network.consume_logits(whole)[0]
         rated = network.all_rating_logits(whole)[0].double()
     among = torch.tensor([0, 3, 5, 22])
-    picked = consume_parts(network, entries, items, among)
+    picked = consume_attribution(network, entries, items, among)
     scale = 1 + float(logits.abs().max())
     torch.testing.assert_close(
         picked.score.float(), logits - logits[among].mean(), rtol=0, atol=2e-5 * scale
     )
     for level in range(1, n_levels):
-        liked = like_parts(network, entries, items, level)
+        liked = like_attribution(network, entries, items, level)
         odds = like_log_odds(rated, level)
         scale = 1 + float(rated.abs().max())
         torch.testing.assert_close(liked.score, odds, rtol=0, atol=2e-5 * scale)
-        assert liked.said.shape == (n_entries, 23)
+        assert liked.contribution.shape == (n_entries, 23)
 
 
 def test_the_readings_of_the_entries_sum_to_the_reading():
     network, history, item_side = random_world(3, 5, 12)
     with torch.no_grad():
-        whole = network.read(history, item_side)
-    entries = entry_readings(network, history, item_side)
+        whole = network.encode(history, item_side)
+    entries = entry_encodings(network, history, item_side)
     for name in ("consume", "rate", "user_mean"):
         total = getattr(entries, name).sum(0, keepdim=True)
         torch.testing.assert_close(total, getattr(whole, name), rtol=1e-4, atol=1e-4)
@@ -91,20 +91,20 @@ def test_the_readings_of_the_entries_sum_to_the_reading():
 def test_where_the_score_is_straight_parts_are_plain_products():
     """With two levels the log-odds are linear: no way through the history matters."""
     network, history, item_side = random_world(5, 2, 9)
-    entries = entry_readings(network, history, item_side)
+    entries = entry_encodings(network, history, item_side)
     items = torch.arange(23)
-    said = like_parts(network, entries, items, 1).said
+    contribution = like_attribution(network, entries, items, 1).contribution
     with torch.no_grad():
         rows, columns = (pairs.flatten() for pairs in np.indices((9, 23)))
         pairs = torch.from_numpy(rows), torch.from_numpy(columns)
         alone = like_log_odds(network.rating_logits(entries, *pairs).double(), 1).view(9, 23)
-    silent = like_parts(network, entries, items, 1).base
-    torch.testing.assert_close(said, alone - silent, rtol=1e-4, atol=1e-4)
+    silent = like_attribution(network, entries, items, 1).base
+    torch.testing.assert_close(contribution, alone - silent, rtol=1e-4, atol=1e-4)
 
 
 def test_an_unrated_entry_says_something_about_picking_and_nothing_to_the_user_mean():
     network, history, item_side = random_world(8, 5, 10)
-    entries = entry_readings(network, history, item_side)
+    entries = entry_encodings(network, history, item_side)
     unrated = history.types == 5
     assert unrated.any()
     assert (entries.user_mean[unrated] == 0).all()
@@ -119,8 +119,10 @@ def test_the_law_of_a_world_is_read_from_its_parts():
     network = Network(config, torch.ones(5), torch.Generator().manual_seed(0))
     side = ItemSide(batches.type_counts(), torch.zeros(40, 8))
     history = batches.of_users(torch.tensor([7]))
-    entries = entry_readings(network, history, side)
+    entries = entry_encodings(network, history, side)
     with torch.no_grad():
-        odds = like_log_odds(network.all_rating_logits(network.read(history, side))[0].double(), 3)
-    found = like_parts(network, entries, torch.arange(40), 3)
+        odds = like_log_odds(
+            network.all_rating_logits(network.encode(history, side))[0].double(), 3
+        )
+    found = like_attribution(network, entries, torch.arange(40), 3)
     torch.testing.assert_close(found.score, odds, rtol=1e-5, atol=1e-5)

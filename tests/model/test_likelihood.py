@@ -8,7 +8,7 @@ import torch
 
 from conv4rec.model import likelihood
 from conv4rec.model.likelihood import (
-    HiddenNLL,
+    MaskedNLL,
     consume_log_probabilities,
     joint_log_probabilities,
 )
@@ -23,14 +23,14 @@ def tensor(rng, *shape):
 @pytest.fixture
 def problem(make_history, rng):
     """User vectors, item vectors, biases; a history; a weight for each hidden entry."""
-    history = make_history(N_USERS, N_ITEMS, N_LEVELS, hidden=0.5)
-    weights = torch.from_numpy(rng.random(len(history.types)) + 0.1) * (history.fed == 0)
+    history = make_history(N_USERS, N_ITEMS, N_LEVELS, masked=0.5)
+    weights = torch.from_numpy(rng.random(len(history.types)) + 0.1) * (history.observed == 0)
     parts = tensor(rng, N_USERS, SIZE), tensor(rng, N_ITEMS, SIZE), tensor(rng, N_ITEMS)
     return parts, history, weights
 
 
 def hidden_nll(parts, history, weights):
-    return HiddenNLL.apply(*parts, history.pattern.row_starts, history.pattern.columns, weights)
+    return MaskedNLL.apply(*parts, history.pattern.row_starts, history.pattern.columns, weights)
 
 
 def naive_nll(parts, history, weights):
@@ -40,8 +40,8 @@ def naive_nll(parts, history, weights):
     total = torch.zeros((), dtype=torch.float64)
     for u in range(len(users)):
         mine = [e for e in range(len(rows)) if rows[e] == u]
-        fed = {columns[e] for e in mine if weights[e] == 0}
-        open_to = [i for i in range(len(items)) if i not in fed]
+        observed = {columns[e] for e in mine if weights[e] == 0}
+        open_to = [i for i in range(len(items)) if i not in observed]
         for e in mine:
             if weights[e] > 0:
                 scores = torch.stack([users[u] @ items[i] + bias[i] for i in open_to])
@@ -80,7 +80,7 @@ def test_a_user_to_whom_everything_was_fed_has_no_likelihood_and_no_gradient(rng
     parts = tensor(rng, 2, SIZE), tensor(rng, 3, SIZE), tensor(rng, 3)
     starts, columns = torch.tensor([0, 3, 5]), torch.tensor([0, 1, 2, 0, 1])
     weights = torch.tensor([0, 0, 0, 0, 1.0], dtype=torch.float64)
-    nll = HiddenNLL.apply(*parts, starts, columns, weights)
+    nll = MaskedNLL.apply(*parts, starts, columns, weights)
     scores = (parts[1] @ parts[0][1] + parts[2])[1:]
     torch.testing.assert_close(nll, torch.logsumexp(scores, 0) - scores[0])
     by_users, by_items, by_bias = torch.autograd.grad(nll, parts)
@@ -94,7 +94,7 @@ def test_extreme_scores_stay_finite():
     items = torch.tensor([[1.0], [-1.0], [0.5]], requires_grad=True)
     bias = torch.zeros(3, requires_grad=True)
     weights = torch.tensor([1.0])
-    nll = HiddenNLL.apply(users, items, bias, torch.tensor([0, 1]), torch.tensor([1]), weights)
+    nll = MaskedNLL.apply(users, items, bias, torch.tensor([0, 1]), torch.tensor([1]), weights)
     assert nll.item() == 2e4
     assert all(g.isfinite().all() for g in torch.autograd.grad(nll, (users, items, bias)))
 
@@ -122,9 +122,9 @@ def test_an_unrated_interaction_is_the_joint_with_the_level_summed_out(rng):
 
 def test_items_of_the_history_have_no_chance_and_the_others_share_it_all(make_history, rng):
     pattern = make_history(N_USERS, N_ITEMS, N_LEVELS).pattern
-    chances = consume_log_probabilities(
+    probabilities = consume_log_probabilities(
         torch.from_numpy(rng.normal(size=(N_USERS, N_ITEMS))), pattern.rows, pattern.columns
     )
-    assert (chances[pattern.rows, pattern.columns] == -math.inf).all()
-    assert chances.isneginf().sum() == len(pattern.columns)
-    np.testing.assert_allclose(chances.exp().sum(1), 1.0)
+    assert (probabilities[pattern.rows, pattern.columns] == -math.inf).all()
+    assert probabilities.isneginf().sum() == len(pattern.columns)
+    np.testing.assert_allclose(probabilities.exp().sum(1), 1.0)

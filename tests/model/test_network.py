@@ -6,17 +6,17 @@ import torch
 
 from conv4rec.model import History, ItemSide, Network, NetworkConfig
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 
 N_USERS, N_ITEMS, N_LEVELS = 7, 11, 5  # three primes that no other size equals
 SHAPES = {
     "default": {},
     "one-sided": {"two_sided": False},
     "paper": {
-        "two_sided": False, "centred": False, "polynomial_kernels": False,
+        "two_sided": False, "centred": False, "polynomial_init": False,
         "shared_encoder": True, "consume_channels": 2,
     },
-    "one channel": {"n_channels": 1, "consume_channels": 0},
+    "one channel": {"n_rating_channels": 1, "consume_channels": 0},
 }  # fmt: skip
 
 
@@ -26,8 +26,8 @@ def network_and_side(request, make_network):
 
 
 def outputs(network, history, side):
-    reading = network.read(history, side)
-    return network.consume_logits(reading), network.all_rating_logits(reading)
+    encoding = network.encode(history, side)
+    return network.consume_logits(encoding), network.all_rating_logits(encoding)
 
 
 def rearranged(network, size, order):
@@ -48,8 +48,10 @@ def test_permuting_items_permutes_scores(network_and_side, make_history):
     history = make_history(N_USERS, N_ITEMS, N_LEVELS)
     order = torch.randperm(N_ITEMS, generator=torch.Generator().manual_seed(1))
     place = torch.argsort(order)  # where each item went
-    pattern = Pattern.from_rows(history.pattern.row_starts, place[history.pattern.columns], N_ITEMS)
-    moved = History(pattern, history.types, history.fed)
+    pattern = SparsePattern.from_rows(
+        history.pattern.row_starts, place[history.pattern.columns], N_ITEMS
+    )
+    moved = History(pattern, history.types, history.observed)
     column = side.column[order] if len(side.column) else side.column
     twin = rearranged(network, N_ITEMS, order)
     found = outputs(twin, moved, ItemSide(side.type_counts[order], column))
@@ -66,36 +68,36 @@ def test_permuting_users_permutes_rows_and_changes_nothing_else(network_and_side
     lengths = starts.diff()[order]
     entries = torch.cat([torch.arange(starts[u], starts[u + 1]) for u in order.tolist()])
     new_starts = torch.cat([starts[:1], lengths.cumsum(0)])
-    pattern = Pattern.from_rows(new_starts, history.pattern.columns[entries], N_ITEMS)
-    moved = History(pattern, history.types[entries], history.fed[entries])
+    pattern = SparsePattern.from_rows(new_starts, history.pattern.columns[entries], N_ITEMS)
+    moved = History(pattern, history.types[entries], history.observed[entries])
     for ours, theirs in zip(
         outputs(network, moved, side), outputs(network, history, side), strict=True
     ):
         torch.testing.assert_close(ours, theirs[order])
     if network.config.two_sided:
-        said, _ = network.channels(history, network.item_mean(side.type_counts))
-        column = network.column(said, history.pattern, torch.arange(N_USERS))
-        also = network.column(said[entries], pattern, order)
+        contribution, _ = network.channels(history, network.item_mean(side.type_counts))
+        column = network.column(contribution, history.pattern, torch.arange(N_USERS))
+        also = network.column(contribution[entries], pattern, order)
         torch.testing.assert_close(column, also)
 
 
 def test_logits_of_all_pairs_are_those_of_each_pair(network_and_side, make_history):
     network, side = network_and_side
-    reading = network.read(make_history(N_USERS, N_ITEMS, N_LEVELS), side)
+    encoding = network.encode(make_history(N_USERS, N_ITEMS, N_LEVELS), side)
     users = torch.arange(N_USERS).repeat_interleave(N_ITEMS)
     items = torch.arange(N_ITEMS).repeat(N_USERS)
-    one_by_one = network.rating_logits(reading, users, items)
-    every = network.all_rating_logits(reading)
+    one_by_one = network.rating_logits(encoding, users, items)
+    every = network.all_rating_logits(encoding)
     torch.testing.assert_close(every, one_by_one.view(N_USERS, N_ITEMS, N_LEVELS))
 
 
 def test_what_is_hidden_is_not_read(network_and_side, make_history):
     network, side = network_and_side
-    history = make_history(N_USERS, N_ITEMS, N_LEVELS, hidden=0.4)
-    hidden = history.fed == 0
+    history = make_history(N_USERS, N_ITEMS, N_LEVELS, masked=0.4)
+    masked = history.observed == 0
     types = history.types.clone()
-    types[hidden] = (types[hidden] + 2) % (N_LEVELS + 1)
-    other = History(history.pattern, types, history.fed)
+    types[masked] = (types[masked] + 2) % (N_LEVELS + 1)
+    other = History(history.pattern, types, history.observed)
     for ours, theirs in zip(
         outputs(network, history, side), outputs(network, other, side), strict=True
     ):
@@ -104,12 +106,12 @@ def test_what_is_hidden_is_not_read(network_and_side, make_history):
 
 def test_hiding_an_entry_reads_like_its_absence(network_and_side, make_history):
     network, side = network_and_side
-    history = make_history(N_USERS, N_ITEMS, N_LEVELS, hidden=0.4)
-    fed = history.fed > 0
-    lengths = history.pattern.row_sums(history.fed).long()
+    history = make_history(N_USERS, N_ITEMS, N_LEVELS, masked=0.4)
+    observed = history.observed > 0
+    lengths = history.pattern.row_sums(history.observed).long()
     starts = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-    pattern = Pattern.from_rows(starts, history.pattern.columns[fed], N_ITEMS)
-    shorter = History(pattern, history.types[fed], history.fed[fed])
+    pattern = SparsePattern.from_rows(starts, history.pattern.columns[observed], N_ITEMS)
+    shorter = History(pattern, history.types[observed], history.observed[observed])
     for ours, theirs in zip(
         outputs(network, history, side), outputs(network, shorter, side), strict=True
     ):
@@ -118,11 +120,11 @@ def test_hiding_an_entry_reads_like_its_absence(network_and_side, make_history):
 
 def test_what_is_fed_is_read(network_and_side, make_history):
     network, side = network_and_side
-    history = make_history(N_USERS, N_ITEMS, N_LEVELS, unrated=0, hidden=0)
+    history = make_history(N_USERS, N_ITEMS, N_LEVELS, unrated=0, masked=0)
     before = outputs(network, history, side)
     types = history.types.clone()
     types[0] = (types[0] + 1) % N_LEVELS
-    after = outputs(network, History(history.pattern, types, history.fed), side)
+    after = outputs(network, History(history.pattern, types, history.observed), side)
     user = int(history.pattern.rows[0])
     assert not torch.allclose(before[1][user], after[1][user])
     others = torch.arange(N_USERS) != user
@@ -132,7 +134,7 @@ def test_what_is_fed_is_read(network_and_side, make_history):
 @pytest.mark.parametrize("n_up", [1, 2])
 def test_taste_does_not_depend_on_how_many_levels_higher_a_person_rates(make_network, n_up):
     """With the linear channel alone and no shrinkage, a constant shift is all generosity."""
-    network, side = make_network(n_channels=1)
+    network, side = make_network(n_rating_channels=1)
     with torch.no_grad():
         linear = torch.linspace(-1.0, 1.0, N_LEVELS, dtype=torch.float64)
         for kernel in (network.kernel_in, network.consume_kernel):
@@ -140,10 +142,10 @@ def test_taste_does_not_depend_on_how_many_levels_higher_a_person_rates(make_net
             kernel[:N_LEVELS, 1] = linear
         network.shrinkage[0] = -60.0  # exp(-60) ratings: none
     types = torch.tensor([0, 1, 2, 1, 0])
-    pattern = Pattern.from_rows(torch.tensor([0, 5]), torch.tensor([0, 3, 4, 8, 9]), N_ITEMS)
-    fed = torch.ones(5, dtype=torch.float64)
-    harsh = network.read(History(pattern, types, fed), side)
-    kind = network.read(History(pattern, types + n_up, fed), side)
+    pattern = SparsePattern.from_rows(torch.tensor([0, 5]), torch.tensor([0, 3, 4, 8, 9]), N_ITEMS)
+    observed = torch.ones(5, dtype=torch.float64)
+    harsh = network.encode(History(pattern, types, observed), side)
+    kind = network.encode(History(pattern, types + n_up, observed), side)
     shift = n_up * (linear[1] - linear[0])
     torch.testing.assert_close(kind.user_mean, harsh.user_mean + shift)
     torch.testing.assert_close(kind.rate, harsh.rate)
@@ -151,7 +153,7 @@ def test_taste_does_not_depend_on_how_many_levels_higher_a_person_rates(make_net
 
 
 def test_means_are_shrunk_towards_zero_and_less_so_for_more_ratings(make_network):
-    network, side = make_network(n_channels=1)
+    network, side = make_network(n_rating_channels=1)
     counts = torch.zeros_like(side.type_counts)
     counts[:3, -2] = torch.tensor([1.0, 10.0, 1000.0], dtype=torch.float64)  # top level only
     counts[3, -1] = 50.0  # not rated, which says nothing
@@ -163,37 +165,43 @@ def test_means_are_shrunk_towards_zero_and_less_so_for_more_ratings(make_network
 
 @pytest.mark.parametrize("n_levels", [1, 2, 5, 10])
 def test_fresh_kernels_are_the_polynomials_of_the_scale(n_levels, rng):
-    n_channels = min(2, n_levels - 1)
+    n_rating_channels = min(2, n_levels - 1)
     config = NetworkConfig(
-        4, 6, n_levels, n_channels=n_channels, consume_channels=min(1, n_channels)
+        4,
+        6,
+        n_levels,
+        n_rating_channels=n_rating_channels,
+        consume_channels=min(1, n_rating_channels),
     )
     counts = torch.from_numpy(rng.integers(0, 50, n_levels).astype(np.float32))
     network = Network(config, counts, torch.Generator().manual_seed(0))
-    polynomials = level_polynomials(counts, n_channels)
+    polynomials = level_polynomials(counts, n_rating_channels)
     assert torch.equal(network.kernel_in[:n_levels, 1:], polynomials)
     assert torch.equal(network.kernel_out, polynomials.T)
     assert torch.equal(network.kernel_in[:, 0], torch.ones(n_levels + 1))
-    assert torch.equal(network.kernel_in[n_levels, 1:], torch.zeros(n_channels))
+    assert torch.equal(network.kernel_in[n_levels, 1:], torch.zeros(n_rating_channels))
 
 
 def test_before_training_everyone_rates_by_the_shares_of_the_levels():
     counts = torch.tensor([9.0, 29.0, 59.0])
     network = Network(NetworkConfig(2, 4, 3), counts, torch.Generator().manual_seed(0))
-    empty = Pattern.from_rows(torch.zeros(3, dtype=torch.long), torch.empty(0).long(), 4)
+    empty = SparsePattern.from_rows(torch.zeros(3, dtype=torch.long), torch.empty(0).long(), 4)
     history = History(empty, torch.empty(0).long(), torch.empty(0))
     side = ItemSide(torch.zeros(4, 4), torch.zeros(4, 64))
-    chances = network.all_rating_logits(network.read(history, side)).softmax(2)
+    probabilities = network.all_rating_logits(network.encode(history, side)).softmax(2)
     expected = torch.tensor([0.1, 0.3, 0.6]).expand(2, 4, 3)
-    torch.testing.assert_close(chances, expected)
+    torch.testing.assert_close(probabilities, expected)
 
 
 @pytest.mark.parametrize(("n_levels", "unrated"), [(1, 0.5), (1, 1.0), (2, 0.5), (5, 1.0), (5, 0)])
 def test_any_scale_and_any_mixture_of_rated_and_unrated_is_read(
     n_levels, unrated, make_network, make_history
 ):
-    n_channels = min(2, n_levels - 1)
+    n_rating_channels = min(2, n_levels - 1)
     network, side = make_network(
-        n_levels=n_levels, n_channels=n_channels, consume_channels=min(1, n_channels)
+        n_levels=n_levels,
+        n_rating_channels=n_rating_channels,
+        consume_channels=min(1, n_rating_channels),
     )
     consume, rating = outputs(network, make_history(N_USERS, N_ITEMS, n_levels, unrated), side)
     assert consume.isfinite().all()
@@ -203,5 +211,5 @@ def test_any_scale_and_any_mixture_of_rated_and_unrated_is_read(
 
 def test_a_network_made_for_loading_draws_nothing():
     state = torch.get_rng_state()
-    Network(NetworkConfig(2, 3, 2, polynomial_kernels=False), torch.zeros(2), None)
+    Network(NetworkConfig(2, 3, 2, polynomial_init=False), torch.zeros(2), None)
     assert torch.equal(torch.get_rng_state(), state)

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from conv4rec.model.ordinal import EDGE, chance_between, level_log_chances, sites
+from conv4rec.model.ordinal import EDGE, interval_probability, level_log_probabilities, sites
 
 
 def test_chances_are_differences_of_the_normal_distribution_and_sum_to_one():
     thresholds = torch.tensor([-1.0, 0.3, 0.9])
     mean, variance = torch.tensor([0.0, 2.5]), torch.tensor([1.0, 4.0])
-    found = level_log_chances(mean, variance, thresholds).exp()
+    found = level_log_probabilities(mean, variance, thresholds).exp()
     for row, (m, v) in enumerate(zip(mean, variance, strict=True)):
         below = [0.0, *ndtr(((thresholds - m) / v.sqrt()).numpy()), 1.0]
         np.testing.assert_allclose(found[row], np.diff(below), rtol=1e-5)
@@ -23,14 +23,14 @@ def test_chances_are_differences_of_the_normal_distribution_and_sum_to_one():
 @given(mean=st.floats(-50, 50), variance=st.floats(1e-3, 1e3))
 def test_no_level_is_impossible_however_far_the_mean(mean, variance):
     thresholds = torch.tensor([-1.0, 0.0, 2.0])
-    found = level_log_chances(torch.tensor(mean), torch.tensor(variance), thresholds)
+    found = level_log_probabilities(torch.tensor(mean), torch.tensor(variance), thresholds)
     assert torch.isfinite(found).all()
     assert found.exp().sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_small_chances_are_the_same_in_both_tails():
-    left = chance_between(torch.tensor(-9.0).double(), torch.tensor(-8.0).double())
-    right = chance_between(torch.tensor(8.0).double(), torch.tensor(9.0).double())
+    left = interval_probability(torch.tensor(-9.0).double(), torch.tensor(-8.0).double())
+    right = interval_probability(torch.tensor(8.0).double(), torch.tensor(9.0).double())
     assert left == right > 0
 
 

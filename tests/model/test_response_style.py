@@ -3,15 +3,15 @@
 import torch
 
 from conv4rec.model.response_style import level_biases, products
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 
 
-def people() -> tuple[Pattern, torch.Tensor, torch.Tensor]:
+def people() -> tuple[SparsePattern, torch.Tensor, torch.Tensor]:
     """Three people of 40, 0 and 2 ratings, all levels as likely for all that is known.
 
     The first gives the outer two of four levels only, the last gives the first.
     """
-    pattern = Pattern.from_rows(torch.tensor([0, 40, 40, 42]), torch.arange(42), 42)
+    pattern = SparsePattern.from_rows(torch.tensor([0, 40, 40, 42]), torch.arange(42), 42)
     levels = torch.cat([torch.tensor([0, 3]).repeat(20), torch.tensor([0, 0])])
     return pattern, torch.zeros(42, 4).double(), torch.nn.functional.one_hot(levels, 4).double()
 
@@ -25,11 +25,11 @@ def test_biases_follow_the_levels_given_as_far_as_there_are_ratings():
 
 
 def test_they_are_where_the_posterior_is_highest():
-    pattern, log_chances, given = people()
+    pattern, log_probabilities, given = people()
     precision = torch.eye(4).double() * 2 + 0.5
-    biases, _ = level_biases(pattern, log_chances, given, precision, steps=20)
-    chances = torch.softmax(log_chances + biases[pattern.rows], 1)
-    slope = pattern.row_sums(given - chances) - biases @ precision
+    biases, _ = level_biases(pattern, log_probabilities, given, precision, steps=20)
+    probabilities = torch.softmax(log_probabilities + biases[pattern.rows], 1)
+    slope = pattern.row_sums(given - probabilities) - biases @ precision
     torch.testing.assert_close(slope, torch.zeros_like(slope), rtol=0, atol=1e-6)
 
 
@@ -39,10 +39,10 @@ def test_where_people_are_alike_there_are_none():
 
 
 def test_an_entry_without_a_rating_says_nothing():
-    pattern, log_chances, given = people()
-    told, _ = level_biases(pattern, log_chances, given, torch.eye(4).double())
+    pattern, log_probabilities, given = people()
+    told, _ = level_biases(pattern, log_probabilities, given, torch.eye(4).double())
     given[40:] = 0.0
-    silent, _ = level_biases(pattern, log_chances, given, torch.eye(4).double())
+    silent, _ = level_biases(pattern, log_probabilities, given, torch.eye(4).double())
     torch.testing.assert_close(silent[:2], told[:2])
     torch.testing.assert_close(silent[2], torch.zeros(4).double())
 
@@ -57,10 +57,10 @@ def test_products_are_summed_over_rows():
 
 def test_the_biases_are_where_the_posterior_is_highest_also_for_odd_habits():
     """Nothing but a level that hardly anybody gives: whole steps would go in circles."""
-    for n, chance in ((20, 0.03), (200, 0.01), (60, 0.03)):
-        p = torch.full((n, 5), (1 - chance) / 4, dtype=torch.float64)
-        p[:, 1] = chance
-        pattern = Pattern.from_rows(torch.tensor([0, n]), torch.arange(n), n)
+    for n, probability in ((20, 0.03), (200, 0.01), (60, 0.03)):
+        p = torch.full((n, 5), (1 - probability) / 4, dtype=torch.float64)
+        p[:, 1] = probability
+        pattern = SparsePattern.from_rows(torch.tensor([0, n]), torch.arange(n), n)
         given = torch.nn.functional.one_hot(torch.ones(n, dtype=torch.long), 5).double()
         found, _ = level_biases(pattern, p.log(), given, torch.eye(5, dtype=torch.float64))
         b = torch.zeros(5, dtype=torch.float64, requires_grad=True)

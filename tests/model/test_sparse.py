@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from conv4rec.model.sparse import Pattern, pick
+from conv4rec.model.sparse import SparsePattern, gather_rows
 
 N_USERS, N_ITEMS, N_LEVELS, N_CHANNELS, SIZE = 6, 9, 4, 3, 5
 
@@ -12,7 +12,7 @@ def one_hot(history):
     """The tensor that must never exist at full size: users x items x types, fed entries only."""
     dense = torch.zeros(N_USERS, N_ITEMS, N_LEVELS + 1, dtype=torch.float64)
     pattern = history.pattern
-    dense[pattern.rows, pattern.columns, history.types] = history.fed
+    dense[pattern.rows, pattern.columns, history.types] = history.observed
     return dense
 
 
@@ -35,7 +35,7 @@ def test_looking_up_a_row_is_convolving_its_one_hot_types(make_history, rng):
     history = make_history(N_USERS, N_ITEMS, N_LEVELS)
     kernel = tensor(rng, N_LEVELS + 1, N_CHANNELS)
     tables = tensor(rng, N_CHANNELS, N_ITEMS, SIZE)
-    values = kernel[history.types] * history.fed[:, None]
+    values = kernel[history.types] * history.observed[:, None]
     found = history.pattern.look_up(values, tables)
     expected = torch.einsum("uik,kc,cid->ud", one_hot(history), kernel, tables)
     assert_same(found, expected, (kernel, tables), rng)
@@ -45,7 +45,7 @@ def test_looking_down_a_column_is_convolving_its_one_hot_types(make_history, rng
     history = make_history(N_USERS, N_ITEMS, N_LEVELS)
     kernel = tensor(rng, N_LEVELS + 1, N_CHANNELS)
     tables = tensor(rng, N_CHANNELS, N_USERS, SIZE)
-    values = kernel[history.types] * history.fed[:, None]
+    values = kernel[history.types] * history.observed[:, None]
     found = history.pattern.look_down(values, tables)
     expected = torch.einsum("uik,kc,cud->id", one_hot(history), kernel, tables)
     assert_same(found, expected, (kernel, tables), rng)
@@ -69,7 +69,7 @@ def test_sums_run_over_rows_and_over_columns(make_history, rng):
 @pytest.mark.parametrize("lengths", [[0, 0], [0, 2, 0], [3]])
 def test_empty_rows_read_as_zero(lengths):
     starts = torch.tensor([0, *lengths]).cumsum(0)
-    pattern = Pattern.from_rows(starts, torch.arange(sum(lengths)), 4)
+    pattern = SparsePattern.from_rows(starts, torch.arange(sum(lengths)), 4)
     values = torch.ones(sum(lengths), 1, dtype=torch.float64)
     found = pattern.look_up(values, torch.ones(1, 4, 2, dtype=torch.float64))
     assert found[:, 0].tolist() == lengths
@@ -82,9 +82,9 @@ def test_entries_may_come_in_any_order_within_a_row(rng):
     values = torch.from_numpy(rng.normal(size=(4, 1)))
     columns, starts = torch.tensor([4, 0, 5, 2]), torch.tensor([0, 3, 4])
     order = torch.tensor([1, 0, 2, 3])
-    sorted_ = Pattern.from_rows(starts, columns[order], 6).look_up(values[order], tables)
+    sorted_ = SparsePattern.from_rows(starts, columns[order], 6).look_up(values[order], tables)
     torch.testing.assert_close(
-        Pattern.from_rows(starts, columns, 6).look_up(values, tables), sorted_
+        SparsePattern.from_rows(starts, columns, 6).look_up(values, tables), sorted_
     )
 
 
@@ -93,7 +93,7 @@ def test_picked_rows_and_their_gradient_are_those_of_indexing(rng, width):
     table = torch.from_numpy(rng.standard_normal((7, width))).requires_grad_()
     index = torch.from_numpy(rng.integers(0, 7, 50))
     weights = torch.from_numpy(rng.standard_normal((50, width)))
-    found, expected = pick(table, index), table[index]
+    found, expected = gather_rows(table, index), table[index]
     assert torch.equal(found, expected)
     ours, theirs = (torch.autograd.grad((x * weights).sum(), table)[0] for x in (found, expected))
     torch.testing.assert_close(ours, theirs)

@@ -1,4 +1,4 @@
-"""Finds: how unlikely, how sure, and what each row says of it."""
+"""Finds: how novelty, how sure, and what each row says of it."""
 
 import warnings
 from itertools import pairwise
@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import SettingError
-from conv4rec.recommender.discovery import Finds, short_head
+from conv4rec.recommender.discovery import DiscoveryCriteria, short_head
 
 USER = "u07"
 HEADLESS = np.zeros(3000, dtype=bool)
@@ -26,20 +26,20 @@ def everything(model, **options):
 
 
 def test_finds_lie_outside_the_natural_picks_that_are_asked_for(fitted_model):
-    picks = everything(fitted_model, by="consume")
+    consume = everything(fitted_model, by="consume")
     for n in (0, 1, 5, 20):
-        found = everything(fitted_model, by="discover", unlikely=n)
-        natural = picks.filter(pl.col("rank") <= n).select("user_id", "item_id")
+        found = everything(fitted_model, by="discover", novelty=n)
+        natural = consume.filter(pl.col("rank") <= n).select("user_id", "item_id")
         assert found.join(natural, on=["user_id", "item_id"]).height == 0
-        assert found.height + natural.height == picks.height
+        assert found.height + natural.height == consume.height
 
 
 def test_the_rank_of_a_pick_is_its_place_in_the_list_of_picks(fitted_model):
-    picks = everything(fitted_model, by="consume").select("user_id", "item_id", "rank")
+    consume = everything(fitted_model, by="consume").select("user_id", "item_id", "rank")
     found = everything(fitted_model, by="discover")
-    joined = found.join(picks, on=["user_id", "item_id"], suffix="_of_pick")
+    joined = found.join(consume, on=["user_id", "item_id"], suffix="_of_pick")
     assert joined.height == found.height
-    assert joined["pick_rank"].equals(joined["rank_of_pick"], check_names=False)
+    assert joined["consume_rank"].equals(joined["rank_of_pick"], check_names=False)
 
 
 def test_the_lift_is_the_chance_over_that_of_picking_by_popularity(fitted_model, mixed):
@@ -54,7 +54,7 @@ def test_the_lift_is_the_chance_over_that_of_picking_by_popularity(fitted_model,
 
 
 def test_finds_can_be_ranked_by_the_lower_end_of_their_interval(fitted_model):
-    found = everything(fitted_model, by="discover", sure=0.95)
+    found = everything(fitted_model, by="discover", confidence=0.95)
     np.testing.assert_allclose(found["score"], found["p_like_low"], rtol=1e-5)
     assert (found["p_like_low"] < found["p_like"]).all()
     assert (found["p_like"] < found["p_like_high"]).all()
@@ -63,13 +63,13 @@ def test_finds_can_be_ranked_by_the_lower_end_of_their_interval(fitted_model):
 
 
 def test_the_surer_the_lower_the_score_and_half_sure_is_p_like(fitted_model):
-    plain = everything(fitted_model, by="discover", sure=0.5)
+    plain = everything(fitted_model, by="discover", confidence=0.5)
     np.testing.assert_allclose(plain["score"], plain["p_like"], rtol=1e-5)
     scores = [
-        everything(fitted_model, by="discover", unlikely=9, sure=sure)
+        everything(fitted_model, by="discover", novelty=9, confidence=confidence)
         .sort("user_id", "item_id")["score"]
         .to_numpy()
-        for sure in (0.5, 0.75, 0.9, 0.99)
+        for confidence in (0.5, 0.75, 0.9, 0.99)
     ]
     assert all((low < high).all() for high, low in pairwise(scores))
 
@@ -121,7 +121,7 @@ def test_finds_would_hardly_come_up_in_as_many_picks_again(reach):
     """Pick by pick, for a history of 7, which counts as 10, and one of 400, which counts as 100."""
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.full(3000, 0.1), size=2)
-    hardly = Finds(unlikely=reach).hardly(
+    hardly = DiscoveryCriteria(novelty=reach).hardly(
         np.log(np.maximum(p, 1e-300)), np.array([7, 400]), HEADLESS
     )
     for row, n in ((0, 10), (1, 100)):
@@ -135,54 +135,60 @@ def test_finds_would_hardly_come_up_in_as_many_picks_again(reach):
         assert hardly[row][rest].all()
 
 
-@pytest.mark.parametrize("sure", [0.5, 0.8, 0.95])
-def test_finds_are_surely_below_the_median(fitted_model, sure):
-    """Below it by as many standard errors, half a normal score, as `sure` means: a share."""
-    share = {0.5: 0.5, 0.8: 0.3369, 0.95: 0.2054}[sure]
-    picks = everything(fitted_model, by="consume")
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95])
+def test_finds_are_surely_below_the_median(fitted_model, confidence):
+    """Below it by as many standard errors, half a normal score, as `confidence` means: a share."""
+    share = {0.5: 0.5, 0.8: 0.3369, 0.95: 0.2054}[confidence]
+    consume = everything(fitted_model, by="consume")
     n_left = pl.len().over("user_id")
     last = n_left - (share * n_left).floor()
-    hardly = picks.filter(pl.col("rank") > last).select("user_id", "item_id")
-    found = everything(fitted_model, by="discover", unlikely="median", sure=sure)
+    hardly = consume.filter(pl.col("rank") > last).select("user_id", "item_id")
+    found = everything(fitted_model, by="discover", novelty="median", confidence=confidence)
     assert set(found.select("user_id", "item_id").rows()) == set(hardly.rows())
 
 
 @pytest.mark.parametrize(("n_left", "n_finds"), [(0, 0), (1, 0), (2, 1), (3, 1), (6, 2), (9, 3)])
 def test_of_few_items_at_least_the_least_likely_of_two_is_hardly_picked(n_left, n_finds):
-    chances = np.array([[-np.inf] * (9 - n_left) + [-float(n) for n in range(n_left)]])
-    hardly = Finds("median").hardly(chances, np.array([9 - n_left]), HEADLESS[:9])[0, 9 - n_left :]
+    probabilities = np.array([[-np.inf] * (9 - n_left) + [-float(n) for n in range(n_left)]])
+    hardly = DiscoveryCriteria("median").hardly(
+        probabilities, np.array([9 - n_left]), HEADLESS[:9]
+    )[0, 9 - n_left :]
     assert hardly.tolist() == [False] * (n_left - n_finds) + [True] * n_finds
 
 
 def test_of_equal_chances_none_is_hardly_picked():
-    chances = np.array([[-1.0, -1.0, -1.0, -np.inf], [-np.inf] * 4])
-    assert not Finds("median").hardly(chances, np.array([1, 4]), HEADLESS[:4]).any()
+    probabilities = np.array([[-1.0, -1.0, -1.0, -np.inf], [-np.inf] * 4])
+    assert (
+        not DiscoveryCriteria("median").hardly(probabilities, np.array([1, 4]), HEADLESS[:4]).any()
+    )
 
 
-@pytest.mark.parametrize("unlikely", ["median", 3])
-def test_what_was_consumed_is_no_find_even_where_the_history_may_be_listed(fitted_model, unlikely):
-    asked = {"by": "discover", "unlikely": unlikely}
+@pytest.mark.parametrize("novelty", ["median", 3])
+def test_what_was_consumed_is_no_find_even_where_the_history_may_be_listed(fitted_model, novelty):
+    asked = {"by": "discover", "novelty": unlikely}
     found = everything(fitted_model, exclude_seen=False, **asked)
     assert found.equals(everything(fitted_model, **asked))
 
 
 def test_more_natural_picks_than_items_leave_no_find_and_a_reason(fitted_model):
     with pytest.warns(UserWarning, match="only items outside a person's 500 likeliest picks, "):
-        assert fitted_model.recommend(USER, by="discover", unlikely=500).height == 0
+        assert fitted_model.recommend(USER, by="discover", novelty=500).height == 0
 
 
 @pytest.mark.parametrize(
     "wrong", [-1, -3, 2.5, 0.0, 1.0, "top", None, True, float("nan"), np.ones(2)]
 )
 def test_what_is_unlikely_is_a_chance_the_median_or_a_whole_number(fitted_model, wrong):
-    with pytest.raises(SettingError, match="unlikely is a chance between 0 and 1, 'median', or a"):
-        fitted_model.recommend(USER, by="discover", unlikely=wrong)
+    with pytest.raises(
+        SettingError, match="novelty is a probability between 0 and 1, 'median', or a"
+    ):
+        fitted_model.recommend(USER, by="discover", novelty=wrong)
 
 
 @pytest.mark.parametrize("wrong", [0.49, 1.0, -1, "0.9", None, True, float("nan")])
 def test_how_sure_is_a_chance_from_a_half_to_below_1(fitted_model, wrong):
-    with pytest.raises(SettingError, match=r"sure lies from 0\.5 up to, not including, 1"):
-        fitted_model.recommend(USER, by="discover", sure=wrong)
+    with pytest.raises(SettingError, match=r"confidence lies from 0\.5 up to, not including, 1"):
+        fitted_model.recommend(USER, by="discover", confidence=wrong)
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.5", True, float("nan")])
@@ -191,13 +197,13 @@ def test_how_well_liked_is_a_chance(fitted_model, wrong):
         fitted_model.recommend(USER, by="discover", min_p_like=wrong)
 
 
-@pytest.mark.parametrize("options", [{"unlikely": 5}, {"min_p_like": 0}])
+@pytest.mark.parametrize("options", [{"novelty": 5}, {"min_p_like": 0}])
 def test_settings_of_finds_belong_to_finds(fitted_model, options):
     with pytest.raises(SettingError, match="unlikely and min_p_like are of finds"):
         fitted_model.recommend(USER, by="like", **options)
 
 
-@pytest.mark.parametrize("options", [{"sure": 0.9}, {"limit_exposure": False}])
+@pytest.mark.parametrize("options", [{"confidence": 0.9}, {"limit_exposure": False}])
 def test_picks_know_neither_doubt_nor_exposure(fitted_model, options):
     with pytest.raises(SettingError, match="sure and limit_exposure are of lists by like, rating"):
         fitted_model.recommend(USER, by="consume", **options)
@@ -208,7 +214,7 @@ def test_new_people_get_finds_with_the_same_columns(fitted_model):
     new = fitted_model.recommend({"i03": 5, "i11": None}, k=2, by="discover", min_p_like=0)
     assert new.schema == ours.schema
     assert new.columns[4:9] == [
-        "p_consume", "pick_rank", "popularity_lift", "p_like_low", "p_like_high",
+        "p_consume", "consume_rank", "popularity_lift", "p_like_low", "p_like_high",
     ]  # fmt: skip
 
 
@@ -223,10 +229,16 @@ def test_what_everyone_sees_anyway_is_no_find():
     """The few items that take a fifth of all interactions; the rest of the catalogue may be one."""
     counts = np.array([35, 30, 45, 10, 10, 10, 10, 10, 30, 30])  # a fifth is 44
     assert short_head(counts).tolist() == [False, False, True] + [False] * 7
-    chances = np.log(np.full((1, 10), 0.001))
+    probabilities = np.log(np.full((1, 10), 0.001))
     head = short_head(counts)
-    assert Finds().hardly(chances, np.array([20]), head)[0].tolist() == (~head).tolist()
-    assert Finds(3).hardly(chances, np.array([20]), head)[0].tolist() == [False] * 3 + [True] * 7
+    assert (
+        DiscoveryCriteria().hardly(probabilities, np.array([20]), head)[0].tolist()
+        == (~head).tolist()
+    )
+    assert (
+        DiscoveryCriteria(3).hardly(probabilities, np.array([20]), head)[0].tolist()
+        == [False] * 3 + [True] * 7
+    )
 
 
 def test_a_catalogue_without_favourites_has_no_short_head():

@@ -60,7 +60,7 @@ WORLDS = {
 @pytest.mark.parametrize("preset", ["default", "paper"])
 @pytest.mark.parametrize("log", WORLDS.values(), ids=WORLDS.keys())
 def test_every_world_fits_and_its_chances_add_up(log, preset):
-    model = Conv4Rec(preset=preset, n_steps=5, regs=(1.0,), rate_size=4).fit(log)
+    model = Conv4Rec(preset=preset, n_steps=5, consume_reg_factors=(1.0,), rate_size=4).fit(log)
     known = model.interactions_
     for weights in model.scoring_.network.parameters():
         assert weights.isfinite().all()
@@ -93,7 +93,7 @@ def test_every_world_fits_and_its_chances_add_up(log, preset):
 
 @pytest.mark.parametrize("name", ["one user, one item", "only implicit", "mostly newcomers"])
 def test_odd_worlds_are_saved_and_loaded_too(name, tmp_path):
-    model = Conv4Rec(n_steps=3, regs=(1.0,)).fit(WORLDS[name])
+    model = Conv4Rec(n_steps=3, consume_reg_factors=(1.0,)).fit(WORLDS[name])
     model.save(tmp_path / "model")
     loaded = Conv4Rec.load(tmp_path / "model")
     assert loaded.recommend(k=1, exclude_seen=False).equals(
@@ -102,20 +102,22 @@ def test_odd_worlds_are_saved_and_loaded_too(name, tmp_path):
 
 
 def test_an_item_nobody_touched_stays_possible_and_unlikely():
-    model = Conv4Rec(n_steps=20, regs=(1.0,)).fit(WORLDS["an item nobody touched"])
+    model = Conv4Rec(n_steps=20, consume_reg_factors=(1.0,)).fit(WORLDS["an item nobody touched"])
     listed = model.recommend("u0", k=1, allow=["new film"])
     assert 0 < listed["p_consume"][0] < 0.1
 
 
 def test_one_who_consumed_everything_gets_an_empty_list_with_the_reason():
-    model = Conv4Rec(n_steps=3, regs=()).fit(WORLDS["a user who consumed everything"])
+    model = Conv4Rec(n_steps=3, consume_reg_factors=()).fit(
+        WORLDS["a user who consumed everything"]
+    )
     for by in ORDERS:
         with pytest.warns(UserWarning, match="the history is left out"):
             assert model.recommend("all0", k=3, by=by).height == 0
 
 
 def test_on_a_scale_of_one_level_every_rating_is_certain():
-    model = Conv4Rec(n_steps=5, regs=()).fit(WORLDS["all ratings equal"])
+    model = Conv4Rec(n_steps=5, consume_reg_factors=()).fit(WORLDS["all ratings equal"])
     answers = model.predict(GRID)
     assert (answers["p_rating_4"] == 1).all()
     assert (answers["expected_rating"] == 4).all()

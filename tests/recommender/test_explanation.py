@@ -6,13 +6,13 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import SettingError, UnknownItemError
-from conv4rec.recommender.discovery import SURE
+from conv4rec.recommender.discovery import CONFIDENCE
 
 USER = "u07"
 NEWCOMER = {"i03": 5, "i08": 1, "i11": None, "i20": 4}
 
 
-def chance(log_odds):
+def probability(log_odds):
     return 1 / (1 + np.exp(-log_odds))
 
 
@@ -37,7 +37,7 @@ def test_reasons_for_liking_sum_to_the_log_odds_of_p_like(model):
     pairs = pl.DataFrame({"user_id": [USER] * len(items), "item_id": items})
     expected = model.predict(pairs)["p_like"]
     sums = [model.explain(USER, item)["contribution"].sum() for item in items]
-    np.testing.assert_allclose(chance(np.array(sums)), expected, atol=1e-6)
+    np.testing.assert_allclose(probability(np.array(sums)), expected, atol=1e-6)
 
 
 def test_reasons_for_picking_sum_to_the_log_of_p_consume_over_a_typical_item(model):
@@ -48,30 +48,32 @@ def test_reasons_for_picking_sum_to_the_log_of_p_consume_over_a_typical_item(mod
     np.testing.assert_allclose(sums, log_p - log_p.mean(), atol=2e-5)
 
 
-@pytest.mark.parametrize("sure", [0.5, 0.95, SURE])
-def test_reasons_for_a_find_sum_to_the_log_odds_of_its_score(model, sure):
-    found = model.recommend(USER, k=3, by="discover", sure=sure, min_p_like=0)
+@pytest.mark.parametrize("confidence", [0.5, 0.95, CONFIDENCE])
+def test_reasons_for_a_find_sum_to_the_log_odds_of_its_score(model, confidence):
+    found = model.recommend(USER, k=3, by="discover", confidence=confidence, min_p_like=0)
     for item, score in found.select("item_id", "score").iter_rows():
-        total = model.explain(USER, item, by="discover", sure=sure)["contribution"].sum()
-        assert chance(total) == pytest.approx(score, abs=1e-6)
+        total = model.explain(USER, item, by="discover", confidence=confidence)[
+            "contribution"
+        ].sum()
+        assert probability(total) == pytest.approx(score, abs=1e-6)
 
 
 def test_people_who_are_new_have_reasons_too(model):
-    said = model.explain(NEWCOMER, "i05")
+    contribution = model.explain(NEWCOMER, "i05")
     pair = pl.DataFrame({"user_id": ["new"], "item_id": ["i05"]})
     expected = model.predict(pair, histories=NEWCOMER)["p_like"][0]
-    assert chance(said["contribution"].sum()) == pytest.approx(expected, abs=1e-6)
-    assert dict(said.select("item_id", "rating").rows()) == {None: None} | NEWCOMER
-    assert said.columns == ["item_id", "rating", "contribution"]
-    assert said["contribution"][1:].is_sorted(descending=True)
+    assert probability(contribution["contribution"].sum()) == pytest.approx(expected, abs=1e-6)
+    assert dict(contribution.select("item_id", "rating").rows()) == {None: None} | NEWCOMER
+    assert contribution.columns == ["item_id", "rating", "contribution"]
+    assert contribution["contribution"][1:].is_sorted(descending=True)
 
 
 def test_whoever_is_liked_for_what_was_liked_is_told_so(tribes):
     """Two tribes, two shelves: what speaks for an item is of its own shelf."""
-    model = Conv4Rec(consume_size=16, rate_size=8, regs=(1.0,)).fit(tribes)
+    model = Conv4Rec(consume_size=16, rate_size=8, consume_reg_factors=(1.0,)).fit(tribes)
     history = {"i00": 5, "i01": 5, "i12": 1}
-    said = model.explain(history, "i03", by="consume")
-    assert set(said["item_id"][1:3]) == {"i00", "i01"}
+    contribution = model.explain(history, "i03", by="consume")
+    assert set(contribution["item_id"][1:3]) == {"i00", "i01"}
     own, other = (
         dict(model.explain(history, item).select("item_id", "contribution").rows())
         for item in ("i03", "i13")
@@ -85,8 +87,8 @@ def test_lists_name_what_explain_ranks_first(model):
     for by, options in (("consume", {}), ("like", {}), ("discover", {"min_p_like": 0})):
         listed = model.recommend([USER, "u20"], k=3, by=by, reasons=2, **options)
         for row in listed.iter_rows(named=True):
-            said = model.explain(row["user_id"], row["item_id"], by=by)[1:3]
-            for place, (item, _, adds) in enumerate(said.iter_rows(), start=1):
+            contribution = model.explain(row["user_id"], row["item_id"], by=by)[1:3]
+            for place, (item, _, adds) in enumerate(contribution.iter_rows(), start=1):
                 if adds > 0:
                     assert row[f"reason_{place}"] == item
                     assert row[f"reason_{place}_adds"] == pytest.approx(adds, rel=1e-4, abs=1e-6)
@@ -124,8 +126,8 @@ def test_wrong_questions_are_one_clear_sentence(fitted_model, mixed):
     with pytest.raises(SettingError, match=f"item '{seen}' is in the history"):
         fitted_model.explain(USER, seen, by="consume")
     assert fitted_model.explain(USER, seen, by="like").height > 1
-    with pytest.raises(SettingError, match="sure lies from"):
-        fitted_model.explain(USER, "i03", sure=1.0)
+    with pytest.raises(SettingError, match="confidence lies from"):
+        fitted_model.explain(USER, "i03", confidence=1.0)
     for wrong in (-1, 1.5, True, None):
         with pytest.raises(SettingError, match="reasons is a whole number of at least 0"):
             fitted_model.recommend(USER, reasons=wrong)

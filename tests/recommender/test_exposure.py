@@ -14,41 +14,41 @@ N_PEOPLE, N_ITEMS = 200, 1000
 
 
 @pytest.fixture
-def merit() -> np.ndarray:
+def list_score() -> np.ndarray:
     """A few items are the best for nearly all; people differ by a little."""
     rng = np.random.default_rng(0)
     return np.linspace(100.0, 0.0, N_ITEMS) + 0.7 * rng.standard_normal((N_PEOPLE, N_ITEMS))
 
 
-def prices_of(merit: np.ndarray, limit: float) -> np.ndarray:
-    items = np.broadcast_to(np.arange(merit.shape[1]), merit.shape)
-    return exposure_prices(merit, items, merit.shape[1], limit)
+def prices_of(list_score: np.ndarray, limit: float) -> np.ndarray:
+    items = np.broadcast_to(np.arange(list_score.shape[1]), list_score.shape)
+    return exposure_prices(list_score, items, list_score.shape[1], limit)
 
 
-def listed(merit: np.ndarray) -> np.ndarray:
-    return np.argsort(-merit, axis=1)[:, :LENGTH]
+def listed(list_score: np.ndarray) -> np.ndarray:
+    return np.argsort(-list_score, axis=1)[:, :LENGTH]
 
 
-def shares(merit: np.ndarray) -> np.ndarray:
-    return np.bincount(listed(merit).ravel(), minlength=merit.shape[1]) / len(merit)
+def shares(list_score: np.ndarray) -> np.ndarray:
+    return np.bincount(listed(list_score).ravel(), minlength=list_score.shape[1]) / len(list_score)
 
 
-def test_no_item_is_listed_for_more_people_than_the_limit(merit):
-    assert shares(merit).max() > 0.9
-    assert shares(merit - prices_of(merit, 0.2)).max() <= 0.2 + 0.03
+def test_no_item_is_listed_for_more_people_than_the_limit(list_score):
+    assert shares(list_score).max() > 0.9
+    assert shares(list_score - prices_of(list_score, 0.2)).max() <= 0.2 + 0.03
 
 
-def test_only_what_reaches_the_limit_pays(merit):
-    prices = prices_of(merit, 0.2)
-    found = shares(merit - prices)
+def test_only_what_reaches_the_limit_pays(list_score):
+    prices = prices_of(list_score, 0.2)
+    found = shares(list_score - prices)
     assert (prices >= 0).all()
     assert prices[found < 0.1].max() == 0.0
     assert prices.max() > 0.5
 
 
-def test_little_more_is_given_up_than_must_be(merit):
+def test_little_more_is_given_up_than_must_be(list_score):
     """Against the best assignment that keeps to the limit, by linear programming."""
-    some, limit = merit[:30, :250], 0.5  # more than ten times an even share of 250 items
+    some, limit = list_score[:30, :250], 0.5  # more than ten times an even share of 250 items
     prices = prices_of(some, limit)
     chosen = listed(some - prices)
     ours = np.take_along_axis(some, chosen, axis=1).sum()
@@ -72,8 +72,8 @@ def test_who_cannot_be_served_otherwise_is_no_reason_for_a_price():
     assert np.isfinite(prices).all()
 
 
-def test_a_small_catalogue_may_repeat_itself(merit):
-    assert not prices_of(merit[:, :100], 0.01).any()  # ten times an even share is everybody
+def test_a_small_catalogue_may_repeat_itself(list_score):
+    assert not prices_of(list_score[:, :100], 0.01).any()  # ten times an even share is everybody
 
 
 @pytest.fixture(scope="module")

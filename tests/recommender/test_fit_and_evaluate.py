@@ -10,9 +10,9 @@ import pytest
 from conv4rec.data.synthetic import two_tribes
 from conv4rec.errors import SettingError
 from conv4rec.evaluate.provenance import peak_rss_mb
-from conv4rec.recommender.fit_and_evaluate import Entrant, per_user_frame, run, split_of
+from conv4rec.recommender.fit_and_evaluate import ModelChoice, per_user_frame, run, split_of
 
-SMALL = {"n_steps": 6, "consume_size": 8, "rate_size": 4, "regs": (1.0,)}
+SMALL = {"n_steps": 6, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +22,13 @@ def log():
 
 def test_the_same_seed_repeats_the_figures(log):
     split = split_of(log, "tribes", "r0")
-    first, second = (run(split, Entrant(settings=SMALL), seed=4) for _ in range(2))
+    first, second = (run(split, ModelChoice(settings=SMALL), seed=4) for _ in range(2))
     assert first.record.metrics == second.record.metrics
-    assert first.record.metrics != run(split, Entrant(settings=SMALL), seed=5).record.metrics
+    assert first.record.metrics != run(split, ModelChoice(settings=SMALL), seed=5).record.metrics
 
 
 def test_a_record_is_flat_json_with_a_receipt(log):
-    record = run(split_of(log, "tribes", "r0"), Entrant("ease")).record.to_dict()
+    record = run(split_of(log, "tribes", "r0"), ModelChoice("ease")).record.to_dict()
     assert json.loads(json.dumps(record))["dataset"] == "tribes/r0"
     assert record["config"]["reg_"] > 0
     assert record["versions"]["numpy"] == np.__version__
@@ -44,7 +44,7 @@ def test_splits_of_a_log_share_out_all_of_it(log, kind):
 
 
 def test_users_average_to_the_metric(log):
-    outcome = run(split_of(log, "tribes", "r0"), Entrant("popularity"))
+    outcome = run(split_of(log, "tribes", "r0"), ModelChoice("popularity"))
     users = per_user_frame(outcome.evaluation)
     assert users["recall@20"].mean() == pytest.approx(outcome.record.metrics["recall@20"])
 
@@ -52,9 +52,9 @@ def test_users_average_to_the_metric(log):
 def test_an_unknown_model_or_a_floor_with_settings_is_refused(log):
     split = split_of(log, "tribes", "r0")
     with pytest.raises(SettingError, match="there are conv4rec, popularity"):
-        run(split, Entrant("magic"))
+        run(split, ModelChoice("magic"))
     with pytest.raises(SettingError, match="has no settings"):
-        run(split, Entrant("means", settings={"n_steps": 3}))
+        run(split, ModelChoice("means", settings={"n_steps": 3}))
 
 
 def test_peak_memory_is_in_megabytes():

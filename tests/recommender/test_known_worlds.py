@@ -8,7 +8,7 @@ from conv4rec import Conv4Rec
 from conv4rec.data.synthetic import low_rank_world, two_tribes
 from conv4rec.train.batches import Batches
 
-SMALL = {"consume_size": 16, "rate_size": 8, "regs": (1.0,)}
+SMALL = {"consume_size": 16, "rate_size": 8, "consume_reg_factors": (1.0,)}
 
 
 N_USERS, N_ITEMS = 100, 40
@@ -104,11 +104,11 @@ def test_the_paper_preset_is_another_model(mixed, fitted_model, small):
     network = paper.fitted_.network
     assert network.config.shared_encoder
     assert not network.config.two_sided
-    parts = (network.rate_in, network.rater_in, network.exact, network.neighbours)
+    parts = (network.rate_in, network.rater_in, network.bayesian_mf, network.slim)
     assert parts == (None, None, None, None)
-    reading = network.read(Batches.from_interactions(mixed).whole, paper.fitted_.item_side)
-    assert reading.consume is reading.rate  # one latent vector, which both decoders read whole
-    assert reading.rate.shape[1] == network.consume_out.shape[1] == network.rate_out.shape[2]
+    encoding = network.encode(Batches.from_interactions(mixed).whole, paper.fitted_.item_side)
+    assert encoding.consume is encoding.rate  # one latent vector, which both decoders read whole
+    assert encoding.rate.shape[1] == network.consume_out.shape[1] == network.rate_out.shape[2]
     assert paper.fitted_.schedule.stops[0] == paper.fitted_.schedule.stops[1]
     ours, theirs = fitted_model.recommend(k=5), paper.recommend(k=5)
     assert ours.columns == theirs.columns
@@ -121,8 +121,8 @@ def test_other_scales_are_learned_as_well(n_levels):
     world = two_tribes(N_USERS, N_ITEMS, n_levels, crossing=0.3)
     log = world.sample(20, np.random.default_rng(2))
     model = Conv4Rec(**SMALL).fit(log)
-    chances = model.rating_probabilities(log, USERS, ITEMS)
-    likes = chances[:, model.like_level_ :].sum(1)
+    probabilities = model.rating_probabilities(log, USERS, ITEMS)
+    likes = probabilities[:, model.like_level_ :].sum(1)
     assert likes[AT_HOME].mean() > likes[~AT_HOME].mean() + 0.3
 
 

@@ -167,8 +167,8 @@ def test_the_evaluator_reads_what_users_read(fitted_model, mixed):
     rows, items = np.array([3, 1, 3]), np.array([0, 5, 36])
     pairs = pl.DataFrame({"user_id": mixed.users.ids(rows), "item_id": mixed.items.ids(items)})
     predicted = fitted_model.predict(pairs)
-    chances = fitted_model.rating_probabilities(mixed, rows, items)
-    np.testing.assert_allclose(chances, predicted.select("^p_rating_.*$"), rtol=2e-5)
+    probabilities = fitted_model.rating_probabilities(mixed, rows, items)
+    np.testing.assert_allclose(probabilities, predicted.select("^p_rating_.*$"), rtol=2e-5)
     expected = fitted_model.expected_ratings(mixed, rows, items)
     np.testing.assert_allclose(expected, predicted["expected_rating"], rtol=2e-5)
     logs = fitted_model.rank_log_probabilities(mixed, np.array([1, 3]))
@@ -179,7 +179,7 @@ def test_the_evaluator_reads_what_users_read(fitted_model, mixed):
 def test_settings_are_checked_before_training(mixed):
     for wrong in (
         {"n_steps": 0}, {"n_step": 5}, {"preset": "best"}, {"learning_rate": -1.0},
-        {"hide_low": 0.5, "hide_high": 0.5}, {"validation_share": 1.0}, {"like_threshold": 6.0},
+        {"mask_low": 0.5, "mask_high": 0.5}, {"validation_fraction": 1.0}, {"like_threshold": 6.0},
         {"consume_size": 2.5}, {"seed": -1}, {"seed": 1.5}, {"seed": 2**63},
     ):  # fmt: skip
         with pytest.raises(SettingError):
@@ -190,16 +190,18 @@ def test_settings_are_checked_before_training(mixed):
 
 def test_intervals_are_those_of_finds_and_the_rest_stays(fitted_model):
     with pytest.warns(UserWarning, match="shorter"):
-        found = fitted_model.recommend(k=99, by="discover", unlikely=0)
+        found = fitted_model.recommend(k=99, by="discover", novelty=0)
     found = found.sample(fraction=1.0, shuffle=True, seed=1)
-    said = fitted_model.predict(found.select("user_id", "item_id"), intervals=True)
-    assert_same_numbers(said, found.drop("rank", "score", "pick_rank", "popularity_lift"))
+    contribution = fitted_model.predict(found.select("user_id", "item_id"), intervals=True)
+    assert_same_numbers(
+        contribution, found.drop("rank", "score", "consume_rank", "popularity_lift")
+    )
     plain = fitted_model.predict(found.select("user_id", "item_id"))
-    assert_same_numbers(said.drop("p_like_low", "p_like_high"), plain)
+    assert_same_numbers(contribution.drop("p_like_low", "p_like_high"), plain)
 
 
 def test_intervals_of_new_people_too(fitted_model):
     pairs = pl.DataFrame({"user_id": ["new", "new"], "item_id": ["i01", "i02"]})
-    said = fitted_model.predict(pairs, histories={"i03": 5, "i11": None}, intervals=True)
-    assert (said["p_like_low"] < said["p_like"]).all()
-    assert (said["p_like"] < said["p_like_high"]).all()
+    contribution = fitted_model.predict(pairs, histories={"i03": 5, "i11": None}, intervals=True)
+    assert (contribution["p_like_low"] < contribution["p_like"]).all()
+    assert (contribution["p_like"] < contribution["p_like_high"]).all()

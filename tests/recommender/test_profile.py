@@ -28,7 +28,7 @@ def moods():
     log = log.with_columns(
         rating=pl.when(pl.col("rating") == 3).then(3 + wobble).otherwise("rating")
     )
-    return Conv4Rec(n_steps=15, consume_size=8, rate_size=4, regs=(1.0,)).fit(log)
+    return Conv4Rec(n_steps=15, consume_size=8, rate_size=4, consume_reg_factors=(1.0,)).fit(log)
 
 
 def test_generosity_tells_the_kind_from_the_harsh(moods):
@@ -69,7 +69,9 @@ def test_directions_are_strongest_first_and_lead_to_films(fitted_model, mixed):
 
 
 def test_the_main_direction_leads_to_the_shelf_of_the_tribe(tribes):
-    model = Conv4Rec(n_steps=20, consume_size=8, rate_size=4, regs=(1.0,)).fit(tribes)
+    model = Conv4Rec(n_steps=20, consume_size=8, rate_size=4, consume_reg_factors=(1.0,)).fit(
+        tribes
+    )
     for user, shelf in (("u03", range(10)), ("u33", range(10, 20))):
         leading = model.profile(user).directions[0].items
         assert set(leading) <= {f"i{n:02d}" for n in shelf}
@@ -87,7 +89,7 @@ def test_a_profile_is_the_same_from_a_history_and_of_one_person_alone(fitted_mod
 
 def test_similar_items_are_of_the_same_shelf(rng):
     log = two_tribes(200, 20).sample(7, rng)
-    model = Conv4Rec(n_steps=20, consume_size=4, rate_size=4, regs=(1.0,)).fit(log)
+    model = Conv4Rec(n_steps=20, consume_size=4, rate_size=4, consume_reg_factors=(1.0,)).fit(log)
     for item, shelf in (("i04", range(10)), ("i14", range(10, 20))):
         similar = model.similar_items(item, k=19)
         at_home = similar["item_id"].is_in([f"i{n:02d}" for n in shelf])

@@ -47,11 +47,13 @@ def test_chances_to_consume_sum_to_one_over_what_was_not_consumed(fitted_model, 
 
 def test_chances_of_the_levels_sum_to_one_and_give_the_other_columns(fitted_model):
     listed = all_items(fitted_model)
-    chances = rating_columns(listed)
-    np.testing.assert_allclose(chances.sum(1), 1.0, atol=1e-5)
-    assert ((chances >= 0) & (chances <= 1)).all()
-    np.testing.assert_allclose(listed["expected_rating"], chances @ [1, 2, 3, 4, 5], rtol=1e-5)
-    np.testing.assert_allclose(listed["p_like"], chances[:, 3:].sum(1), rtol=1e-5)
+    probabilities = rating_columns(listed)
+    np.testing.assert_allclose(probabilities.sum(1), 1.0, atol=1e-5)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    np.testing.assert_allclose(
+        listed["expected_rating"], probabilities @ [1, 2, 3, 4, 5], rtol=1e-5
+    )
+    np.testing.assert_allclose(listed["p_like"], probabilities[:, 3:].sum(1), rtol=1e-5)
 
 
 def test_consumed_items_have_no_chance_to_be_consumed_next(fitted_model, seen):
@@ -79,11 +81,11 @@ def test_scores_fall_and_ranks_count_from_one(fitted_model, by):
         ("consume", pl.col("p_consume")),
         ("like", pl.col("p_like")),
         ("rating", pl.col("expected_rating")),
-        ("pick_and_like", pl.col("p_consume") * pl.col("p_like")),
+        ("consume_and_like", pl.col("p_consume") * pl.col("p_like")),
     ],
 )
 def test_the_score_is_what_was_asked_for(fitted_model, by, score):
-    plain = {"sure": 0.5, "limit_exposure": False} if by in ("like", "rating") else {}
+    plain = {"confidence": 0.5, "limit_exposure": False} if by in ("like", "rating") else {}
     listed = all_items(fitted_model, by=by, **plain).with_columns(expected=score)
     np.testing.assert_allclose(listed["score"], listed["expected"], rtol=1e-5)
 
@@ -98,7 +100,7 @@ def test_a_short_list_is_the_top_of_a_long_one(fitted_model, by):
 
 def test_discover_lists_only_what_a_person_would_hardly_pick(fitted_model):
     every = all_items(fitted_model, by="consume")
-    below_median = {"by": "discover", "unlikely": "median", "min_p_like": 0, "sure": 0.5}
+    below_median = {"by": "discover", "novelty": "median", "min_p_like": 0, "confidence": 0.5}
     found = all_items(fitted_model, **below_median)
     median = every.group_by("user_id").agg(pl.col("p_consume").median().alias("median"))
     joined = found.join(median, on="user_id")
@@ -110,7 +112,7 @@ def test_discover_lists_only_what_a_person_would_hardly_pick(fitted_model):
 def test_of_equal_scores_the_smaller_id_comes_first(mixed):
     """Unrated interactions alone, before a step of training: P(like) is the same for all."""
     unrated = mixed.to_frame().with_columns(rating=pl.lit(None, dtype=pl.Float64))
-    model = Conv4Rec(n_steps=1, learning_rate=0.0, regs=()).fit(unrated)
+    model = Conv4Rec(n_steps=1, learning_rate=0.0, consume_reg_factors=()).fit(unrated)
     listed = all_items(model, by="like")
     assert listed["score"].n_unique() == 1
     for _, rows in listed.group_by("user_id"):
@@ -152,7 +154,7 @@ def test_short_lists_say_why(fitted_model, mixed, seen):
     with pytest.warns(UserWarning, match=r"60 of 60 .*: the catalogue has 37 items"):
         fitted_model.recommend(k=38, exclude_seen=False)
     with pytest.warns(UserWarning, match="median"):
-        fitted_model.recommend(USER, k=30, by="discover", unlikely="median")
+        fitted_model.recommend(USER, k=30, by="discover", novelty="median")
     with pytest.warns(UserWarning, match="allow and block leave 0 items"):
         none = fitted_model.recommend(USER, k=1, allow=[])
     assert none.height == 0
@@ -174,7 +176,7 @@ def test_a_huge_k_costs_nothing(fitted_model):
 
 
 def test_an_unknown_order_lists_the_known_ones(fitted_model):
-    with pytest.raises(SettingError, match="consume, like, rating, pick_and_like, discover"):
+    with pytest.raises(SettingError, match="consume, like, rating, consume_and_like, discover"):
         fitted_model.recommend(USER, by="popularity")
 
 
@@ -262,7 +264,7 @@ def test_before_fit_every_question_says_so():
     assert "not fitted" in repr(model)
 
 
-@pytest.mark.parametrize("name", ["factors", "factor_features", "sweeps"])
+@pytest.mark.parametrize("name", ["mf_factors", "mf_features", "mf_sweeps"])
 def test_the_chain_needs_something_to_draw(mixed, name):
     with pytest.raises(SettingError, match=f"{name} is a whole number of at least 1; got 0"):
         Conv4Rec(**{name: 0}).fit(mixed)

@@ -49,7 +49,7 @@ def test_a_loaded_model_gives_the_very_same_answers(fitted_model, folder):
     assert loaded.kernels().equals(fitted_model.kernels())
     assert loaded.config_ == fitted_model.config_
     assert loaded.n_parameters_ == fitted_model.n_parameters_
-    assert loaded.fitted_.checks == fitted_model.fitted_.checks
+    assert loaded.fitted_.validation_results == fitted_model.fitted_.validation_results
     log, before = loaded.interactions_, fitted_model.interactions_
     assert log.to_frame().equals(before.to_frame())
     assert (log.levels, log.report) == (before.levels, before.report)
@@ -67,7 +67,7 @@ IN_A_NEW_PROCESS = """
 import sys, torch
 torch.set_num_threads(1)
 from conv4rec import Conv4Rec
-Conv4Rec.load(sys.argv[1]).recommend(k=5, by="pick_and_like").write_parquet(sys.argv[2])
+Conv4Rec.load(sys.argv[1]).recommend(k=5, by="consume_and_like").write_parquet(sys.argv[2])
 print("torch._dynamo" in sys.modules)
 """
 
@@ -78,7 +78,7 @@ def test_a_new_process_gives_the_same_five_items(fitted_model, folder, tmp_path)
     assert done.returncode == 0, done.stderr
     there, here = (
         pl.read_parquet(tmp_path / "lists"),
-        fitted_model.recommend(k=5, by="pick_and_like"),
+        fitted_model.recommend(k=5, by="consume_and_like"),
     )
     assert there.equals(here)
     assert done.stdout.strip() == "False"  # the compiler, over a second to import, is not needed
@@ -120,7 +120,11 @@ def test_timestamps_and_settings_are_kept(small, tmp_path):
 
 
 def test_settings_may_be_numbers_of_numpy(mixed, small, tmp_path):
-    numbers = {"seed": np.int64(3), "learning_rate": np.float32(0.25), "regs": np.array([0.5])}
+    numbers = {
+        "seed": np.int64(3),
+        "learning_rate": np.float32(0.25),
+        "consume_reg_factors": np.array([0.5]),
+    }
     model = Conv4Rec(**{**small, **numbers}).fit(mixed)
     model.save(tmp_path / "model")
     loaded = Conv4Rec.load(tmp_path / "model")
@@ -186,7 +190,7 @@ WRONG_FACTS = {
     "other sizes": lambda f: f["network"].update(n_items=36),
     "huge sizes": lambda f: f["network"].update(n_levels=10**12),
     "huge width": lambda f: f["network"].update(consume_size=10**12),
-    "many channels": lambda f: f["network"].update(n_channels=10**9),
+    "many channels": lambda f: f["network"].update(n_rating_channels=10**9),
     "an unknown switch": lambda f: f["network"].update(attention=True),
     "no options": lambda f: f.pop("options"),
     "no settings": lambda f: f["options"].pop("settings"),

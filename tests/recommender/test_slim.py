@@ -9,37 +9,37 @@ from conv4rec import Conv4Rec
 from conv4rec.errors import SavedModelError
 from conv4rec.recommender.guarantees.generalization_gap import trained_half
 from conv4rec.train import fit
-from conv4rec.train.ensemble import USUAL
+from conv4rec.train.ensemble import EnsembleWeights
 
 
 @pytest.fixture(scope="module")
 def model(mixed, small):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "choose_blend", lambda *_: USUAL)
+        patch.setattr(fit, "choose_ensemble_weights", lambda *_: EnsembleWeights(0.4, 0.6))
         found = Conv4Rec(seed=0, **small).fit(mixed)
-    assert found.scoring_.network.neighbours is not None
+    assert found.scoring_.network.slim is not None
     return found
 
 
-def chances(model, mixed):
+def probabilities(model, mixed):
     return model.rank_log_probabilities(mixed, np.arange(mixed.n_users))
 
 
 def test_it_is_saved_and_loaded_bit_for_bit(model, mixed, tmp_path):
     model.save(tmp_path / "model")
     same = Conv4Rec.load(tmp_path / "model")
-    np.testing.assert_array_equal(chances(same, mixed), chances(model, mixed))
+    np.testing.assert_array_equal(probabilities(same, mixed), probabilities(model, mixed))
 
 
 def test_numbers_of_neighbours_that_are_no_items_are_refused(model, tmp_path):
-    items = model.scoring_.network.neighbours.get_buffer("items")
+    items = model.scoring_.network.slim.get_buffer("items")
     first = int(items[0, 0])
     items[0, 0] = model.interactions_.n_items
     try:
         model.save(tmp_path / "model")
     finally:
         items[0, 0] = first
-    with pytest.raises(SavedModelError, match="neighbours are no items"):
+    with pytest.raises(SavedModelError, match="SLIM neighbours are no items"):
         Conv4Rec.load(tmp_path / "model")
 
 
@@ -49,51 +49,60 @@ def test_its_reasons_add_up_to_its_own_chance(model, mixed, alone):
     user = mixed.users.ids(np.array([0]))[0]
     seen = set(mixed.item_numbers[mixed.user_numbers == 0].tolist())
     unseen = [n for n in range(mixed.n_items) if n not in seen]
-    said = chances(model, mixed)[0]
+    contribution = probabilities(model, mixed)[0]
     for number in unseen[:3]:
         item = mixed.items.ids(np.array([number]))[0]
         parts = model.explain(user, item, by="consume")["contribution"].sum()
-        assert parts == pytest.approx(said[number] - said[unseen].mean(), abs=1e-4)
+        assert parts == pytest.approx(contribution[number] - contribution[unseen].mean(), abs=1e-4)
 
 
-def test_the_blend_is_chosen_by_what_its_parts_have_not_seen(mixed, small, monkeypatch):
-    given = {"neighbours": [], "ridge": []}
-    find, solve, shown = fit.find_neighbours, fit.Ridge.of, []
+def test_ensemble_weights_are_chosen_by_what_slim_has_not_seen(mixed, small, monkeypatch):
+    fitted_on, shown, fit_slim = [], [], fit.fit_slim
 
-    def spied(kind, made):
-        return lambda log, *rest: given[kind].append(log) or made(log, *rest)
+    def spied(log, size):
+        fitted_on.append(log)
+        return fit_slim(log, size)
 
-    monkeypatch.setattr(fit, "find_neighbours", spied("neighbours", find))
-    monkeypatch.setattr(fit.Ridge, "of", spied("ridge", solve))
-    monkeypatch.setattr(fit, "choose_blend", lambda *a: shown.append(a[3]) or USUAL)
+    monkeypatch.setattr(fit, "fit_slim", spied)
+    monkeypatch.setattr(
+        fit, "choose_ensemble_weights", lambda *a: shown.append(a[2]) or EnsembleWeights(0.4, 0.6)
+    )
     Conv4Rec(seed=0, **small).fit(mixed)
-    fed = shown[0].fed.numpy() > 0
-    assert 0 < (~fed).sum() < len(mixed)
-    for rehearsed, final in given.values():
-        np.testing.assert_array_equal(
-            rehearsed.to_csr().toarray(), mixed.select(fed).to_csr().toarray()
-        )
-        assert len(final) == len(mixed)
+    observed = shown[0].observed.numpy() > 0
+    assert 0 < (~observed).sum() < len(mixed)
+    validation, final = fitted_on
+    np.testing.assert_array_equal(
+        validation.to_csr().toarray(), mixed.select(observed).to_csr().toarray()
+    )
+    assert len(final) == len(mixed)
 
 
-def test_the_neighbours_say_as_much_as_the_blend_says(model):
-    scale = model.scoring_.network.neighbours.scale.tolist()
-    assert scale == pytest.approx([USUAL.neighbours, USUAL.floor])
+def test_slim_is_served_with_the_ensemble_weights(model):
+    weights = model.fitted_.ensemble_weights
+    assert model.scoring_.network.slim.scale.tolist() == pytest.approx(
+        [weights.slim, weights.floor]
+    )
+    assert weights.slim > 0
 
 
 def test_the_theory_sees_the_tables_alone(model, mixed):
     tables = trained_half(model)
-    assert np.nanmax(np.abs(np.exp(chances(tables, mixed)) - np.exp(chances(model, mixed)))) > 1e-3
+    assert (
+        np.nanmax(
+            np.abs(np.exp(probabilities(tables, mixed)) - np.exp(probabilities(model, mixed)))
+        )
+        > 1e-3
+    )
     scoring = model.scoring_
-    reading, _ = scoring.read(mixed, np.arange(3))
-    expected = scoring.network.consume_logits(replace(reading, history=None))
-    found, _ = tables.scoring_.read(mixed, np.arange(3))
+    encoding, _ = scoring.encode(mixed, np.arange(3))
+    expected = scoring.network.consume_logits(replace(encoding, history=None))
+    found, _ = tables.scoring_.encode(mixed, np.arange(3))
     assert (scoring.network.consume_logits(found) == expected).all()
 
 
 def test_someone_new_without_a_history_is_offered_what_is_popular(model, mixed):
     nobody = mixed.select(np.zeros(len(mixed), dtype=bool))
-    chance = np.exp(model.rank_log_probabilities(nobody, np.array([0]))[0])
+    probability = np.exp(model.rank_log_probabilities(nobody, np.array([0]))[0])
     counts = np.bincount(mixed.item_numbers, minlength=mixed.n_items)
     shares = np.maximum(counts, 0.5) / counts.sum()
-    assert (shares * np.log(shares / chance)).sum() < 0.05
+    assert (shares * np.log(shares / probability)).sum() < 0.05

@@ -8,25 +8,27 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from conv4rec import Conv4Rec
-from conv4rec.recommender.uncertainty import Latent, chance, interval_columns, log_odds
+from conv4rec.recommender.uncertainty import Latent, interval_columns, log_odds, probability
 
 THRESHOLDS = np.array([-1.5, -0.5, 0.4, 1.3])
 
 
-def latent(mean, unsure, deviation) -> Latent:
-    return Latent(*(np.atleast_1d(np.float64(a)) for a in (mean, unsure, deviation)), THRESHOLDS)
+def latent(mean, standard_error, deviation) -> Latent:
+    return Latent(
+        *(np.atleast_1d(np.float64(a)) for a in (mean, standard_error, deviation)), THRESHOLDS
+    )
 
 
 def test_where_the_probit_is_served_alone_its_own_quantiles_come_out():
     """Against 400,000 draws of the mean: the chance that 80% and 95% of them exceed."""
-    mean, unsure, deviation = 0.7, 0.4, 0.8
-    draws = np.random.default_rng(0).normal(mean, unsure, 400_000)
+    mean, standard_error, deviation = 0.7, 0.4, 0.8
+    draws = np.random.default_rng(0).normal(mean, standard_error, 400_000)
     likes = norm.cdf((draws - THRESHOLDS[2]) / deviation)
     at_mean = norm.cdf((mean - THRESHOLDS[2]) / deviation)
-    for sure in (0.8, 0.95):
-        move = latent(mean, unsure, deviation).log_odds_move(3, -norm.ppf(sure))
-        found = chance(log_odds(np.array([at_mean])) + move)[0]
-        assert found == pytest.approx(np.quantile(likes, 1 - sure), abs=0.003)
+    for confidence in (0.8, 0.95):
+        move = latent(mean, standard_error, deviation).log_odds_move(3, -norm.ppf(confidence))
+        found = probability(log_odds(np.array([at_mean])) + move)[0]
+        assert found == pytest.approx(np.quantile(likes, 1 - confidence), abs=0.003)
 
 
 def test_a_rating_moves_as_its_expectation_does():
@@ -39,12 +41,14 @@ def test_a_rating_moves_as_its_expectation_does():
 
 
 @given(
-    mean=st.floats(-8.0, 8.0), unsure=st.floats(0.0, 3.0), deviation=st.floats(0.05, 3.0),
+    mean=st.floats(-8.0, 8.0), standard_error=st.floats(0.0, 3.0), deviation=st.floats(0.05, 3.0),
     near=st.floats(0.0, 3.0), far=st.floats(0.0, 3.0),
 )  # fmt: skip
 @settings(deadline=None, max_examples=200)
-def test_the_further_off_the_less_is_liked_and_all_is_finite(mean, unsure, deviation, near, far):
-    behind = latent(mean, unsure, deviation)
+def test_the_further_off_the_less_is_liked_and_all_is_finite(
+    mean, standard_error, deviation, near, far
+):
+    behind = latent(mean, standard_error, deviation)
     for way in (-1, 1):
         less, more = (way * behind.log_odds_move(3, way * z)[0] for z in (near, near + far))
         assert 0 <= less <= more + 1e-9
@@ -77,12 +81,12 @@ def world():
 def test_intervals_hold_the_truth_about_as_often_as_they_say(world):
     model, truth, rated = world
     users, items = np.nonzero(~rated)
-    said = model.predict(pl.DataFrame({"user_id": users, "item_id": items}), intervals=True)
-    low, high = said["p_like_low"].to_numpy(), said["p_like_high"].to_numpy()
+    contribution = model.predict(pl.DataFrame({"user_id": users, "item_id": items}), intervals=True)
+    low, high = contribution["p_like_low"].to_numpy(), contribution["p_like_high"].to_numpy()
     held = (low <= truth[users, items]) & (truth[users, items] <= high)
     assert 0.85 < held.mean() < 0.97
-    assert (low < said["p_like"].to_numpy()).all()
-    assert (said["p_like"].to_numpy() < high).all()
+    assert (low < contribution["p_like"].to_numpy()).all()
+    assert (contribution["p_like"].to_numpy() < high).all()
     assert (high - low).mean() < 0.6
 
 
@@ -94,21 +98,21 @@ def test_of_whom_more_is_known_more_is_sure(world):
     widths = []
     for history in (few, many):
         pairs = pl.DataFrame({"user_id": [0] * len(items), "item_id": items})
-        said = model.predict(pairs, histories=history, intervals=True)
-        widths.append((said["p_like_high"] - said["p_like_low"]).mean())
+        contribution = model.predict(pairs, histories=history, intervals=True)
+        widths.append((contribution["p_like_high"] - contribution["p_like_low"]).mean())
     assert widths[1] < widths[0] - 0.03
 
 
 def test_a_list_and_a_prediction_say_the_same_of_a_pair(world):
     model, *_ = world
     listed = model.recommend([3, 7], k=4, by="like")
-    said = model.predict(listed.select("user_id", "item_id"), intervals=True)
+    contribution = model.predict(listed.select("user_id", "item_id"), intervals=True)
     for column in ("p_like_low", "p_like", "p_like_high"):
-        np.testing.assert_allclose(listed[column], said[column], rtol=1e-4)
+        np.testing.assert_allclose(listed[column], contribution[column], rtol=1e-4)
 
 
 def test_without_draws_how_sure_p_like_is_is_not_said(fitted_model):
-    plain = Conv4Rec(seed=0, n_steps=5, draws=0).fit(fitted_model.interactions_)
+    plain = Conv4Rec(seed=0, n_steps=5, mf_draws=0).fit(fitted_model.interactions_)
     listed = plain.recommend(k=2, by="like")
     assert listed["p_like_low"].null_count() == listed.height
     pairs = listed.select("user_id", "item_id").head(3)

@@ -84,13 +84,13 @@ class Problems:
 
 
 def drawn(n_problems, n_users, n_items, n_targets, rng) -> Problems:
-    n_levels, n_channels, size = 3, 2, 2
+    n_levels, n_rating_channels, size = 3, 2, 2
     n_outputs = n_items * n_levels
     inputs = (rng.random((n_problems, n_users, n_outputs)) < 0.4) + 1e-3
     inputs /= np.linalg.norm(inputs, axis=-1, keepdims=True)
     truth = softmax(1.5 * rng.normal(size=(n_problems, n_users, n_outputs)), axis=-1)
     counts = rng.multinomial(n_targets // n_users, truth)
-    shapes = [(n_channels, n_levels), (size, n_items * n_channels), (n_outputs, size)]
+    shapes = [(n_rating_channels, n_levels), (size, n_items * n_rating_channels), (n_outputs, size)]
     initial = [0.3 * rng.normal(size=(n_problems, *shape)) for shape in shapes]
     return Problems(inputs, truth, counts, n_items, initial, list(initial))
 

@@ -1,24 +1,22 @@
 """Tables side by side give the mean of the snapshots' logits and the sum of all parts."""
 
-import numpy as np
 import pytest
 import torch
 
 from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of, take_snapshot
 from conv4rec.train.batches import Batches
-from conv4rec.train.ensemble import Blend
+from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import Schedule, Trainer
-from conv4rec.train.ridge import Ridge, user_vectors
 from conv4rec.train.settings import TrainSettings
-from conv4rec.train.slim import find_neighbours
+from conv4rec.train.slim import fit_slim
 
 SHAPE = {"consume_size": 8, "rate_size": 4}
 
 
 @pytest.fixture
 def trainer(mixed):
-    settings = TrainSettings(n_steps=5, snapshots=3)
+    settings = TrainSettings(n_steps=5, averaged_snapshots=3)
     network = new_network(mixed, SHAPE, settings, 0)
     return Trainer(network, Batches.from_interactions(mixed), settings, Schedule((5, 15)), 0)
 
@@ -26,84 +24,81 @@ def trainer(mixed):
 @torch.no_grad()
 def logits_now(trainer, mixed):
     whole = trainer.batches.whole
-    reading = trainer.network.read(whole, trainer.item_side())
+    encoding = trainer.network.encode(whole, trainer.item_side())
     users = torch.from_numpy(mixed.user_numbers).long()
-    return trainer.network.rating_logits(reading, users, torch.from_numpy(mixed.item_numbers))
+    return trainer.network.rating_logits(encoding, users, torch.from_numpy(mixed.item_numbers))
 
 
 def test_the_wider_network_predicts_the_mean_logits_of_its_snapshots(trainer, mixed):
-    snapshots, logits = [], []
+    averaged_snapshots, logits = [], []
     for step in (9, 12, 15):
         trainer.run(until=step)
-        snapshots.append(take_snapshot(trainer))
+        averaged_snapshots.append(take_snapshot(trainer))
         logits.append(logits_now(trainer, mixed))
     assert (logits[0] - logits[2]).abs().max() > 0.01  # the weights keep moving
-    network, side = assemble(trainer, snapshots, ConsumeParts())
+    network, side = assemble(trainer, averaged_snapshots, ConsumeParts())
     network.requires_grad_(False)
     assert network.config.rate_size == 3 * trainer.network.config.rate_size
-    reading = network.read(trainer.batches.whole, side)
+    encoding = network.encode(trainer.batches.whole, side)
     users = torch.from_numpy(mixed.user_numbers).long()
-    found = network.rating_logits(reading, users, torch.from_numpy(mixed.item_numbers))
+    found = network.rating_logits(encoding, users, torch.from_numpy(mixed.item_numbers))
     # What is not a latent coordinate (biases, kernel_out) is averaged before it is multiplied:
     # the same up to the product of two small changes.
     torch.testing.assert_close(found, torch.stack(logits).mean(0), atol=0.01, rtol=0.01)
 
 
 def test_a_shared_encoder_stays_one_and_is_averaged(mixed):
-    settings = TrainSettings(n_steps=15, snapshots=3)
+    settings = TrainSettings(n_steps=15, averaged_snapshots=3)
     shape = {**SHAPE, "shared_encoder": True, "two_sided": False, "consume_channels": 2}
     network = new_network(mixed, shape, settings, 0)
     trainer = Trainer(network, Batches.from_interactions(mixed), settings, Schedule((15, 15)), 0)
-    snapshots, logits = [], []
+    averaged_snapshots, logits = [], []
     for step in (9, 12, 15):
         trainer.run(until=step)
-        snapshots.append(take_snapshot(trainer))
+        averaged_snapshots.append(take_snapshot(trainer))
         logits.append(logits_now(trainer, mixed))
-    alone, side = assemble(trainer, snapshots[-1:], ConsumeParts())
+    alone, side = assemble(trainer, averaged_snapshots[-1:], ConsumeParts())
     alone.requires_grad_(False)
     users = torch.from_numpy(mixed.user_numbers).long()
     items = torch.from_numpy(mixed.item_numbers)
-    found = alone.rating_logits(alone.read(trainer.batches.whole, side), users, items)
+    found = alone.rating_logits(alone.encode(trainer.batches.whole, side), users, items)
     torch.testing.assert_close(found, logits[-1])  # what all decoders share is in each of them
     assert not alone.rate_common.any()
     assert trainer.network.rate_common.any()
-    mean, _ = assemble(trainer, snapshots, ConsumeParts())
+    mean, _ = assemble(trainer, averaged_snapshots, ConsumeParts())
     assert mean.config == trainer.network.config
     for name in ("consume_in", "consume_out", "consume_bias", "kernel_in", "level_bias"):
-        expected = torch.stack([snapshot[name] for snapshot in snapshots]).mean(0)
+        expected = torch.stack([snapshot[name] for snapshot in averaged_snapshots]).mean(0)
         torch.testing.assert_close(mean.state_dict()[name], expected)
 
 
 def test_one_snapshot_is_the_network_itself(trainer, mixed):
-    trainer.settings = TrainSettings(n_steps=5, snapshots=2)
+    trainer.settings = TrainSettings(n_steps=5, averaged_snapshots=2)
     trainer.run()
     network, side = assemble(trainer, [take_snapshot(trainer)], ConsumeParts())
     network.requires_grad_(False)
-    reading = network.read(trainer.batches.whole, side)
+    encoding = network.encode(trainer.batches.whole, side)
     users = torch.from_numpy(mixed.user_numbers).long()
-    found = network.rating_logits(reading, users, torch.from_numpy(mixed.item_numbers))
+    found = network.rating_logits(encoding, users, torch.from_numpy(mixed.item_numbers))
     torch.testing.assert_close(found, logits_now(trainer, mixed))
 
 
 def test_the_consume_scores_are_the_sum_of_their_parts(trainer, mixed):
     trainer.run()
-    ridge, blend = Ridge.of(mixed, 6, 0), Blend(penalty=2.0, learned=0.5, closed=0.7)
-    neighbours = find_neighbours(mixed, 5)
-    neighbours.scale.copy_(torch.tensor([0.3, 0.2]))
-    snapshots = [take_snapshot(trainer)]
-    plain, side = assemble(trainer, snapshots, ConsumeParts())
-    wide, _ = assemble(trainer, snapshots, ConsumeParts(blend, ridge, neighbours))
+    weights = EnsembleWeights(neural=0.5)
+    slim = fit_slim(mixed, 5)
+    slim.scale.copy_(torch.tensor([0.3, 0.2]))
+    averaged_snapshots = [take_snapshot(trainer)]
+    plain, side = assemble(trainer, averaged_snapshots, ConsumeParts())
+    wide, _ = assemble(trainer, averaged_snapshots, ConsumeParts(weights, slim))
     wide.requires_grad_(False)
     plain.requires_grad_(False)
     whole = trainer.batches.whole
-    into, out = ridge.tables(blend.penalty)
-    values = wide.consume_kernel[whole.types, 0]
     expected = (
-        0.5 * plain.consume_logits(plain.read(whole, side))
-        + 0.7 * user_vectors(into, whole, values) @ out.T
-        + 0.3 * (neighbours.nearness(whole.pattern, whole.fed) + 0.2).log()
+        0.5 * plain.consume_logits(plain.encode(whole, side))
+        + 0.3 * (slim.similarity(whole.pattern, whole.observed) + 0.2).log()
     )
-    torch.testing.assert_close(wide.consume_logits(wide.read(whole, side)), expected)
+    torch.testing.assert_close(wide.consume_logits(wide.encode(whole, side)), expected)
 
 
 def test_snapshots_are_found_by_step_in_their_order():
@@ -112,26 +107,3 @@ def test_snapshots_are_found_by_step_in_their_order():
     assert [{name: int(t) for name, t in s.items()} for s in snapshots_of(kept)] == [
         {"a": 9, "b": 9}, {"a": 10, "b": 10},
     ]  # fmt: skip
-
-
-def test_the_ridge_half_is_the_ridge_regression_on_normalised_histories(mixed):
-    rank, penalty = 37, 3.0
-    ridge = Ridge.of(mixed, rank, 0)
-    x = mixed.to_csr().toarray().astype(float)
-    weighted = x * (x.sum(0) + 1.0) ** -0.25
-    y = weighted / np.linalg.norm(weighted, axis=1, keepdims=True)
-    expected = y @ np.linalg.solve(y.T @ y + penalty * np.eye(len(y.T)), y.T @ x)
-    into, out = ridge.tables(penalty)
-    found = (torch.from_numpy(x).float() @ into @ out.T).numpy()
-    for mine, theirs in zip(found, expected - expected.mean(1, keepdims=True), strict=True):
-        mine = mine - mine.mean()
-        # The same up to a user's length and the common scale.
-        assert np.corrcoef(mine, theirs)[0, 1] == pytest.approx(1.0, abs=1e-4)
-
-
-def test_ridge_scores_are_centred_and_spread_by_one(mixed):
-    ridge = Ridge.of(mixed, 8, 0)
-    into, out = ridge.tables(4.0)
-    scores = user_vectors(into, Batches.from_interactions(mixed).whole) @ out.T
-    assert float(scores.std(1, correction=0).mean()) == pytest.approx(1.0, rel=1e-4)
-    assert float(scores.mean(1).abs().max()) < 1e-4

@@ -9,16 +9,16 @@ import torch
 
 from conv4rec.data import Interactions
 from conv4rec.evaluate import evaluate
-from conv4rec.model.bayesian_mf import ExactHalf
+from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.recommender import Conv4Rec
 from conv4rec.train import gibbs as sampler
 from conv4rec.train.batches import Batches
-from conv4rec.train.gibbs import sample_exact_half, wishart
-from conv4rec.train.mixture_weight import USUAL, best_share, choose_share
+from conv4rec.train.gibbs import sample_bayesian_mf, wishart
+from conv4rec.train.mixture_weight import DEFAULT_SHARE, best_share, choose_share
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import normalised, pattern_features
 
-SETTINGS = replace(TrainSettings(), factors=10, factor_features=4, sweeps=40, draws=10)
+SETTINGS = replace(TrainSettings(), mf_factors=10, mf_features=4, mf_sweeps=40, mf_draws=10)
 
 
 def ratings(seed: int = 0, n_users: int = 120, n_items: int = 60, share: float = 0.4):
@@ -37,17 +37,17 @@ def log_of(levels: np.ndarray, rated: np.ndarray) -> Interactions:
     return Interactions.from_frame(pl.DataFrame(frame))
 
 
-def expectations(half: ExactHalf, log: Interactions) -> np.ndarray:
+def expectations(half: BayesianMF, log: Interactions) -> np.ndarray:
     history = Batches.from_interactions(log).whole
-    length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
-    read = half.read(history.pattern, history.types, history.fed, length)
-    return half.score_all(read).numpy()
+    length = (history.pattern.row_sums(history.observed) + 10).sqrt()[:, None]
+    encode = half.encode(history.pattern, history.types, history.observed, length)
+    return half.score_all(encode).numpy()
 
 
 def test_ratings_that_were_never_seen_are_foretold():
     levels, rated = ratings()
     log = log_of(levels, rated)
-    half = sample_exact_half(log, SETTINGS, 0)
+    half = sample_bayesian_mf(log, SETTINGS, 0)
     assert half is not None
     found = expectations(half, log)[~rated]
     assert np.corrcoef(found, levels[~rated])[0, 1] > 0.9
@@ -55,7 +55,7 @@ def test_ratings_that_were_never_seen_are_foretold():
 
 def test_the_same_seed_gives_the_same_draws_and_another_others():
     log = log_of(*ratings())
-    first, again, other = (sample_exact_half(log, SETTINGS, seed) for seed in (0, 0, 1))
+    first, again, other = (sample_bayesian_mf(log, SETTINGS, seed) for seed in (0, 0, 1))
     assert torch.equal(first.items, again.items)
     assert not torch.equal(first.items, other.items)
 
@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_draws_and_another_others():
 def test_a_log_with_hardly_any_rating_has_no_exact_half():
     log = log_of(*ratings(n_users=10, n_items=5))
     assert log.n_rated < 100
-    assert sample_exact_half(log, SETTINGS, 0) is None
+    assert sample_bayesian_mf(log, SETTINGS, 0) is None
 
 
 def test_a_chain_can_be_stopped():
@@ -72,7 +72,7 @@ def test_a_chain_can_be_stopped():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sample_exact_half(log_of(*ratings()), SETTINGS, 0, stop)
+        sample_bayesian_mf(log_of(*ratings()), SETTINGS, 0, stop)
 
 
 def test_a_wishart_draw_has_the_mean_and_the_spread_of_its_distribution():
@@ -87,17 +87,17 @@ def test_a_wishart_draw_has_the_mean_and_the_spread_of_its_distribution():
 def test_the_exact_half_weighs_as_much_as_it_knows():
     levels, rated = ratings()
     log = log_of(levels, rated)
-    hidden = np.random.default_rng(1).random(len(log)) < 0.2
-    half = sample_exact_half(log.select(~hidden), SETTINGS, 0)
+    masked = np.random.default_rng(1).random(len(log)) < 0.2
+    half = sample_bayesian_mf(log.select(~masked), SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    validation = replace(history, fed=torch.from_numpy(~hidden).float())
-    vague = torch.zeros(int(hidden.sum()), 5)
+    validation = replace(history, observed=torch.from_numpy(~masked).float())
+    vague = torch.zeros(int(masked.sum()), 5)
     assert choose_share(half, vague, validation) > 0.9
-    pattern, at = validation.pattern, torch.from_numpy(np.flatnonzero(hidden))
-    length = (pattern.row_sums(validation.fed) + 10).sqrt()[:, None]
-    read = half.read(pattern, validation.types, validation.fed, length)
+    pattern, at = validation.pattern, torch.from_numpy(np.flatnonzero(masked))
+    length = (pattern.row_sums(validation.observed) + 10).sqrt()[:, None]
+    encode = half.encode(pattern, validation.types, validation.observed, length)
     half.share.fill_(1.0)
-    good = half.pooled(vague, read, pattern.rows[at], pattern.columns[at])
+    good = half.pooled(vague, encode, pattern.rows[at], pattern.columns[at])
     half.items.copy_(torch.randn(half.items.shape, generator=torch.Generator().manual_seed(2)))
     assert choose_share(half, good, validation) < 0.1
 
@@ -107,35 +107,35 @@ def test_the_share_is_that_under_which_ratings_are_likeliest(truth):
     """Found again from draws of the mixture, also at the ends."""
     rng = torch.Generator().manual_seed(0)
     halves = torch.randn(2, 60_000, 5, generator=rng).double().mul(2).softmax(2)
-    chances = (1 - truth) * halves[0] + truth * halves[1]
-    levels = torch.multinomial(chances, 1, generator=rng)
-    trained, exact = (half.gather(1, levels)[:, 0] for half in halves)
-    assert best_share(trained, exact) == pytest.approx(truth, abs=0.02)
+    probabilities = (1 - truth) * halves[0] + truth * halves[1]
+    levels = torch.multinomial(probabilities, 1, generator=rng)
+    neural, bayesian_mf = (half.gather(1, levels)[:, 0] for half in halves)
+    assert best_share(neural, bayesian_mf) == pytest.approx(truth, abs=0.02)
 
 
 def test_a_few_ratings_do_not_move_the_share_from_the_usual_one():
     """What 30 hidden ratings prefer is chance; what 1,000 do is not."""
     levels, rated = ratings()
     log = log_of(levels, rated)
-    half = sample_exact_half(log, SETTINGS, 0)
+    half = sample_bayesian_mf(log, SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
+    length = (history.pattern.row_sums(history.observed) + 10).sqrt()[:, None]
     half.share.fill_(1.0)
     found = []
     for n_hidden, sharper in ((30, 1.0), (1000, 2.0)):
-        fed = torch.ones(len(log))
-        fed[torch.from_numpy(np.random.default_rng(2).permutation(len(log))[:n_hidden])] = 0.0
-        at = torch.nonzero(fed == 0).squeeze(1)
-        read = half.read(history.pattern, history.types, fed, length)
+        observed = torch.ones(len(log))
+        observed[torch.from_numpy(np.random.default_rng(2).permutation(len(log))[:n_hidden])] = 0.0
+        at = torch.nonzero(observed == 0).squeeze(1)
+        encode = half.encode(history.pattern, history.types, observed, length)
         rows, columns = history.pattern.rows[at], history.pattern.columns[at]
-        as_good = half.pooled(torch.zeros(n_hidden, 5), read, rows, columns)
+        as_good = half.pooled(torch.zeros(n_hidden, 5), encode, rows, columns)
         noise = torch.randn(n_hidden, 5, generator=torch.Generator().manual_seed(3))
-        trained = sharper * as_good + 0.05 * noise
+        neural = sharper * as_good + 0.05 * noise
         if sharper > 1:  # this one knows better
-            trained += 3.0 * torch.nn.functional.one_hot(history.types[at], 5)
-        found.append(choose_share(half, trained, replace(history, fed=fed)))
+            neural += 3.0 * torch.nn.functional.one_hot(history.types[at], 5)
+        found.append(choose_share(half, neural, replace(history, observed=observed)))
         half.share.fill_(1.0)
-    assert found[0] == USUAL
+    assert found[0] == DEFAULT_SHARE
     assert found[1] < 0.3
 
 
@@ -157,18 +157,20 @@ def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
 def test_reasons_add_up_to_the_pooled_chance():
     levels, rated = ratings(share=0.25)
     model = Conv4Rec(seed=0, n_steps=20).fit(log_of(levels, rated))
-    assert model.fitted_.network.exact is not None
+    assert model.fitted_.network.bayesian_mf is not None
     for user, item in ((0, 3), (7, 20)):
-        (said,) = model.predict(pl.DataFrame({"user_id": [user], "item_id": [item]}))["p_like"]
+        (contribution,) = model.predict(pl.DataFrame({"user_id": [user], "item_id": [item]}))[
+            "p_like"
+        ]
         parts = model.explain(user, item, by="like")["contribution"].sum()
-        assert parts == pytest.approx(np.log(said / (1 - said)), abs=1e-3)
+        assert parts == pytest.approx(np.log(contribution / (1 - contribution)), abs=1e-3)
 
 
 def test_intervals_do_not_read_the_exact_half_in_vain(monkeypatch):
     """They are of the trained half; the exact one is the dearest to read."""
     levels, rated = ratings(share=0.25)
     model = Conv4Rec(seed=0, n_steps=20).fit(log_of(levels, rated))
-    monkeypatch.setattr(ExactHalf, "read_entries", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(BayesianMF, "read_entries", lambda *_: pytest.fail("it was read"))
     pair = pl.DataFrame({"user_id": [0], "item_id": [3]})
     (width,) = model.predict(pair, intervals=True).select(
         pl.col("p_like_high") - pl.col("p_like_low")
@@ -182,14 +184,14 @@ def test_someone_who_rates_by_chance_is_believed_less():
     erratic = np.arange(len(levels)) % 4 == 0
     levels[erratic] = rng.integers(1, 6, levels[erratic].shape)
     log = log_of(levels, rated)
-    half = sample_exact_half(log, SETTINGS, 0)
+    half = sample_bayesian_mf(log, SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
-    noise = half.about(half.read(history.pattern, history.types, history.fed, length))[:, 0]
+    length = (history.pattern.row_sums(history.observed) + 10).sqrt()[:, None]
+    noise = half.about(half.encode(history.pattern, history.types, history.observed, length))[:, 0]
     assert noise[erratic].min() > 2 * noise[~erratic].median()
-    spread = half.freedom.mean()
-    even = sample_exact_half(log_of(*ratings(share=0.5)), SETTINGS, 0)
-    assert even.freedom.mean() > 2 * spread  # there all are alike
+    spread = half.nu.mean()
+    even = sample_bayesian_mf(log_of(*ratings(share=0.5)), SETTINGS, 0)
+    assert even.nu.mean() > 2 * spread  # there all are alike
 
 
 def test_who_rates_by_chance_does_not_spoil_it_for_the_others(monkeypatch):
@@ -200,14 +202,14 @@ def test_who_rates_by_chance_does_not_spoil_it_for_the_others(monkeypatch):
     log = log_of(levels, rated)
 
     def error() -> float:
-        found = expectations(sample_exact_half(log, SETTINGS, 0), log)
-        hidden = ~rated & ~erratic[:, None]
-        return 1 - np.corrcoef(found[hidden], truth[hidden])[0, 1]
+        found = expectations(sample_bayesian_mf(log, SETTINGS, 0), log)
+        masked = ~rated & ~erratic[:, None]
+        return 1 - np.corrcoef(found[masked], truth[masked])[0, 1]
 
     weighed = error()
     ones = torch.ones(log.n_users)
-    monkeypatch.setattr(sampler, "_draw_steady", lambda *_: (ones, sampler.FREEDOMS[-1]))
-    monkeypatch.setattr(sampler.Latent, "draw_steady", lambda *_: None)
+    monkeypatch.setattr(sampler, "_draw_user_precision", lambda *_: (ones, sampler.NU_GRID[-1]))
+    monkeypatch.setattr(sampler.Latent, "draw_user_precision", lambda *_: None)
     assert weighed < 0.8 * error()
 
 
@@ -215,17 +217,17 @@ def test_steadiness_is_drawn_from_a_gamma_given_the_errors():
     """Mean (nu + n) / (nu + squares); the spread of a gamma of shape (nu + n) / 2."""
     log = log_of(np.full((4000, 9), 3), np.ones((4000, 9), dtype=bool))
     rng = np.random.default_rng(0)
-    _, users, *_ = sampler._sides(log, SETTINGS.factors, SETTINGS, 0, rng)
-    steady, freedom = sampler._draw_steady(users, torch.full((4000,), 18.0), 4.0, rng)
-    assert steady.mean() == pytest.approx(13 / 22, rel=0.03)
-    assert steady.var() == pytest.approx(13 / 2 * (2 / 22) ** 2, rel=0.1)
+    _, users, *_ = sampler._sides(log, SETTINGS.mf_factors, SETTINGS, 0, rng)
+    user_precision, nu = sampler._draw_user_precision(users, torch.full((4000,), 18.0), 4.0, rng)
+    assert user_precision.mean() == pytest.approx(13 / 22, rel=0.03)
+    assert user_precision.var() == pytest.approx(13 / 2 * (2 / 22) ** 2, rel=0.1)
     # These spread like gammas of mean 0.6 and freedom 13, so no nu fits well; a smaller one than
     # 13 makes up for the mean.
-    assert 4 <= freedom <= 13
+    assert 4 <= nu <= 13
 
 
 def test_every_draw_kept_is_made_even_if_sweeps_are_fewer():
-    half = sample_exact_half(log_of(*ratings()), replace(SETTINGS, sweeps=1), 0)
+    half = sample_bayesian_mf(log_of(*ratings()), replace(SETTINGS, mf_sweeps=1), 0)
     assert (half.noise > 0).all()
     assert torch.equal(half.items[0], half.items[4])  # five of ten come from the first chain
 
@@ -233,30 +235,30 @@ def test_every_draw_kept_is_made_even_if_sweeps_are_fewer():
 def test_a_small_log_has_draws_of_several_widths_and_a_large_one_of_the_widest():
     found = [sampler.widths(n, TrainSettings()) for n in (6_000, 30_000, 60_000)]
     assert found == [(8, 4), (20, 8, 4), (20,)]
-    half = sample_exact_half(log_of(*ratings()), SETTINGS, 0)
+    half = sample_bayesian_mf(log_of(*ratings()), SETTINGS, 0)
     used = (half.items[:, :, :-1] != 0).any(1).sum(1)
     assert sorted(set(used.tolist())) == [2, 4]
 
 
 def test_factors_that_a_narrow_draw_lacks_say_nothing_and_are_in_no_doubt():
     log = log_of(*ratings())
-    half = sample_exact_half(log, SETTINGS, 0)
+    half = sample_bayesian_mf(log, SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    length = (history.pattern.row_sums(history.fed) + 10).sqrt()[:, None]
-    told = (history.pattern, history.types, history.fed, length)
+    length = (history.pattern.row_sums(history.observed) + 10).sqrt()[:, None]
+    told = (history.pattern, history.types, history.observed, length)
     n_features, own = half.features.shape[1], torch.tensor([0, 1, 10])
     assert (half.items[-1, :, 2:10] == 0).all()  # the last draw has two factors
     answers = []
     for size, kept in ((11, slice(None)), (3, own)):
-        model = ExactHalf(log.n_items, 5, 1, size, n_features)
+        model = BayesianMF(log.n_items, 5, 1, size, n_features)
         for name, table in half.named_parameters():
-            values = table[-1:] if len(table) == SETTINGS.draws else table
-            if name in ("items", "prior", "precision", "crowd"):
+            values = table[-1:] if len(table) == SETTINGS.mf_draws else table
+            if name in ("items", "prior", "precision", "reference_items"):
                 values = values[..., kept]
             if name == "precision":
                 values = values[:, kept]
             getattr(model, name).copy_(values)
-        answers.append(model.latent_all(model.read(*told)))
+        answers.append(model.latent_all(model.encode(*told)))
     for wide, narrow in zip(*answers, strict=True):
         torch.testing.assert_close(wide, narrow, rtol=1e-3, atol=1e-3)
 
@@ -301,7 +303,7 @@ def test_what_was_consumed_and_not_rated_says_how_people_rate():
     log = Interactions.from_frame(
         pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
     )
-    half = sample_exact_half(log, SETTINGS, 0)
+    half = sample_bayesian_mf(log, SETTINGS, 0)
     new = [(group, 20 * group + item, None) for group in (0, 1) for item in range(10)]
     schema = {"user_id": pl.Int64, "item_id": pl.Int64, "rating": pl.Float64}
     people = Interactions.from_frame(

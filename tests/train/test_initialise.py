@@ -64,27 +64,30 @@ def test_vectors_beyond_the_rank_are_zero(mixed, size):
 
 
 def test_the_network_starts_at_the_popularity_of_the_items(mixed):
-    network = new_network(mixed, {}, TrainSettings(spectral_start=0.0), seed=0)
+    network = new_network(mixed, {}, TrainSettings(spectral_init=0.0), seed=0)
     counts = np.bincount(mixed.item_numbers, minlength=37) + 1.0
-    chances = network.consume_bias.detach().softmax(0).numpy()
-    np.testing.assert_allclose(chances, counts / counts.sum(), rtol=1e-5)
+    probabilities = network.consume_bias.detach().softmax(0).numpy()
+    np.testing.assert_allclose(probabilities, counts / counts.sum(), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("n_levels", "n_channels"), [(1, 0), (2, 1), (5, 2)])
-def test_it_has_no_more_channels_than_the_scale_can_tell_apart(n_levels, n_channels, rng):
+@pytest.mark.parametrize(("n_levels", "n_rating_channels"), [(1, 0), (2, 1), (5, 2)])
+def test_it_has_no_more_channels_than_the_scale_can_tell_apart(n_levels, n_rating_channels, rng):
     log = two_tribes(n_levels=n_levels).sample(5, rng)
     config = new_network(log, {"consume_channels": 2}, TrainSettings(), seed=0).config
-    assert (config.n_channels, config.consume_channels) == (n_channels, n_channels)
+    assert (config.n_rating_channels, config.consume_channels) == (
+        n_rating_channels,
+        n_rating_channels,
+    )
 
 
 @pytest.mark.parametrize("spread", [0.1, 0.5])
 def test_a_users_first_scores_spread_over_the_items_as_asked(mixed, spread):
-    network = new_network(mixed, {}, TrainSettings(spectral_start=spread), seed=0)
+    network = new_network(mixed, {}, TrainSettings(spectral_init=spread), seed=0)
     batches = Batches.from_interactions(mixed)
     with torch.no_grad():
         network.consume_in[1:] = 0.0  # ratings are not yet heard in the spectral part
-        reading = network.read(
+        encoding = network.encode(
             batches.whole, full_item_side(network, batches, batches.type_counts())
         )
-        scores = network.consume_logits(reading) - network.consume_bias
+        scores = network.consume_logits(encoding) - network.consume_bias
     assert float(scores.std(1, correction=0).mean()) == pytest.approx(spread, rel=1e-4)

@@ -11,7 +11,7 @@ from conv4rec.errors import SavedModelError, TrainingInterrupted
 LOOPS = {
     "all users a step": {},
     "13 users a step": {"batch_cells": 500},
-    "more steps than checks": {"n_steps": 17, "regs": (1.0,)},
+    "more steps than checks": {"n_steps": 17, "consume_reg_factors": (1.0,)},
 }
 
 
@@ -111,7 +111,7 @@ from conv4rec.data.synthetic import two_tribes
 import numpy as np
 
 log = two_tribes().sample(6, np.random.default_rng(0))
-model = Conv4Rec(seed=0, n_steps=40, consume_size=8, rate_size=4, regs=(1.0,))
+model = Conv4Rec(seed=0, n_steps=40, consume_size=8, rate_size=4, consume_reg_factors=(1.0,))
 try:
     model.fit(log, checkpoint=sys.argv[1], resume="resume" in sys.argv,
               on_progress=lambda name, *_: print(name, flush=True))

@@ -7,9 +7,9 @@ from conv4rec.train import TrainSettings
 from conv4rec.train.batches import Batches, count_types
 from conv4rec.train.initialise import new_network
 from conv4rec.train.item_side import ItemSums, full_item_side
-from conv4rec.train.objective import hide
+from conv4rec.train.objective import mask_history
 
-SETTINGS = TrainSettings(hide_low=0.2, hide_high=0.6)
+SETTINGS = TrainSettings(mask_low=0.2, mask_high=0.6)
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def test_types_are_counted_for_each_item():
 
 def test_a_full_batch_sees_the_sums_over_what_it_feeds(mixed, network):
     batches = Batches.from_interactions(mixed)
-    history = hide(batches.whole, SETTINGS, torch.Generator().manual_seed(0))
-    found = ItemSums(batches).without_hidden(network, torch.arange(mixed.n_users), history)
-    shown = Batches.from_interactions(mixed.select((history.fed > 0).numpy()))
+    history = mask_history(batches.whole, SETTINGS, torch.Generator().manual_seed(0))
+    found = ItemSums(batches).without_masked(network, torch.arange(mixed.n_users), history)
+    shown = Batches.from_interactions(mixed.select((history.observed > 0).numpy()))
     expected = full_item_side(network, shown, shown.type_counts())
     assert torch.equal(found.type_counts, expected.type_counts)
     torch.testing.assert_close(found.column, expected.column)
@@ -56,7 +56,7 @@ def test_right_after_a_refresh_a_small_batch_that_hides_nothing_sees_the_full_su
     sums = ItemSums(batches)
     sums.refresh(network)
     users = torch.tensor([5, 40, 12, 59])
-    found = sums.without_hidden(network, users, batches.of_users(users))
+    found = sums.without_masked(network, users, batches.of_users(users))
     expected = full_item_side(network, batches, batches.type_counts())
     assert torch.equal(found.type_counts, expected.type_counts)
     torch.testing.assert_close(found.column, expected.column, atol=1e-5, rtol=1e-5)
@@ -68,13 +68,13 @@ def test_a_small_batch_leaves_out_what_it_hides(mixed, network):
     sums = ItemSums(batches)
     sums.refresh(network)
     users = torch.tensor([5, 40, 12, 59])
-    history = hide(batches.of_users(users), SETTINGS, torch.Generator().manual_seed(0))
-    found = sums.without_hidden(network, users, history)
+    history = mask_history(batches.of_users(users), SETTINGS, torch.Generator().manual_seed(0))
+    found = sums.without_masked(network, users, history)
 
     keep = torch.ones(len(mixed), dtype=torch.bool)
     for row, user in enumerate(users.tolist()):
-        fed = history.fed[history.pattern.rows == row] > 0
-        keep[mixed.starts[user] : mixed.starts[user + 1]] = fed
+        observed = history.observed[history.pattern.rows == row] > 0
+        keep[mixed.starts[user] : mixed.starts[user + 1]] = observed
     shown = Batches.from_interactions(mixed.select(keep.numpy()))
     expected = full_item_side(network, shown, shown.type_counts())
     everything = full_item_side(network, batches, batches.type_counts())

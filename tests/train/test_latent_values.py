@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import truncnorm
 
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.latent_values import Latent
 
 N_USERS, EACH = 60, 80
@@ -15,14 +15,14 @@ START = torch.tensor(
 )  # the second and the last are where they are
 
 
-def made(noise: float, steady: np.ndarray, seed: int = 0) -> tuple[Latent, torch.Tensor]:
+def made(noise: float, user_precision: np.ndarray, seed: int = 0) -> tuple[Latent, torch.Tensor]:
     """Ratings by given means: the sampler of what is behind them, and the means."""
     rng = np.random.default_rng(seed)
-    pattern = Pattern.from_rows(
+    pattern = SparsePattern.from_rows(
         torch.arange(N_USERS + 1) * EACH, torch.arange(EACH).repeat(N_USERS), EACH
     )
     mean = torch.from_numpy(rng.standard_normal(N_USERS * EACH))
-    spread = 1 / np.sqrt(noise * np.repeat(steady, EACH))
+    spread = 1 / np.sqrt(noise * np.repeat(user_precision, EACH))
     x = mean + torch.from_numpy(rng.standard_normal(len(mean)) * spread)
     return Latent(pattern, torch.bucketize(x, THRESHOLDS.double()), START), mean
 
@@ -41,7 +41,7 @@ def test_thresholds_and_noise_are_found_again():
 
 
 def test_two_levels_have_nothing_to_find():
-    pattern = Pattern.from_rows(torch.tensor([0, 4]), torch.arange(4), 4)
+    pattern = SparsePattern.from_rows(torch.tensor([0, 4]), torch.arange(4), 4)
     latent = Latent(pattern, torch.tensor([0, 1, 1, 0]), torch.tensor([-1.0, 1.0]))
     assert latent.draw_scale(torch.zeros(4).double(), np.random.default_rng(0), True) == 0
     assert latent.thresholds.tolist() == [0.0]
@@ -49,13 +49,13 @@ def test_two_levels_have_nothing_to_find():
 
 @pytest.mark.parametrize("n_levels", range(2, 12))
 def test_levels_may_be_few_many_or_never_given(n_levels):
-    pattern = Pattern.from_rows(torch.tensor([0, 6]), torch.arange(6), 6)
+    pattern = SparsePattern.from_rows(torch.tensor([0, 6]), torch.arange(6), 6)
     levels = torch.tensor([0, 0, 0, 0, 1, 1])
     latent = Latent(pattern, levels, torch.linspace(-2, 2, n_levels))
     rng, mean = np.random.default_rng(0), torch.zeros(6).double()
     for sweep in range(20):
         latent.draw_scale(mean, rng, sweep < 10)
-        latent.draw_steady(mean, 4.0, rng)
+        latent.draw_user_precision(mean, 4.0, rng)
         assert torch.isfinite(latent.draw_values(mean, rng)).all()
     assert (latent.thresholds.diff() > 0).all()
 
@@ -75,20 +75,20 @@ def test_latent_values_are_truncated_normals():
 
 
 def test_who_rates_by_chance_is_found_unsteady():
-    steady = np.where(np.arange(N_USERS) % 2, 3.0, 0.3)
-    latent, mean = made(4.0, steady)
+    user_precision = np.where(np.arange(N_USERS) % 2, 3.0, 0.3)
+    latent, mean = made(4.0, user_precision)
     rng, total = np.random.default_rng(1), 0.0
     for sweep in range(150):
         latent.draw_scale(mean, rng, sweep < 50)
-        latent.draw_steady(mean, 1.0, rng)
-        total += latent.steady.numpy() * (sweep >= 50)
-    assert total[steady > 1].mean() > 4 * total[steady < 1].mean()
+        latent.draw_user_precision(mean, 1.0, rng)
+        total += latent.user_precision.numpy() * (sweep >= 50)
+    assert total[user_precision > 1].mean() > 4 * total[user_precision < 1].mean()
 
 
 def test_a_threshold_next_to_a_level_that_nobody_gave_does_not_drift_away():
     """The ratings say nothing of it; its prior does."""
     rng = np.random.default_rng(0)
-    pattern = Pattern.from_rows(
+    pattern = SparsePattern.from_rows(
         torch.arange(N_USERS + 1) * EACH, torch.arange(EACH).repeat(N_USERS), EACH
     )
     levels = torch.from_numpy(rng.integers(2, 5, N_USERS * EACH))  # of 0 to 4

@@ -19,7 +19,7 @@ def test_training_lowers_both_losses(tribes, make_fit, batch_cells):
     steps = []
     make_fit(
         tribes, on_progress=lambda *a: steps.append(a), n_steps=60, batch_cells=batch_cells // 2,
-        learning_rate=0.03, rate_learning_rate=0.03, regs=(), spectral_start=0.0,
+        learning_rate=0.03, rate_learning_rate=0.03, consume_reg_factors=(), spectral_init=0.0,
         consume_reg=0.1, rate_reg=0.1,
     ).run()  # fmt: skip
     progress = [step for *_, step in steps]

@@ -12,9 +12,9 @@ from conv4rec.train import TrainSettings
 from conv4rec.train.batches import Batches
 from conv4rec.train.initialise import new_network
 from conv4rec.train.item_side import ItemSums
-from conv4rec.train.objective import MOST, hide, losses, rarity_weights, user_weights
+from conv4rec.train.objective import MOST, losses, mask_history, rarity_weights, user_weights
 
-SETTINGS = TrainSettings(hide_low=0.2, hide_high=0.6)
+SETTINGS = TrainSettings(mask_low=0.2, mask_high=0.6)
 SHAPE = {"consume_size": 8, "rate_size": 4}
 
 
@@ -34,84 +34,86 @@ def trained_looking(mixed):
 
 def test_the_hidden_share_is_drawn_for_each_user_between_low_and_high(rng):
     log = two_tribes(50, 4000, crossing=0.4).sample(3000, rng)
-    history = hide(Batches.from_interactions(log).whole, SETTINGS, generator())
-    hidden = history.pattern.row_sums(1 - history.fed) / history.pattern.row_starts.diff()
-    assert 0.17 < hidden.min() < 0.28
-    assert 0.52 < hidden.max() < 0.63
-    again = hide(history, SETTINGS, generator())
-    other = hide(history, SETTINGS, generator(1))
-    assert torch.equal(again.fed, history.fed)
-    assert not torch.equal(other.fed, history.fed)
+    history = mask_history(Batches.from_interactions(log).whole, SETTINGS, generator())
+    masked = history.pattern.row_sums(1 - history.observed) / history.pattern.row_starts.diff()
+    assert 0.17 < masked.min() < 0.28
+    assert 0.52 < masked.max() < 0.63
+    again = mask_history(history, SETTINGS, generator())
+    other = mask_history(history, SETTINGS, generator(1))
+    assert torch.equal(again.observed, history.observed)
+    assert not torch.equal(other.observed, history.observed)
 
 
 def test_a_hidden_rating_changes_nothing_that_is_read(mixed, with_type, trained_looking):
     """The trap: a model that can see what it is to predict learns to copy it."""
     users = torch.arange(mixed.n_users)
-    history = hide(Batches.from_interactions(mixed).whole, SETTINGS, generator())
-    hidden = torch.nonzero(history.fed == 0).squeeze(1).tolist()
-    rated = [e for e in hidden if mixed.level_numbers[e] >= 0][:10]
+    history = mask_history(Batches.from_interactions(mixed).whole, SETTINGS, generator())
+    masked = torch.nonzero(history.observed == 0).squeeze(1).tolist()
+    rated = [e for e in masked if mixed.level_numbers[e] >= 0][:10]
     for entry in rated:
-        readings = []
+        encodings = []
         for level in (-1, 0, 4):
             batches = Batches.from_interactions(with_type(mixed, entry, level))
-            fed = hide(batches.whole, SETTINGS, generator())
-            side = ItemSums(batches).without_hidden(trained_looking, users, fed)
-            readings.append(trained_looking.read(fed, side))
-        for other in readings[1:]:
+            observed = mask_history(batches.whole, SETTINGS, generator())
+            side = ItemSums(batches).without_masked(trained_looking, users, observed)
+            encodings.append(trained_looking.encode(observed, side))
+        for other in encodings[1:]:
             for part in ("consume", "rate", "user_mean", "item_mean", "item_column"):
-                ours, theirs = getattr(readings[0], part), getattr(other, part)
+                ours, theirs = getattr(encodings[0], part), getattr(other, part)
                 assert torch.equal(ours, theirs), part
 
 
 def test_a_hidden_item_changes_nothing_but_its_own_likelihood(mixed, trained_looking):
     """Not even that it was consumed shows: hiding an entry equals deleting it."""
     whole = Batches.from_interactions(mixed)
-    history = hide(whole.whole, SETTINGS, generator())
+    history = mask_history(whole.whole, SETTINGS, generator())
     users = torch.arange(mixed.n_users)
-    side = ItemSums(whole).without_hidden(trained_looking, users, history)
-    shown = Batches.from_interactions(mixed.select((history.fed > 0).numpy()))
-    short_side = ItemSums(shown).without_hidden(trained_looking, users, shown.whole)
-    ours = trained_looking.read(history, side)
-    theirs = trained_looking.read(shown.whole, short_side)
+    side = ItemSums(whole).without_masked(trained_looking, users, history)
+    shown = Batches.from_interactions(mixed.select((history.observed > 0).numpy()))
+    short_side = ItemSums(shown).without_masked(trained_looking, users, shown.whole)
+    ours = trained_looking.encode(history, side)
+    theirs = trained_looking.encode(shown.whole, short_side)
     for part in ("consume", "rate", "user_mean", "item_mean", "item_column"):
         torch.testing.assert_close(getattr(ours, part), getattr(theirs, part))
 
 
 def test_the_losses_are_means_over_hidden_interactions_given_the_rest(mixed, trained_looking):
     batches = Batches.from_interactions(mixed)
-    history = hide(batches.whole, SETTINGS, generator())
-    side = ItemSums(batches).without_hidden(trained_looking, torch.arange(60), history)
+    history = mask_history(batches.whole, SETTINGS, generator())
+    side = ItemSums(batches).without_masked(trained_looking, torch.arange(60), history)
     found = losses(
         trained_looking,
-        trained_looking.read(history, side),
+        trained_looking.encode(history, side),
         history,
-        TrainSettings(user_weight=0.0),
+        TrainSettings(user_weight_power=0.0),
     )
 
-    reading = trained_looking.read(history, side)
-    pattern, hidden = history.pattern, history.fed == 0
-    chances = consume_log_probabilities(
-        trained_looking.consume_logits(reading), pattern.rows[~hidden], pattern.columns[~hidden]
+    encoding = trained_looking.encode(history, side)
+    pattern, masked = history.pattern, history.observed == 0
+    probabilities = consume_log_probabilities(
+        trained_looking.consume_logits(encoding), pattern.rows[~masked], pattern.columns[~masked]
     )
-    chosen = chances[pattern.rows[hidden], pattern.columns[hidden]]
+    chosen = probabilities[pattern.rows[masked], pattern.columns[masked]]
     torch.testing.assert_close(found.consume, -chosen.mean())
 
-    rated = hidden & (history.types < 5)
-    assert 0 < rated.sum() < hidden.sum()  # unrated ones are in the first mean alone
-    logits = trained_looking.all_rating_logits(reading)[pattern.rows[rated], pattern.columns[rated]]
+    rated = masked & (history.types < 5)
+    assert 0 < rated.sum() < masked.sum()  # unrated ones are in the first mean alone
+    logits = trained_looking.all_rating_logits(encoding)[
+        pattern.rows[rated], pattern.columns[rated]
+    ]
     expected = functional.cross_entropy(logits, history.types[rated])
     torch.testing.assert_close(found.rate, expected)
 
 
 def test_a_task_that_is_switched_off_returns_nothing(mixed, trained_looking):
     batches = Batches.from_interactions(mixed)
-    history = hide(batches.whole, SETTINGS, generator())
-    side = ItemSums(batches).without_hidden(trained_looking, torch.arange(60), history)
-    reading = trained_looking.read(history, side)
-    both = losses(trained_looking, reading, history, SETTINGS)
+    history = mask_history(batches.whole, SETTINGS, generator())
+    side = ItemSums(batches).without_masked(trained_looking, torch.arange(60), history)
+    encoding = trained_looking.encode(history, side)
+    both = losses(trained_looking, encoding, history, SETTINGS)
     for tasks in ((True, False), (False, True)):
         found = losses(
-            trained_looking, trained_looking.read(history, side), history, SETTINGS, tasks
+            trained_looking, trained_looking.encode(history, side), history, SETTINGS, tasks
         )
         assert found.consume == (both.consume if tasks[0] else 0)
         assert found.rate == (both.rate if tasks[1] else 0)
@@ -119,12 +121,12 @@ def test_a_task_that_is_switched_off_returns_nothing(mixed, trained_looking):
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
 def test_a_users_weight_is_its_hidden_count_to_the_one_minus_power(mixed, power):
-    history = hide(Batches.from_interactions(mixed).whole, SETTINGS, generator())
-    hidden = history.fed == 0
-    weights = user_weights(history, hidden, power)
+    history = mask_history(Batches.from_interactions(mixed).whole, SETTINGS, generator())
+    masked = history.observed == 0
+    weights = user_weights(history, masked, power)
     assert weights.sum().item() == pytest.approx(1.0)
-    assert (weights[~hidden] == 0).all()
-    n_hidden = history.pattern.row_sums(hidden.float())
+    assert (weights[~masked] == 0).all()
+    n_hidden = history.pattern.row_sums(masked.float())
     by_user = history.pattern.row_sums(weights)
     expected = torch.where(n_hidden > 0, n_hidden ** (1 - power), 0.0)
     torch.testing.assert_close(by_user, expected / expected.sum())
@@ -133,24 +135,24 @@ def test_a_users_weight_is_its_hidden_count_to_the_one_minus_power(mixed, power)
 def test_a_rating_counts_by_how_unlikely_its_pick_was(mixed, trained_looking):
     """w ~ P(i | fed) ** -power, P over what was not fed, clipped at MOST times their mean."""
     batches = Batches.from_interactions(mixed)
-    history = hide(batches.whole, SETTINGS, generator())
-    side = ItemSums(batches).without_hidden(trained_looking, torch.arange(mixed.n_users), history)
-    reading = trained_looking.read(history, side)
-    entries = torch.nonzero((history.fed == 0) & (history.types < mixed.n_levels)).squeeze(1)
+    history = mask_history(batches.whole, SETTINGS, generator())
+    side = ItemSums(batches).without_masked(trained_looking, torch.arange(mixed.n_users), history)
+    encoding = trained_looking.encode(history, side)
+    entries = torch.nonzero((history.observed == 0) & (history.types < mixed.n_levels)).squeeze(1)
     rows, items = history.pattern.rows[entries], history.pattern.columns[entries]
-    fed = history.fed > 0
+    observed = history.observed > 0
     log_p = consume_log_probabilities(
-        trained_looking.consume_logits(reading),
-        history.pattern.rows[fed],
-        history.pattern.columns[fed],
+        trained_looking.consume_logits(encoding),
+        history.pattern.rows[observed],
+        history.pattern.columns[observed],
     )[rows, items]
-    weights = rarity_weights(trained_looking, reading, history, entries, 0.5)
+    weights = rarity_weights(trained_looking, encoding, history, entries, 0.5)
     wanted = (-0.5 * log_p).exp()
     wanted = wanted.clamp(max=MOST * float(wanted.log().mean().exp()))
     torch.testing.assert_close(weights, wanted / wanted.sum())
-    assert rarity_weights(trained_looking, reading, history, entries, 0.0) is None
-    weighted = losses(trained_looking, reading, history, replace(SETTINGS, propensity_power=0.5))
-    logits = trained_looking.rating_logits(reading, rows, items)
+    assert rarity_weights(trained_looking, encoding, history, entries, 0.0) is None
+    weighted = losses(trained_looking, encoding, history, replace(SETTINGS, propensity_power=0.5))
+    logits = trained_looking.rating_logits(encoding, rows, items)
     nll = functional.cross_entropy(logits, history.types[entries], reduction="none")
     torch.testing.assert_close(weighted.rate, (weights * nll).sum())
 
@@ -159,11 +161,11 @@ def test_one_very_unlikely_pick_does_not_rule_the_ratings(mixed, trained_looking
     with torch.no_grad():
         trained_looking.consume_bias[0] = -50.0
     batches = Batches.from_interactions(mixed)
-    history = hide(batches.whole, SETTINGS, generator())
-    side = ItemSums(batches).without_hidden(trained_looking, torch.arange(mixed.n_users), history)
-    reading = trained_looking.read(history, side)
-    entries = torch.nonzero(history.fed == 0).squeeze(1)
-    weights = rarity_weights(trained_looking, reading, history, entries, 1.0)
+    history = mask_history(batches.whole, SETTINGS, generator())
+    side = ItemSums(batches).without_masked(trained_looking, torch.arange(mixed.n_users), history)
+    encoding = trained_looking.encode(history, side)
+    entries = torch.nonzero(history.observed == 0).squeeze(1)
+    weights = rarity_weights(trained_looking, encoding, history, entries, 1.0)
     assert torch.isclose(weights.sum(), torch.tensor(1.0))
     first = history.pattern.columns[entries] == 0
     assert first.any()

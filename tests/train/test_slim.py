@@ -8,7 +8,7 @@ import torch
 from conv4rec import Interactions
 from conv4rec.train import slim as module
 from conv4rec.train.batches import Batches
-from conv4rec.train.slim import SPARSE, SPREAD, find_neighbours
+from conv4rec.train.slim import SPARSE, SPREAD, fit_slim
 
 
 def dense(found):
@@ -25,14 +25,14 @@ def dense(found):
 
 @pytest.fixture
 def found(mixed):
-    return find_neighbours(mixed, mixed.n_items)
+    return fit_slim(mixed, mixed.n_items)
 
 
 def test_the_weights_are_the_optimum_of_the_regression(mixed, monkeypatch):
     monkeypatch.setattr(module, "STILL", 0.0)
     monkeypatch.setattr(module, "SWEEPS", 2000)
     monkeypatch.setattr(module, "_mean_nearness", lambda *_: 1.0)
-    w = dense(find_neighbours(mixed, mixed.n_items))
+    w = dense(fit_slim(mixed, mixed.n_items))
     x = mixed.to_csr().toarray().astype(float)
     gradient = w @ (x.T @ x) - x.T @ x + SPREAD * w + SPARSE
     other = ~np.eye(len(w), dtype=bool)
@@ -44,7 +44,7 @@ def test_the_weights_are_the_optimum_of_the_regression(mixed, monkeypatch):
 
 
 def test_fewer_candidates_are_the_nearest_by_cosine(mixed):
-    few = find_neighbours(mixed, 3).get_buffer("items").numpy()
+    few = fit_slim(mixed, 3).get_buffer("items").numpy()
     x = mixed.to_csr().toarray().astype(float)
     cosine = x.T @ x / np.sqrt(np.maximum(np.outer(x.sum(0), x.sum(0)), 1e-9))
     np.fill_diagonal(cosine, -1.0)
@@ -59,41 +59,41 @@ def test_nearness_is_what_the_formula_says_and_one_on_average(mixed, found):
     lengths = x.sum(1, keepdims=True) + 1
     popularity = x.sum(0) / x.sum(0).mean()
     expected = (mixed.n_items * (x @ dense(found).T) + popularity) / lengths
-    nearness = found.nearness(whole.pattern, whole.fed).numpy()
-    np.testing.assert_allclose(nearness, expected, rtol=1e-4, atol=1e-5)
-    assert nearness.mean() == pytest.approx(1.0, rel=1e-3)
+    similarity = found.similarity(whole.pattern, whole.observed).numpy()
+    np.testing.assert_allclose(similarity, expected, rtol=1e-4, atol=1e-5)
+    assert similarity.mean() == pytest.approx(1.0, rel=1e-3)
 
 
 def test_what_is_hidden_is_not_heard(mixed, found):
     whole = Batches.from_interactions(mixed).whole
-    fed = (torch.arange(len(whole.fed)) % 3 > 0).float()
-    part = Batches.from_interactions(mixed.select(fed.numpy() > 0)).whole
+    observed = (torch.arange(len(whole.observed)) % 3 > 0).float()
+    part = Batches.from_interactions(mixed.select(observed.numpy() > 0)).whole
     torch.testing.assert_close(
-        found.nearness(whole.pattern, fed), found.nearness(part.pattern, part.fed)
+        found.similarity(whole.pattern, observed), found.similarity(part.pattern, part.observed)
     )
 
 
 def test_someone_without_a_history_is_near_what_is_popular(mixed, found):
     whole = Batches.from_interactions(mixed).whole
-    nearness = found.nearness(whole.pattern, torch.zeros_like(whole.fed))
+    similarity = found.similarity(whole.pattern, torch.zeros_like(whole.observed))
     counts = mixed.to_csr().toarray().sum(0)
-    np.testing.assert_allclose(nearness[0].numpy(), counts / counts.mean(), rtol=1e-5)
+    np.testing.assert_allclose(similarity[0].numpy(), counts / counts.mean(), rtol=1e-5)
 
 
 def test_items_that_go_together_are_neighbours(rng):
     pairs = [(u, 2 * p + side) for u in range(200) for p in rng.choice(10, 3) for side in (0, 1)]
     users, items = np.array(sorted(set(pairs))).T
     log = Interactions.from_frame(pl.DataFrame({"user_id": users, "item_id": items}))
-    w = dense(find_neighbours(log, 5))
+    w = dense(fit_slim(log, 5))
     ids = log.items.ids(np.arange(20)).to_numpy()
     assert (ids[w.argmax(1)] == ids ^ 1).all()
 
 
 def test_with_too_many_items_there_are_none(mixed, monkeypatch):
     monkeypatch.setattr(module, "MOST_ITEMS", mixed.n_items - 1)
-    assert find_neighbours(mixed, 5) is None
+    assert fit_slim(mixed, 5) is None
 
 
 def test_where_nothing_goes_together_there_are_none():
     alone = Interactions.from_frame(pl.DataFrame({"user_id": range(30), "item_id": range(30)}))
-    assert find_neighbours(alone, 5) is None
+    assert fit_slim(alone, 5) is None

@@ -16,7 +16,7 @@ cells = rng.choice(600 * 900, 60_000, replace=False)
 log = pl.DataFrame({"user_id": cells // 900, "item_id": cells % 900,
                     "rating": rng.integers(1, 6, len(cells)).astype(float)})
 for _ in range(2):
-    network = Conv4Rec(n_steps=12, regs=()).fit(log).scoring_.network
+    network = Conv4Rec(n_steps=12, consume_reg_factors=()).fit(log).scoring_.network
     weights = b"".join(p.numpy().tobytes() for p in network.state_dict().values())
     print(hashlib.sha256(weights).hexdigest())
 """

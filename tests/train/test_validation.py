@@ -9,17 +9,17 @@ import torch
 from conv4rec.errors import SettingError
 from conv4rec.evaluate.ranking import hits, ndcg, top_k
 from conv4rec.model import History
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.loop import Schedule
 from conv4rec.train.validation import (
-    Check,
+    ValidationResult,
     best_joint_schedule,
     best_schedule,
-    check_steps,
     held_out,
-    hidden_ndcg,
-    is_lost,
     keep_last,
+    masked_ndcg,
+    should_stop_early,
+    validation_steps,
 )
 
 
@@ -44,33 +44,40 @@ def test_a_held_out_rating_reaches_the_checks_and_nothing_else_of_the_rehearsal(
     runs = []
     for log in (mixed, changed):
         steps = []
-        fitted = make_fit(log, regs=(1.0,), on_progress=lambda *a, s=steps: s.append(a)).run()
-        runs.append((steps, fitted.checks))
-    (steps, checks), (other_steps, other_checks) = runs
+        fitted = make_fit(
+            log, consume_reg_factors=(1.0,), on_progress=lambda *a, s=steps: s.append(a)
+        ).run()
+        runs.append((steps, fitted.validation_results))
+    (steps, validation_results), (other_steps, other_checks) = runs
     assert steps[:6] == other_steps[:6]
     assert all(step[0] == "rehearsal 1" for step in steps[:6])
-    assert [c.consume_nll for c in checks] == [c.consume_nll for c in other_checks]
-    assert all(a.rate_nll != b.rate_nll for a, b in zip(checks, other_checks, strict=True))
+    assert [c.consume_nll for c in validation_results] == [c.consume_nll for c in other_checks]
+    assert all(
+        a.rate_nll != b.rate_nll for a, b in zip(validation_results, other_checks, strict=True)
+    )
 
 
 def test_a_shown_rating_does_reach_the_rehearsal(mixed, make_fit, with_type):
     shown = np.flatnonzero(~held_out(mixed, 0.1, seed=0) & (mixed.level_numbers >= 0))
     changed = with_type(mixed, shown[:5], 4 - mixed.level_numbers[shown[:5]])
-    checks, others = (make_fit(log, regs=(1.0,)).run().checks for log in (mixed, changed))
-    assert all(a.rate_nll != b.rate_nll for a, b in zip(checks, others, strict=True))
+    validation_results, others = (
+        make_fit(log, consume_reg_factors=(1.0,)).run().validation_results
+        for log in (mixed, changed)
+    )
+    assert all(a.rate_nll != b.rate_nll for a, b in zip(validation_results, others, strict=True))
 
 
 @pytest.mark.parametrize("n_steps", [1, 5, 12, 13, 100])
 def test_checks_are_spread_over_the_steps_and_end_with_the_last(n_steps):
-    steps = check_steps(n_steps)
+    steps = validation_steps(n_steps)
     assert steps[-1] == n_steps
     assert steps == sorted(set(steps))
     assert 0 < steps[0] <= max(1, n_steps / 10)
 
 
 def test_each_task_takes_its_own_best_step_and_penalty(mixed, make_fit):
-    checks = make_fit(mixed).run().checks
-    apart = [replace(c, consume_nll=9.0, rate_nll=9.0) for c in checks]
+    validation_results = make_fit(mixed).run().validation_results
+    apart = [replace(c, consume_nll=9.0, rate_nll=9.0) for c in validation_results]
     apart[2] = replace(apart[2], consume_nll=4.0)
     apart[-1] = replace(apart[-1], rate_nll=1.0, consume_nll=None)
     schedule = best_schedule(apart)
@@ -80,52 +87,60 @@ def test_each_task_takes_its_own_best_step_and_penalty(mixed, make_fit):
 
 
 def test_tasks_that_share_an_encoder_stop_at_one_look_of_one_rehearsal():
-    checks = [
-        Check(1.0, 5, 5.0, 1.3, 0.1, 0.4),
-        Check(0.3, 5, 5.1, 1.2, 0.1, 1.0),
-        Check(0.3, 9, None, 0.1, None, 1.0),  # past the end of the picks: one loss is unknown
-        Check(2.0, 9, float("nan"), 1.0, 0.1, 1.0),
+    validation_results = [
+        ValidationResult(1.0, 5, 5.0, 1.3, 0.1, 0.4),
+        ValidationResult(0.3, 5, 5.1, 1.2, 0.1, 1.0),
+        ValidationResult(
+            0.3, 9, None, 0.1, None, 1.0
+        ),  # past the end of the picks: one loss is unknown
+        ValidationResult(2.0, 9, float("nan"), 1.0, 0.1, 1.0),
     ]
-    assert best_joint_schedule(checks, 0.5) == Schedule((5, 5), (1.0, 0.4))
-    assert best_joint_schedule(checks, 2.0) == Schedule((5, 5), (0.3, 1.0))
+    assert best_joint_schedule(validation_results, 0.5) == Schedule((5, 5), (1.0, 0.4))
+    assert best_joint_schedule(validation_results, 2.0) == Schedule((5, 5), (0.3, 1.0))
     with pytest.raises(SettingError, match="learning_rate"):
-        best_joint_schedule(checks[2:], 1.0)
+        best_joint_schedule(validation_results[2:], 1.0)
 
 
 def test_training_goes_by_the_schedule_of_the_rehearsals(mixed, make_fit):
     fitted = make_fit(mixed).run()
-    assert fitted.schedule == best_schedule(fitted.checks)
-    first = [check for check in fitted.checks if check.rate_factor == 1.0]
+    assert fitted.schedule == best_schedule(fitted.validation_results)
+    first = [check for check in fitted.validation_results if check.rate_factor == 1.0]
     assert [check.step for check in first] == list(range(1, 13))
     assert [check.consume_nll is None for check in first] == [False] * 6 + [True] * 6
-    without = make_fit(mixed, regs=()).run()
-    assert without.checks == []
+    without = make_fit(mixed, consume_reg_factors=()).run()
+    assert without.validation_results == []
     assert without.schedule.stops == (6, 12)
 
 
 def test_a_rehearsal_ends_early_only_when_both_sides_are_done():
     def check(step, rate_nll):
-        return Check(1.0, step, 5.0, rate_nll, 0.1)
+        return ValidationResult(1.0, step, 5.0, rate_nll, 0.1)
 
-    assert not is_lost([check(5, 1.0), check(9, 1.5)], n_steps=10)  # the consume side is not
-    assert not is_lost([check(5, 1.0), check(10, 1.005)], n_steps=10)  # it may recover
-    assert is_lost([check(5, 1.0), check(10, 1.5)], n_steps=10)
+    assert not should_stop_early(
+        [check(5, 1.0), check(9, 1.5)], n_steps=10
+    )  # the consume side is not
+    assert not should_stop_early([check(5, 1.0), check(10, 1.005)], n_steps=10)  # it may recover
+    assert should_stop_early([check(5, 1.0), check(10, 1.5)], n_steps=10)
 
 
 def test_a_rehearsal_far_behind_an_earlier_one_at_both_tasks_ends_early():
     """From half-way on, the consume losses of one step may be compared."""
 
     def looks(step, consume_nll, rate_nll=1.5, rate_before=1.4):
-        earlier = [Check(1.0, 4, 6.0, 1.0, 0.1), Check(1.0, 6, 5.0, 1.0, 0.1)]
-        before = Check(2.0, step - 1, consume_nll, rate_before, 0.1)
-        return [*earlier, before, Check(2.0, step, consume_nll, rate_nll, 0.1)]
+        earlier = [ValidationResult(1.0, 4, 6.0, 1.0, 0.1), ValidationResult(1.0, 6, 5.0, 1.0, 0.1)]
+        before = ValidationResult(2.0, step - 1, consume_nll, rate_before, 0.1)
+        return [*earlier, before, ValidationResult(2.0, step, consume_nll, rate_nll, 0.1)]
 
-    assert is_lost(looks(6, 5.1), n_steps=10)
-    assert not is_lost(looks(6, 5.04), n_steps=10)  # near it
-    assert not is_lost(looks(6, 5.1, rate_nll=1.0), n_steps=10)  # ratings are foretold well
-    assert not is_lost(looks(6, 5.1, rate_before=1.6), n_steps=10)  # and here better and better
-    assert not is_lost(looks(4, 6.1), n_steps=10)  # too early to tell
-    assert not is_lost(looks(8, 5.1), n_steps=10)  # nobody's is known at this step
+    assert should_stop_early(looks(6, 5.1), n_steps=10)
+    assert not should_stop_early(looks(6, 5.04), n_steps=10)  # near it
+    assert not should_stop_early(
+        looks(6, 5.1, rate_nll=1.0), n_steps=10
+    )  # ratings are foretold well
+    assert not should_stop_early(
+        looks(6, 5.1, rate_before=1.6), n_steps=10
+    )  # and here better and better
+    assert not should_stop_early(looks(4, 6.1), n_steps=10)  # too early to tell
+    assert not should_stop_early(looks(8, 5.1), n_steps=10)  # nobody's is known at this step
 
 
 def test_the_last_looks_are_kept_and_those_of_other_kinds_left_alone():
@@ -136,8 +151,8 @@ def test_the_last_looks_are_kept_and_those_of_other_kinds_left_alone():
 
 
 def test_a_run_that_went_to_infinity_is_never_chosen():
-    ran_away = Check(1.0, 1, float("nan"), float("nan"), 0.9)
-    assert best_schedule([ran_away, Check(2.0, 2, 7.0, 2.0, 0.1)]).stops == (2, 2)
+    ran_away = ValidationResult(1.0, 1, float("nan"), float("nan"), 0.9)
+    assert best_schedule([ran_away, ValidationResult(2.0, 2, 7.0, 2.0, 0.1)]).stops == (2, 2)
     with pytest.raises(SettingError, match="learning_rate"):
         best_schedule([ran_away])
 
@@ -149,9 +164,9 @@ def test_the_ndcg_of_hidden_items_is_the_evaluators(rng):
     users, items = np.nonzero(consumed)
     shown = rng.random(len(users)) < 0.6
     starts = np.concatenate([[0], np.cumsum(consumed.sum(1))])
-    pattern = Pattern.from_rows(torch.from_numpy(starts), torch.from_numpy(items), n_items)
-    fed = torch.from_numpy(shown).float()
-    history = History(pattern, torch.zeros(len(users), dtype=torch.long), fed)
+    pattern = SparsePattern.from_rows(torch.from_numpy(starts), torch.from_numpy(items), n_items)
+    observed = torch.from_numpy(shown).float()
+    history = History(pattern, torch.zeros(len(users), dtype=torch.long), observed)
     vectors, others, bias = (torch.from_numpy(rng.standard_normal(size)).float()
                              for size in ((n_users, 4), (n_items, 4), n_items))  # fmt: skip
 
@@ -161,11 +176,13 @@ def test_the_ndcg_of_hidden_items_is_the_evaluators(rng):
     relevant[users[~shown], items[~shown]] = True
     values = ndcg(hits(top_k(scores, 20), relevant), relevant.sum(1))
     expected = float(np.nanmean(values))
-    assert hidden_ndcg(vectors, others, bias, history) == pytest.approx(expected, rel=1e-6)
+    assert masked_ndcg(vectors, others, bias, history) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_choice_can_listen_more_to_ratings_of_unlikely_picks(mixed, make_fit):
     """The consume side is the same; the losses that choose the rating side's stop are not."""
-    plain, weighted = (make_fit(mixed, propensity_check=p).run().checks for p in (0.0, 1.0))
+    plain, weighted = (
+        make_fit(mixed, propensity_validation=p).run().validation_results for p in (0.0, 1.0)
+    )
     assert [c.consume_nll for c in plain] == [c.consume_nll for c in weighted]
     assert all(a.rate_nll != b.rate_nll for a, b in zip(plain, weighted, strict=True))

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conv4rec.baselines.base import Floor
+from conv4rec.baselines.base import Baseline
 from conv4rec.baselines.ease import EASE
 from conv4rec.baselines.means import Means
 from conv4rec.baselines.popularity import Popularity
 from conv4rec.errors import SettingError
 
-__all__ = ["EASE", "FLOORS", "Floor", "Means", "Popularity", "floor"]
+__all__ = ["BASELINES", "EASE", "Baseline", "Means", "Popularity", "baseline"]
 
-FLOORS: dict[str, Callable[[], Floor]] = {"popularity": Popularity, "means": Means, "ease": EASE}
+BASELINES: dict[str, Callable[[], Baseline]] = {
+    "popularity": Popularity,
+    "means": Means,
+    "ease": EASE,
+}
 """The floors by the name that tables and the command line use."""
 
 
-def floor(name: str) -> Floor:
+def baseline(name: str) -> Baseline:
     """Make a floor, not yet fitted, from its name.
 
     Raises:
         SettingError: There is no such floor.
 
-    >>> floor("means").reg_user is None
+    >>> baseline("means").reg_user is None
     True
     """
-    if name not in FLOORS:
-        raise SettingError(f"unknown floor {name!r}: the floors are {', '.join(FLOORS)}")
-    return FLOORS[name]()
+    if name not in BASELINES:
+        raise SettingError(f"unknown floor {name!r}: the floors are {', '.join(BASELINES)}")
+    return BASELINES[name]()

@@ -13,12 +13,12 @@ VALIDATION_SHARE = 0.1
 """Share of the training rows held out to choose penalties and widths."""
 
 
-class Floor(Scorer, Protocol):
+class Baseline(Scorer, Protocol):
     """A scorer that fits itself, choosing its own penalties on validation rows only."""
 
     def fit(
         self, train: Interactions, validation: Interactions | None = None, seed: int = 0
-    ) -> Floor:
+    ) -> Baseline:
         """Fit on training rows.
 
         Args:

@@ -67,8 +67,8 @@ class Means:
         users, items = held.user_numbers[rated], held.item_numbers[rated]
         levels = held.level_numbers[rated].astype(np.int64)
 
-        def loss(regs: tuple[float, float]) -> float:
-            predictions = self._solve(part, *regs)._predict(part, users, items)
+        def loss(consume_reg_factors: tuple[float, float]) -> float:
+            predictions = self._solve(part, *consume_reg_factors)._predict(part, users, items)
             return float(((predictions - values[levels]) ** 2).mean())
 
         best = min(

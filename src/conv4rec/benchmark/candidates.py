@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from conv4rec.baselines import EASE, Means, Popularity
-from conv4rec.benchmark.adapters import PEERS
-from conv4rec.benchmark.adapters.candidate import Choice, Range, Rival
+from conv4rec.benchmark.adapters import ADAPTERS
+from conv4rec.benchmark.adapters.candidate import Candidate, Choice, Range
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 
@@ -39,10 +39,10 @@ def _ours(**settings: Any) -> Any:
 
 
 _OWN: dict[str, Any] = {"extra": None, "folds_in": True}
-ENTRANTS: dict[str, Rival] = {
-    rival.name: rival
-    for rival in (
-        Rival(
+OWN_CANDIDATES: dict[str, Candidate] = {
+    candidate.name: candidate
+    for candidate in (
+        Candidate(
             OURS,
             ("rank", "rate"),
             make=_ours,
@@ -52,8 +52,8 @@ ENTRANTS: dict[str, Rival] = {
                 "consume_rating_reg": 48.0,
                 "consume_size": 256,
                 "rate_size": 64,
-                "spectral_start": 0.5,
-                "user_weight": 0.5,
+                "spectral_init": 0.5,
+                "user_weight_power": 0.5,
             },
             space={
                 "consume_reg": Range(2.0, 32.0, log=True),
@@ -61,14 +61,14 @@ ENTRANTS: dict[str, Rival] = {
                 "consume_rating_reg": Range(8.0, 200.0, log=True),
                 "consume_size": Choice((128, 256, 512)),
                 "rate_size": Choice((32, 64, 128)),
-                "spectral_start": Choice((0.0, 0.5, 1.0)),
-                "user_weight": Range(0.0, 1.0),
+                "spectral_init": Choice((0.0, 0.5, 1.0)),
+                "user_weight_power": Range(0.0, 1.0),
             },
             source="the defaults of TrainSettings and NetworkConfig",
             **_OWN,
         ),
-        Rival("popularity", ("rank",), make=Popularity, distribution="none", **_OWN),
-        Rival(
+        Candidate("popularity", ("rank",), make=Popularity, distribution="none", **_OWN),
+        Candidate(
             "means",
             ("rate",),
             make=Means,
@@ -77,7 +77,7 @@ ENTRANTS: dict[str, Rival] = {
             distribution="gaussian",
             **_OWN,
         ),
-        Rival(
+        Candidate(
             "ease",
             ("rank",),
             make=EASE,
@@ -90,31 +90,33 @@ ENTRANTS: dict[str, Rival] = {
 """Ours and the floors, which need no extra; the floors have nothing left to tune."""
 
 
-def rivals(also: Iterable[str] = ()) -> dict[str, Rival]:
+def candidates(also: Iterable[str] = ()) -> dict[str, Candidate]:
     """Everyone by name: ours, the floors, the peers, then those of `also`.
 
     Args:
-        also: `FILE.py:NAME`, where NAME is a `Rival` that the file defines.
+        also: `FILE.py:NAME`, where NAME is a `Candidate` that the file defines.
 
     Raises:
         SettingError: A file defines no such rival, or one of a name that is taken.
     """
-    known = ENTRANTS | PEERS
+    known = OWN_CANDIDATES | ADAPTERS
     for place in also:
-        rival = _from_file(place)
-        if rival.name in known:
-            raise SettingError(f"--also {place}: the name {rival.name!r} is taken; choose another")
-        known[rival.name] = rival
+        candidate = _from_file(place)
+        if candidate.name in known:
+            raise SettingError(
+                f"--also {place}: the name {candidate.name!r} is taken; choose another"
+            )
+        known[candidate.name] = candidate
     return known
 
 
-def chosen(words: str, known: dict[str, Rival]) -> list[Rival]:
+def chosen(words: str, known: dict[str, Candidate]) -> list[Candidate]:
     """Who is meant by "all" or "a,b,c", popularity and EASE first; popularity always.
 
     Raises:
         SettingError: There is no such rival.
 
-    >>> [rival.name for rival in chosen("conv4rec,ease", ENTRANTS)]
+    >>> [candidate.name for candidate in chosen("conv4rec,ease", OWN_CANDIDATES)]
     ['popularity', 'ease', 'conv4rec']
     """
     names = list(known) if words == "all" else [word.strip() for word in words.split(",")]
@@ -124,7 +126,7 @@ def chosen(words: str, known: dict[str, Rival]) -> list[Rival]:
     return [known[name] for name in dict.fromkeys([*first, *names])]
 
 
-def _from_file(place: str) -> Rival:
+def _from_file(place: str) -> Candidate:
     path, _, name = place.rpartition(":")
     if not path.endswith(".py") or not Path(path).is_file():
         raise SettingError(f"--also takes FILE.py:NAME, a file that is there; got {place!r}")
@@ -133,7 +135,7 @@ def _from_file(place: str) -> Rival:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    rival = getattr(module, name, None)
-    if not isinstance(rival, Rival):
+    candidate = getattr(module, name, None)
+    if not isinstance(candidate, Candidate):
         raise SettingError(f"--also {place}: {path} defines no Rival called {name!r}")
-    return rival
+    return candidate

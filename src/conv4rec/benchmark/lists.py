@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from conv4rec.benchmark.adapters.candidate import Rival
-from conv4rec.benchmark.candidates import rivals
+from conv4rec.benchmark.adapters.candidate import Candidate
+from conv4rec.benchmark.candidates import candidates
 from conv4rec.benchmark.records import runs
 from conv4rec.data import Split
 from conv4rec.errors import SettingError
@@ -16,14 +16,14 @@ from conv4rec.evaluate import Scorer, compare_lists, evaluate_lists
 from conv4rec.evaluate.lists import NEUTRAL, differences_to_dict
 
 
-def opponents(words: str | None, model: str, split: Split) -> list[Rival]:
+def opponents(words: str | None, model: str, split: Split) -> list[Candidate]:
     """Who is meant by `--against a,b,c`.
 
     Raises:
         SettingError: There is no such rival, it is not installed, or it cannot serve the people
             of the split.
     """
-    known, found = rivals(), []
+    known, found = candidates(), []
     for name in dict.fromkeys(word.strip() for word in words.split(",")) if words else ():
         if name not in known or name == model:
             others = ", ".join(other for other in known if other != model)
@@ -36,12 +36,12 @@ def opponents(words: str | None, model: str, split: Split) -> list[Rival]:
     return found
 
 
-def judge_lists(
+def evaluate_candidate_lists(
     split: Split,
     name: str,
     model: Scorer,
     seed: int = 0,
-    against: Sequence[Rival] = (),
+    against: Sequence[Candidate] = (),
     say: Callable[[str], object] = lambda _: None,
 ) -> dict[str, Any]:
     """Measure the lists of a model, and of rivals fitted here; for a record.
@@ -65,18 +65,18 @@ def judge_lists(
     picks = None if ranks is None else model
     ours = evaluate_lists(model, split, picks=picks)
     found, differences = {name: ours.to_dict()}, {}
-    for rival in against:
-        fitted = rival.make(**rival.defaults).fit(split.train, seed=seed)
+    for candidate in against:
+        fitted = candidate.make(**candidate.defaults).fit(split.train, seed=seed)
         theirs = evaluate_lists(fitted, split, picks=picks)
-        found[rival.name] = theirs.to_dict()
-        differences[rival.name] = differences_to_dict(compare_lists(theirs, ours))
-        say(f"{rival.name}: fitted, its lists measured")
+        found[candidate.name] = theirs.to_dict()
+        differences[candidate.name] = differences_to_dict(compare_lists(theirs, ours))
+        say(f"{candidate.name}: fitted, its lists measured")
     picks_by = NEUTRAL if picks is None else name
     return {"picks_by": picks_by, "models": found, "differences": differences}
 
 
 def recorded_lists(records: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """What runs of a bench say of lists, as `judge_lists` says it; None if they say nothing.
+    """What runs of a bench say of lists, as `evaluate_candidate_lists` says it; None if they say nothing.
 
     Of each model the first run counts. Each ran in a process of its own, so that what is likely
     to be picked is told by popularity among equally active people.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conv4rec.benchmark import records
-from conv4rec.benchmark.adapters.candidate import Rival
+from conv4rec.benchmark.adapters.candidate import Candidate
 from conv4rec.benchmark.job import Budget, Source, command_line
 
 
@@ -16,7 +16,7 @@ class Plan:
     """What is asked of a bench."""
 
     source: Source
-    rivals: tuple[Rival, ...]
+    candidates: tuple[Candidate, ...]
     """In the order in which they run; popularity is the first."""
     seeds: tuple[int, ...] = (0,)
     budget: Budget | None = None
@@ -38,18 +38,20 @@ class Plan:
         return records.file_of(self.folder, self.source.name)
 
 
-def cannot(rival: Rival, source: Source) -> str | None:
+def cannot(candidate: Candidate, source: Source) -> str | None:
     """Why a rival does not take part; None if it does."""
-    if not rival.is_installed():
-        return f"not installed; {rival.how_to_install()}"
-    if source.of_new_users and not rival.folds_in:
+    if not candidate.is_installed():
+        return f"not installed; {candidate.how_to_install()}"
+    if source.of_new_users and not candidate.folds_in:
         return "cannot serve new people without training again"
     return None
 
 
-def command(plan: Plan, rival: Rival, seed: int, share: float, tuned: dict[str, Any] | None) -> str:
+def command(
+    plan: Plan, candidate: Candidate, seed: int, share: float, tuned: dict[str, Any] | None
+) -> str:
     """What repeats one run: tuned settings are read from the records, not searched again."""
-    words = [*plan.source.words(), "--models", rival.name, "--seeds", "1"]
+    words = [*plan.source.words(), "--models", candidate.name, "--seeds", "1"]
     words += ["--first-seed", str(seed)] if seed else []
     words += ["--drop-labels", f"{share:g}"] if share else []
     words += ["--threads", str(plan.threads)] if plan.threads else []

@@ -11,7 +11,7 @@ from typing import Any
 
 from conv4rec import errors
 from conv4rec.benchmark import records
-from conv4rec.benchmark.adapters.candidate import Rival
+from conv4rec.benchmark.adapters.candidate import Candidate
 from conv4rec.benchmark.candidates import OURS
 from conv4rec.benchmark.comparison import comparison_line
 from conv4rec.benchmark.job import Job
@@ -58,26 +58,26 @@ def bench(plan: Plan, say: Say) -> list[dict[str, Any]]:
 def _lines(plan: Plan, reused: dict[str, dict[str, Any]], say: Say) -> Iterator[dict[str, Any]]:
     tuned: dict[str, dict[str, Any] | None] = {}
     for number, share in enumerate(plan.drop_labels):
-        for rival in plan.rivals:
-            if number and "rate" not in rival.tasks:
+        for candidate in plan.candidates:
+            if number and "rate" not in candidate.tasks:
                 continue  # without ratings to learn from, it is as it was
-            if number == 0 and (reason := cannot(rival, plan.source)):
-                say(f"{rival.name}: {reason}")
-                yield _line(plan, rival, share, kind="absent", reason=reason)
-            if cannot(rival, plan.source):
+            if number == 0 and (reason := cannot(candidate, plan.source)):
+                say(f"{candidate.name}: {reason}")
+                yield _line(plan, candidate, share, kind="absent", reason=reason)
+            if cannot(candidate, plan.source):
                 continue
-            if rival.name not in tuned:
-                tuned[rival.name] = reused.get(rival.name)
-                if plan.budget is not None and rival.space and not tuned[rival.name]:
-                    outcome = yield from _tune(plan, rival, say)
-                    tuned[rival.name] = outcome
+            if candidate.name not in tuned:
+                tuned[candidate.name] = reused.get(candidate.name)
+                if plan.budget is not None and candidate.space and not tuned[candidate.name]:
+                    outcome = yield from _tune(plan, candidate, say)
+                    tuned[candidate.name] = outcome
             for seed in plan.seeds:
-                yield _run(plan, rival, seed, share, tuned[rival.name], say)
+                yield _run(plan, candidate, seed, share, tuned[candidate.name], say)
 
 
 def _run(
     plan: Plan,
-    rival: Rival,
+    candidate: Candidate,
     seed: int,
     share: float,
     tuned: dict[str, Any] | None,
@@ -85,33 +85,33 @@ def _run(
 ) -> dict[str, Any]:
     """The line of one rival with one seed: a run or a failure."""
     place = Path(PER_USER) / records.slug(plan.source.name)
-    parts = [rival.name, f"seed{seed}", *([f"drop{share:g}"] if share else [])]
+    parts = [candidate.name, f"seed{seed}", *([f"drop{share:g}"] if share else [])]
     per_user = place / f"{records.slug('-'.join([*parts, *(['tuned'] if tuned else [])]))}.parquet"
     settings = dict(tuned["settings"]) if tuned else {}
     job = Job(
-        plan.source, rival.name, seed, settings, share, None, str(plan.folder / per_user),
+        plan.source, candidate.name, seed, settings, share, None, str(plan.folder / per_user),
         plan.also, plan.lists,
     )  # fmt: skip
     outcome = run_job(job, 60 * plan.limit_minutes, plan.threads)
-    label = f"{rival.name} seed {seed}" + (f", {share:.0%} of labels dropped" if share else "")
+    label = f"{candidate.name} seed {seed}" + (f", {share:.0%} of labels dropped" if share else "")
     if outcome.failure is not None:
-        if rival.name == "popularity":
+        if candidate.name == "popularity":
             raise BenchError(_why_stopped(outcome))
         say(f"{label}: {outcome.failure}")
-        return _line(plan, rival, share, kind="failure", seed=seed, reason=outcome.failure)
+        return _line(plan, candidate, share, kind="failure", seed=seed, reason=outcome.failure)
     run = outcome.findings[-1]
     say(f"{label}: {_headline(run)}")
     receipt = {
         "tuned": tuned,
         "per_user": per_user.as_posix(),
         "limit_minutes": plan.limit_minutes,
-        "command": command(plan, rival, seed, share, tuned),
+        "command": command(plan, candidate, seed, share, tuned),
     }
     return {"kind": "run", **run, **receipt}
 
 
 def _tune(
-    plan: Plan, rival: Rival, say: Say
+    plan: Plan, candidate: Candidate, say: Say
 ) -> Generator[dict[str, Any], None, dict[str, Any] | None]:
     """Choose a rival's settings, with the first seed; None if no trial went well.
 
@@ -119,7 +119,7 @@ def _tune(
     """
     budget = plan.budget
     assert budget is not None
-    job = Job(plan.source, rival.name, plan.seeds[0], budget=budget, also=plan.also)
+    job = Job(plan.source, candidate.name, plan.seeds[0], budget=budget, also=plan.also)
     job = replace(job, drop_labels=plan.drop_labels[0])
     started = time.perf_counter()
     outcome = run_job(job, 60 * (budget.minutes + plan.limit_minutes), plan.threads)
@@ -129,13 +129,15 @@ def _tune(
         if finding["kind"] == "trial"
     ]
     if outcome.failure is not None:
-        say(f"{rival.name}, while tuned: {outcome.failure}")
+        say(f"{candidate.name}, while tuned: {outcome.failure}")
         line = {"kind": "failure", "seed": plan.seeds[0], "while_tuned": True}
-        yield _line(plan, rival, plan.drop_labels[0], reason=outcome.failure, **line)
+        yield _line(plan, candidate, plan.drop_labels[0], reason=outcome.failure, **line)
     best = best_of(trials)
     if best is None:
         return None
-    say(f"{rival.name}: trial {best['number']} of {len(trials)} is best, gain {best['gain']:+.4f}")
+    say(
+        f"{candidate.name}: trial {best['number']} of {len(trials)} is best, gain {best['gain']:+.4f}"
+    )
     return {
         "on": plan.source.name,
         "seed": plan.seeds[0],
@@ -179,8 +181,8 @@ def _tuned_settings(path: Path | None) -> dict[str, dict[str, Any]]:
     return tuned
 
 
-def _line(plan: Plan, rival: Rival, share: float, **facts: Any) -> dict[str, Any]:
-    head = {"kind": facts.pop("kind"), "dataset": plan.source.name, "model": rival.name}
+def _line(plan: Plan, candidate: Candidate, share: float, **facts: Any) -> dict[str, Any]:
+    head = {"kind": facts.pop("kind"), "dataset": plan.source.name, "model": candidate.name}
     return {**head, "drop_labels": share, **facts}
 
 

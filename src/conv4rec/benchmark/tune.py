@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from conv4rec.baselines.base import VALIDATION_SHARE
-from conv4rec.benchmark.adapters.candidate import Choice, Range, Rival
+from conv4rec.benchmark.adapters.candidate import Candidate, Choice, Range
 from conv4rec.benchmark.job import Budget
 from conv4rec.data import Interactions, Split, random_split
 from conv4rec.errors import MissingExtraError
@@ -29,7 +29,7 @@ def check_optuna() -> None:
 
 
 def trials(
-    rival: Rival, train: Interactions, seed: int, budget: Budget
+    candidate: Candidate, train: Interactions, seed: int, budget: Budget
 ) -> Iterator[dict[str, Any]]:
     """Try settings one after another, the defaults first, until the budget is used up.
 
@@ -52,15 +52,15 @@ def trials(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=N_RANDOM)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    ranges = {name: _distribution(entry, optuna) for name, entry in rival.space.items()}
+    ranges = {name: _distribution(entry, optuna) for name, entry in candidate.space.items()}
     started = time.perf_counter()
     base: dict[str, float] | None = None
     for number in range(budget.trials):
         if number and time.perf_counter() - started > 60 * budget.minutes:
             return
         asked = study.ask(ranges) if number else None
-        settings = _settings(rival, asked.params) if asked else dict(rival.defaults)
-        found = _attempt(rival, split, settings, seed)
+        settings = _settings(candidate, asked.params) if asked else dict(candidate.defaults)
+        found = _attempt(candidate, split, settings, seed)
         scores = found["scores"]
         base = base or scores
         gain = _gain(scores, base) if scores and base else None
@@ -68,8 +68,8 @@ def trials(
             failed = optuna.trial.TrialState.FAIL
             study.tell(asked, gain, state=failed if gain is None else None)
         elif gain is not None:
-            _tell_defaults(study, rival, ranges, optuna)
-        trial = {"number": number, "settings": {n: settings.get(n) for n in rival.space}}
+            _tell_defaults(study, candidate, ranges, optuna)
+        trial = {"number": number, "settings": {n: settings.get(n) for n in candidate.space}}
         yield trial | (scores or {}) | {"gain": gain, **found["facts"]}
 
 
@@ -83,15 +83,17 @@ def best_of(found: list[dict[str, Any]]) -> dict[str, Any] | None:
     return max(done, key=lambda trial: trial["gain"]) if done else None
 
 
-def _attempt(rival: Rival, split: Split, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+def _attempt(
+    candidate: Candidate, split: Split, settings: dict[str, Any], seed: int
+) -> dict[str, Any]:
     """Fit on the part, measure on the held-out tenth; a failure is an outcome, not an error."""
     started = time.perf_counter()
     scores = failure = None
     try:
-        model = rival.make(**settings).fit(split.train, seed=seed)
-        names = ["ndcg@20"] if "rank" in rival.tasks else []
+        model = candidate.make(**settings).fit(split.train, seed=seed)
+        names = ["ndcg@20"] if "rank" in candidate.tasks else []
         metrics = evaluate(model, split, ranking_metrics=names).metrics
-        wanted = [*names, *(["nll"] if "rate" in rival.tasks else [])]
+        wanted = [*names, *(["nll"] if "rate" in candidate.tasks else [])]
         scores = {name: float(metrics[name] or 0.0) for name in wanted}
     except Exception as error:  # whatever a library raises
         failure = " ".join(f"{type(error).__name__}: {error}".split())
@@ -108,20 +110,20 @@ def _gain(scores: Mapping[str, float], base: Mapping[str, float]) -> float:
     return gain
 
 
-def _settings(rival: Rival, params: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(candidate: Candidate, params: Mapping[str, Any]) -> dict[str, Any]:
     """A rival's settings for what the sampler drew: choices are drawn by their place."""
-    settings = dict(rival.defaults)
-    for name, entry in rival.space.items():
+    settings = dict(candidate.defaults)
+    for name, entry in candidate.space.items():
         value = params[name]
         settings[name] = entry.options[value] if isinstance(entry, Choice) else value
     return settings
 
 
-def _tell_defaults(study: Any, rival: Rival, ranges: dict[str, Any], optuna: Any) -> None:
+def _tell_defaults(study: Any, candidate: Candidate, ranges: dict[str, Any], optuna: Any) -> None:
     """Let the sampler learn from the defaults too, if they lie in the space that it searches."""
     drawn = {}
-    for name, entry in rival.space.items():
-        value = rival.defaults.get(name)
+    for name, entry in candidate.space.items():
+        value = candidate.defaults.get(name)
         if isinstance(entry, Choice):
             if value not in entry.options:
                 return

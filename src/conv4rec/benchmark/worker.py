@@ -15,8 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from conv4rec.benchmark.adapters.candidate import Rival
-from conv4rec.benchmark.candidates import rivals
+from conv4rec.benchmark.adapters.candidate import Candidate
+from conv4rec.benchmark.candidates import candidates
 from conv4rec.benchmark.hand_count import check_popularity
 from conv4rec.benchmark.job import Job
 from conv4rec.benchmark.records import as_line
@@ -32,39 +32,42 @@ Tell = Callable[[dict[str, Any]], None]
 
 def work(job: Job, tell: Tell) -> None:
     """Do the job, telling each finding as an object: trials as they end, then the record."""
-    rival = rivals(job.also)[job.model]
+    candidate = candidates(job.also)[job.model]
     split = job.load()
     if job.budget is not None:
         from conv4rec.benchmark.tune import trials  # needs the extra `tune`
 
-        for trial in trials(rival, split.train, job.seed, job.budget):
+        for trial in trials(candidate, split.train, job.seed, job.budget):
             tell({"kind": "trial", **trial})
         tell({"kind": "tuned"})
         return
-    tell(fit_and_measure(job, rival, split))
+    tell(fit_and_measure(job, candidate, split))
 
 
-def fit_and_measure(job: Job, rival: Rival, split: Split) -> dict[str, Any]:
+def fit_and_measure(job: Job, candidate: Candidate, split: Split) -> dict[str, Any]:
     """The record of one fit, and the users' figures in a file.
 
     Raises:
         BenchError: It is popularity, and its figures differ from a count by hand.
         Conv4RecError: Its scores are NaN, or its chances are none.
     """
-    settings = {**rival.defaults, **job.settings}
+    settings = {**candidate.defaults, **job.settings}
     done = measure(
-        split, rival.name, job.seed, lambda: rival.make(**settings).fit(split.train, seed=job.seed)
+        split,
+        candidate.name,
+        job.seed,
+        lambda: candidate.make(**settings).fit(split.train, seed=job.seed),
     )
-    if rival.name == "popularity":
+    if candidate.name == "popularity":
         check_popularity(done.model, split, done.evaluation)
-    check_answers(rival, done.evaluation.metrics)
+    check_answers(candidate, done.evaluation.metrics)
     if job.per_user is not None:
         path = Path(job.per_user)
         path.parent.mkdir(parents=True, exist_ok=True)
         per_user_frame(done.evaluation).write_parquet(path)
     facts = done.record.to_dict()
-    if rival.package is not None:
-        facts["versions"] = {**facts["versions"], rival.package: _version(rival.package)}
+    if candidate.package is not None:
+        facts["versions"] = {**facts["versions"], candidate.package: _version(candidate.package)}
     infinite = [name for name, value in done.record.metrics.items() if value == math.inf]
     return {
         "kind": "run",
@@ -73,24 +76,24 @@ def fit_and_measure(job: Job, rival: Rival, split: Split) -> dict[str, Any]:
         "n_labels": split.train.n_rated,
         "settings": settings,
         "infinite": infinite,
-        "tasks": list(rival.tasks),
-        "distribution": rival.distribution,
-        "folds_in": rival.folds_in,
-        "uses_unrated": rival.uses_unrated,
+        "tasks": list(candidate.tasks),
+        "distribution": candidate.distribution,
+        "folds_in": candidate.folds_in,
+        "uses_unrated": candidate.uses_unrated,
         **_known_to_itself(done, split),
         **({"lists": evaluate_lists(done.model, split).to_dict()} if job.lists else {}),
     }
 
 
-def check_answers(rival: Rival, metrics: dict[str, float | None]) -> None:
+def check_answers(candidate: Candidate, metrics: dict[str, float | None]) -> None:
     """Raise unless a rival answers the questions that it says it answers.
 
     Raises:
         Conv4RecError: A metric of its task is missing.
     """
     for task, name in (("rank", "ndcg@20"), ("rate", "rmse")):
-        if task in rival.tasks and metrics[name] is None:
-            raise Conv4RecError(f"{rival.name} should {task} and has no {name}")
+        if task in candidate.tasks and metrics[name] is None:
+            raise Conv4RecError(f"{candidate.name} should {task} and has no {name}")
 
 
 def _known_to_itself(done: Run, split: Split) -> dict[str, Any]:

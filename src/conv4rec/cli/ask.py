@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from conv4rec.recommender import Conv4Rec, Profile
 
 # As in the library, which is not loaded for --help; a test holds them equal.
-SURE = 0.8
-ORDERS = "consume, like, rating, pick_and_like, discover"
+CONFIDENCE = 0.8
+ORDERS = "consume, like, rating, consume_and_like, discover"
 
 
 def recommend(
@@ -42,8 +42,8 @@ def recommend(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="List items of the history too.")
     ] = False,
-    unlikely: options.Unlikely = "0.1",
-    sure: options.Sure = SURE,
+    novelty: options.Novelty = "0.9",
+    confidence: options.Confidence = CONFIDENCE,
     min_p_like: options.MinLike = None,
     limit_exposure: options.LimitExposure = True,
     reasons: Annotated[
@@ -81,8 +81,8 @@ def recommend(
         exclude_seen=not include_seen,
         allow=words.ids_from_words(allow or [], _items(served)),
         block=words.ids_from_words(block or [], _items(served)),
-        unlikely=words.number_or_word(unlikely),
-        sure=sure,
+        novelty=words.number_or_word(novelty),
+        confidence=confidence,
         min_p_like=min_p_like,
         limit_exposure=limit_exposure,
         reasons=reasons,
@@ -200,8 +200,8 @@ def discover(
     user: Annotated[str | None, typer.Option(help="A user of the training data.")] = None,
     history: options.History = None,
     k: Annotated[int, typer.Option("-k", help="How many picks and finds to mark.")] = 5,
-    unlikely: options.Unlikely = "0.1",
-    sure: options.Sure = SURE,
+    novelty: options.Novelty = "0.9",
+    confidence: options.Confidence = CONFIDENCE,
     min_p_like: options.MinLike = None,
     titles: options.Titles = None,
     as_json: options.AsJson = False,
@@ -213,31 +213,31 @@ def discover(
     \b
     Example:
       conv4rec discover my-model --user 42 --out ann.html --titles items.csv
-      conv4rec discover my-model --user 42 --out ann.png --unlikely 100 -k 8
+      conv4rec discover my-model --user 42 --out ann.png --novelty 100 -k 8
     """
     from conv4rec.cli import parsing as words
     from conv4rec.cli import service
-    from conv4rec.cli.user_plot import outlook_of
-    from conv4rec.cli.user_plot_page import check_picture, write_outlook
-    from conv4rec.recommender.discovery import Finds
+    from conv4rec.cli.user_plot import user_plot_of
+    from conv4rec.cli.user_plot_page import check_picture, write_user_plot
+    from conv4rec.recommender.discovery import DiscoveryCriteria
 
     if (user is None) == (history is None):
         raise SettingError("a picture is of one person: give --user or --history")
     check_picture(out)
     served = service.load_model(model)
-    outlook = outlook_of(
+    user_plot = user_plot_of(
         served,
         _people(served, [user] if user else None, history),
         k,
-        Finds(words.number_or_word(unlikely), sure, min_p_like),
+        DiscoveryCriteria(words.number_or_word(novelty), confidence, min_p_like),
         service.load_titles(titles, _items(served)),
     )
-    write_outlook(outlook, out)
-    n_items, n_finds = outlook.items.height, len(outlook.finds)
+    write_user_plot(user_plot, out)
+    n_items, n_finds = user_plot.items.height, len(user_plot.criteria)
     if as_json:
-        print_json({"out": out, "user": outlook.user, "items": n_items, "finds": n_finds})
+        print_json({"out": out, "user": user_plot.user, "items": n_items, "finds": n_finds})
     else:
-        say(f"Drew {n_items:,} items and {n_finds} finds of user {outlook.user} to {out}.")
+        say(f"Drew {n_items:,} items and {n_finds} finds of user {user_plot.user} to {out}.")
 
 
 def _explain_item(

@@ -66,7 +66,7 @@ def bench(
       conv4rec bench --dataset ml-100k/u1 --tune --trials 20 --minutes 15
       conv4rec bench --dataset ml-100k/u1 --drop-labels 0,0.5,0.9 --seeds 1
     """
-    from conv4rec.benchmark.candidates import chosen, rivals
+    from conv4rec.benchmark.candidates import candidates, chosen
     from conv4rec.benchmark.job import Budget, Source
     from conv4rec.benchmark.runner import Plan
     from conv4rec.benchmark.runner import bench as run_bench
@@ -82,7 +82,7 @@ def bench(
     )
     plan = Plan(
         source=source,
-        rivals=tuple(chosen(models, rivals(also or ()))),
+        candidates=tuple(chosen(models, candidates(also or ()))),
         seeds=tuple(range(first_seed, first_seed + seeds)),
         budget=Budget(trials, minutes) if tune else None,
         settings_from=Path(settings_from) if settings_from else None,

@@ -8,7 +8,7 @@ from conv4rec.benchmark.candidates import OURS
 from conv4rec.benchmark.records import runs
 from conv4rec.benchmark.summary import Row, left_out, rows_of
 from conv4rec.cli.console import say
-from conv4rec.cli.tables import Sheet
+from conv4rec.cli.tables import Table
 from conv4rec.evaluate.uncertainty import Difference
 
 COLUMNS = {"ndcg@20": "ndcg@20 ↑", "rmse": "rmse ↓", "nll": "nll ↓"}
@@ -39,7 +39,7 @@ def show_bench(records: list[dict[str, Any]], added: list[dict[str, Any]], datas
 
 
 def _show_rows(rows: list[Row]) -> None:
-    sheet = Sheet(["model", *COLUMNS.values(), *COSTS.values()], ("model",), elastic="model")
+    sheet = Table(["model", *COLUMNS.values(), *COSTS.values()], ("model",), elastic="model")
     for row in rows:
         marks = (TUNED if row.is_tuned else "") + (GAUSSIAN if row.is_gaussian else "")
         sheet.add(

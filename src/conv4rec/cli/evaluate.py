@@ -53,13 +53,19 @@ def evaluate(
       conv4rec evaluate --data ratings.csv --split time --model ease
       conv4rec evaluate --dataset coat/mar --lists --against means,ease
     """
-    from conv4rec.benchmark.lists import judge_lists, opponents
+    from conv4rec.benchmark.lists import evaluate_candidate_lists, opponents
     from conv4rec.cli import parsing as words
     from conv4rec.cli import service
     from conv4rec.cli.progress import progress_bar
     from conv4rec.cli.writing import check_out, write_frames
     from conv4rec.data import split_by_name
-    from conv4rec.recommender.fit_and_evaluate import MODELS, Entrant, per_user_frame, run, split_of
+    from conv4rec.recommender.fit_and_evaluate import (
+        MODELS,
+        ModelChoice,
+        per_user_frame,
+        run,
+        split_of,
+    )
 
     if (dataset is None) == (data is None):
         raise SettingError("evaluate needs either --dataset NAME/SPLIT or --data FILE")
@@ -67,7 +73,7 @@ def evaluate(
         raise SettingError("--against is of --lists: add it")
     if model not in MODELS:
         raise SettingError(f"--model is one of {', '.join(MODELS)}; got {model!r}")
-    entrant = Entrant(model, preset, device, words.settings_from_words(set_ or []))
+    choice = ModelChoice(model, preset, device, words.settings_from_words(set_ or []))
     if model == "conv4rec":
         service.unfitted(preset, seed, device, threads, set_)
     if per_user is not None:
@@ -79,15 +85,19 @@ def evaluate(
             str(data), words.columns_from_text(columns), levels=words.levels_from_text(levels)
         )
         parts = split_of(log, Path(str(data)).stem, split)
-    rivals = opponents(against, model, parts)
+    candidates = opponents(against, model, parts)
     if model == "conv4rec":
         with progress_bar() as on_progress:
-            outcome = run(parts, entrant, seed, on_progress)
+            outcome = run(parts, choice, seed, on_progress)
     else:
-        outcome = run(parts, entrant, seed)
+        outcome = run(parts, choice, seed)
     if per_user is not None:
         write_frames([per_user_frame(outcome.evaluation)], per_user)
-    judged = judge_lists(parts, model, outcome.model, seed, rivals, note) if lists else None
+    judged = (
+        evaluate_candidate_lists(parts, model, outcome.model, seed, candidates, note)
+        if lists
+        else None
+    )
     if as_json:
         print_json(outcome.record.to_dict() | ({"lists": judged} if judged else {}))
         return

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from conv4rec.cli.console import say
-from conv4rec.cli.tables import Sheet, show_frame
+from conv4rec.cli.tables import Table, show_frame
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +38,7 @@ def show_profile(profile: Profile, titles: Mapping[Any, str]) -> None:
         f"{profile.n_rated:,} of them rated."
     )
     if profile.n_rated:
-        sheet = Sheet(["level", "given", ""], ("level", ""))
+        sheet = Table(["level", "given", ""], ("level", ""))
         most = max(profile.levels_used.values())
         for level, count in profile.levels_used.items():
             sheet.add(level, f"{count:,}", "█" * round(30 * count / most))
@@ -80,7 +80,7 @@ def show_parts(parts: pl.DataFrame, by: str, name: str) -> None:
         half = MOST_PARTS // 2
         say(f"(the {half} that speak most for it, and the {half} most against)", indent=2)
         said = said.head(half).vstack(said.tail(half))
-    sheet = Sheet(["item_id", "title", "rated", "adds"], ("item_id", "title"), "title")
+    sheet = Table(["item_id", "title", "rated", "adds"], ("item_id", "title"), "title")
     for row in said.iter_rows(named=True):
         rated = "-" if row["rating"] is None else f"{row['rating']:g}"
         sheet.add(str(row["item_id"]), row.get("title") or "", rated, f"{row['contribution']:+.3f}")

@@ -48,7 +48,7 @@ def quickstart(
     service.prepare_torch("cpu", threads)
     service.check_folder(out)
     named = words.columns_from_text(columns)
-    tour.quickstart(tour.Wishes(data, out, seed, user, titles, named, changed))
+    tour.quickstart(tour.QuickstartOptions(data, out, seed, user, titles, named, changed))
 
 
 def fit(

@@ -8,7 +8,7 @@ from typing import Any
 from conv4rec.benchmark.candidates import OURS
 from conv4rec.cli.bench_output import interval
 from conv4rec.cli.console import out, say
-from conv4rec.cli.tables import Sheet, figure
+from conv4rec.cli.tables import Table, figure
 from conv4rec.evaluate.item_lists import BY_RULE, KINDS
 from conv4rec.evaluate.lists import NEUTRAL, PICKS
 from conv4rec.evaluate.off_policy import MIN_HITS
@@ -41,7 +41,7 @@ ROWS = {
 
 
 def show_lists(found: Mapping[str, Any], model: str = OURS) -> None:
-    """Print what `bench.lists.judge_lists` found.
+    """Print what `bench.lists.evaluate_candidate_lists` found.
 
     Args:
         found: Figures of one model or several.
@@ -92,7 +92,7 @@ def _show_columns(columns: Mapping[str, Any], differences: Mapping[str, Any]) ->
     size = max(1, (out().width - labels) // width)
     for start in range(0, len(names), size):
         part = names[start : start + size]
-        sheet = Sheet(["", *part], ("",))
+        sheet = Table(["", *part], ("",))
         for key, (label, how) in ROWS.items():
             values = [columns[name][key] for name in part]
             if any(value is not None for value in values):
@@ -122,10 +122,10 @@ def _show_unlikely(found: Mapping[str, Any], model: str) -> None:
             f"{facts['pairs']:,} test pairs of {facts['people']:,} people, {liked} liked:"
         )
         figures = ("auc", "auc_within", "ndcg@10")
-        sheet = Sheet(["model", "AUC ↑", "AUC within people ↑", "NDCG@10 ↑"], ("model",), "model")
+        sheet = Table(["model", "AUC ↑", "AUC within people ↑", "NDCG@10 ↑"], ("model",), "model")
         for name, each in models.items():
             sheet.add(name, *[figure(each["unlikely"][judge][key], 4) for key in figures])
-            there = found["differences"].get(name, {}).get("unlikely", {}).get(judge)
+            there = found["differences"].get(name, {}).get("novelty", {}).get(judge)
             if there:
                 sheet.add(f"  − {model}", *[_interval(there.get(key)) for key in figures])
         sheet.show()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from conv4rec.cli.console import say
-from conv4rec.cli.tables import Sheet, figure
+from conv4rec.cli.tables import Table, figure
 from conv4rec.evaluate.provenance import Record
 
 MEANINGS = {
@@ -29,7 +29,7 @@ def show_metrics(
     columns: Mapping[str, Mapping[str, float | None]], names: Sequence[str] | None = None
 ) -> None:
     """Print metrics, one line each, one column a model, each with what it means."""
-    sheet = Sheet(
+    sheet = Table(
         ["metric", *columns, "what it is"], ("metric", "what it is"), elastic="what it is"
     )
     for name in names or next(iter(columns.values())):

@@ -51,14 +51,14 @@ History = Annotated[
 Out = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write the table to a .csv or .parquet file.")
 ]
-Unlikely = Annotated[
+Novelty = Annotated[
     str,
     typer.Option(
         metavar="CHANCE|N|median",
         help="Finds come up alone with less chance, or are outside the top N, or below the median.",
     ),
 ]
-Sure = Annotated[
+Confidence = Annotated[
     float,
     typer.Option(
         help="Lists by like, rating and discover go by what P(like), or the rating, surely exceeds."

@@ -59,8 +59,8 @@ def settings_from_words(words: Sequence[str]) -> dict[str, Any]:
     Raises:
         SettingError: A word has no "=".
 
-    >>> settings_from_words(["n_steps=6", "two_sided=false", "regs=[1.0]"])
-    {'n_steps': 6, 'two_sided': False, 'regs': [1.0]}
+    >>> settings_from_words(["n_steps=6", "two_sided=false", "consume_reg_factors=[1.0]"])
+    {'n_steps': 6, 'two_sided': False, 'consume_reg_factors': [1.0]}
     """
     settings: dict[str, Any] = {}
     for name, value in pairs_from_words(words, "--set").items():

@@ -16,7 +16,7 @@ from conv4rec.cli.parsing import id_from_text
 from conv4rec.cli.progress import progress_bar
 from conv4rec.cli.tables import show_answers
 from conv4rec.data.datasets import INSTALLED
-from conv4rec.recommender.fit_and_evaluate import Entrant, Run, run, split_of
+from conv4rec.recommender.fit_and_evaluate import ModelChoice, Run, run, split_of
 
 if TYPE_CHECKING:
     from conv4rec.data import Dataset, Interactions, Split
@@ -27,7 +27,7 @@ K = 5
 
 
 @dataclass(frozen=True)
-class Wishes:
+class QuickstartOptions:
     """What was asked for on the command line."""
 
     data: str | None
@@ -39,7 +39,7 @@ class Wishes:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def quickstart(wishes: Wishes) -> None:
+def quickstart(request: QuickstartOptions) -> None:
     """Load, train, measure, show, save. The folder was checked before.
 
     Raises:
@@ -47,26 +47,26 @@ def quickstart(wishes: Wishes) -> None:
         UnknownUserError: The user asked for is not in the data.
     """
     started = time.perf_counter()
-    data = wishes.data or INSTALLED
-    log, dataset = service.load_log(data, wishes.columns)
+    data = request.data or INSTALLED
+    log, dataset = service.load_log(data, request.columns)
     _show_data(log, dataset, data)
-    person = _person(log, wishes.user)
-    titles = service.load_titles(wishes.titles, log.items)
+    person = _person(log, request.user)
+    titles = service.load_titles(request.titles, log.items)
     if not titles and dataset is not None:
         titles = dataset.item_titles()
-    split = split_of(log, data, f"r{wishes.seed}")
+    split = split_of(log, data, f"r{request.seed}")
     say()
     say(f"Training on {len(split.train):,} interactions; {len(split.test):,} are held out.")
     with progress_bar() as on_progress:
-        ours = run(split, Entrant(settings=wishes.settings), wishes.seed, on_progress)
-    _show_figures(split, ours, wishes.seed)
+        ours = run(split, ModelChoice(settings=request.settings), request.seed, on_progress)
+    _show_figures(split, ours, request.seed)
     _show_person(ours.model, split, person, titles)
-    ours.model.save(wishes.out)
+    ours.model.save(request.out)
     say(
-        f"The model, as trained without the held-out tenth, is in {wishes.out}. "
+        f"The model, as trained without the held-out tenth, is in {request.out}. "
         f"All this took {time.perf_counter() - started:.0f} s. Next:"
     )
-    _show_next(wishes, data, dataset, person)
+    _show_next(request, data, dataset, person)
 
 
 def _show_data(log: Interactions, dataset: Dataset | None, data: str) -> None:
@@ -90,9 +90,9 @@ def _person(log: Interactions, wanted: str | None) -> int | str:
 def _show_figures(split: Split, ours: Run, seed: int) -> None:
     """Both tasks on the held-out part, beside the two floors."""
     columns = {"conv4rec": ours.record.metrics}
-    columns["popularity"] = run(split, Entrant("popularity"), seed).record.metrics
+    columns["popularity"] = run(split, ModelChoice("popularity"), seed).record.metrics
     if (split.train.level_numbers >= 0).any():
-        columns["means"] = run(split, Entrant("means"), seed).record.metrics
+        columns["means"] = run(split, ModelChoice("means"), seed).record.metrics
     say()
     say("Both tasks, on the held-out interactions, beside two floors:")
     show_metrics(columns, [name for name in SHOWN if ours.record.metrics[name] is not None])
@@ -141,20 +141,22 @@ def _held_out(split: Split, person: int | str) -> dict[Any, str]:
     return dict(zip(items, given, strict=True))
 
 
-def _show_next(wishes: Wishes, data: str, dataset: Dataset | None, person: int | str) -> None:
-    source = wishes.titles or (data if dataset is not None and dataset.items is not None else None)
+def _show_next(
+    request: QuickstartOptions, data: str, dataset: Dataset | None, person: int | str
+) -> None:
+    source = request.titles or (data if dataset is not None and dataset.items is not None else None)
     named = f" --titles {shlex.quote(source)}" if source else ""
-    out, user = shlex.quote(wishes.out), f"--user={shlex.quote(str(person))}"
+    out, user = shlex.quote(request.out), f"--user={shlex.quote(str(person))}"
     command(f"conv4rec recommend {out} {user} --by like -k 10{named}")
     command(f"conv4rec explain {out} {user}{named}")
     command(f"conv4rec recommend {out} --all -k 20 --out recommendations.parquet")
-    if wishes.data is None:
+    if request.data is None:
         command("conv4rec quickstart --data your-ratings.csv")
     else:
         again = (
             ""
-            if not wishes.columns
+            if not request.columns
             else " --columns "
-            + shlex.quote(",".join(f"{role}={name}" for role, name in wishes.columns.items()))
+            + shlex.quote(",".join(f"{role}={name}" for role, name in request.columns.items()))
         )
         command(f"conv4rec fit {shlex.quote(data)} --out my-model{again}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.cells import cell_len
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from conv4rec.cli.console import out
@@ -22,19 +22,21 @@ NARROWEST, WIDEST = 12, 60  # characters of a column
 MOST_ROWS = 50  # of a frame shown on the screen: files have no such limit
 
 
-def spark(chances: Sequence[float]) -> str:
+def spark(probabilities: Sequence[float]) -> str:
     """One bar a rating level, lowest level first; the likeliest is a full block.
 
     >>> spark([0.05, 0.1, 0.2, 0.4, 0.25])
     '▂▃▅█▅'
     """
-    top = max(max(chances, default=0.0), 1e-12)
-    return "".join(BARS[min(7, max(0, round(7 * chance / top)))] for chance in chances)
+    top = max(max(probabilities, default=0.0), 1e-12)
+    return "".join(
+        BARS[min(7, max(0, round(7 * probability / top)))] for probability in probabilities
+    )
 
 
-def percent(chance: float) -> str:
+def percent(probability: float) -> str:
     """A probability with two digits that count: 34%, 3.4%, 0.34%, <0.01%."""
-    share = 100 * chance
+    share = 100 * probability
     if share >= 9.95:
         return f"{share:.0f}%"
     if share >= 0.995:
@@ -47,7 +49,7 @@ def figure(value: float | None, digits: int = 3) -> str:
     return "-" if value is None or value != value else f"{value:.{digits}f}"
 
 
-class Sheet:
+class Table:
     """A table that fits the screen: one column gives way, the others keep their width.
 
     Args:
@@ -75,7 +77,7 @@ class Sheet:
             place = self.headers.index(self.elastic)
             others = sum(widths) - widths[place] + GAP * (len(widths) - 1)
             widths[place] = min(widths[place], max(NARROWEST, console.width - others))
-        made = Table(
+        made = RichTable(
             box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0)
         )
         for header, width in zip(self.headers, widths, strict=True):
@@ -104,15 +106,15 @@ def show_answers(
         headers.remove("user_id")
     if "title" in frame.columns and not with_ids:
         headers.remove("item_id")
-    finds = "pick_rank" in frame.columns
-    sure = "p_like_low" in frame.columns and frame["p_like_low"].null_count() == 0
-    headers += ["P(pick)", "place"] if finds else ["P(pick)"]
+    criteria = "consume_rank" in frame.columns
+    confidence = "p_like_low" in frame.columns and frame["p_like_low"].null_count() == 0
+    headers += ["P(pick)", "place"] if criteria else ["P(pick)"]
     if len(levels) > 1:
-        headers += ["ratings"] if finds else ["ratings", "expected"]
-        headers += ["P(like), 90%"] if sure else ["P(like)"]
+        headers += ["ratings"] if criteria else ["ratings", "expected"]
+        headers += ["P(like), 90%"] if confidence else ["P(like)"]
     headers += ["held out"] if held_out else []
     elastic = "title" if "title" in frame.columns else "item_id"
-    sheet = Sheet(headers, ("user_id", "item_id", "title", "ratings", "held out"), elastic)
+    sheet = Table(headers, ("user_id", "item_id", "title", "ratings", "held out"), elastic)
     for row in frame.head(MOST_ROWS).iter_rows(named=True):
         cells = {
             "user_id": str(row["user_id"]),
@@ -123,8 +125,8 @@ def show_answers(
             "ratings": spark([row[level] for level in levels]),
             "expected": f"{row['expected_rating']:.2f}",
             "P(like)": percent(row["p_like"]),
-            "place": f"{row.get('pick_rank') or 0:,}",
-            "P(like), 90%": _with_interval(row) if sure else "",
+            "place": f"{row.get('consume_rank') or 0:,}",
+            "P(like), 90%": _with_interval(row) if confidence else "",
             "held out": (held_out or {}).get(row["item_id"], ""),
         }
         sheet.add(*[cells[header] for header in headers])
@@ -142,7 +144,7 @@ def _with_interval(row: dict[str, Any]) -> str:
 def show_frame(frame: pl.DataFrame, digits: int = 3, elastic: str | None = None) -> None:
     """Print any small frame."""
     text = [name for name in frame.columns if not frame[name].dtype.is_numeric()]
-    sheet = Sheet(frame.columns, text, elastic)
+    sheet = Table(frame.columns, text, elastic)
     for row in frame.iter_rows():
         cells = [figure(cell, digits) if isinstance(cell, float) else cell for cell in row]
         sheet.add(*["" if cell is None else str(cell) for cell in cells])

@@ -11,8 +11,8 @@ from conv4rec.cli.console import note, print_json
 from conv4rec.errors import SettingError
 
 if TYPE_CHECKING:
-    from conv4rec.recommender.guarantees.certify import Promise
-    from conv4rec.recommender.guarantees.pac_bayes import Blurred
+    from conv4rec.recommender.guarantees.certify import Guarantee
+    from conv4rec.recommender.guarantees.pac_bayes import PacBayesResult
 
 Confidence = Annotated[float, typer.Option(help="Probability that what is stated is true.")]
 
@@ -43,7 +43,7 @@ def bound(
     """
     from conv4rec.cli import service
     from conv4rec.cli.theory_output import show_bounds
-    from conv4rec.recommender.guarantees.bounds import PROMISES, all_bounds
+    from conv4rec.recommender.guarantees.bounds import GUARANTEES, all_bounds
     from conv4rec.recommender.guarantees.generalization_gap import measured_gaps
     from conv4rec.recommender.guarantees.held_out import held_out_rows
 
@@ -52,12 +52,12 @@ def bound(
     gaps = measured_gaps(served, held_out_rows(served, data), seed) if data else None
     lines = all_bounds(served, gaps, confidence)
     if as_json:
-        promises = {name: dict(zip(("does", "does_not"), PROMISES[name], strict=True))
-                    for name in PROMISES}  # fmt: skip
+        guarantees = {name: dict(zip(("does", "does_not"), GUARANTEES[name], strict=True))
+                    for name in GUARANTEES}  # fmt: skip
         measured = {side: gap.to_dict() for side, gap in gaps.items()} if gaps else None
         bounds = [line.to_dict() for line in lines]
         print_json({"model": model, "confidence": confidence, "measured": measured,
-                    "bounds": bounds, "promises": promises})  # fmt: skip
+                    "bounds": bounds, "guarantees": guarantees})  # fmt: skip
         return
     show_bounds(lines, gaps, confidence)
 
@@ -85,7 +85,7 @@ def certify(
       conv4rec theory certify my-model --data new-users.csv --confidence 0.99 -k 10 --json
     """
     from conv4rec.cli import service
-    from conv4rec.cli.theory_output import show_blurred, show_promises
+    from conv4rec.cli.theory_output import show_guarantees, show_pac_bayes
     from conv4rec.recommender.guarantees.certify import certify_model
     from conv4rec.recommender.guarantees.held_out import held_out_rows
 
@@ -93,13 +93,13 @@ def certify(
     served = service.load_model(model)
     held_out = held_out_rows(served, data)
     found = certify_model(served, held_out, confidence=confidence, k=k, seed=seed)
-    blurred = _blurred(served, confidence, k, seed) if pac_bayes else None
+    pac_bayes_result = _pac_bayes_result(served, confidence, k, seed) if pac_bayes else None
     if as_json:
-        print_json(_certified(model, confidence, found, blurred))
+        print_json(_certified(model, confidence, found, pac_bayes_result))
         return
-    show_promises(found, confidence)
-    if blurred is not None:
-        show_blurred(blurred)
+    show_guarantees(found, confidence)
+    if pac_bayes_result is not None:
+        show_pac_bayes(pac_bayes_result)
 
 
 @theory_app.command(short_help="How many directions a model uses.")
@@ -118,7 +118,7 @@ def spectrum(model: options.Model, as_json: options.AsJson = False) -> None:
     print_json({"model": model, "spectra": facts}) if as_json else show_spectra(facts)
 
 
-def _blurred(served: Any, confidence: float, k: int, seed: int) -> Blurred:
+def _pac_bayes_result(served: Any, confidence: float, k: int, seed: int) -> PacBayesResult:
     from conv4rec.recommender.guarantees.pac_bayes import pac_bayes_recall
 
     note("retraining on half of the users, then on all: as long as two fits")
@@ -129,11 +129,11 @@ def _blurred(served: Any, confidence: float, k: int, seed: int) -> Blurred:
 
 
 def _certified(
-    model: str, confidence: float, found: list[Promise], blurred: Blurred | None
+    model: str, confidence: float, found: list[Guarantee], pac_bayes_result: PacBayesResult | None
 ) -> dict[str, Any]:
     facts = {"model": model, "confidence": confidence, "together": True}
-    facts["promises"] = [promise.to_dict() for promise in found]
-    return facts | ({"pac_bayes": blurred.to_dict()} if blurred else {})
+    facts["guarantees"] = [guarantee.to_dict() for guarantee in found]
+    return facts | ({"pac_bayes": pac_bayes_result.to_dict()} if pac_bayes_result else {})
 
 
 def _check_confidence(confidence: float) -> None:

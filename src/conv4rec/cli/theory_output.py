@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from conv4rec.cli.console import say
-from conv4rec.cli.tables import Sheet, figure
+from conv4rec.cli.tables import Table, figure
 
 if TYPE_CHECKING:
     from conv4rec.recommender.guarantees.bounds import Line
-    from conv4rec.recommender.guarantees.certify import Promise
+    from conv4rec.recommender.guarantees.certify import Guarantee
     from conv4rec.recommender.guarantees.generalization_gap import Gap, Side
-    from conv4rec.recommender.guarantees.pac_bayes import Blurred
+    from conv4rec.recommender.guarantees.pac_bayes import PacBayesResult
 
 WITHOUT_REPLACEMENT = (
     "Fresh users (setting A) need only be independent of each other. Fresh rows of training "
@@ -22,13 +22,13 @@ WITHOUT_REPLACEMENT = (
 SAID = {
     "squared_error": "squared rating error",
     "rating_log_loss": "log-loss of the rating",
-    "pick_log_loss": "log-loss of the pick",
+    "consume_log_loss": "log-loss of the pick",
 }
 
 
 def show_bounds(lines: Sequence[Line], gaps: Mapping[Side, Gap] | None, confidence: float) -> None:
     """Print the bounds, what each promises, the measured gaps, and every term."""
-    from conv4rec.recommender.guarantees.bounds import PROMISES
+    from conv4rec.recommender.guarantees.bounds import GUARANTEES
 
     if not gaps:
         say("No gap measured: --data FILE with rows that did not train the model measures it.")
@@ -47,7 +47,7 @@ def show_bounds(lines: Sequence[Line], gaps: Mapping[Side, Gap] | None, confiden
         "in nats (trace norm: squared rating):"
     )
     heads = ["bound", "value", "measured", "trivial", "verdict"]
-    sheet = Sheet(heads, ("bound", "verdict"))
+    sheet = Table(heads, ("bound", "verdict"))
     for line in lines:
         verdict = "vacuous" if line.vacuous else "says something"
         known = gaps and line.unit == "nats" and line.side in gaps
@@ -55,39 +55,39 @@ def show_bounds(lines: Sequence[Line], gaps: Mapping[Side, Gap] | None, confiden
         sheet.add(line.name, figure(line.value), measured, figure(line.trivial), verdict)
     sheet.show()
     say()
-    for kind, (does, does_not) in PROMISES.items():
+    for kind, (does, does_not) in GUARANTEES.items():
         say(f"{kind} promises that {does}; it does not promise {does_not}.")
     say(WITHOUT_REPLACEMENT)
     for line in lines:
         say()
         say(f"{line.name}, n = {line.n:,}:")
-        terms = Sheet(["term", "value"], ("term",))
+        terms = Table(["term", "value"], ("term",))
         for name, value in line.terms.items():
             terms.add(name, f"{value:,.4g}")
         terms.show()
 
 
-def show_promises(found: Sequence[Promise], confidence: float) -> None:
+def show_guarantees(found: Sequence[Guarantee], confidence: float) -> None:
     """Print the certificate as one sentence, then each method's figures."""
     parts = []
-    for promise in found:
-        name = SAID.get(promise.name, promise.name)
-        side = "at least" if promise.is_score else "at most"
-        parts.append(f"{name} is {side} {promise.bound():.3f}")
+    for guarantee in found:
+        name = SAID.get(guarantee.name, guarantee.name)
+        side = "at least" if guarantee.is_score else "at most"
+        parts.append(f"{name} is {side} {guarantee.bound():.3f}")
     n = max(p.certificates["betting"].n for p in found)
     say(
         f"With {confidence:.0%} confidence, a new user's average {', '.join(parts)}: "
         f"all {len(found)} together, from {n:,} held-out users."
     )
-    sheet = Sheet(["per user", "mean", "betting", "bernstein", "hoeffding", "capped at"],
+    sheet = Table(["per user", "mean", "betting", "bernstein", "hoeffding", "capped at"],
                   ("per user",))  # fmt: skip
-    for promise in found:
+    for guarantee in found:
         bounds = [
-            "vacuous" if promise.certificates[method].vacuous else figure(promise.bound(method))
+            "vacuous" if guarantee.certificates[method].vacuous else figure(guarantee.bound(method))
             for method in ("betting", "bernstein", "hoeffding")
         ]
-        cap = "-" if promise.is_score else figure(promise.scale)
-        sheet.add(SAID.get(promise.name, promise.name), figure(promise.mean), *bounds, cap)
+        cap = "-" if guarantee.is_score else figure(guarantee.scale)
+        sheet.add(SAID.get(guarantee.name, guarantee.name), figure(guarantee.mean), *bounds, cap)
     sheet.show()
     say(
         "Half of each history was fed, the other half foretold. The promise is of the mean over "
@@ -96,7 +96,7 @@ def show_promises(found: Sequence[Promise], confidence: float) -> None:
     )
 
 
-def show_blurred(found: Blurred) -> None:
+def show_pac_bayes(found: PacBayesResult) -> None:
     """Print the PAC-Bayes bound and what it is of."""
     bound, full = found.bound, found.full
     say()
@@ -113,7 +113,7 @@ def show_blurred(found: Blurred) -> None:
 
 def show_spectra(facts: Sequence[dict[str, Any]]) -> None:
     """Print ranks and the first singular values of each map."""
-    sheet = Sheet(["map", "rank", "stable rank", "entropy rank", "singular values"],
+    sheet = Table(["map", "rank", "stable rank", "entropy rank", "singular values"],
                   ("map", "singular values"), elastic="singular values")  # fmt: skip
     for row in facts:
         values = " ".join(f"{value:.3g}" for value in row["singular_values"][:8])

@@ -13,14 +13,14 @@ from conv4rec.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from conv4rec.recommender import Conv4Rec
-    from conv4rec.recommender.discovery import Finds
+    from conv4rec.recommender.discovery import DiscoveryCriteria
 
 N_REASONS = 2  # told for each item
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What is drawn of one person: see `outlook_of`."""
+class UserPlot:
+    """What is drawn of one person: see `user_plot_of`."""
 
     user: int | str
     items: pl.DataFrame
@@ -28,7 +28,7 @@ class Outlook:
     finds, with a title or null."""
     picks: list[int]
     """Rows of the natural picks, likeliest first."""
-    finds: list[int]
+    criteria: list[int]
     """Rows of the finds, best first."""
     names: Mapping[Any, str]
     """Titles by item id."""
@@ -36,7 +36,7 @@ class Outlook:
     """P(consume) below which an item is hardly picked."""
     like: str
     """The lowest rating that counts as liking."""
-    asked: Finds
+    asked: DiscoveryCriteria
 
     def name(self, item: Any) -> str:
         """The title of an item, or its id."""
@@ -48,9 +48,9 @@ class Outlook:
         return [id for id in ids if id is not None]
 
 
-def outlook_of(
-    model: Conv4Rec, person: Any, k: int, asked: Finds, names: Mapping[Any, str]
-) -> Outlook:
+def user_plot_of(
+    model: Conv4Rec, person: Any, k: int, asked: DiscoveryCriteria, names: Mapping[Any, str]
+) -> UserPlot:
     """Ask a model about everything that one person has not consumed.
 
     Args:
@@ -71,27 +71,27 @@ def outlook_of(
         best = model.recommend(person, k, by="discover", **asdict(asked))
         reasons = N_REASONS if model.like_level_ else 0
         everything = model.recommend(
-            person, model.interactions_.n_items, by="discover", unlikely=0, sure=asked.sure,
+            person, model.interactions_.n_items, by="discover", novelty=0, confidence=asked.confidence,
             min_p_like=0, reasons=reasons,
         )  # fmt: skip
     if everything.height == 0:
         raise DataError("there is nothing to draw: this person has consumed every item")
     if everything["user_id"].n_unique() > 1:
         raise SettingError("a picture is of one person: give a history of one")
-    items = everything.sort("pick_rank")
+    items = everything.sort("consume_rank")
     place = {item: row for row, item in enumerate(items["item_id"])}
     levels = model.interactions_.levels
-    finds = [place[item] for item in best["item_id"]]
-    picks = [row for row in range(min(k, items.height)) if row not in finds]
+    criteria = [place[item] for item in best["item_id"]]
+    picks = [row for row in range(min(k, items.height)) if row not in criteria]
     like = f"{levels.like_threshold(model.like_threshold):g}"
-    n_picks = model.interactions_.n_items - items.height
-    edge = _edge(items["p_consume"], asked, n_picks)
-    return Outlook(items["user_id"][0], items, picks, finds, names, edge, like, asked)
+    n_consumed = model.interactions_.n_items - items.height
+    edge = _edge(items["p_consume"], asked, n_consumed)
+    return UserPlot(items["user_id"][0], items, picks, criteria, names, edge, like, asked)
 
 
-def _edge(chances: pl.Series, asked: Finds, n_picks: int) -> float:
-    """P(consume) of the likeliest item that is hardly picked; `chances` fall."""
-    everyone = np.zeros(len(chances), dtype=bool)  # the line is drawn for items of no fame
-    log_p = np.log(chances.to_numpy())[None]
-    hardly = asked.hardly(log_p, np.array([n_picks]), everyone)[0]
-    return float(chances[int(np.argmax(hardly))] if hardly.any() else chances[-1])
+def _edge(probabilities: pl.Series, asked: DiscoveryCriteria, n_consumed: int) -> float:
+    """P(consume) of the likeliest item that is hardly picked; `probabilities` fall."""
+    everyone = np.zeros(len(probabilities), dtype=bool)  # the line is drawn for items of no fame
+    log_p = np.log(probabilities.to_numpy())[None]
+    hardly = asked.hardly(log_p, np.array([n_consumed]), everyone)[0]
+    return float(probabilities[int(np.argmax(hardly))] if hardly.any() else probabilities[-1])

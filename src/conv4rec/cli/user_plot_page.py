@@ -11,8 +11,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from conv4rec.cli.user_plot import Outlook
-from conv4rec.cli.user_plot_picture import FONTS, HIGH, WIDE, outlook_svg, percent, places
+from conv4rec.cli.user_plot import UserPlot
+from conv4rec.cli.user_plot_picture import FONTS, HIGH, WIDE, percent, places, user_plot_svg
 from conv4rec.errors import DataError, MissingExtraError, SettingError
 
 SUFFIXES = (".html", ".svg", ".png")
@@ -55,7 +55,7 @@ box.addEventListener('pointerleave',()=>{tip.style.display='none'});
 """
 
 
-def write_outlook(outlook: Outlook, out: str) -> None:
+def write_user_plot(user_plot: UserPlot, out: str) -> None:
     """Write the page, or the picture alone, by the ending of the file's name.
 
     Raises:
@@ -64,11 +64,11 @@ def write_outlook(outlook: Outlook, out: str) -> None:
     target = Path(out)
     suffix = target.suffix.lower()
     if suffix == ".html":
-        target.write_text(page(outlook), encoding="utf-8")
+        target.write_text(page(user_plot), encoding="utf-8")
     elif suffix == ".svg":
-        target.write_text(outlook_svg(outlook) + "\n", encoding="utf-8")
+        target.write_text(user_plot_svg(user_plot) + "\n", encoding="utf-8")
     else:
-        target.write_bytes(_png(outlook_svg(outlook)))
+        target.write_bytes(_png(user_plot_svg(user_plot)))
 
 
 def check_picture(out: str) -> None:
@@ -90,40 +90,40 @@ def check_picture(out: str) -> None:
         _renderer()
 
 
-def page(outlook: Outlook) -> str:
+def page(user_plot: UserPlot) -> str:
     """The page as text."""
-    title = escape(f"conv4rec: user {outlook.user}")
+    title = escape(f"conv4rec: user {user_plot.user}")
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
         f"<style>{STYLE}</style></head><body>\n"
-        f'<div id="picture">{outlook_svg(outlook)}<div id="tip"></div></div>\n'
-        f"{_table(outlook, 'Finds', outlook.finds)}"
-        f"{_table(outlook, 'Likeliest picks', outlook.picks)}"
-        f'<script type="application/json" id="data">{_data(outlook)}</script>\n'
+        f'<div id="picture">{user_plot_svg(user_plot)}<div id="tip"></div></div>\n'
+        f"{_table(user_plot, 'DiscoveryCriteria', user_plot.criteria)}"
+        f"{_table(user_plot, 'Likeliest picks', user_plot.picks)}"
+        f'<script type="application/json" id="data">{_data(user_plot)}</script>\n'
         f"<script>{SCRIPT.replace('WIDE', str(WIDE))}</script>\n</body></html>\n"
     )
 
 
-def _data(outlook: Outlook) -> str:
+def _data(user_plot: UserPlot) -> str:
     """What the page knows of every dot, as JSON in which no tag can begin or end."""
-    rows = list(outlook.items.iter_rows(named=True))
-    dots = places(outlook)
+    rows = list(user_plot.items.iter_rows(named=True))
+    dots = places(user_plot)
     history: dict[Any, int] = {}
     for row in rows:
-        for id in outlook.reasons(row):
+        for id in user_plot.reasons(row):
             history.setdefault(id, len(history))
     data = {
         "x": [round(x, 1) for x, _ in dots],
         "y": [round(y, 1) for _, y in dots],
         "id": [str(row["item_id"]) for row in rows],
-        "name": [outlook.name(row["item_id"]) for row in rows],
+        "name": [user_plot.name(row["item_id"]) for row in rows],
         "pick": [percent(row["p_consume"]) for row in rows],
         "like": [percent(row["p_like"]) for row in rows],
         "low": [_known(row["p_like_low"]) for row in rows],
         "high": [_known(row["p_like_high"]) for row in rows],
-        "why": [[history[id] for id in outlook.reasons(row)] for row in rows],
-        "history": [outlook.name(id) for id in history],
-        "marked": [*outlook.finds, *outlook.picks],
+        "why": [[history[id] for id in user_plot.reasons(row)] for row in rows],
+        "history": [user_plot.name(id) for id in history],
+        "marked": [*user_plot.criteria, *user_plot.picks],
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
@@ -131,24 +131,24 @@ def _data(outlook: Outlook) -> str:
     return text
 
 
-def _known(chance: float | None) -> str:
+def _known(probability: float | None) -> str:
     """A chance in words; a model without draws does not know the ends of its intervals."""
-    return "?" if chance is None else percent(chance)
+    return "?" if probability is None else percent(probability)
 
 
-def _table(outlook: Outlook, title: str, rows: list[int]) -> str:
+def _table(user_plot: UserPlot, title: str, rows: list[int]) -> str:
     """The marked items in words: for those who read, and for readers of screens."""
     if not rows:
         return ""
     heads = ("", "P(pick)", "place", "P(like)", "90% interval", "because of")
     lines = ["".join(f"<th>{head}</th>" for head in heads)]
     for row in rows:
-        facts = outlook.items.row(row, named=True)
-        because = "; ".join(outlook.name(id) for id in outlook.reasons(facts))
+        facts = user_plot.items.row(row, named=True)
+        because = "; ".join(user_plot.name(id) for id in user_plot.reasons(facts))
         span = f"{_known(facts['p_like_low'])} to {_known(facts['p_like_high'])}"
         cells = (
-            outlook.name(facts["item_id"]), percent(facts["p_consume"]),
-            f"{facts['pick_rank']:,}", percent(facts["p_like"]), span, because,
+            user_plot.name(facts["item_id"]), percent(facts["p_consume"]),
+            f"{facts['consume_rank']:,}", percent(facts["p_like"]), span, because,
         )  # fmt: skip
         lines.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
     body = "".join(f"<tr>{line}</tr>" for line in lines)

@@ -9,7 +9,7 @@ from html import escape
 from conv4rec.benchmark.drawing import COLOURS
 from conv4rec.benchmark.drawing.labels import placed
 from conv4rec.benchmark.drawing.scales import Scale
-from conv4rec.cli.user_plot import Outlook
+from conv4rec.cli.user_plot import UserPlot
 
 WIDE, HIGH = 960, 600
 LEFT, RIGHT, TOP, BOTTOM = 62, 936, 78, 540
@@ -18,31 +18,31 @@ FONTS = "Helvetica, Arial, DejaVu Sans, Liberation Sans, Noto Sans, sans-serif"
 LONGEST = 30  # characters of a name in the picture
 
 
-def places(outlook: Outlook) -> list[tuple[float, float]]:
+def places(user_plot: UserPlot) -> list[tuple[float, float]]:
     """Where each item's dot is, in pixels."""
-    x_of = _log_axis(outlook)
-    rows = outlook.items.select("p_consume", "p_like").iter_rows()
+    x_of = _log_axis(user_plot)
+    rows = user_plot.items.select("p_consume", "p_like").iter_rows()
     return [(x_of.at(max(p, 1e-12)), _height(like)) for p, like in rows]
 
 
-def outlook_svg(outlook: Outlook) -> str:
+def user_plot_svg(user_plot: UserPlot) -> str:
     """Draw it: a cloud in grey, picks and finds in colour and named, a whisker for their doubt."""
-    dots = places(outlook)
-    marked = {*outlook.picks, *outlook.finds}
+    dots = places(user_plot)
+    marked = {*user_plot.picks, *user_plot.criteria}
     cloud = "".join(f"M{x:.1f} {y:.1f}h0" for i, (x, y) in enumerate(dots) if i not in marked)
     size, clear = (4, 0.55) if len(dots) < 3000 else (2.6, 0.45)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {HIGH}" width="{WIDE}" '
             f'height="{HIGH}" font-family="{FONTS}" font-size="12" role="img">',
-            f"<title>{escape(_heading(outlook))}</title>",
+            f"<title>{escape(_heading(user_plot))}</title>",
             f'<rect width="{WIDE}" height="{HIGH}" fill="white"/>',
-            *_frame(outlook),
+            *_frame(user_plot),
             f'<path d="{cloud}" fill="none" stroke="{CLOUD}" stroke-width="{size}" '
             f'stroke-linecap="round" stroke-opacity="{clear}"/>',
-            *_marks(outlook, dots, outlook.picks, PICK),
-            *_marks(outlook, dots, outlook.finds, FIND),
-            *_names(outlook, dots),
+            *_marks(user_plot, dots, user_plot.picks, PICK),
+            *_marks(user_plot, dots, user_plot.criteria, FIND),
+            *_names(user_plot, dots),
             "</svg>",
         ]
     )
@@ -58,23 +58,23 @@ def short(text: str, most: int = LONGEST) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def percent(chance: float) -> str:
+def percent(probability: float) -> str:
     """A chance with as many digits as count.
 
     >>> percent(0.5), percent(0.00012)
     ('50%', '0.012%')
     """
-    return f"{float(f'{100 * chance:.2g}'):.10f}".rstrip("0").rstrip(".") + "%"
+    return f"{float(f'{100 * probability:.2g}'):.10f}".rstrip("0").rstrip(".") + "%"
 
 
-def _heading(outlook: Outlook) -> str:
-    return f"User {short(str(outlook.user))}: what they would pick, and what they would like"
+def _heading(user_plot: UserPlot) -> str:
+    return f"User {short(str(user_plot.user))}: what they would pick, and what they would like"
 
 
-def _log_axis(outlook: Outlook) -> Scale:
+def _log_axis(user_plot: UserPlot) -> Scale:
     """P(consume) on a log axis; all equal chances stand in the middle."""
-    chances = outlook.items["p_consume"].clip(1e-12)
-    low, high = math.log10(float(chances.min())), math.log10(float(chances.max()))  # pyright: ignore[reportArgumentType]
+    probabilities = user_plot.items["p_consume"].clip(1e-12)
+    low, high = math.log10(float(probabilities.min())), math.log10(float(probabilities.max()))  # pyright: ignore[reportArgumentType]
     room = 0.04 * (high - low) + 0.05
     low, high = low - room, high + room
     powers = range(math.ceil(low), math.floor(high) + 1)
@@ -89,16 +89,16 @@ def _height(like: float) -> float:
     return BOTTOM - (BOTTOM - TOP) * float(like)
 
 
-def _frame(outlook: Outlook) -> list[str]:
-    x_of = _log_axis(outlook)
+def _frame(user_plot: UserPlot) -> list[str]:
+    x_of = _log_axis(user_plot)
     parts = [
         f'<text x="{LEFT}" y="24" font-size="16" font-weight="bold">'
-        f"{escape(_heading(outlook))}</text>",
+        f"{escape(_heading(user_plot))}</text>",
         f'<path d="M{LEFT} {TOP}V{BOTTOM}H{RIGHT}" fill="none" stroke="#888"/>',
         f'<text x="{(LEFT + RIGHT) / 2}" y="{BOTTOM + 40}" text-anchor="middle">'
         "P(pick): chance to be the next item picked (log scale)</text>",
         f'<text transform="translate(16,{(TOP + BOTTOM) / 2}) rotate(-90)" text-anchor="middle">'
-        f"P(like): chance of {escape(outlook.like)} or more, if picked</text>",
+        f"P(like): chance of {escape(user_plot.like)} or more, if picked</text>",
     ]
     for tick in x_of.ticks:
         x = x_of.at(tick)
@@ -110,10 +110,10 @@ def _frame(outlook: Outlook) -> list[str]:
         y = _height(tick)
         parts.append(f'<path d="M{LEFT - 4} {y:.1f}H{RIGHT}" stroke="#eee"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:.0%}</text>')
-    edge = x_of.at(max(outlook.boundary, 1e-12))
+    edge = x_of.at(max(user_plot.boundary, 1e-12))
     parts.append(f'<path d="M{edge:.1f} {TOP}V{BOTTOM}" stroke="#555" stroke-dasharray="3 4"/>')
-    if outlook.asked.min_p_like is not None:
-        y = _height(outlook.asked.min_p_like)
+    if user_plot.asked.min_p_like is not None:
+        y = _height(user_plot.asked.min_p_like)
         line = f'<path d="M{LEFT} {y:.1f}H{edge:.1f}" stroke="#555" stroke-dasharray="3 4"/>'
         parts.append(line)
     return [*parts, *_legend(edge)]
@@ -138,9 +138,9 @@ def _legend(edge: float) -> list[str]:
 
 
 def _marks(
-    outlook: Outlook, dots: Sequence[tuple[float, float]], rows: Sequence[int], colour: str
+    user_plot: UserPlot, dots: Sequence[tuple[float, float]], rows: Sequence[int], colour: str
 ) -> list[str]:
-    lows, highs = outlook.items["p_like_low"], outlook.items["p_like_high"]
+    lows, highs = user_plot.items["p_like_low"], user_plot.items["p_like_high"]
     whiskers = "".join(
         f"M{dots[row][0]:.1f} {_height(lows[row]):.1f}V{_height(highs[row]):.1f}"
         for row in rows
@@ -154,15 +154,15 @@ def _marks(
     ]
 
 
-def _names(outlook: Outlook, dots: Sequence[tuple[float, float]]) -> list[str]:
+def _names(user_plot: UserPlot, dots: Sequence[tuple[float, float]]) -> list[str]:
     """Names on a white rim, each where it covers no other name or marked dot."""
-    rows = [*outlook.finds, *outlook.picks]
-    ids = outlook.items["item_id"]
-    names = [short(outlook.name(ids[row])) for row in rows]
+    rows = [*user_plot.criteria, *user_plot.picks]
+    ids = user_plot.items["item_id"]
+    names = [short(user_plot.name(ids[row])) for row in rows]
     spots = placed(names, [dots[row] for row in rows], (LEFT + 2, TOP - 2, RIGHT + 20, BOTTOM - 2))
     lines, texts = [], []
     for number, (name, row, spot) in enumerate(zip(names, rows, spots, strict=True)):
-        colour = FIND if number < len(outlook.finds) else PICK
+        colour = FIND if number < len(user_plot.criteria) else PICK
         x, y = dots[row]
         if spot.is_far:
             lines.append(

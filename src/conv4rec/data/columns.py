@@ -33,10 +33,10 @@ def column_names(found: Iterable[Any], columns: Mapping[str, str] | None = None)
     """
     found = list(found)
     stated = dict(columns or {})
-    if strangers := [role for role in stated if role not in COLUMNS]:
+    if new_users := [role for role in stated if role not in COLUMNS]:
         raise SettingError(
             f"columns= maps {', '.join(COLUMNS)} to the names in your table; "
-            f"it does not know {strangers[0]!r}"
+            f"it does not know {new_users[0]!r}"
         )
     if absent := [name for name in stated.values() if name not in found]:
         raise DataError(f"no column {absent[0]!r} in the table; it has {_listed(found)}")
@@ -64,14 +64,16 @@ def _match(role: str, found: list[Any], columns: Mapping[str, str] | None) -> An
     if found.count(role) == 1:
         return role
     for alias in ALIASES[role]:
-        rivals = [name for name, spelled in zip(found, plain, strict=True) if spelled == alias]
-        if len(rivals) > 1:
+        candidates = [name for name, spelled in zip(found, plain, strict=True) if spelled == alias]
+        if len(candidates) > 1:
             advice = "drop all but one"
             if columns is not None:
-                advice = f"say which with columns={{{role!r}: {rivals[0]!r}}}, or drop the others"
-            raise DataError(f"columns {_listed(rivals)} could all be {role}: {advice}")
-        if rivals:
-            return rivals[0]
+                advice = (
+                    f"say which with columns={{{role!r}: {candidates[0]!r}}}, or drop the others"
+                )
+            raise DataError(f"columns {_listed(candidates)} could all be {role}: {advice}")
+        if candidates:
+            return candidates[0]
     return None
 
 

@@ -48,13 +48,13 @@ class World:
         user).
         """
         n_users, n_levels, n_items = self.p.shape
-        chance = self.item_probabilities
+        probability = self.item_probabilities
         with np.errstate(divide="ignore"):
-            keys = np.log(chance) + rng.gumbel(size=chance.shape)
+            keys = np.log(probability) + rng.gumbel(size=probability.shape)
         items = np.argsort(-keys, axis=1)[:, :n_per_user]
         users = np.repeat(np.arange(n_users), items.shape[1])
         items = items.ravel()
-        possible = chance[users, items] > 0
+        possible = probability[users, items] > 0
         users, items = users[possible], items[possible]
         cumulative = np.cumsum(self.p[users, :, items], axis=1)
         draws = rng.random(len(users))[:, None] * cumulative[:, -1:]
@@ -76,13 +76,13 @@ def two_tribes(
     tribe = np.arange(n_users) >= n_users // 2
     shelf = np.arange(n_items) >= n_items // 2
     at_home = tribe[:, None] == shelf[None, :]
-    chance = np.where(at_home, 1 - crossing, crossing) / np.where(
+    probability = np.where(at_home, 1 - crossing, crossing) / np.where(
         at_home, at_home.sum(axis=1, keepdims=True), (~at_home).sum(axis=1, keepdims=True)
     )
     high = np.full(n_levels, 0.2 / max(1, n_levels - 1))
     high[-1] = 1 - high[:-1].sum()
     by_level = np.where(at_home[:, None, :], high[:, None], high[::-1, None])
-    return World(chance[:, None, :] * by_level, scale_of(n_levels))
+    return World(probability[:, None, :] * by_level, scale_of(n_levels))
 
 
 def sequel(n_users: int = 60, n_others: int = 6, seed: int = 0) -> Interactions:

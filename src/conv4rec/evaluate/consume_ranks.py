@@ -25,12 +25,12 @@ class Picks(Protocol):
         ...
 
 
-def pick_ranks(scores: FloatArray) -> IntArray:
+def consume_ranks(scores: FloatArray) -> IntArray:
     """Each item's place among a person's picks, from 1; of equal scores the smaller number first.
 
     Items of the history, at -inf, come last.
 
-    >>> pick_ranks(np.array([[0.1, -np.inf, 0.7, 0.1]]))
+    >>> consume_ranks(np.array([[0.1, -np.inf, 0.7, 0.1]]))
     array([[2, 4, 1, 3]])
     """
     order = np.argsort(-scores, axis=1, kind="stable")
@@ -43,7 +43,7 @@ def equally_unlikely(ranks: IntArray, beyond: int = BEYOND) -> BoolArray:
     """The items outside each person's likeliest picks: what every model discovers from.
 
     Args:
-        ranks: Place of each item among a person's picks, from 1 (see `pick_ranks`).
+        ranks: Place of each item among a person's picks, from 1 (see `consume_ranks`).
         beyond: How many picks are likely.
 
     >>> equally_unlikely(np.array([[2, 1, 3]]), 2)
@@ -63,7 +63,7 @@ def ranks_of(picks: Picks, given: Interactions, rows: IntArray) -> IntArray:
         raise DataError(
             "whoever says what people are likely to pick must rank, and this one does not"
         )
-    return pick_ranks(np.where(history_mask(given, rows), -np.inf, scores))
+    return consume_ranks(np.where(history_mask(given, rows), -np.inf, scores))
 
 
 def history_mask(given: Interactions, rows: IntArray) -> BoolArray:

@@ -101,8 +101,8 @@ def foresight(
         n_test = np.bincount(cells.test_rows, minlength=len(chosen))
         found = ranking.hits(items, cells.mask(cells.test_rows, cells.test_items))
         achieved.append(ranking.recall(found, n_test))
-        chances = drawn_chances(np.exp(log_p, dtype=np.float64), n_test)
-        listed = np.take_along_axis(chances, np.maximum(items, 0), axis=1) * (items >= 0)
+        probabilities = drawn_chances(np.exp(log_p, dtype=np.float64), n_test)
+        listed = np.take_along_axis(probabilities, np.maximum(items, 0), axis=1) * (items >= 0)
         expected.append(listed.sum(axis=1) / np.minimum(n_test, k))
     return Foresight(k, np.concatenate(expected), np.concatenate(achieved))
 
@@ -122,8 +122,8 @@ def drawn_chances(p: FloatArray, n: IntArray) -> FloatArray:
     >>> drawn_chances(np.array([[0.5, 0.25, 0.25]]), np.array([2])).round(2)
     array([[0.83, 0.59, 0.59]])
     """
-    chances = (p > 0).astype(np.float64)
-    todo = np.flatnonzero(chances.sum(axis=1) > n)
+    probabilities = (p > 0).astype(np.float64)
+    todo = np.flatnonzero(probabilities.sum(axis=1) > n)
     rate = n[todo].astype(np.float64)
     for _ in range(_N_NEWTON):  # concave and rising, from the left: each step falls short
         left = np.exp(-rate[:, None] * p[todo])
@@ -131,5 +131,5 @@ def drawn_chances(p: FloatArray, n: IntArray) -> FloatArray:
         rate += missing / np.maximum((p[todo] * left).sum(axis=1), 1e-300)
         if (missing < 1e-6 * n[todo]).all():
             break
-    chances[todo] = 1 - np.exp(-rate[:, None] * p[todo])
-    return chances
+    probabilities[todo] = 1 - np.exp(-rate[:, None] * p[todo])
+    return probabilities

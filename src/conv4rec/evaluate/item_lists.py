@@ -144,8 +144,8 @@ def lists_by_rule(
             items = top_k(np.where(seen, -np.inf, scores), rules.k)
             p_like = None
             if likes is not None:
-                chances = np.take_along_axis(likes, np.maximum(items, 0), axis=1)
-                p_like = np.where(items >= 0, chances, np.nan)
+                probabilities = np.take_along_axis(likes, np.maximum(items, 0), axis=1)
+                p_like = np.where(items >= 0, probabilities, np.nan)
             found.setdefault(kind, []).append(ItemLists(items, p_like))
     return {kind: _joined(parts) for kind, parts in found.items()}
 

@@ -27,7 +27,7 @@ from conv4rec.evaluate.propensity import Propensity
 from conv4rec.evaluate.rated_pairs import HeldOut, expected_of, held_out, p_like_of
 from conv4rec.evaluate.scorer import FloatArray, IntArray, Scorer
 from conv4rec.evaluate.uncertainty import Difference
-from conv4rec.evaluate.unlikely import UnlikelyPairs, compare_unlikely, judge_unlikely
+from conv4rec.evaluate.unlikely import UnlikelyPairs, compare_unlikely, evaluate_unlikely
 
 if TYPE_CHECKING:
     from conv4rec.data.splits import Split
@@ -121,7 +121,7 @@ def evaluate_lists(
             for kind, made in lists.items()
         },
         unlikely={
-            name: judge_unlikely(scores, test.liked, test.people, ranks, beyond)
+            name: evaluate_unlikely(scores, test.liked, test.people, ranks, beyond)
             for name, ranks in test.ranks.items()
             if scores is not None
         },

@@ -103,22 +103,22 @@ def _rate(scorer: Scorer, cells: Block) -> dict[str, Any]:
     rated = cells.test_levels >= 0
     rows, items, levels = (a[rated] for a in (cells.test_rows, cells.test_items, cells.test_levels))
     losses: dict[str, Any] = {"user": cells.rows[rows].astype(np.float64)}
-    expected = chances = None
+    expected = probabilities = None
     if len(rows):
         expected = scorer.expected_ratings(cells.given, cells.rows[rows], items)
-        chances = scorer.rating_probabilities(cells.given, cells.rows[rows], items)
-    if chances is not None:
-        _check_shape("rating_probabilities", chances, (len(rows), len(cells.values)))
-        _check_sums("rating_probabilities", chances.sum(axis=1))
-        if chances.min(initial=0.0) < -_UNIT_TOLERANCE:
-            raise Conv4RecError(f"rating_probabilities holds {chances.min():.3g}, below zero")
-        losses["nll"] = rating.log_losses(chances, levels)
-        losses["absolute_error"] = rating.absolute_errors(chances, levels, cells.values)
-        losses["rps"] = rating.ranked_probability_scores(chances, levels)
-        losses["p_like"] = chances[:, cells.like_level :].sum(axis=1)
+        probabilities = scorer.rating_probabilities(cells.given, cells.rows[rows], items)
+    if probabilities is not None:
+        _check_shape("rating_probabilities", probabilities, (len(rows), len(cells.values)))
+        _check_sums("rating_probabilities", probabilities.sum(axis=1))
+        if probabilities.min(initial=0.0) < -_UNIT_TOLERANCE:
+            raise Conv4RecError(f"rating_probabilities holds {probabilities.min():.3g}, below zero")
+        losses["nll"] = rating.log_losses(probabilities, levels)
+        losses["absolute_error"] = rating.absolute_errors(probabilities, levels, cells.values)
+        losses["rps"] = rating.ranked_probability_scores(probabilities, levels)
+        losses["p_like"] = probabilities[:, cells.like_level :].sum(axis=1)
         losses["liked"] = (levels >= cells.like_level).astype(np.float64)
-        losses["chances"], losses["level"] = chances.astype(np.float32), levels
-        expected = chances @ cells.values if expected is None else expected
+        losses["chances"], losses["level"] = probabilities.astype(np.float32), levels
+        expected = probabilities @ cells.values if expected is None else expected
         log_p = _log_p_consume(scorer, cells)
         if log_p is not None:
             losses["nll_joint"] = losses["nll"] - log_p[rated]

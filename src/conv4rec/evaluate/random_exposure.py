@@ -113,10 +113,10 @@ def answers_of(scorer: Scorer, split: Split, shown: Shown) -> Answers:
         DataError: It does not rate.
     """
     expected = scorer.expected_ratings(split.given, shown.users, shown.items)
-    chances = scorer.rating_probabilities(split.given, shown.users, shown.items)
-    if chances is None:
+    probabilities = scorer.rating_probabilities(split.given, shown.users, shown.items)
+    if probabilities is None:
         raise DataError("discovery needs a model with chances of ratings, and this one has none")
     values = np.asarray(split.train.levels.values, dtype=np.float64)
     if expected is None:
-        expected = chances @ values
-    return Answers(np.clip(expected, values.min(), values.max()), chances)
+        expected = probabilities @ values
+    return Answers(np.clip(expected, values.min(), values.max()), probabilities)

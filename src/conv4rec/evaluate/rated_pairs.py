@@ -67,10 +67,10 @@ def p_like_of(
     found = []
     for first in range(0, len(rows), _PAIRS_AT_ONCE):
         pair = slice(first, first + _PAIRS_AT_ONCE)
-        chances = scorer.rating_probabilities(given, rows[pair], items[pair])
-        if chances is None:
+        probabilities = scorer.rating_probabilities(given, rows[pair], items[pair])
+        if probabilities is None:
             return None
-        found.append(chances[:, like_level:].sum(axis=1))
+        found.append(probabilities[:, like_level:].sum(axis=1))
     return np.concatenate(found) if found else None
 
 

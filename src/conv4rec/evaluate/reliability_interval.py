@@ -13,7 +13,7 @@ from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
-class Bands:
+class ReliabilityInterval:
     """A reliability table with the interval in which resampled users put each bin's outcome."""
 
     n: IntArray
@@ -33,7 +33,7 @@ class Bands:
         return table
 
 
-def reliability_bands(
+def reliability_intervals(
     probabilities: FloatArray,
     outcomes: BoolArray,
     users: IntArray,
@@ -41,7 +41,7 @@ def reliability_bands(
     n_resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
-) -> Bands:
+) -> ReliabilityInterval:
     """A reliability table (see `calibration.reliability`) with a confidence interval for each bin.
 
     Users are drawn with replacement and bring all their pairs; the bins stay. The interval is
@@ -57,8 +57,8 @@ def reliability_bands(
         level: Share of the resamples inside the interval.
         seed: Of the resampling.
 
-    >>> sure = reliability_bands(np.full(4, 0.5), np.array([1, 0, 1, 0]) == 1, np.arange(4), 1)
-    >>> sure.observed, bool(sure.low[0] < 0.5 < sure.high[0])
+    >>> confidence = reliability_intervals(np.full(4, 0.5), np.array([1, 0, 1, 0]) == 1, np.arange(4), 1)
+    >>> confidence.observed, bool(confidence.low[0] < 0.5 < confidence.high[0])
     (array([0.5]), True)
     """
     table = reliability(probabilities, outcomes, n_bins)
@@ -76,10 +76,12 @@ def reliability_bands(
     n, came_true = sums[:, : shape[1]], sums[:, shape[1] :]
     shares = np.where(n > 0, came_true / np.maximum(n, 1), np.nan)
     low, high = np.nanquantile(shares, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return Bands(table.n, table.predicted, table.observed, low, high)
+    return ReliabilityInterval(table.n, table.predicted, table.observed, low, high)
 
 
-def calibration_tables(pairs: RatedPairs, like_level: int, labels: list[str]) -> dict[str, Bands]:
+def calibration_tables(
+    pairs: RatedPairs, like_level: int, labels: list[str]
+) -> dict[str, ReliabilityInterval]:
     """Reliability of P(like), under "like", and of each level's chance, under the level's label.
 
     Args:
@@ -88,10 +90,10 @@ def calibration_tables(pairs: RatedPairs, like_level: int, labels: list[str]) ->
         labels: What the levels are called.
     """
     p_like = pairs.probabilities[:, like_level:].sum(axis=1, dtype=np.float64)
-    tables = {"like": reliability_bands(p_like, pairs.level_numbers >= like_level, pairs.users)}
+    tables = {"like": reliability_intervals(p_like, pairs.level_numbers >= like_level, pairs.users)}
     for level, label in enumerate(labels):
-        chances, came = pairs.probabilities[:, level], pairs.level_numbers == level
-        tables[label] = reliability_bands(chances, came, pairs.users)
+        probabilities, came = pairs.probabilities[:, level], pairs.level_numbers == level
+        tables[label] = reliability_intervals(probabilities, came, pairs.users)
     return tables
 
 

@@ -21,7 +21,7 @@ CUTOFF = 10
 class UnlikelyPairs:
     """How well a model orders the rated test pairs outside people's likeliest picks.
 
-    See `judge_unlikely`.
+    See `evaluate_unlikely`.
     """
 
     users: IntArray
@@ -50,7 +50,7 @@ class UnlikelyPairs:
         }
 
 
-def judge_unlikely(
+def evaluate_unlikely(
     scores: FloatArray, liked: BoolArray, users: IntArray, ranks: IntArray, beyond: int = 100
 ) -> UnlikelyPairs:
     """Judge scores by the rated test pairs outside each person's likeliest picks.

@@ -26,14 +26,16 @@ import torch
 from torch import Tensor, nn
 
 from conv4rec.model.normal_equations import entry_variances, normal_equations, solve
-from conv4rec.model.ordinal import chance_between, edges, level_log_chances, sites
+from conv4rec.model.ordinal import edges, interval_probability, level_log_probabilities, sites
 from conv4rec.model.response_style import level_biases
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 
 FIRST_ROUNDS = 6  # of solving a person and matching their ratings, at the first draw
 FIRST_SHARE = 0.9  # of what x itself would tell: a rating, before anything is matched
-STEADINESS = tuple(2.0 ** (0.75 * step) for step in range(-4, 5))  # w_u is looked for among these
-CROWD = 64  # items, as often rated as most: where a person's own doubt is measured
+USER_PRECISION_GRID = tuple(
+    2.0 ** (0.75 * step) for step in range(-4, 5)
+)  # w_u is looked for among these
+N_REFERENCE_ITEMS = 64  # items, as often rated as most: where a person's own doubt is measured
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Solved:
     noise: Tensor  # people: variance of x around its mean, 1 / (noise w_u)
 
 
-class ExactHalf(nn.Module):
+class BayesianMF(nn.Module):
     """Draws of the factorisation, enough to read any history and to score any item.
 
     Args:
@@ -70,16 +72,22 @@ class ExactHalf(nn.Module):
         self.prior = table(n_draws, 1 + n_features, size)  # B
         self.precision = table(n_draws, size, size)
         self.noise = table(n_draws)  # 1 / variance
-        self.freedom = table(n_draws)  # nu: how alike people are in how steadily they rate
+        self.nu = table(n_draws)  # nu: how alike people are in how steadily they rate
         self.thresholds = table(n_draws, n_levels - 1)  # between the levels
         self.features = table(n_items, n_features)  # what an item adds to f_u
         self.ratings = table(n_levels)  # x of each level, before anything is matched
-        self.crowd = table(n_draws, CROWD, size)  # rows of `items`
-        self.doubt = table(n_items)  # how unsure x is, over how unsure it is for the crowd
-        self.uses = table(n_levels, n_levels)  # precision of people's level biases
+        self.reference_items = table(n_draws, N_REFERENCE_ITEMS, size)  # rows of `items`
+        self.uncertainty_ratio = table(
+            n_items
+        )  # how unsure x is, over how unsure it is for the crowd
+        self.response_style_precision = table(
+            n_levels, n_levels
+        )  # precision of people's level biases
         self.share = table(1)  # of this half in what is served; the trained half has the rest
 
-    def read(self, pattern: Pattern, types: Tensor, fed: Tensor, length: Tensor) -> Tensor:
+    def encode(
+        self, pattern: SparsePattern, types: Tensor, observed: Tensor, length: Tensor
+    ) -> Tensor:
         """Encode histories, to be scored by `score`: users x (draws x size + 3 + levels).
 
         First what items are multiplied by, then the offset, the variance of x around its mean,
@@ -91,17 +99,19 @@ class ExactHalf(nn.Module):
             fed: 1 where fed.
             length: users x 1: what the sums of features are divided by.
         """
-        f = self.features_of(pattern, fed, length)
+        f = self.features_of(pattern, observed, length)
         latent, one = [], torch.ones_like(f[:, :1])
         totals = _Totals()
-        for draw, solved in enumerate(self.people(pattern, types, fed, f, self.items)):
+        for draw, solved in enumerate(self.people(pattern, types, observed, f, self.items)):
             latent += [solved.mean[:, :-1], one]
-            totals.add(self.crowd[draw], solved)
-        tail = self._about(totals, pattern, types, fed)
+            totals.add(self.reference_items[draw], solved)
+        tail = self._about(totals, pattern, types, observed)
         return torch.cat([torch.cat(latent, 1) / len(self.items), tail.to(f)], 1)
 
-    def read_entries(self, pattern: Pattern, types: Tensor, fed: Tensor, length: Tensor) -> Tensor:
-        """One row an entry, float64: with `read` of nobody, a history's rows sum to its `read`.
+    def read_entries(
+        self, pattern: SparsePattern, types: Tensor, observed: Tensor, length: Tensor
+    ) -> Tensor:
+        """One row an entry, float64: with `encode` of nobody, a history's rows sum to its `encode`.
 
         p_0 being what is expected of someone with no history, its own is
 
@@ -113,13 +123,13 @@ class ExactHalf(nn.Module):
         person's: entries share alike in how these differ from nobody's.
         """
         rows, columns = pattern.rows, pattern.columns
-        added = (fed[:, None] * self.features[columns] / length[rows]).double()
+        added = (observed[:, None] * self.features[columns] / length[rows]).double()
         f = pattern.row_sums(added)
         f = torch.cat([torch.ones_like(f[:, :1]), f], 1)
         items = self.items.double()
         latent, totals = [], _Totals()
         moved_offset = added.new_zeros(len(columns), 1)
-        for draw, solved in enumerate(self.people(pattern, types, fed, f, items)):
+        for draw, solved in enumerate(self.people(pattern, types, observed, f, items)):
             z, prior = items[draw, columns], self.prior[draw].double()
             excess = solved.value - z[:, -1]
             z[:, -1] = 1.0
@@ -128,50 +138,57 @@ class ExactHalf(nn.Module):
             moved = torch.cholesky_solve(right[:, :, None], solved.root[rows])[:, :, 0]
             latent += [moved[:, :-1], torch.zeros_like(moved_offset)]
             moved_offset = moved_offset + moved[:, -1:]
-            totals.add(self.crowd[draw].double(), solved)
-        tail = self._about(totals, pattern, types, fed)
-        nobody = self.read(*_nobody(pattern, length))[:, -tail.shape[1] :]
+            totals.add(self.reference_items[draw].double(), solved)
+        tail = self._about(totals, pattern, types, observed)
+        nobody = self.encode(*_nobody(pattern, length))[:, -tail.shape[1] :]
         n_entries = pattern.row_starts.diff()[rows, None]
         shared = ((tail - nobody)[rows] / n_entries)[:, 1:]
         latent = torch.cat([*latent, moved_offset], 1) / len(self.items)
         return torch.cat([latent, shared], 1)
 
     def left_out(
-        self, pattern: Pattern, types: Tensor, fed: Tensor, length: Tensor
+        self, pattern: SparsePattern, types: Tensor, observed: Tensor, length: Tensor
     ) -> tuple[Tensor, Tensor]:
         """What is said of each entry's rating by everything but that rating.
 
         Returns the log chances of the levels, entries x levels, and a 1 at the level given,
         likewise, with none where there is no rating: what `level_biases` asks for.
         """
-        totals, f = _Totals(), self.features_of(pattern, fed, length)
-        for draw, solved in enumerate(self.people(pattern, types, fed, f, self.items)):
-            totals.add(self.crowd[draw], solved)
-        return self._said(totals, pattern), self._given(types, fed)
+        totals, f = _Totals(), self.features_of(pattern, observed, length)
+        for draw, solved in enumerate(self.people(pattern, types, observed, f, self.items)):
+            totals.add(self.reference_items[draw], solved)
+        return self._said(totals, pattern), self._given(types, observed)
 
-    def features_of(self, pattern: Pattern, fed: Tensor, length: Tensor) -> Tensor:
+    def features_of(self, pattern: SparsePattern, observed: Tensor, length: Tensor) -> Tensor:
         """(1, f_u): users x (1 + features)."""
-        f = pattern.look_up(fed[:, None], self.features[None]) / length
+        f = pattern.look_up(observed[:, None], self.features[None]) / length
         return torch.cat([torch.ones_like(f[:, :1]), f], 1)
 
-    def _given(self, types: Tensor, fed: Tensor) -> Tensor:
+    def _given(self, types: Tensor, observed: Tensor) -> Tensor:
         """1 at the level of each entry that is fed and rated: entries x levels, float64."""
         n_levels = len(self.ratings)
-        return nn.functional.one_hot(types, n_levels + 1)[:, :-1].double() * fed[:, None]
+        return nn.functional.one_hot(types, n_levels + 1)[:, :-1].double() * observed[:, None]
 
-    def _said(self, totals: _Totals, pattern: Pattern) -> Tensor:
+    def _said(self, totals: _Totals, pattern: SparsePattern) -> Tensor:
         variance = totals.left_variance + totals.noise[pattern.rows]
-        return level_log_chances(totals.left, variance, self.thresholds.double().mean(0))
+        return level_log_probabilities(totals.left, variance, self.thresholds.double().mean(0))
 
-    def _about(self, totals: _Totals, pattern: Pattern, types: Tensor, fed: Tensor) -> Tensor:
+    def _about(
+        self, totals: _Totals, pattern: SparsePattern, types: Tensor, observed: Tensor
+    ) -> Tensor:
         """What goes behind the latent part of a reading: people x (3 + levels), float64."""
-        given, uses = self._given(types, fed), self.uses.double()
-        biases, _ = level_biases(pattern, self._said(totals, pattern), given, uses)
+        given, response_style_precision = (
+            self._given(types, observed),
+            self.response_style_precision.double(),
+        )
+        biases, _ = level_biases(
+            pattern, self._said(totals, pattern), given, response_style_precision
+        )
         columns = (totals.offset, totals.noise, totals.unsure)
         return torch.cat([*(column.double()[:, None] for column in columns), biases], 1)
 
     def people(
-        self, pattern: Pattern, types: Tensor, fed: Tensor, f: Tensor, items: Tensor
+        self, pattern: SparsePattern, types: Tensor, observed: Tensor, f: Tensor, items: Tensor
     ) -> Iterator[Solved]:
         """Each draw's people, in the dtype of `items` and `f`; what entries say in float64.
 
@@ -179,7 +196,7 @@ class ExactHalf(nn.Module):
         goes on with the draws from there. So does w_u, its mean (of the logarithm) over a grid.
         """
         n_levels, rows = len(self.ratings), pattern.rows
-        rated = (fed * (types < n_levels)).double()
+        rated = (observed * (types < n_levels)).double()
         level = types.clamp(max=n_levels - 1)
         weight, value = rated * FIRST_SHARE * self.noise[0], self.ratings.double()[level]
         for draw, factors in enumerate(items):
@@ -195,17 +212,17 @@ class ExactHalf(nn.Module):
                 unsure = entry_variances(pattern, factors, root).double().clamp(min=1e-8)
                 known = 1.0 / (1.0 / unsure - weight).clamp(min=1e-4 / unsure)
                 left = (x / unsure - weight * value) * known
-                said = left, known, low, high
-                noise = 1.0 / (precise * self._steadiness(draw, pattern, rated, *said))
+                contribution = left, known, low, high
+                noise = 1.0 / (precise * self._user_precision(draw, pattern, rated, *contribution))
                 if rounds_left == 1:
                     yield Solved(mean, root, weight, value, left, known, noise)
                 weight, value = sites(left, known, noise[rows], low, high)
                 weight = weight * rated
 
-    def _steadiness(
+    def _user_precision(
         self,
         draw: int,
-        pattern: Pattern,
+        pattern: SparsePattern,
         rated: Tensor,
         left: Tensor,
         known: Tensor,
@@ -213,32 +230,34 @@ class ExactHalf(nn.Module):
         high: Tensor,
     ) -> Tensor:
         """w_u by how well each entry's rating is foretold by the others: people."""
-        noise, freedom = self.noise[draw].double(), self.freedom[draw].double()
-        grid, found = left.new_tensor(STEADINESS), []
-        for steady in STEADINESS:
-            deviation = (known + 1.0 / (noise * steady)).sqrt()
-            chance = chance_between((low - left) / deviation, (high - left) / deviation)
-            found.append(pattern.row_sums(chance.clamp(min=1e-300).log() * rated))
-        chances = torch.stack(found, 1) + freedom / 2 * (grid.log() - grid)
-        return (torch.softmax(chances, 1) @ grid.log()).exp()
+        noise, nu = self.noise[draw].double(), self.nu[draw].double()
+        grid, found = left.new_tensor(USER_PRECISION_GRID), []
+        for user_precision in USER_PRECISION_GRID:
+            deviation = (known + 1.0 / (noise * user_precision)).sqrt()
+            probability = interval_probability((low - left) / deviation, (high - left) / deviation)
+            found.append(pattern.row_sums(probability.clamp(min=1e-300).log() * rated))
+        probabilities = torch.stack(found, 1) + nu / 2 * (grid.log() - grid)
+        return (torch.softmax(probabilities, 1) @ grid.log()).exp()
 
-    def score(self, read: Tensor, users: Tensor, items: Tensor) -> Tensor:
-        """The expected x, for pairs (row of `read`, item)."""
-        latent, found, _ = self._split(read)
+    def score(self, encode: Tensor, users: Tensor, items: Tensor) -> Tensor:
+        """The expected x, for pairs (row of `encode`, item)."""
+        latent, found, _ = self._split(encode)
         found = found[users]
         for people, table in zip(latent, self.items, strict=True):
             found = found + (people[users] * table[items]).sum(1)
         return found
 
-    def score_all(self, read: Tensor) -> Tensor:
-        """The same for every user of `read` and every item: users x items."""
-        latent, found, _ = self._split(read)
+    def score_all(self, encode: Tensor) -> Tensor:
+        """The same for every user of `encode` and every item: users x items."""
+        latent, found, _ = self._split(encode)
         found = found[:, None].expand(-1, self.items.shape[1])
         for people, table in zip(latent, self.items, strict=True):
             found = found + people @ table.T
         return found
 
-    def pool(self, logits: Tensor, expected: Tensor, about: Tensor, doubt: Tensor) -> Tensor:
+    def pool(
+        self, logits: Tensor, expected: Tensor, about: Tensor, uncertainty_ratio: Tensor
+    ) -> Tensor:
         """The log of a mixture of both halves' distributions, each with the person's level biases.
 
             (1 - share) softmax(logits + b) + share softmax(log P + b),
@@ -249,45 +268,53 @@ class ExactHalf(nn.Module):
         Args:
             logits: ... x levels; the trained half's.
             expected: ...; of x.
-            about: ... x (2 + levels), or what broadcasts to it: the end of a row of `read`.
-            doubt: ...; of the items, from `doubt`.
+            about: ... x (2 + levels), or what broadcasts to it: the end of a row of `encode`.
+            doubt: ...; of the items, from `uncertainty_ratio`.
 
         Reference:
             Stone, "The opinion pool", Annals of Mathematical Statistics 1961.
         """
         noise, unsure, biases = about[..., 0], about[..., 1], about[..., 2:]
         thresholds = self.thresholds.to(expected).mean(0)
-        said = level_log_chances(expected, noise + unsure * doubt, thresholds)
+        contribution = level_log_probabilities(
+            expected, noise + unsure * uncertainty_ratio, thresholds
+        )
         share = self.share.to(logits)
-        trained, exact = (torch.log_softmax(part + biases, -1) for part in (logits, said))
-        return torch.logaddexp(trained + (1.0 - share).log(), exact + share.log())
+        trained, bayesian_mf = (
+            torch.log_softmax(part + biases, -1) for part in (logits, contribution)
+        )
+        return torch.logaddexp(trained + (1.0 - share).log(), bayesian_mf + share.log())
 
-    def pooled(self, logits: Tensor, read: Tensor, users: Tensor, items: Tensor) -> Tensor:
-        """`pool` for pairs (row of `read`, item): pairs x levels."""
-        about = self.about(read)[users]
-        return self.pool(logits, self.score(read, users, items), about, self.doubt[items])
+    def pooled(self, logits: Tensor, encode: Tensor, users: Tensor, items: Tensor) -> Tensor:
+        """`pool` for pairs (row of `encode`, item): pairs x levels."""
+        about = self.about(encode)[users]
+        return self.pool(
+            logits, self.score(encode, users, items), about, self.uncertainty_ratio[items]
+        )
 
-    def pooled_all(self, logits: Tensor, read: Tensor) -> Tensor:
-        """`pool` for every user of `read` and every item: users x items x levels."""
-        return self.pool(logits, self.score_all(read), self.about(read)[:, None], self.doubt)
+    def pooled_all(self, logits: Tensor, encode: Tensor) -> Tensor:
+        """`pool` for every user of `encode` and every item: users x items x levels."""
+        return self.pool(
+            logits, self.score_all(encode), self.about(encode)[:, None], self.uncertainty_ratio
+        )
 
-    def latent_all(self, read: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The x of every user of `read`: its mean, how unsure that is, and the spread around it.
+    def latent_all(self, encode: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The x of every user of `encode`: its mean, how unsure that is, and the spread around it.
 
         The mean and its posterior standard deviation are users x items, the standard deviation of
         a person's ratings around the mean users x 1.
         """
-        about = self.about(read)
-        unsure = (about[:, 1, None] * self.doubt).clamp(min=0.0).sqrt()
-        return self.score_all(read), unsure, about[:, :1].sqrt()
+        about = self.about(encode)
+        unsure = (about[:, 1, None] * self.uncertainty_ratio).clamp(min=0.0).sqrt()
+        return self.score_all(encode), unsure, about[:, :1].sqrt()
 
-    def about(self, read: Tensor) -> Tensor:
+    def about(self, encode: Tensor) -> Tensor:
         """What a reading says of how people rate: users x (2 + levels) (see `pool`)."""
-        return self._split(read)[2]
+        return self._split(encode)[2]
 
-    def _split(self, read: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+    def _split(self, encode: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         draws, _, size = self.items.shape
-        latent, offset, about = read.split([draws * size, 1, 2 + len(self.ratings)], 1)
+        latent, offset, about = encode.split([draws * size, 1, 2 + len(self.ratings)], 1)
         return latent.split(size, 1), offset[:, 0], about
 
 
@@ -297,9 +324,9 @@ class _Totals:
     def __init__(self) -> None:
         self.n, self.sums = 0, [torch.zeros(())] * 8
 
-    def add(self, crowd: Tensor, solved: Solved) -> None:
+    def add(self, reference_items: Tensor, solved: Solved) -> None:
         """Take in one draw's people, and what it says of the crowd's items (items x size)."""
-        z, c = crowd.clone(), crowd[:, -1]
+        z, c = reference_items.clone(), reference_items[:, -1]
         z[:, -1] = 1.0
         x = solved.mean @ z.T + c
         unsure = torch.cholesky_inverse(solved.root) * (z.T @ z / len(z))
@@ -341,8 +368,8 @@ class _Totals:
         return self._mean(7) + self._between(5)
 
 
-def _nobody(pattern: Pattern, length: Tensor) -> tuple[Pattern, Tensor, Tensor, Tensor]:
-    """One person without a history, over the same items, as `read` wants it."""
+def _nobody(pattern: SparsePattern, length: Tensor) -> tuple[SparsePattern, Tensor, Tensor, Tensor]:
+    """One person without a history, over the same items, as `encode` wants it."""
     none = pattern.columns[:0]
-    alone = Pattern.from_rows(none.new_zeros(2), none, pattern.shape[1])
+    alone = SparsePattern.from_rows(none.new_zeros(2), none, pattern.shape[1])
     return alone, none, length.new_zeros(0), length.new_ones(1, 1)

@@ -17,7 +17,7 @@ class NetworkConfig:
     n_users: int
     n_items: int
     n_levels: int
-    n_channels: int = 2
+    n_rating_channels: int = 2
     """Rating channels beside "consumed": 1 = liked, 2 = liked and polarising."""
     consume_channels: int = 1
     """How many of the rating channels the consume side reads."""
@@ -29,16 +29,16 @@ class NetworkConfig:
     """Whether the convolution also runs down every item's column of raters."""
     centred: bool = True
     """Whether rating channels are centred on the item's and on the user's own mean."""
-    polynomial_kernels: bool = True
+    polynomial_init: bool = True
     """Whether kernels start at orthogonal polynomials of the scale, or at random."""
     shared_encoder: bool = False
     """Whether both tasks are decoded from one latent vector (then of consume_size). Both then have
     one stop, and the tables of all last looks are averaged."""
-    exact_draws: int = 0
+    n_mf_draws: int = 0
     """Draws of the rating side's exact half; 0: there is none, as while training."""
-    exact_size: int = 0
+    mf_width: int = 0
     """Width of a draw: the factors and one offset."""
-    exact_features: int = 0
+    n_mf_features: int = 0
     """What the pattern of a history is boiled down to, for the exact half."""
-    neighbours_kept: int = 0
+    n_slim_neighbours: int = 0
     """Neighbours of each item on the consume side; 0: there are none, as while training."""

@@ -8,7 +8,7 @@ from torch import Tensor
 CHANNEL_NAMES = ("consumed", "liked", "polarising")
 
 
-def level_polynomials(level_counts: Tensor, n_channels: int) -> Tensor:
+def level_polynomials(level_counts: Tensor, n_rating_channels: int) -> Tensor:
     """Polynomials of degree 1, 2, ... in the level number, orthonormal under the level shares.
 
     Each has mean 0 and variance 1 over the ratings at hand, and none repeats a lower one: the
@@ -28,20 +28,20 @@ def level_polynomials(level_counts: Tensor, n_channels: int) -> Tensor:
     shares = (level_counts.double() + 1.0) / (level_counts.double() + 1.0).sum()
     level = torch.linspace(-1.0, 1.0, len(shares), dtype=torch.float64)
     lower = [torch.ones_like(level)]
-    for _ in range(n_channels):
+    for _ in range(n_rating_channels):
         raw = level * lower[-1]
         for _ in range(2):  # twice is enough for orthogonality to machine precision
             for polynomial in lower:
                 raw = raw - polynomial * (shares * raw * polynomial).sum()
         lower.append(raw / (shares * raw * raw).sum().sqrt())
-    return torch.stack(lower[1:], 1).float() if n_channels else torch.zeros(len(shares), 0)
+    return torch.stack(lower[1:], 1).float() if n_rating_channels else torch.zeros(len(shares), 0)
 
 
-def channel_names(n_channels: int) -> list[str]:
+def channel_names(n_rating_channels: int) -> list[str]:
     """What the channels are called, "consumed" first: by what their polynomial tells.
 
     >>> channel_names(3)
     ['consumed', 'liked', 'polarising', 'degree_3']
     """
-    names = [*CHANNEL_NAMES, *(f"degree_{degree}" for degree in range(3, n_channels + 1))]
-    return names[: n_channels + 1]
+    names = [*CHANNEL_NAMES, *(f"degree_{degree}" for degree in range(3, n_rating_channels + 1))]
+    return names[: n_rating_channels + 1]

@@ -35,7 +35,7 @@ def joint_log_probabilities(consume_logits: Tensor, rating_logits: Tensor) -> Te
     return torch.log_softmax(joint.flatten(1), 1).view_as(joint)
 
 
-class HiddenNLL(torch.autograd.Function):
+class MaskedNLL(torch.autograd.Function):
     """- sum over hidden entries of weight x log P(i | fed), in blocks of users.
 
     The softmax runs over every item that was not fed. Value and gradient are computed in the
@@ -60,19 +60,19 @@ class HiddenNLL(torch.autograd.Function):
             lengths = row_starts[first : last + 1].diff()
             rows = torch.repeat_interleave(torch.arange(last - first, device=bias.device), lengths)
             items, weight = columns[entries], weights[entries]
-            hidden = weight > 0
+            masked = weight > 0
             vectors = user_vectors[first:last]
             logits = torch.addmm(bias, vectors, item_vectors.T)
             flat = logits.view(-1)  # one index an entry: several times faster than (row, column)
             cells = rows * n_items + items
-            flat.index_fill_(0, cells[~hidden], -torch.inf)
-            rows, cells, weight = rows[hidden], cells[hidden], weight[hidden]
+            flat.index_fill_(0, cells[~masked], -torch.inf)
+            rows, cells, weight = rows[masked], cells[masked], weight[masked]
             log_total = torch.logsumexp(logits, 1)
             log_total.masked_fill_(log_total.isneginf(), 0.0)  # every item was fed: no softmax
             total += (weight * (log_total[rows] - flat[cells])).double().sum()
             # d/dlogits = (sum of the user's weights) x softmax - weight at the hidden entries
-            user_weight = torch.zeros_like(log_total).index_add(0, rows, weight)
-            slope = logits.sub_(log_total[:, None]).exp_().mul_(user_weight[:, None])
+            user_weight_power = torch.zeros_like(log_total).index_add(0, rows, weight)
+            slope = logits.sub_(log_total[:, None]).exp_().mul_(user_weight_power[:, None])
             flat.index_add_(0, cells, -weight)
             for_users[first:last] = slope @ item_vectors
             for_items.addmm_(slope.T, vectors)

@@ -4,8 +4,8 @@ In the order the data flows: each interaction's type (a rating level, or "not ra
 few channels by one small matrix shared by all items and users; a history's channels, summed
 over item vectors, become the user's latent vectors; these are decoded against item vectors into
 one consume score and a few rating channels an item; a second small matrix turns the rating
-channels into one logit a level. What is served may add `neighbours` to the consume score and an
-`exact` half to the ratings. The same convolution runs down every item's column of raters.
+channels into one logit a level. What is served may add `slim` to the consume score and an
+`bayesian_mf` half to the ratings. The same convolution runs down every item's column of raters.
 
 Axis order everywhere: users or items, levels, channels, latent size.
 """
@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from conv4rec.model.bayesian_mf import ExactHalf
+from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.config import NetworkConfig
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.model.slim import Neighbours
-from conv4rec.model.sparse import Pattern, pick
+from conv4rec.model.slim import SLIM
+from conv4rec.model.sparse import SparsePattern, gather_rows
 
 PRIOR_COUNT = 10.0  # interactions: keeps the latent vector of a short history short
 
@@ -31,9 +31,9 @@ PRIOR_COUNT = 10.0  # interactions: keeps the latent vector of a short history s
 class History:
     """What is fed of some users' histories: a sparse users x items pattern of types."""
 
-    pattern: Pattern
+    pattern: SparsePattern
     types: Tensor  # per entry: level number, or n_levels for "consumed, not rated"
-    fed: Tensor  # per entry: 1.0 fed, 0.0 hidden
+    observed: Tensor  # per entry: 1.0 fed, 0.0 hidden
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ItemSide:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Encoding:
     """What the network knows after reading histories: input of both decoders."""
 
     consume: Tensor  # users x consume_size
@@ -53,7 +53,7 @@ class Reading:
     user_mean: Tensor  # users x channels: how generous, how extreme (shrunk)
     item_mean: Tensor  # items x channels: how liked, how polarising (shrunk)
     item_column: Tensor | None  # items x rate_size: the items' vectors from their raters
-    exact: Tensor | None = None  # users x ...: what the exact half of the rating side solved
+    bayesian_mf: Tensor | None = None  # users x ...: what the exact half of the rating side solved
     history: History | None = None  # what was read, for the neighbours of its items
 
 
@@ -69,7 +69,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
-        n, k, c = config.n_items, config.n_levels, config.n_channels
+        n, k, c = config.n_items, config.n_levels, config.n_rating_channels
         d = config.consume_size
         e = d if config.shared_encoder else config.rate_size
 
@@ -85,7 +85,7 @@ class Network(nn.Module):
             self.kernel_in[:, 0] = 1.0
             self.kernel_in[:k, 1:] = polynomials
             self.kernel_out.copy_(polynomials.T)
-            if not config.polynomial_kernels and rng is not None:
+            if not config.polynomial_init and rng is not None:
                 self.kernel_in.copy_(torch.randn(k + 1, 1 + c, generator=rng))
                 self.kernel_out.copy_(torch.randn(c, k, generator=rng))
         # The picks are read by the kernel as it starts: one that the ratings pull along would
@@ -109,31 +109,35 @@ class Network(nn.Module):
         self.from_user_mean = nn.Parameter(torch.eye(c))
         self.from_item_mean = nn.Parameter(torch.eye(c))
         self.shrinkage = nn.Parameter(torch.full((2,), math.log(5.0)))  # log counts: user, item
-        self.exact = None
-        if config.exact_draws:
-            sizes = (config.exact_draws, config.exact_size, config.exact_features)
-            self.exact = ExactHalf(n, k, *sizes)
-        self.neighbours = Neighbours(n, config.neighbours_kept) if config.neighbours_kept else None
+        self.bayesian_mf = None
+        if config.n_mf_draws:
+            sizes = (config.n_mf_draws, config.mf_width, config.n_mf_features)
+            self.bayesian_mf = BayesianMF(n, k, *sizes)
+        self.slim = SLIM(n, config.n_slim_neighbours) if config.n_slim_neighbours else None
 
-    def read(
-        self, history: History, item_side: ItemSide, to_pick: bool = True, to_rate: bool = True
-    ) -> Reading:
+    def encode(
+        self,
+        history: History,
+        item_side: ItemSide,
+        with_consume: bool = True,
+        with_ratings: bool = True,
+    ) -> Encoding:
         """Encode histories, given what the training users say about each item.
 
-        Without `to_pick`, what only the consume decoder reads is left out: users x 0. Without
-        `to_rate`, what the exact half of the rating side solves is.
+        Without `with_consume`, what only the consume decoder reads is left out: users x 0. Without
+        `with_ratings`, what the exact half of the rating side solves is.
         """
         item_mean = self.item_mean(item_side.type_counts)
         values, user_mean = self.channels(history, item_mean)
-        length = (history.pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
+        length = (history.pattern.row_sums(history.observed) + PRIOR_COUNT).sqrt()[:, None]
         consume = length[:, :0]
         if self.rate_in is None:
-            heard = values[:, : len(self.consume_in)]
-            consume = history.pattern.look_up(heard, self.consume_in) / length
-        elif to_pick:
+            consume_input = values[:, : len(self.consume_in)]
+            consume = history.pattern.look_up(consume_input, self.consume_in) / length
+        elif with_consume:
             with torch.no_grad():
-                heard = self.heard(history, item_side)
-            consume = history.pattern.look_up(heard, self.consume_in) / length
+                consume_input = self.consume_input(history, item_side)
+            consume = history.pattern.look_up(consume_input, self.consume_in) / length
         if self.rate_in is None:
             rate = consume
         else:
@@ -142,12 +146,14 @@ class Network(nn.Module):
         if self.config.two_sided:
             raters = item_side.type_counts.sum(1, keepdim=True)
             item_column = item_side.column / (raters + PRIOR_COUNT).sqrt()
-        exact = None
-        if self.exact is not None and to_rate:
-            exact = self.exact.read(history.pattern, history.types, history.fed, length)
-        return Reading(consume, rate, user_mean, item_mean, item_column, exact, history)
+        bayesian_mf = None
+        if self.bayesian_mf is not None and with_ratings:
+            bayesian_mf = self.bayesian_mf.encode(
+                history.pattern, history.types, history.observed, length
+            )
+        return Encoding(consume, rate, user_mean, item_mean, item_column, bayesian_mf, history)
 
-    def heard(self, history: History, item_side: ItemSide) -> Tensor:
+    def consume_input(self, history: History, item_side: ItemSide) -> Tensor:
         """What each entry says to the consume side: entries x (1 + consume_channels)."""
         kernel = self.consume_kernel[:, : len(self.consume_in)]
         mean = self.item_mean(item_side.type_counts, kernel)
@@ -167,73 +173,73 @@ class Network(nn.Module):
         Rating channels are centred on the item's mean, then on the user's own shrunk mean: a 3
         from a harsh user is praise. Returns entries x (1 + channels), users x channels.
         """
-        pattern, fed = history.pattern, history.fed[:, None]
-        values = pick(self.kernel_in if kernel is None else kernel, history.types)
-        rated = fed * (history.types < self.config.n_levels)[:, None]
-        excess = (values[:, 1:] - pick(item_mean, pattern.columns)) * rated
+        pattern, observed = history.pattern, history.observed[:, None]
+        values = gather_rows(self.kernel_in if kernel is None else kernel, history.types)
+        rated = observed * (history.types < self.config.n_levels)[:, None]
+        excess = (values[:, 1:] - gather_rows(item_mean, pattern.columns)) * rated
         prior = self.shrinkage[0].exp()
         user_mean = pattern.row_sums(excess) / (pattern.row_sums(rated) + prior)
         if self.config.centred:
-            unrated = (fed - rated) * values[:, 1:]
-            said = excess - pick(user_mean, pattern.rows) * rated + unrated
+            unrated = (observed - rated) * values[:, 1:]
+            contribution = excess - gather_rows(user_mean, pattern.rows) * rated + unrated
         else:
-            said = values[:, 1:] * fed
-        return torch.cat([values[:, :1] * fed, said], 1), user_mean
+            contribution = values[:, 1:] * observed
+        return torch.cat([values[:, :1] * observed, contribution], 1), user_mean
 
-    def column(self, values: Tensor, pattern: Pattern, raters: Tensor) -> Tensor:
+    def column(self, values: Tensor, pattern: SparsePattern, raters: Tensor) -> Tensor:
         """The convolution down the columns: what `raters` (row -> user number) say of each item."""
         assert self.rater_in is not None
         return pattern.look_down(values, self.rater_in[:, raters])
 
-    def rating_logits(self, reading: Reading, users: Tensor, items: Tensor) -> Tensor:
+    def rating_logits(self, encoding: Encoding, users: Tensor, items: Tensor) -> Tensor:
         """One logit a level for pairs (row of the reading, item): pairs x levels."""
-        latent = pick(reading.rate, users)
-        channels = [(latent * pick(v, items)).sum(1) for v in self._rating_vectors(reading)]
+        latent = gather_rows(encoding.rate, users)
+        channels = [(latent * gather_rows(v, items)).sum(1) for v in self._rating_vectors(encoding)]
         scores = torch.stack(channels, 1) * self._rate_scale if channels else latent[:, :0]
-        offsets = pick(self._rating_offsets(reading), items)
-        means = pick(reading.user_mean, users) @ self.from_user_mean
+        offsets = gather_rows(self._rating_offsets(encoding), items)
+        means = gather_rows(encoding.user_mean, users) @ self.from_user_mean
         logits = self.level_bias + (scores + offsets + means) @ self.kernel_out
-        if self.exact is None or reading.exact is None:
+        if self.bayesian_mf is None or encoding.bayesian_mf is None:
             return logits
-        return self.exact.pooled(logits, reading.exact, users, items)
+        return self.bayesian_mf.pooled(logits, encoding.bayesian_mf, users, items)
 
-    def all_rating_logits(self, reading: Reading) -> Tensor:
+    def all_rating_logits(self, encoding: Encoding) -> Tensor:
         """One logit a level for every user of the reading and every item: users x items x levels.
 
         Memory: 4 x users x items x (levels + 2 channels) bytes: call it on a few users at a time.
         """
-        decoded = self._rating_vectors(reading)
-        scores = torch.einsum("ud,cid->uic", reading.rate, decoded) * self._rate_scale
-        means = (reading.user_mean @ self.from_user_mean)[:, None]
-        channels = scores + self._rating_offsets(reading) + means
+        decoded = self._rating_vectors(encoding)
+        scores = torch.einsum("ud,cid->uic", encoding.rate, decoded) * self._rate_scale
+        means = (encoding.user_mean @ self.from_user_mean)[:, None]
+        channels = scores + self._rating_offsets(encoding) + means
         logits = self.level_bias + channels @ self.kernel_out
-        if self.exact is None or reading.exact is None:
+        if self.bayesian_mf is None or encoding.bayesian_mf is None:
             return logits
-        return self.exact.pooled_all(logits, reading.exact)
+        return self.bayesian_mf.pooled_all(logits, encoding.bayesian_mf)
 
-    def consume_logits(self, reading: Reading) -> Tensor:
+    def consume_logits(self, encoding: Encoding) -> Tensor:
         """One score for every user of the reading and every item: users x items."""
-        logits = reading.consume @ self.consume_out.T + self.consume_bias
-        if self.neighbours is None or reading.history is None:
+        logits = encoding.consume @ self.consume_out.T + self.consume_bias
+        if self.slim is None or encoding.history is None:
             return logits
-        return logits + self.neighbours.score(reading.history.pattern, reading.history.fed)
+        return logits + self.slim.score(encoding.history.pattern, encoding.history.observed)
 
-    def _rating_vectors(self, reading: Reading) -> Tensor:
+    def _rating_vectors(self, encoding: Encoding) -> Tensor:
         """Item vectors of the rating decoder: a free one, and on "liked" the column's too.
 
         Constants at their end let the user's offset on a channel pass whatever the item.
         """
         vectors = self.rate_out
-        if reading.item_column is not None:
-            vectors = torch.cat([vectors[:1] + reading.item_column, vectors[1:]])
+        if encoding.item_column is not None:
+            vectors = torch.cat([vectors[:1] + encoding.item_column, vectors[1:]])
         if self.rate_common is not None:
             return vectors + self.rate_common[:, None]
         c, n, _ = vectors.shape
         constants = torch.eye(c, device=vectors.device) / self._rate_scale
         return torch.cat([vectors, constants[:, None].expand(c, n, c)], 2)
 
-    def _rating_offsets(self, reading: Reading) -> Tensor:
-        return self.rate_bias + reading.item_mean @ self.from_item_mean
+    def _rating_offsets(self, encoding: Encoding) -> Tensor:
+        return self.rate_bias + encoding.item_mean @ self.from_item_mean
 
     @property
     def _rate_scale(self) -> float:

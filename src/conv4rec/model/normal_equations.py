@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 
 CELLS = 16_384  # padded entries looked at together: more fall out of the cache
 
 
 def normal_equations(
-    pattern: Pattern, factors: Tensor, t: Tensor, weights: Tensor
+    pattern: SparsePattern, factors: Tensor, t: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Sums over each row's entries of w z z' and w z (t - c): rows x size x size, rows x size.
 
@@ -33,7 +33,7 @@ def normal_equations(
     return gram, right
 
 
-def entry_variances(pattern: Pattern, factors: Tensor, root: Tensor) -> Tensor:
+def entry_variances(pattern: SparsePattern, factors: Tensor, root: Tensor) -> Tensor:
     """How unsure the mean of each entry is, z' P^-1 z, P the precision of its row: entries.
 
     Args:
@@ -50,7 +50,7 @@ def entry_variances(pattern: Pattern, factors: Tensor, root: Tensor) -> Tensor:
     return found
 
 
-def _padded(pattern: Pattern) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _padded(pattern: SparsePattern) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Rows of like length together: their numbers, their entries (rows x width), which are real."""
     lengths = pattern.row_starts.diff()
     order = torch.argsort(lengths, stable=True)

@@ -31,22 +31,22 @@ def edges(thresholds: Tensor) -> Tensor:
     return torch.cat([-end, thresholds, end])
 
 
-def chance_between(low: Tensor, high: Tensor) -> Tensor:
+def interval_probability(low: Tensor, high: Tensor) -> Tensor:
     """Phi(high) - Phi(low), taken in the tail where both are small."""
     right = low + high > 0
     near, far = torch.where(right, -high, low), torch.where(right, -low, high)
     return torch.special.ndtr(far) - torch.special.ndtr(near)
 
 
-def level_log_chances(mean: Tensor, variance: Tensor, thresholds: Tensor) -> Tensor:
+def level_log_probabilities(mean: Tensor, variance: Tensor, thresholds: Tensor) -> Tensor:
     """Log chances of the levels, for latent values known up to a normal: (...) -> (..., levels).
 
     Memory: three copies of the answer.
     """
     places = [(edge - mean) / variance.sqrt() for edge in edges(thresholds).unbind()]
-    chances = [chance_between(*pair) for pair in pairwise(places)]
-    chances = torch.stack(chances, -1).clamp(min=LEAST)
-    return (chances / chances.sum(-1, keepdim=True)).log()
+    probabilities = [interval_probability(*pair) for pair in pairwise(places)]
+    probabilities = torch.stack(probabilities, -1).clamp(min=LEAST)
+    return (probabilities / probabilities.sum(-1, keepdim=True)).log()
 
 
 def sites(
@@ -66,10 +66,10 @@ def sites(
     variance = known + noise
     deviation = variance.sqrt()
     a, b = (low - mean) / deviation, (high - mean) / deviation
-    chance = chance_between(a, b).clamp(min=1e-300)
+    probability = interval_probability(a, b).clamp(min=1e-300)
     at_a, at_b = density(a), density(b)
-    slope = (at_a - at_b) / (chance * deviation)
-    bend = slope.square() + (b * at_b - a * at_a) / (chance * variance)
+    slope = (at_a - at_b) / (probability * deviation)
+    bend = slope.square() + (b * at_b - a * at_a) / (probability * variance)
     bend = bend.clamp(min=0.0)
     bend = torch.maximum(torch.minimum(bend, SHARPEST / variance), FLATTEST / variance)
     far = 30.0 * deviation

@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Parts:
+class Attribution:
     """Scores of some items as sums: float64."""
 
     base: Tensor  # items: the score with a silent history
-    said: Tensor  # entries x items: what each entry of the history adds
+    contribution: Tensor  # entries x items: what each entry of the history adds
 
     @property
     def score(self) -> Tensor:
         """What the parts add up to: items."""
-        return self.base + self.said.sum(0)
+        return self.base + self.contribution.sum(0)

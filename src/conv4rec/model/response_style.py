@@ -15,15 +15,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 
 STEPS = 8  # of Newton's, from no biases at all
 SHARES = (1.0, 0.5, 0.2, 0.05)  # of a step: the best of them is taken, or none
 
 
 def level_biases(
-    pattern: Pattern,
-    log_chances: Tensor,
+    pattern: SparsePattern,
+    log_probabilities: Tensor,
     given: Tensor,
     precision: Tensor,
     start: Tensor | None = None,
@@ -44,17 +44,17 @@ def level_biases(
     biases = torch.zeros_like(counts) if start is None else start
     covariance = precision
     for _ in range(steps):
-        chances = torch.softmax(log_chances + biases[pattern.rows], 1) * rated
-        expected = pattern.row_sums(chances)
-        told = torch.diag_embed(expected) - products(pattern, chances)
+        probabilities = torch.softmax(log_probabilities + biases[pattern.rows], 1) * rated
+        expected = pattern.row_sums(probabilities)
+        told = torch.diag_embed(expected) - products(pattern, probabilities)
         covariance = torch.linalg.inv(told + precision)
         right = counts - expected + (told @ biases[:, :, None])[:, :, 0]
         step = (covariance @ right[:, :, None])[:, :, 0] - biases
-        reached = _log_posterior(pattern, log_chances, given, precision, biases)
+        reached = _log_posterior(pattern, log_probabilities, given, precision, biases)
         start = biases
         for share in SHARES:
             tried = start + share * step
-            found = _log_posterior(pattern, log_chances, given, precision, tried)
+            found = _log_posterior(pattern, log_probabilities, given, precision, tried)
             higher = found > reached
             biases = torch.where(higher[:, None], tried, biases)
             reached = torch.where(higher, found, reached)
@@ -62,14 +62,18 @@ def level_biases(
 
 
 def _log_posterior(
-    pattern: Pattern, log_chances: Tensor, given: Tensor, precision: Tensor, biases: Tensor
+    pattern: SparsePattern,
+    log_probabilities: Tensor,
+    given: Tensor,
+    precision: Tensor,
+    biases: Tensor,
 ) -> Tensor:
     """Of the biases of each row, up to a constant."""
-    said = (torch.log_softmax(log_chances + biases[pattern.rows], 1) * given).sum(1)
-    return pattern.row_sums(said) - ((biases @ precision) * biases).sum(1) / 2
+    contribution = (torch.log_softmax(log_probabilities + biases[pattern.rows], 1) * given).sum(1)
+    return pattern.row_sums(contribution) - ((biases @ precision) * biases).sum(1) / 2
 
 
-def products(pattern: Pattern, values: Tensor) -> Tensor:
+def products(pattern: SparsePattern, values: Tensor) -> Tensor:
     """Sums over each row's entries of v v': rows x size x size."""
     columns = [pattern.row_sums(values * one[:, None]) for one in values.unbind(1)]
     return torch.stack(columns, 1)

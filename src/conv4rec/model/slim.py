@@ -15,11 +15,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from conv4rec.model.parts import Parts
-from conv4rec.model.sparse import Pattern, csr
+from conv4rec.model.parts import Attribution
+from conv4rec.model.sparse import SparsePattern, csr
 
 
-class Neighbours(nn.Module):
+class SLIM(nn.Module):
     """A few weighted neighbours of each item.
 
     Args:
@@ -34,26 +34,30 @@ class Neighbours(nn.Module):
         self.popularity = nn.Parameter(torch.empty(n_items), requires_grad=False)
         self.scale = nn.Parameter(torch.empty(2), requires_grad=False)  # weight, floor
 
-    def score(self, pattern: Pattern, fed: Tensor) -> Tensor:
+    def score(self, pattern: SparsePattern, observed: Tensor) -> Tensor:
         """What is added to the consume logits: users x items.
 
         Memory: 12 bytes a user and item.
         """
         weight, floor = self.scale
-        return (self.nearness(pattern, fed) + floor).log() * weight
+        return (self.similarity(pattern, observed) + floor).log() * weight
 
-    def nearness(self, pattern: Pattern, fed: Tensor) -> Tensor:
+    def similarity(self, pattern: SparsePattern, observed: Tensor) -> Tensor:
         """The argument of the log but for the floor: users x items."""
         (n_users, n_items), size = pattern.shape, self.weights.shape[1]
-        share = 1.0 / (pattern.row_sums(fed) + 1.0)
+        share = 1.0 / (pattern.row_sums(observed) + 1.0)
         history = self.weights.new_zeros(n_items, n_users)
-        history[pattern.columns, pattern.rows] = (n_items * fed * share[pattern.rows]).to(history)
+        history[pattern.columns, pattern.rows] = (n_items * observed * share[pattern.rows]).to(
+            history
+        )
         near = self.get_buffer("items")
         starts = torch.arange(n_items + 1, dtype=near.dtype, device=near.device) * size
         near = csr(starts, near.flatten(), self.weights.flatten(), (n_items, n_items))
         return (near @ history).T.addcmul(share[:, None].to(history), self.popularity)
 
-    def parts(self, pattern: Pattern, fed: Tensor, items: Tensor, among: Tensor) -> Parts:
+    def parts(
+        self, pattern: SparsePattern, observed: Tensor, items: Tensor, among: Tensor
+    ) -> Attribution:
         """The score of some items for one history, less its mean over `among`, as a sum: float64.
 
         The nearness of an item goes from its popularity's share as those of the entries grow
@@ -64,9 +68,9 @@ class Neighbours(nn.Module):
         """
         weight, floor = self.scale.double()
         n_items = len(self.weights)
-        share = 1.0 / (pattern.row_sums(fed) + 1.0).double()
+        share = 1.0 / (pattern.row_sums(observed) + 1.0).double()
         base = floor + share * self.popularity.double()
-        rise = (self.nearness(pattern, fed)[0].double() + floor - base).clamp(min=0.0)
+        rise = (self.similarity(pattern, observed)[0].double() + floor - base).clamp(min=0.0)
         # How much an item's score rises with its nearness, on the way.
         slope = weight * torch.log1p(rise / base) / rise.clamp(min=1e-12)
         near, weights = self.get_buffer("items").long(), self.weights.double()
@@ -75,6 +79,8 @@ class Neighbours(nn.Module):
             0, near[among].flatten(), (weights[among] * slope[among, None]).flatten()
         ) / len(among)
         here = (rows * slope[items, None])[:, pattern.columns].T  # entries x items
-        said = n_items * share * fed.double()[:, None] * (here - mean[pattern.columns, None])
+        contribution = (
+            n_items * share * observed.double()[:, None] * (here - mean[pattern.columns, None])
+        )
         start = weight * base.log()
-        return Parts(start[items] - start[among].mean(), said)
+        return Attribution(start[items] - start[among].mean(), contribution)

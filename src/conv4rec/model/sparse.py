@@ -13,7 +13,7 @@ NARROW = 8  # columns of a table whose gradient is counted
 
 
 @dataclass(frozen=True)
-class Pattern:
+class SparsePattern:
     """Where the entries of a sparse rows x columns matrix are, by row and by column.
 
     Memory: 32 bytes an entry. Entries are in row order; `to_column_order` lists them in column
@@ -28,7 +28,7 @@ class Pattern:
     rows: Tensor
 
     @classmethod
-    def from_rows(cls, row_starts: Tensor, columns: Tensor, n_columns: int) -> Pattern:
+    def from_rows(cls, row_starts: Tensor, columns: Tensor, n_columns: int) -> SparsePattern:
         """Index the entries of a CSR matrix: `row_starts` (rows + 1), `columns` (entries)."""
         n_rows = len(row_starts) - 1
         rows = torch.repeat_interleave(
@@ -78,7 +78,7 @@ class Pattern:
         """The same sums down each column; tables are channels x rows x size."""
         inverse = torch.empty_like(self.to_column_order)
         inverse[self.to_column_order] = torch.arange(len(inverse), device=inverse.device)
-        flipped = Pattern(
+        flipped = SparsePattern(
             self.column_starts,
             self.rows_by_column,
             self.row_starts,
@@ -98,7 +98,7 @@ class _SparseTimesDense(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, values: Tensor, table: Tensor, pattern: Pattern) -> Tensor:
+    def forward(ctx, values: Tensor, table: Tensor, pattern: SparsePattern) -> Tensor:
         ctx.save_for_backward(values, table)
         ctx.pattern = pattern
         return csr(pattern.row_starts, pattern.columns, values, pattern.shape) @ table
@@ -106,7 +106,7 @@ class _SparseTimesDense(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grads: Tensor):
         values, table = ctx.saved_tensors
-        pattern: Pattern = ctx.pattern
+        pattern: SparsePattern = ctx.pattern
         grad = grads[0].contiguous()
         for_values = for_table = None
         if ctx.needs_input_grad[0]:
@@ -150,7 +150,7 @@ class _NarrowPick(torch.autograd.Function):
         return torch.stack(columns, 1).to(grads[0].dtype), None
 
 
-def pick(table: Tensor, index: Tensor) -> Tensor:
+def gather_rows(table: Tensor, index: Tensor) -> Tensor:
     """Rows `index` of a table, the gradient added up in the same order every time.
 
     That of `table[index]` is not on several threads. `embedding`'s is, but for a few columns a

@@ -12,7 +12,7 @@ from conv4rec.train import TrainSettings
 SHAPE_FIELDS = {field.name for field in fields(NetworkConfig)} - {
     *("n_users", "n_items", "n_levels"),  # of the data
     # of what is served, not of what is trained
-    *("exact_draws", "exact_size", "exact_features", "neighbours_kept"),
+    *("n_mf_draws", "mf_width", "n_mf_features", "n_slim_neighbours"),
 }
 TRAIN_FIELDS = {field.name for field in fields(TrainSettings)}
 
@@ -31,19 +31,18 @@ PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
             TrainSettings(),
             n_steps=130,
             learning_rate=0.003,
-            rate_length=1.0,
+            rate_steps_ratio=1.0,
             rate_weight=10.0,
-            snapshots=12,
-            spectral_start=0.8,
-            spectral_filter=2.0,
+            averaged_snapshots=12,
+            spectral_init=0.8,
+            spectral_damping=2.0,
             consume_reg=30.0,
             consume_rating_reg=90.0,
             rate_reg=200.0,
-            regs=(1.0, 0.2),
-            rate_regs=(0.4, 1.0),
-            ridge_size=0,
-            neighbours=0,
-            draws=0,
+            consume_reg_factors=(1.0, 0.2),
+            rate_reg_factors=(0.4, 1.0),
+            slim_neighbours=0,
+            mf_draws=0,
         ),
     ),
 }
@@ -67,28 +66,26 @@ def configuration(preset: str, changes: dict[str, Any]) -> tuple[dict[str, Any],
     _check({**changes})
     shape = {**shape, **{name: changes[name] for name in changes if name in SHAPE_FIELDS}}
     training = {name: changes[name] for name in changes if name in TRAIN_FIELDS}
-    if "regs" in training:
-        training["regs"] = tuple(training["regs"])
-    if "rate_regs" in training:
-        training["rate_regs"] = tuple(training["rate_regs"])
+    if "consume_reg_factors" in training:
+        training["consume_reg_factors"] = tuple(training["consume_reg_factors"])
+    if "rate_reg_factors" in training:
+        training["rate_reg_factors"] = tuple(training["rate_reg_factors"])
     return shape, replace(settings, **training)
 
 
 def _check(changes: dict[str, Any]) -> None:
-    whole = ("n_steps", "consume_size", "rate_size", "batch_cells", "snapshots",
-             "factors", "factor_features", "sweeps")  # fmt: skip
+    whole = ("n_steps", "consume_size", "rate_size", "batch_cells", "averaged_snapshots",
+             "mf_factors", "mf_features", "mf_sweeps")  # fmt: skip
     for name, value in changes.items():
         if name in whole and (not isinstance(value, int) or value < 1):
             raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
-        if name in ("ridge_size", "draws", "neighbours") and not (
-            isinstance(value, int) and value >= 0
-        ):
+        if name in ("mf_draws", "slim_neighbours") and not (isinstance(value, int) and value >= 0):
             raise SettingError(f"{name} is a whole number of at least 0; got {value!r}")
-        if name.endswith(("_reg", "learning_rate", "rate_length")) and not value >= 0:
+        if name.endswith(("_reg", "learning_rate", "rate_steps_ratio")) and not value >= 0:
             raise SettingError(f"{name} is at least 0; got {value!r}")
-        if name in ("hide_low", "hide_high", "validation_share") and not 0 <= value < 1:
+        if name in ("mask_low", "mask_high", "validation_fraction") and not 0 <= value < 1:
             raise SettingError(f"{name} lies from 0 up to, not including, 1; got {value!r}")
-        if name in ("propensity_power", "propensity_check") and not 0 <= value <= 1:
+        if name in ("propensity_power", "propensity_validation") and not 0 <= value <= 1:
             raise SettingError(f"{name} lies from 0 to 1; got {value!r}")
-    if changes.get("hide_high", 1.0) <= changes.get("hide_low", 0.0):
-        raise SettingError("hide_high must be above hide_low, or nothing is ever hidden")
+    if changes.get("mask_high", 1.0) <= changes.get("mask_low", 0.0):
+        raise SettingError("mask_high must be above mask_low, or nothing is ever hidden")

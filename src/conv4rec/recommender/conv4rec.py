@@ -17,10 +17,10 @@ from conv4rec.errors import NotFittedError, SettingError
 from conv4rec.model.kernels import channel_names
 from conv4rec.model.readouts import expected_rating
 from conv4rec.recommender.configuration import configuration
-from conv4rec.recommender.discovery import REACH, SURE, Finds, check_sure
+from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY, DiscoveryCriteria, check_confidence
 from conv4rec.recommender.explanation import check_explained, explained
-from conv4rec.recommender.list_scores import ORDERS, UNSURE, Norms, Standard, norms_of
-from conv4rec.recommender.lists import Lists, Question
+from conv4rec.recommender.list_scores import ORDERS, UNCERTAIN_LISTS, ListSpec, Norms, norms_of
+from conv4rec.recommender.lists import ListRequest, Lists
 from conv4rec.recommender.pairs import pair_columns
 from conv4rec.recommender.persistence import load_model, save_model
 from conv4rec.recommender.profile import Profile, profile_of
@@ -152,8 +152,8 @@ class Conv4Rec:
         exclude_seen: bool = True,
         allow: Sequence[int | str] | None = None,
         block: Sequence[int | str] | None = None,
-        unlikely: str | float = REACH,
-        sure: float = SURE,
+        novelty: str | float = NOVELTY,
+        confidence: float = CONFIDENCE,
         min_p_like: float | None = None,
         limit_exposure: bool = True,
         reasons: int = 0,
@@ -169,13 +169,13 @@ class Conv4Rec:
                 one person. Nothing is retrained.
             k: how many.
             by: "consume" (what they would pick next), "like" (surely liked if they picked it),
-                "rating" (surely rated high), "pick_and_like" (P(consume) x P(like)) or
+                "rating" (surely rated high), "consume_and_like" (P(consume) x P(like)) or
                 "discover" (finds: what they would hardly come to alone, surely like, and like
                 more than others do).
             exclude_seen: leave out the items of the history.
             allow: list nothing but these items.
             block: never list these items.
-            unlikely: which items are hardly picked, for finds. A chance, 0.1: those that come up
+            novelty: which items are hardly picked, for finds. A chance, 0.1: those that come up
                 by themselves with less, within as many picks as the person has made (10 to 100),
                 and are not of the short head that everyone sees anyway (what is surely below the
                 median always counts). A whole number N: those
@@ -203,7 +203,7 @@ class Conv4Rec:
             learned from, or the model has no draws. Their `score` is what P(like), or
             the expected rating, surely exceeds, less what the item pays for exposure.
 
-            Finds have two columns more. `pick_rank`: the place of P(consume) among the items not
+            Finds have two columns more. `consume_rank`: the place of P(consume) among the items not
             in this person's history. `popularity_lift`: P(consume) over what it would be if they
             picked by popularity alone.
 
@@ -212,11 +212,11 @@ class Conv4Rec:
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is not in the training data.
-            SettingError: `k`, `by`, `unlikely`, `sure`, `min_p_like` or `reasons` is out of range.
+            SettingError: `k`, `by`, `unlikely`, `confidence`, `min_p_like` or `reasons` is out of range.
         """
         frames = list(self.recommend_blocks(
             users, k, by=by, exclude_seen=exclude_seen, allow=allow, block=block,
-            unlikely=unlikely, sure=sure, min_p_like=min_p_like, limit_exposure=limit_exposure,
+            novelty=novelty, confidence=confidence, min_p_like=min_p_like, limit_exposure=limit_exposure,
             reasons=reasons,
         ))  # fmt: skip
         return pl.concat(frames, rechunk=False)
@@ -230,8 +230,8 @@ class Conv4Rec:
         exclude_seen: bool = True,
         allow: Sequence[int | str] | None = None,
         block: Sequence[int | str] | None = None,
-        unlikely: str | float = REACH,
-        sure: float = SURE,
+        novelty: str | float = NOVELTY,
+        confidence: float = CONFIDENCE,
         min_p_like: float | None = None,
         limit_exposure: bool = True,
         reasons: int = 0,
@@ -241,8 +241,8 @@ class Conv4Rec:
         _check_k(k)
         if by not in ORDERS:
             raise SettingError(f"by is one of {', '.join(ORDERS)}; got {by!r}")
-        finds = Finds(unlikely, sure, min_p_like)
-        _check_asked(by, finds, limit_exposure)
+        criteria = DiscoveryCriteria(novelty, confidence, min_p_like)
+        _check_asked(by, criteria, limit_exposure)
         _check_k(reasons, "reasons", 0)
         if reasons:
             check_explained(by, self.like_level_)
@@ -253,9 +253,9 @@ class Conv4Rec:
         if block is not None:
             allowed[[known.items.number(item) for item in block]] = False
         people = histories_of(known, users)
-        standard = Standard(by, self.like_level_, finds)
-        question = Question(standard, int(k), exclude_seen, allowed, int(reasons))
-        norms = self._norms() if by in UNSURE else None
+        spec = ListSpec(by, self.like_level_, criteria)
+        question = ListRequest(spec, int(k), exclude_seen, allowed, int(reasons))
+        norms = self._norms() if by in UNCERTAIN_LISTS else None
         if norms is not None and not limit_exposure:
             norms = replace(norms, prices={})
         lists = Lists(self.scoring_, people, question, norms)
@@ -291,7 +291,7 @@ class Conv4Rec:
         return frame.hstack(pl.DataFrame(columns))
 
     def explain(
-        self, user: Histories, item: int | str, *, by: str = "like", sure: float = SURE
+        self, user: Histories, item: int | str, *, by: str = "like", confidence: float = CONFIDENCE
     ) -> pl.DataFrame:
         """What each item of a history adds to a score; the parts sum to it exactly.
 
@@ -319,16 +319,16 @@ class Conv4Rec:
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is not in the training data.
-            SettingError: There is more than one person, `by` or `sure` is out of range, or
+            SettingError: There is more than one person, `by` or `confidence` is out of range, or
                 the item is in the history and so is not picked again.
         """
         known = self._fitted()
-        check_sure(sure)
+        check_confidence(confidence)
         check_explained(by, self.like_level_)
         people = histories_of(known, user)
         norms = self._norms() if by == "discover" else None
         number = known.items.number(item)
-        return explained(self.scoring_, people, number, by, self.like_level_, sure, norms)
+        return explained(self.scoring_, people, number, by, self.like_level_, confidence, norms)
 
     def profile(self, user: Histories) -> Profile:
         """What the model sees in one person: levels used, generosity, main directions of taste.
@@ -420,7 +420,7 @@ class Conv4Rec:
             "network": asdict(self.fitted_.trained),
             "training": asdict(settings),
             "schedule": asdict(self.fitted_.schedule),
-            "blend": asdict(self.fitted_.blend),
+            "ensemble_weights": asdict(self.fitted_.ensemble_weights),
             "served": {"consume_size": served.consume_size, "rate_size": served.rate_size},
         }
 
@@ -436,15 +436,15 @@ class Conv4Rec:
 
     def rank_log_probabilities(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
         """For the evaluator: log P(i | history), rows x items."""
-        return self.scoring_.score(given, rows, to_rate=False).log_p_consume
+        return self.scoring_.score(given, rows, with_ratings=False).log_p_consume
 
     def rating_probabilities(
         self, given: Interactions, rows: np.ndarray, items: np.ndarray
     ) -> np.ndarray:
         """For the evaluator: P(k | i, history) for parallel rows and items, pairs x levels."""
         people, places = np.unique(rows, return_inverse=True)
-        reading, _ = self.scoring_.read(given, people, to_pick=False)
-        return self.scoring_.rating_probabilities(reading, places, items)
+        encoding, _ = self.scoring_.encode(given, people, with_consume=False)
+        return self.scoring_.rating_probabilities(encoding, places, items)
 
     def expected_ratings(
         self, given: Interactions, rows: np.ndarray, items: np.ndarray
@@ -475,13 +475,13 @@ def _numbers(ids: Any, asked: pl.Series) -> np.ndarray:
     return numbers
 
 
-def _check_asked(by: str, finds: Finds, limit_exposure: bool) -> None:
+def _check_asked(by: str, criteria: DiscoveryCriteria, limit_exposure: bool) -> None:
     """Raise if something is asked for that this kind of list does not read."""
-    plain = Finds(sure=finds.sure)
-    if by != "discover" and finds != plain:
+    plain = DiscoveryCriteria(confidence=criteria.confidence)
+    if by != "discover" and criteria != plain:
         raise SettingError(f"unlikely and min_p_like are of finds, by='discover'; got by={by!r}")
-    if by not in UNSURE and not (plain == Finds() and limit_exposure is True):
-        kinds = ", ".join(UNSURE)
+    if by not in UNCERTAIN_LISTS and not (plain == DiscoveryCriteria() and limit_exposure is True):
+        kinds = ", ".join(UNCERTAIN_LISTS)
         raise SettingError(f"sure and limit_exposure are of lists by {kinds}; got by={by!r}")
 
 
@@ -490,9 +490,9 @@ def _warn_short(lists: Lists) -> None:
     reasons = ["the history is left out"] if question.exclude_seen else []
     if not question.allowed.all():
         reasons.append(f"allow and block leave {int(question.allowed.sum()):,} items")
-    finds = question.standard.finds
-    if question.standard.by == "discover" and (finds.unlikely or finds.min_p_like != 0):
-        reasons.append(finds.why)
+    criteria = question.spec.criteria
+    if question.spec.by == "discover" and (criteria.novelty or criteria.min_p_like != 0):
+        reasons.append(criteria.why)
     why = " and ".join(reasons) or f"the catalogue has {len(question.allowed):,} items"
     none = f" ({lists.empty:,} of them empty)" if lists.empty else ""
     warnings.warn(

@@ -12,10 +12,10 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.data.ids import shown
 from conv4rec.errors import SettingError
-from conv4rec.model.attribution import consume_parts, entry_readings, like_parts
+from conv4rec.model.attribution import consume_attribution, entry_encodings, like_attribution
 from conv4rec.model.readouts import p_like
-from conv4rec.recommender.discovery import Finds
-from conv4rec.recommender.list_scores import Norms, Standard, merits
+from conv4rec.recommender.discovery import DiscoveryCriteria
+from conv4rec.recommender.list_scores import ListSpec, Norms, list_scores
 from conv4rec.recommender.scoring import Scoring
 from conv4rec.recommender.uncertainty import log_odds
 from conv4rec.train.batches import Batches
@@ -23,7 +23,7 @@ from conv4rec.train.batches import Batches
 EXPLAINED = ("consume", "like", "discover")
 
 
-class Reasons:
+class Explainer:
     """What each item of one person's history adds to the scores of items.
 
     Args:
@@ -40,8 +40,10 @@ class Reasons:
         person = histories.take_users(np.array([row], dtype=np.int64))
         device = scoring.item_side.type_counts.device
         history = Batches.from_interactions(person, str(device)).whole
-        entries = entry_readings(self.network, history, scoring.item_side)
-        self.entries = entries if scoring.whole else replace(entries, history=None, exact=None)
+        entries = entry_encodings(self.network, history, scoring.item_side)
+        self.entries = (
+            entries if scoring.whole else replace(entries, history=None, bayesian_mf=None)
+        )
         self.items, self.levels = person.item_numbers, person.level_numbers
         self.n_items = histories.n_items
 
@@ -59,13 +61,15 @@ class Reasons:
             if not unseen.any():  # nothing is left to be likelier than
                 unseen[:] = True
             among = torch.from_numpy(np.flatnonzero(unseen)).to(at.device)
-            parts = consume_parts(self.network, self.entries, at, among)
-            parts.said[:, torch.from_numpy(np.isin(items, self.items))] = 0.0  # never picked again
+            parts = consume_attribution(self.network, self.entries, at, among)
+            parts.contribution[:, torch.from_numpy(np.isin(items, self.items))] = (
+                0.0  # never picked again
+            )
         elif self.like_level == 0:
             return np.zeros(len(items)), np.zeros((len(self.items), len(items)))
         else:
-            parts = like_parts(self.network, self.entries, at, self.like_level)
-        return parts.base.cpu().numpy(), parts.said.cpu().numpy()
+            parts = like_attribution(self.network, self.entries, at, self.like_level)
+        return parts.base.cpu().numpy(), parts.contribution.cpu().numpy()
 
 
 def check_explained(by: str, like_level: int) -> None:
@@ -89,7 +93,7 @@ def explained(
     item: int,
     by: str,
     like_level: int,
-    sure: float,
+    confidence: float,
     norms: Norms | None,
 ) -> pl.DataFrame:
     """The answer of `Conv4Rec.explain`.
@@ -99,39 +103,48 @@ def explained(
     """
     if histories.n_users != 1:
         raise SettingError(f"an explanation is of one person; got {histories.n_users:,}")
-    reasons = Reasons(scoring, histories, 0, like_level)
+    reasons = Explainer(scoring, histories, 0, like_level)
     if by == "consume" and item in reasons.items:
         raise SettingError(
             f"item {shown(histories.items.ids(np.array([item]))[0])} is in the history and is not "
             "picked again: explain another item, or by='like'"
         )
-    base, said = reasons.parts(np.array([item]), by)
+    base, contribution = reasons.parts(np.array([item]), by)
     if by == "discover" and norms is not None:
-        base = base - _held_against(scoring, histories, item, like_level, sure, norms)
-    return _frame(float(base[0]), said[:, 0], reasons, histories)
+        base = base - _held_against(scoring, histories, item, like_level, confidence, norms)
+    return _frame(float(base[0]), contribution[:, 0], reasons, histories)
 
 
 def _held_against(
-    scoring: Scoring, histories: Interactions, item: int, like_level: int, sure: float, norms: Norms
+    scoring: Scoring,
+    histories: Interactions,
+    item: int,
+    like_level: int,
+    confidence: float,
+    norms: Norms,
 ) -> float:
     """By how much the score of a find lies below the log-odds of P(like): doubt, and its price."""
     scores = scoring.score(histories, np.zeros(1, dtype=np.int64))
-    surely = Standard("like", like_level, Finds(sure=sure))
-    found = merits(scoring, scores, histories, surely, norms)[0, item]
-    p_rating = scoring.rating_probabilities(scores.reading, np.zeros(1, np.int64), np.array([item]))
+    surely = ListSpec("like", like_level, DiscoveryCriteria(confidence=confidence))
+    found = list_scores(scoring, scores, histories, surely, norms)[0, item]
+    p_rating = scoring.rating_probabilities(
+        scores.encoding, np.zeros(1, np.int64), np.array([item])
+    )
     return float(log_odds(p_like(p_rating, like_level))[0] - found + norms.prices["discover"][item])
 
 
-def _frame(base: float, said: np.ndarray, reasons: Reasons, known: Interactions) -> pl.DataFrame:
+def _frame(
+    base: float, contribution: np.ndarray, reasons: Explainer, known: Interactions
+) -> pl.DataFrame:
     """One row for the base and one for each item of the history, what speaks most for it first."""
-    order = np.argsort(-said, kind="stable")
+    order = np.argsort(-contribution, kind="stable")
     values = [*known.levels.values, None]  # number -1 is the last
     ratings = [values[level] for level in reasons.levels[order].tolist()]
     rows = pl.DataFrame(
         {
             "item_id": known.items.ids(reasons.items[order]),
             "rating": pl.Series(ratings, dtype=pl.Float64),
-            "contribution": said[order],
+            "contribution": contribution[order],
         }
     )
     first = {"item_id": None, "rating": None, "contribution": base}
@@ -139,7 +152,7 @@ def _frame(base: float, said: np.ndarray, reasons: Reasons, known: Interactions)
 
 
 def reason_columns(
-    parts: list[tuple[np.ndarray, Reasons]], n_reasons: int, known: Interactions
+    parts: list[tuple[np.ndarray, Explainer]], n_reasons: int, known: Interactions
 ) -> dict[str, Any]:
     """The columns of a list with reasons: reason_<n> (an item id) and reason_<n>_adds.
 
@@ -151,13 +164,13 @@ def reason_columns(
         known: names the items.
     """
     numbers, adds = [], []
-    for said, reasons in parts:
-        n_found = min(n_reasons, len(said))
-        best = np.argsort(-said, axis=0, kind="stable")[:n_found]
-        number = np.full((n_reasons, said.shape[1]), -1, dtype=np.int64)
-        added = np.zeros((n_reasons, said.shape[1]))
+    for contribution, reasons in parts:
+        n_found = min(n_reasons, len(contribution))
+        best = np.argsort(-contribution, axis=0, kind="stable")[:n_found]
+        number = np.full((n_reasons, contribution.shape[1]), -1, dtype=np.int64)
+        added = np.zeros((n_reasons, contribution.shape[1]))
         number[:n_found] = reasons.items[best]
-        added[:n_found] = np.take_along_axis(said, best, axis=0)
+        added[:n_found] = np.take_along_axis(contribution, best, axis=0)
         number[added <= 0] = -1
         numbers.append(number)
         adds.append(added)

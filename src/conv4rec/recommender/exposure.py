@@ -30,7 +30,7 @@ ROUNDS, FIRST_STEP, HALVED_EVERY = 300, 1.0, 50
 
 
 def exposure_prices(
-    merits: np.ndarray, items: np.ndarray, n_items: int, limit: float, unit: float = 1.0
+    list_scores: np.ndarray, items: np.ndarray, n_items: int, limit: float, unit: float = 1.0
 ) -> np.ndarray:
     """The price of each item, in units of merit: n_items, float32.
 
@@ -41,14 +41,14 @@ def exposure_prices(
         limit: the largest share of people an item may be listed for.
         unit: how far merits differ, about; sets the length of steps.
     """
-    n_people, n_candidates = merits.shape
+    n_people, n_candidates = list_scores.shape
     limit = max(limit, EVEN * LENGTH / max(1, n_items))
     prices = np.zeros(n_items)
     if n_candidates <= LENGTH or limit >= 1 or not n_people:
         return prices.astype(np.float32)
     step = FIRST_STEP * unit
     for turn in range(ROUNDS):
-        left = merits - prices[items]
+        left = list_scores - prices[items]
         best = np.argpartition(-left, LENGTH - 1, axis=1)[:, :LENGTH]
         real = np.isfinite(np.take_along_axis(left, best, axis=1))
         listed = np.take_along_axis(items, best, axis=1)[real]

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from conv4rec.baselines import FLOORS, floor
+from conv4rec.baselines import BASELINES, baseline
 from conv4rec.data import Interactions, Split, new_users_split, random_split, time_split
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import Evaluation, Scorer, evaluate
 from conv4rec.evaluate.provenance import Record, peak_rss_mb
 from conv4rec.evaluate.stopwatch import Stopwatch
 
-MODELS = ("conv4rec", *FLOORS)
+MODELS = ("conv4rec", *BASELINES)
 """Everything that `run` can fit, by name."""
 
 
 @dataclass(frozen=True)
-class Entrant:
+class ModelChoice:
     """A model to fit: its name, and what is set by hand."""
 
     model: str = "conv4rec"
@@ -42,7 +42,7 @@ class Run:
 
 def run(
     split: Split,
-    entrant: Entrant,
+    choice: ModelChoice,
     seed: int = 0,
     on_progress: Callable[..., Any] | None = None,
 ) -> Run:
@@ -61,7 +61,7 @@ def run(
         SettingError: There is no such model, or a setting is out of range.
     """
     return measure(
-        split, entrant.model, seed, lambda: _fitted(split.train, entrant, seed, on_progress)
+        split, choice.model, seed, lambda: _fitted(split.train, choice, seed, on_progress)
     )
 
 
@@ -119,16 +119,16 @@ def split_of(interactions: Interactions, name: str, kind: str) -> Split:
     return Split(f"{name}/{kind}", train, given=train, test=test)
 
 
-def _fitted(train: Interactions, entrant: Entrant, seed: int, on_progress: Any) -> Scorer:
-    if entrant.model in FLOORS:
-        if entrant.settings or entrant.preset != "default":
-            raise SettingError(f"{entrant.model} has no settings: it chooses its own on validation")
-        return floor(entrant.model).fit(train, seed=seed)
-    if entrant.model != "conv4rec":
-        raise SettingError(f"no model {entrant.model!r}: there are {', '.join(MODELS)}")
+def _fitted(train: Interactions, choice: ModelChoice, seed: int, on_progress: Any) -> Scorer:
+    if choice.model in BASELINES:
+        if choice.settings or choice.preset != "default":
+            raise SettingError(f"{choice.model} has no settings: it chooses its own on validation")
+        return baseline(choice.model).fit(train, seed=seed)
+    if choice.model != "conv4rec":
+        raise SettingError(f"no model {choice.model!r}: there are {', '.join(MODELS)}")
     from conv4rec.recommender import Conv4Rec  # the floors need no torch
 
-    model = Conv4Rec(preset=entrant.preset, seed=seed, device=entrant.device, **entrant.settings)
+    model = Conv4Rec(preset=choice.preset, seed=seed, device=choice.device, **choice.settings)
     return model.fit(train, on_progress=on_progress)
 
 

@@ -12,18 +12,24 @@ import polars as pl
 from conv4rec.data import Interactions
 from conv4rec.evaluate.ranking import top_k
 from conv4rec.model.readouts import expected_rating, p_like
-from conv4rec.recommender.discovery import find_columns
-from conv4rec.recommender.explanation import Reasons, reason_columns
-from conv4rec.recommender.list_scores import MERIT_FLOATS, UNSURE, Norms, Standard, merits
+from conv4rec.recommender.discovery import discovery_columns
+from conv4rec.recommender.explanation import Explainer, reason_columns
+from conv4rec.recommender.list_scores import (
+    SCORE_FLOATS,
+    UNCERTAIN_LISTS,
+    ListSpec,
+    Norms,
+    list_scores,
+)
 from conv4rec.recommender.scoring import Scores, Scoring
-from conv4rec.recommender.uncertainty import chance, interval_columns
+from conv4rec.recommender.uncertainty import interval_columns, probability
 
 
 @dataclass(frozen=True)
-class Question:
+class ListRequest:
     """What to list for each person."""
 
-    standard: Standard
+    spec: ListSpec
     k: int
     exclude_seen: bool
     allowed: np.ndarray
@@ -41,14 +47,14 @@ class Lists:
         scoring: the network and what it is served with.
         histories: of those asked about.
         question: what to list.
-        norms: what people and items are compared with; needed for the kinds in `UNSURE`.
+        norms: what people and items are compared with; needed for the kinds in `UNCERTAIN_LISTS`.
     """
 
     def __init__(
         self,
         scoring: Scoring,
         histories: Interactions,
-        question: Question,
+        question: ListRequest,
         norms: Norms | None = None,
     ) -> None:
         self.scoring, self.histories, self.question = scoring, histories, question
@@ -57,15 +63,15 @@ class Lists:
     def frames(self) -> Iterator[pl.DataFrame]:
         """One frame a block of people, in the order of `histories`."""
         rows = np.arange(self.histories.n_users)
-        by = self.question.standard.by
+        by = self.question.spec.by
         floats = 3 * self.histories.n_levels if by != "consume" else 0
-        floats += MERIT_FLOATS if by in UNSURE else 0
+        floats += SCORE_FLOATS if by in UNCERTAIN_LISTS else 0
         for scores in self.scoring.blocks(self.histories, rows, floats):
             yield self._frame(scores)
 
     def _frame(self, scores: Scores) -> pl.DataFrame:
-        question, by = self.question, self.question.standard.by
-        ranked = merits(self.scoring, scores, self.histories, question.standard, self.norms)
+        question, by = self.question, self.question.spec.by
+        ranked = list_scores(self.scoring, scores, self.histories, question.spec, self.norms)
         if self.norms is not None and by in self.norms.prices:
             ranked = ranked - self.norms.prices[by]
         ranked[:, ~question.allowed] = -np.inf
@@ -82,30 +88,30 @@ class Lists:
             "user_id": self.histories.users.ids(scores.rows[places]),
             "item_id": self.histories.items.ids(items),
             "rank": (ranks + 1).astype(np.int32),
-            "score": chance(score).astype(np.float32) if by in ("like", "discover") else score,
+            "score": probability(score).astype(np.float32) if by in ("like", "discover") else score,
             "p_consume": np.exp(scores.log_p_consume[places, items]),
         }
-        p_rating = self.scoring.rating_probabilities(scores.reading, places, items)
+        p_rating = self.scoring.rating_probabilities(scores.encoding, places, items)
         if by == "discover":
             counts = self.scoring.item_side.type_counts.sum(1).cpu().numpy() + 1.0
-            columns |= find_columns(scores.log_p_consume, counts, places, items)
-        like_level = question.standard.like_level
+            columns |= discovery_columns(scores.log_p_consume, counts, places, items)
+        like_level = question.spec.like_level
         rated = rating_columns(p_rating, self.histories, like_level)
-        if by in UNSURE:
-            latent = self.scoring.latent_of_pairs(scores.reading, places, items)
+        if by in UNCERTAIN_LISTS:
+            latent = self.scoring.latent_of_pairs(scores.encoding, places, items)
             columns |= interval_columns(rated["p_like"], like_level, latent)
         return pl.DataFrame(columns | rated | self._reasons(scores, places, items))
 
     def _reasons(self, scores: Scores, places: np.ndarray, items: np.ndarray) -> dict[str, Any]:
         if not self.question.reasons:
             return {}
-        said, standard = [], self.question.standard
+        contribution, spec = [], self.question.spec
         for place in np.unique(places):
-            person = Reasons(
-                self.scoring, self.histories, int(scores.rows[place]), standard.like_level
+            person = Explainer(
+                self.scoring, self.histories, int(scores.rows[place]), spec.like_level
             )
-            said.append((person.parts(items[places == place], standard.by)[1], person))
-        return reason_columns(said, self.question.reasons, self.histories)
+            contribution.append((person.parts(items[places == place], spec.by)[1], person))
+        return reason_columns(contribution, self.question.reasons, self.histories)
 
 
 def rating_columns(

@@ -16,12 +16,12 @@ from conv4rec.data.load_report import LoadReport
 from conv4rec.errors import Conv4RecError, SavedModelError
 from conv4rec.model import ItemSide, Network, NetworkConfig
 from conv4rec.recommender.configuration import configuration
-from conv4rec.recommender.list_scores import UNSURE, Norms
+from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, Norms
 from conv4rec.storage.folders import load_folder, save_folder
-from conv4rec.train.ensemble import Blend
+from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.fit import Fitted
 from conv4rec.train.loop import Schedule
-from conv4rec.train.validation import Check
+from conv4rec.train.validation import ValidationResult
 
 KIND = "model"
 NORMS = "norms."  # of the arrays that lists compare with
@@ -55,10 +55,10 @@ def save_model(
         "options": options,
         "network": asdict(fitted.network.config),
         "trained": asdict(fitted.trained),
-        "blend": asdict(fitted.blend),
+        "ensemble_weights": asdict(fitted.ensemble_weights),
         "n_parameters": fitted.n_parameters,
         "schedule": asdict(fitted.schedule),
-        "checks": [asdict(check) for check in fitted.checks],
+        "validation_results": [asdict(check) for check in fitted.validation_results],
         "levels": {"values": log.levels.values, "edges": log.levels.edges},
         "report": {k: v for k, v in vars(log.report).items() if k != "levels"},
     }
@@ -100,22 +100,22 @@ def _check_sizes(
     """Refuse parts of different models before a number from one is used to index another."""
     n_users, n_items, n_levels = log.n_users, log.n_items, log.n_levels
     sizes = tuple(network[name] for name in ("n_users", "n_items", "n_levels"))
-    n_types, n_channels = weights["kernel_in"].shape
+    n_types, n_rating_channels = weights["kernel_in"].shape
     width = network["rate_size"] if not network["shared_encoder"] else network["consume_size"]
     expected = {
         "item_side.type_counts": (n_items, n_levels + 1),
         "item_side.column": (n_items, width) if network["two_sided"] else (0,),
         "consume_out": (n_items, network["consume_size"]),
     }
-    if near := network.get("neighbours_kept", 0):
-        expected["neighbours.items"] = expected["neighbours.weights"] = (n_items, near)
-        numbers = weights["neighbours.items"]
+    if near := network.get("n_slim_neighbours", 0):
+        expected["slim.items"] = expected["slim.weights"] = (n_items, near)
+        numbers = weights["slim.items"]
         if ((numbers < 0) | (numbers >= n_items)).any():
-            raise ValueError("its neighbours are no items")
+            raise ValueError("its SLIM neighbours are no items")
     starts, items, levels = log.starts, log.item_numbers, log.level_numbers
     fit = (
         sizes == (n_users, n_items, n_levels)
-        and (n_types, n_channels) == (n_levels + 1, network["n_channels"] + 1)
+        and (n_types, n_rating_channels) == (n_levels + 1, network["n_rating_channels"] + 1)
         and all(weights[name].shape == shape for name, shape in expected.items())
         and starts.shape == (n_users + 1,)
         and items.shape == levels.shape == (starts[-1],)
@@ -134,7 +134,7 @@ def _norms(weights: dict[str, np.ndarray], n_items: int) -> dict[int, Norms]:
         raise ValueError("its norms are not one float32 an item")
     found = {}
     for level in {name.split(".")[0] for name in arrays}:
-        prices = {by: arrays[f"{level}.{by}"] for by in UNSURE}
+        prices = {by: arrays[f"{level}.{by}"] for by in UNCERTAIN_LISTS}
         head = arrays[f"{level}.head"] > 0
         found[int(level)] = Norms(arrays[f"{level}.others"], head, prices)
     return found
@@ -148,9 +148,20 @@ def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) 
     network.rater_in = None
     network.load_state_dict(tensors, strict=True, assign=True)
     schedule = Schedule(*(tuple(facts["schedule"][key]) for key in ("stops", "reg_factors")))
-    checks = [Check(**check) for check in facts["checks"]]
-    trained, blend = NetworkConfig(**facts["trained"]), Blend(**facts["blend"])
-    return Fitted(network, item_side, schedule, checks, facts["n_parameters"], trained, blend)
+    validation_results = [ValidationResult(**check) for check in facts["validation_results"]]
+    trained, ensemble_weights = (
+        NetworkConfig(**facts["trained"]),
+        EnsembleWeights(**facts["ensemble_weights"]),
+    )
+    return Fitted(
+        network,
+        item_side,
+        schedule,
+        validation_results,
+        facts["n_parameters"],
+        trained,
+        ensemble_weights,
+    )
 
 
 def _interactions(

@@ -63,10 +63,10 @@ def profile_of(scoring: Scoring, histories: Interactions) -> Profile:
     """
     if histories.n_users != 1:
         raise SettingError(f"a profile is of one person; got {histories.n_users:,}")
-    reading, _ = scoring.read(histories, np.zeros(1, dtype=np.int64))
+    encoding, _ = scoring.encode(histories, np.zeros(1, dtype=np.int64))
     levels = histories.level_numbers[histories.level_numbers >= 0]
     counts = np.bincount(levels, minlength=histories.n_levels)
-    means = reading.user_mean[0].cpu().numpy()
+    means = encoding.user_mean[0].cpu().numpy()
     values = np.asarray(histories.levels.values)
     all_counts = scoring.item_side.type_counts[:, :-1].sum(0).cpu().numpy()
     shares = all_counts / max(1.0, all_counts.sum())
@@ -78,7 +78,7 @@ def profile_of(scoring: Scoring, histories: Interactions) -> Profile:
         levels_used=dict(zip(histories.levels.labels, counts.tolist(), strict=True)),
         generosity=float(means[0]) * spread if len(means) else 0.0,
         polarisation=float(means[1]) if len(means) > 1 else 0.0,
-        directions=_directions(scoring, reading.consume[0], histories),
+        directions=_directions(scoring, encoding.consume[0], histories),
     )
 
 

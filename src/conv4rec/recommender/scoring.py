@@ -12,7 +12,7 @@ from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.model import ItemSide, Network
 from conv4rec.model.likelihood import consume_log_probabilities
-from conv4rec.model.network import Reading
+from conv4rec.model.network import Encoding
 from conv4rec.recommender.uncertainty import Latent
 from conv4rec.train.batches import Batches
 
@@ -26,7 +26,7 @@ class Scores:
     rows: np.ndarray
     log_p_consume: np.ndarray
     """rows x items, float32: -inf at the items of the history."""
-    reading: Reading
+    encoding: Encoding
 
 
 class Scoring:
@@ -70,77 +70,85 @@ class Scoring:
             yield self.score(histories, rows[first : first + size])
 
     @torch.no_grad()
-    def score(self, histories: Interactions, rows: np.ndarray, to_rate: bool = True) -> Scores:
-        """Read some histories and score every item; without `to_rate`, for their P(pick) alone."""
-        reading, history = self.read(histories, rows, to_rate=to_rate)
-        logits = self.network.consume_logits(reading)
-        chances = consume_log_probabilities(logits, history.pattern.rows, history.pattern.columns)
-        return Scores(rows, chances.cpu().numpy(), reading)
+    def score(self, histories: Interactions, rows: np.ndarray, with_ratings: bool = True) -> Scores:
+        """Read some histories and score every item; without `with_ratings`, for their P(pick) alone."""
+        encoding, history = self.encode(histories, rows, with_ratings=with_ratings)
+        logits = self.network.consume_logits(encoding)
+        probabilities = consume_log_probabilities(
+            logits, history.pattern.rows, history.pattern.columns
+        )
+        return Scores(rows, probabilities.cpu().numpy(), encoding)
 
     @torch.no_grad()
-    def read(
+    def encode(
         self,
         histories: Interactions,
         rows: np.ndarray,
-        to_pick: bool = True,
-        to_rate: bool = True,
+        with_consume: bool = True,
+        with_ratings: bool = True,
     ):
         """What the network knows after reading some rows of `histories`.
 
-        Without `to_pick`, what only the consume decoder reads is left out; without `to_rate`,
+        Without `with_consume`, what only the consume decoder reads is left out; without `with_ratings`,
         what the exact half of the rating side solves.
         """
         device = self.item_side.type_counts.device
         part = histories.take_users(np.asarray(rows, dtype=np.int64))
         history = Batches.from_interactions(part, str(device)).whole
-        reading = self.network.read(history, self.item_side, to_pick, to_rate and self.whole)
-        return reading if self.whole else replace(reading, history=None), history
+        encoding = self.network.encode(
+            history, self.item_side, with_consume, with_ratings and self.whole
+        )
+        return encoding if self.whole else replace(encoding, history=None), history
 
     @torch.no_grad()
     def rating_probabilities(
-        self, reading: Reading, places: np.ndarray, items: np.ndarray
+        self, encoding: Encoding, places: np.ndarray, items: np.ndarray
     ) -> np.ndarray:
         """P(k | i, history) for pairs (row of the reading, item): pairs x levels, float32."""
-        device = reading.rate.device
+        device = encoding.rate.device
         found = []
         for first in range(0, len(places), 65_536):
             pair = slice(first, first + 65_536)
             where = [
                 torch.as_tensor(a[pair], dtype=torch.long, device=device) for a in (places, items)
             ]
-            logits = self.network.rating_logits(reading, *where)
+            logits = self.network.rating_logits(encoding, *where)
             found.append(torch.softmax(logits, 1).cpu().numpy())
         empty = np.zeros((0, self.network.config.n_levels), dtype=np.float32)
         return np.concatenate(found) if found else empty
 
     @torch.no_grad()
-    def all_rating_probabilities(self, reading: Reading) -> np.ndarray:
+    def all_rating_probabilities(self, encoding: Encoding) -> np.ndarray:
         """P(k | i, history) for everyone in the reading and every item: rows x items x levels."""
-        return torch.softmax(self.network.all_rating_logits(reading), 2).cpu().numpy()
+        return torch.softmax(self.network.all_rating_logits(encoding), 2).cpu().numpy()
 
     @torch.no_grad()
-    def latent(self, reading: Reading) -> Latent | None:
+    def latent(self, encoding: Encoding) -> Latent | None:
         """The value behind everyone's rating of every item; None where no draws tell."""
-        exact = self.network.exact
-        if exact is None or reading.exact is None:
+        bayesian_mf = self.network.bayesian_mf
+        if bayesian_mf is None or encoding.bayesian_mf is None:
             return None
-        mean, unsure, deviation = (part.cpu().numpy() for part in exact.latent_all(reading.exact))
-        return Latent(mean, unsure, deviation, exact.thresholds.mean(0).cpu().numpy())
+        mean, standard_error, deviation = (
+            part.cpu().numpy() for part in bayesian_mf.latent_all(encoding.bayesian_mf)
+        )
+        return Latent(mean, standard_error, deviation, bayesian_mf.thresholds.mean(0).cpu().numpy())
 
     @torch.no_grad()
     def latent_of_pairs(
-        self, reading: Reading, places: np.ndarray, items: np.ndarray
+        self, encoding: Encoding, places: np.ndarray, items: np.ndarray
     ) -> Latent | None:
         """The same for pairs (row of the reading, item) alone."""
-        exact = self.network.exact
-        if exact is None or reading.exact is None:
+        bayesian_mf = self.network.bayesian_mf
+        if bayesian_mf is None or encoding.bayesian_mf is None:
             return None
-        device = reading.rate.device
+        device = encoding.rate.device
         users, columns = (torch.as_tensor(a, device=device).long() for a in (places, items))
-        about = exact.about(reading.exact)[users]
-        mean = exact.score(reading.exact, users, columns)
-        unsure = (about[:, 1] * exact.doubt[columns]).clamp(min=0.0).sqrt()
-        found, error, deviation = (
-            part.cpu().numpy() for part in (mean, unsure, about[:, 0].sqrt())
+        about = bayesian_mf.about(encoding.bayesian_mf)[users]
+        mean = bayesian_mf.score(encoding.bayesian_mf, users, columns)
+        standard_error = (
+            (about[:, 1] * bayesian_mf.uncertainty_ratio[columns]).clamp(min=0.0).sqrt()
         )
-        return Latent(found, error, deviation, exact.thresholds.mean(0).cpu().numpy())
+        found, error, deviation = (
+            part.cpu().numpy() for part in (mean, standard_error, about[:, 0].sqrt())
+        )
+        return Latent(found, error, deviation, bayesian_mf.thresholds.mean(0).cpu().numpy())

@@ -31,7 +31,7 @@ class Latent:
     """The value behind the rating of each person and item: rows x items, or pairs."""
 
     mean: np.ndarray
-    unsure: np.ndarray
+    standard_error: np.ndarray
     """Posterior standard deviation of the mean."""
     deviation: np.ndarray
     """Of a rating around the mean: rows x 1, or pairs."""
@@ -41,7 +41,7 @@ class Latent:
     def log_odds_move(self, like_level: int, errors: float) -> np.ndarray:
         """What the log-odds of liking gain if the mean is off by so many standard errors."""
         apart = (self.mean - self.thresholds[like_level - 1]) / self.deviation
-        moved = apart + errors * self.unsure / self.deviation
+        moved = apart + errors * self.standard_error / self.deviation
         return _log_odds(moved) - _log_odds(apart)
 
     def rating_move(self, values: Sequence[float], errors: float) -> np.ndarray:
@@ -49,7 +49,7 @@ class Latent:
         found = np.zeros_like(self.mean)
         for threshold, step in zip(self.thresholds, np.diff(values), strict=True):
             apart = (self.mean - threshold) / self.deviation
-            moved = apart + errors * self.unsure / self.deviation
+            moved = apart + errors * self.standard_error / self.deviation
             found += np.float32(step) * (ndtr(moved) - ndtr(apart))
         return found
 
@@ -58,13 +58,13 @@ def _log_odds(place: np.ndarray) -> np.ndarray:
     return log_ndtr(place) - log_ndtr(-place)
 
 
-def standard_errors(sure: float) -> float:
+def standard_errors(confidence: float) -> float:
     """How many standard errors stand for being this sure, one-sided.
 
     >>> round(standard_errors(0.95), 3)
     1.645
     """
-    return NormalDist().inv_cdf(sure)
+    return NormalDist().inv_cdf(confidence)
 
 
 def interval_columns(likes: np.ndarray, like_level: int, latent: Latent | None) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def interval_columns(likes: np.ndarray, like_level: int, latent: Latent | None) 
     reach = standard_errors(0.5 + INTERVAL / 2)
     ends = (log_odds(likes) + latent.log_odds_move(like_level, way) for way in (-reach, reach))
     return {
-        name: chance(end).astype(np.float32)
+        name: probability(end).astype(np.float32)
         for name, end in zip(INTERVAL_COLUMNS, ends, strict=True)
     }
 
@@ -94,10 +94,10 @@ def log_odds(likes: np.ndarray) -> np.ndarray:
     return (np.log(likes) - np.log1p(-likes)).astype(np.float32)
 
 
-def chance(log_odds: np.ndarray) -> np.ndarray:
+def probability(log_odds: np.ndarray) -> np.ndarray:
     """The logistic function, without overflow.
 
-    >>> chance(np.array([0.0, -1e9])).tolist()
+    >>> probability(np.array([0.0, -1e9])).tolist()
     [0.5, 0.0]
     """
     return 0.5 * (1.0 + np.tanh(0.5 * log_odds))

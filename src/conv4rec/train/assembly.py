@@ -15,11 +15,10 @@ import torch
 from torch import Tensor
 
 from conv4rec.model import ItemSide, Network
-from conv4rec.model.bayesian_mf import ExactHalf
-from conv4rec.model.slim import Neighbours
-from conv4rec.train.ensemble import Blend
+from conv4rec.model.bayesian_mf import BayesianMF
+from conv4rec.model.slim import SLIM
+from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.loop import Trainer
-from conv4rec.train.ridge import Ridge
 
 Snapshot = dict[str, Tensor]
 
@@ -28,9 +27,8 @@ Snapshot = dict[str, Tensor]
 class ConsumeParts:
     """What stands beside the trained half of the consume side, and how much each part says."""
 
-    blend: Blend = field(default_factory=Blend)
-    ridge: Ridge | None = None
-    neighbours: Neighbours | None = None
+    ensemble_weights: EnsembleWeights = field(default_factory=EnsembleWeights)
+    slim: SLIM | None = None
 
 
 @torch.no_grad()
@@ -61,9 +59,9 @@ def snapshots_of(kept: dict[str, Tensor]) -> list[Snapshot]:
 @torch.no_grad()
 def assemble(
     trainer: Trainer,
-    snapshots: list[Snapshot],
+    averaged_snapshots: list[Snapshot],
     parts: ConsumeParts,
-    exact: ExactHalf | None = None,
+    bayesian_mf: BayesianMF | None = None,
 ) -> tuple[Network, ItemSide]:
     """The network to serve, without the raters' table, and its item side.
 
@@ -74,56 +72,47 @@ def assemble(
         exact: the rating side's exact half; None to do without.
     """
     weights = {n: p.detach().clone() for n, p in trainer.parameters.items() if "consume" in n}
-    small = [name for name in snapshots[0] if name not in ("rate_in", "rate_out", "column")]
-    weights |= {name: torch.stack([s[name] for s in snapshots]).mean(0) for name in small}
+    small = [
+        name for name in averaged_snapshots[0] if name not in ("rate_in", "rate_out", "column")
+    ]
+    weights |= {name: torch.stack([s[name] for s in averaged_snapshots]).mean(0) for name in small}
     config = trainer.network.config
-    width = config.rate_size * len(snapshots)
+    width = config.rate_size * len(averaged_snapshots)
     if config.shared_encoder:
-        weights["rate_out"] = torch.stack([s["rate_out"] for s in snapshots]).mean(0)
+        weights["rate_out"] = torch.stack([s["rate_out"] for s in averaged_snapshots]).mean(0)
         weights["rate_out"] += weights["rate_common"][:, None]
         weights["rate_common"] = torch.zeros_like(weights["rate_common"])
-        column = torch.stack([s["column"] for s in snapshots]).mean(0)
+        column = torch.stack([s["column"] for s in averaged_snapshots]).mean(0)
     else:
-        weights["rate_in"], weights["rate_out"], column = _side_by_side(snapshots)
+        weights["rate_in"], weights["rate_out"], column = _side_by_side(averaged_snapshots)
         config = replace(config, rate_size=width)
     for name in ("consume_out", "consume_bias"):
-        weights[name] = weights[name] * parts.blend.learned
-    if parts.ridge is not None:
-        weights |= _with_closed_form(weights, parts.ridge, parts.blend)
-        config = replace(config, consume_size=weights["consume_out"].shape[1])
-    if parts.neighbours is not None:
-        found = parts.neighbours.to(weights["rate_out"].device)
-        weights |= {f"neighbours.{n}": t for n, t in found.state_dict().items()}
-        config = replace(config, neighbours_kept=found.weights.shape[1])
-    if exact is not None:
-        weights |= {f"exact.{n}": t.to(weights["rate_out"]) for n, t in exact.named_parameters()}
-        (draws, _, size), features = exact.items.shape, exact.features.shape[1]
-        config = replace(config, exact_draws=draws, exact_size=size, exact_features=features)
+        weights[name] = weights[name] * parts.ensemble_weights.neural
+    if parts.slim is not None:
+        found = parts.slim.to(weights["rate_out"].device)
+        weights |= {f"slim.{n}": t for n, t in found.state_dict().items()}
+        config = replace(config, n_slim_neighbours=found.weights.shape[1])
+    if bayesian_mf is not None:
+        weights |= {
+            f"bayesian_mf.{n}": t.to(weights["rate_out"]) for n, t in bayesian_mf.named_parameters()
+        }
+        (draws, _, size), features = bayesian_mf.items.shape, bayesian_mf.features.shape[1]
+        config = replace(config, n_mf_draws=draws, mf_width=size, n_mf_features=features)
     network = Network(config, torch.zeros(config.n_levels), None)  # shapes alone
     network.rater_in = None  # the columns are summed: only training needs the raters
     network.load_state_dict(weights, strict=True, assign=True)
     return network, ItemSide(trainer.sums.type_counts, column)
 
 
-def _side_by_side(snapshots: list[Snapshot]) -> tuple[Tensor, Tensor, Tensor]:
+def _side_by_side(averaged_snapshots: list[Snapshot]) -> tuple[Tensor, Tensor, Tensor]:
     """Latent coordinates in a row, the users' offsets averaged.
 
     The network scales a product of width w by 3 / sqrt(w). The mean over S products of width e
     is the product of width S e if what decodes is divided by sqrt(S).
     """
-    size = snapshots[0]["rate_out"].shape[2]
-    scale = 1.0 / math.sqrt(len(snapshots))
-    offsets = torch.stack([s["rate_in"][..., size:] for s in snapshots]).mean(0)
-    into = torch.cat([*[s["rate_in"][..., :size] for s in snapshots], offsets], 2)
-    out = torch.cat([s["rate_out"] for s in snapshots], 2) * scale
-    return into, out, torch.cat([s["column"] for s in snapshots], -1) * scale
-
-
-def _with_closed_form(weights: dict[str, Tensor], ridge: Ridge, blend: Blend) -> dict[str, Tensor]:
-    encodes, decodes = (table.to(weights["consume_out"]) for table in ridge.tables(blend.penalty))
-    silent = encodes.new_zeros(len(weights["consume_in"]) - 1, *encodes.shape)
-    more = torch.cat([encodes[None], silent])  # ratings say nothing to the closed form
-    return {
-        "consume_in": torch.cat([weights["consume_in"], more], 2),
-        "consume_out": torch.cat([weights["consume_out"], decodes * blend.closed], 1),
-    }
+    size = averaged_snapshots[0]["rate_out"].shape[2]
+    scale = 1.0 / math.sqrt(len(averaged_snapshots))
+    offsets = torch.stack([s["rate_in"][..., size:] for s in averaged_snapshots]).mean(0)
+    into = torch.cat([*[s["rate_in"][..., :size] for s in averaged_snapshots], offsets], 2)
+    out = torch.cat([s["rate_out"] for s in averaged_snapshots], 2) * scale
+    return into, out, torch.cat([s["column"] for s in averaged_snapshots], -1) * scale

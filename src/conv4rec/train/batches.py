@@ -10,7 +10,7 @@ from torch import Tensor
 
 from conv4rec.data import Interactions
 from conv4rec.model import History
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 
 
 @dataclass
@@ -56,8 +56,8 @@ class Batches:
         return self._history(starts, self.items[entries], self.types[entries])
 
     def _history(self, starts: Tensor, items: Tensor, types: Tensor) -> History:
-        fed = torch.ones(len(items), device=items.device)
-        return History(Pattern.from_rows(starts, items, self.n_items), types, fed)
+        observed = torch.ones(len(items), device=items.device)
+        return History(SparsePattern.from_rows(starts, items, self.n_items), types, observed)
 
     def type_counts(self) -> Tensor:
         """How often each type occurred with each item: items x (levels + 1)."""

@@ -14,7 +14,7 @@ from conv4rec.data import Interactions
 from conv4rec.errors import SavedModelError
 from conv4rec.storage.folders import load_folder, save_folder
 from conv4rec.train.loop import State
-from conv4rec.train.validation import Check, Kept
+from conv4rec.train.validation import Kept, ValidationResult
 
 KIND = "training checkpoint"
 PARTS = ("weights", "first_moments", "second_moments", "frozen")
@@ -25,12 +25,12 @@ class Checkpoint:
     """Where a fit is: which stage, what it has seen, and the state of the loop in it."""
 
     stage: int
-    checks: list[Check]
+    validation_results: list[ValidationResult]
     state: State | None
     n_before: int = 0
     """How many of the checks are of earlier stages."""
     kept: Kept = field(default_factory=dict)
-    """Tensors that later looks need: see `conv4rec.train.validation.look`."""
+    """Tensors that later looks need: see `conv4rec.train.validation.evaluate_validation`."""
 
 
 def fingerprint(interactions: Interactions, settings: dict[str, Any]) -> str:
@@ -56,7 +56,7 @@ def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint, key:
         "stage": checkpoint.stage,
         "step": step,
         "n_before": checkpoint.n_before,
-        "checks": [asdict(check) for check in checkpoint.checks],
+        "validation_results": [asdict(check) for check in checkpoint.validation_results],
     }
     save_folder(folder, KIND, parts, facts)
 
@@ -73,10 +73,10 @@ def load_checkpoint(folder: str | os.PathLike[str], key: str) -> Checkpoint:
             f"the training saved in {folder} was of other data, settings or another seed: "
             "resume with the same ones, or start anew without resume"
         )
-    checks = [Check(**check) for check in facts["checks"]]
+    validation_results = [ValidationResult(**check) for check in facts["validation_results"]]
     state = None
     kept = {name: torch.from_numpy(array) for name, array in parts.pop("kept").items()}
     if parts:
         tensors = {p: {n: torch.from_numpy(a) for n, a in parts[p].items()} for p in PARTS}
         state = State(facts["step"], **tensors)
-    return Checkpoint(facts["stage"], checks, state, facts["n_before"], kept)
+    return Checkpoint(facts["stage"], validation_results, state, facts["n_before"], kept)

@@ -16,29 +16,28 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.errors import TrainingInterrupted
 from conv4rec.model import History, ItemSide, Network, NetworkConfig
-from conv4rec.model.bayesian_mf import ExactHalf
-from conv4rec.model.slim import Neighbours
+from conv4rec.model.bayesian_mf import BayesianMF
+from conv4rec.model.slim import SLIM
 from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of
 from conv4rec.train.batches import Batches
 from conv4rec.train.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
-from conv4rec.train.ensemble import Blend, Learned, choose_blend
-from conv4rec.train.gibbs import sample_exact_half
+from conv4rec.train.ensemble import EnsembleWeights, NeuralScores, choose_ensemble_weights
+from conv4rec.train.gibbs import sample_bayesian_mf
 from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import RATE, Progress, Schedule, Trainer
-from conv4rec.train.mixture_weight import USUAL, choose_share
-from conv4rec.train.ridge import Ridge
+from conv4rec.train.mixture_weight import DEFAULT_SHARE, choose_share
 from conv4rec.train.settings import TrainSettings
-from conv4rec.train.slim import find_neighbours
+from conv4rec.train.slim import fit_slim
 from conv4rec.train.validation import (
-    Check,
+    ValidationResult,
     best_joint_schedule,
     best_schedule,
-    check_steps,
+    evaluate_validation,
     held_out,
-    is_lost,
     keep_snapshot,
-    look,
-    n_rehearsals,
+    n_validation_fits,
+    should_stop_early,
+    validation_steps,
 )
 
 OnProgress = Callable[[str, int, int, Progress], Any]
@@ -52,12 +51,12 @@ class Fitted:
     """As served: its tables are wider than those trained (see `conv4rec.train.assembly`)."""
     item_side: ItemSide
     schedule: Schedule
-    checks: list[Check]
+    validation_results: list[ValidationResult]
     n_parameters: int
     """Weights trained, those of the raters included, which serving does not need."""
     trained: NetworkConfig
     """The shape that was trained."""
-    blend: Blend = field(default_factory=Blend)
+    ensemble_weights: EnsembleWeights = field(default_factory=EnsembleWeights)
     """How much the parts of the consume side say."""
 
 
@@ -90,9 +89,13 @@ class Fit:
         self.seed, self.device, self.on_progress = seed, device, on_progress
         self.folder = checkpoint
         self.key = fingerprint(interactions, {**shape, **asdict(settings), "seed": seed})
-        self.hidden = held_out(interactions, settings.validation_share, seed)
-        n_factors = n_rehearsals(interactions, settings.regs) if self.hidden.any() else 0
-        self.factors = settings.regs[:n_factors]
+        self.masked = held_out(interactions, settings.validation_fraction, seed)
+        n_factors = (
+            n_validation_fits(interactions, settings.consume_reg_factors)
+            if self.masked.any()
+            else 0
+        )
+        self.factors = settings.consume_reg_factors[:n_factors]
         self.at = Checkpoint(0, [], None)
         if resume and checkpoint is not None:
             self.at = load_checkpoint(checkpoint, self.key)
@@ -107,48 +110,56 @@ class Fit:
         """
         with self._signals():
             while self.at.stage < len(self.factors):
-                self._rehearse()
+                self._validation_fit()
                 best = {n: t for n, t in self.at.kept.items() if n.startswith("best")}
-                checks = self.at.checks
-                self.at = Checkpoint(self.at.stage + 1, checks, None, len(checks), best)
+                validation_results = self.at.validation_results
+                self.at = Checkpoint(
+                    self.at.stage + 1, validation_results, None, len(validation_results), best
+                )
             ends = (self.settings.n_steps, self.settings.rate_steps)
-            return self._train(self._schedule() if self.at.checks else Schedule(ends))
+            return self._train(self._schedule() if self.at.validation_results else Schedule(ends))
 
     def _schedule(self) -> Schedule:
         """What the rehearsals say of when to stop and how firmly to penalise."""
         if self.shape.get("shared_encoder"):
-            return best_joint_schedule(self.at.checks, self.settings.rate_weight)
-        return best_schedule(self.at.checks)
+            return best_joint_schedule(self.at.validation_results, self.settings.rate_weight)
+        return best_schedule(self.at.validation_results)
 
-    def _rehearse(self) -> None:
+    def _validation_fit(self) -> None:
         """Train on the part that is not hidden, noting both losses on the hidden part."""
         stage, settings = self.at.stage, self.settings
-        rate_factor = settings.rate_regs[stage] if stage < len(settings.rate_regs) else 1.0
+        rate_factor = (
+            settings.rate_reg_factors[stage] if stage < len(settings.rate_reg_factors) else 1.0
+        )
         ends = (settings.n_steps, settings.rate_steps)
         schedule = Schedule(ends, (self.factors[stage], rate_factor))
-        trainer = self._trainer(self._shown(), schedule)
-        steps = check_steps(max(ends))
-        for step in steps[len(self.at.checks) - self.at.n_before :]:
+        trainer = self._trainer(self._observed(), schedule)
+        steps = validation_steps(max(ends))
+        for step in steps[len(self.at.validation_results) - self.at.n_before :]:
             self._advance(trainer, step, f"rehearsal {stage + 1}")
-            found = look(trainer, self._validation(), self.at.checks, self.at.kept)
-            self.at.checks.append(found)
+            found = evaluate_validation(
+                trainer, self._validation(), self.at.validation_results, self.at.kept
+            )
+            self.at.validation_results.append(found)
             self._save(trainer)
-            if is_lost(self.at.checks, settings.n_steps):
+            if should_stop_early(self.at.validation_results, settings.n_steps):
                 return
 
-    def _shown(self) -> Interactions:
-        return self.interactions.select(~self.hidden)
+    def _observed(self) -> Interactions:
+        return self.interactions.select(~self.masked)
 
     def _validation(self) -> History:
         """All interactions, those of the rehearsals fed and the others hidden."""
-        shown = torch.from_numpy(~self.hidden).float().to(self.device)
-        return replace(Batches.from_interactions(self.interactions, self.device).whole, fed=shown)
+        shown = torch.from_numpy(~self.masked).float().to(self.device)
+        return replace(
+            Batches.from_interactions(self.interactions, self.device).whole, observed=shown
+        )
 
     def _train(self, schedule: Schedule) -> Fitted:
-        parts, exact = self._consume_parts(), self._exact_half()
+        parts, bayesian_mf = self._consume_parts(), self._exact_half()
         trainer = self._trainer(self.interactions, schedule)
         kept = self.at.kept
-        steps = check_steps(max(self.settings.n_steps, self.settings.rate_steps))
+        steps = validation_steps(max(self.settings.n_steps, self.settings.rate_steps))
         looks = [step for step in steps if step < max(schedule.stops)] + [max(schedule.stops)]
         for step in looks[bisect_left(looks, trainer.step) :]:  # those before a resume are kept
             self._advance(trainer, step, "training")
@@ -156,47 +167,51 @@ class Fit:
                 keep_snapshot(kept, trainer)
             self._save(trainer)
         n_parameters = sum(p.numel() for p in trainer.parameters.values() if p.requires_grad)
-        network, item_side = assemble(trainer, snapshots_of(kept), parts, exact)
-        trained, checks = trainer.network.config, self.at.checks
-        return Fitted(network, item_side, schedule, checks, n_parameters, trained, parts.blend)
+        network, item_side = assemble(trainer, snapshots_of(kept), parts, bayesian_mf)
+        trained, validation_results = trainer.network.config, self.at.validation_results
+        return Fitted(
+            network,
+            item_side,
+            schedule,
+            validation_results,
+            n_parameters,
+            trained,
+            parts.ensemble_weights,
+        )
 
     def _consume_parts(self) -> ConsumeParts:
         """The closed form and the neighbours, as far as the rehearsals found that they help."""
         best = {n.removeprefix("best/"): t for n, t in self.at.kept.items() if n[:5] == "best/"}
         if not best or self.shape.get("shared_encoder"):
             return ConsumeParts()  # a shared encoder has no half to itself
-        blend = choose_blend(Learned(**best), *self._beside(self._shown()), self._validation())
-        ridge, neighbours = self._beside(self.interactions, blend)
-        if neighbours is not None:
-            neighbours.scale.copy_(torch.tensor([blend.neighbours, blend.floor]))
-        return ConsumeParts(blend, ridge, neighbours)
+        slim = self._slim(self._observed())
+        weights = choose_ensemble_weights(NeuralScores(**best), slim, self._validation())
+        slim = self._slim(self.interactions) if weights.slim else None
+        if slim is not None:
+            slim.scale.copy_(torch.tensor([weights.slim, weights.floor]))
+        return ConsumeParts(weights, slim)
 
-    def _beside(
-        self, interactions: Interactions, blend: Blend | None = None
-    ) -> tuple[Ridge | None, Neighbours | None]:
-        """What stands beside the trained half, and is heard in a blend."""
-        settings, ridge, neighbours = self.settings, None, None
-        if settings.ridge_size and (blend is None or blend.closed):
-            ridge = Ridge.of(interactions, settings.ridge_size, self.seed)
-        if settings.neighbours and (blend is None or blend.neighbours):
-            neighbours = find_neighbours(interactions, settings.neighbours)
-        return ridge, neighbours
+    def _slim(self, interactions: Interactions) -> SLIM | None:
+        size = self.settings.slim_neighbours
+        return fit_slim(interactions, size) if size else None
 
-    def _exact_half(self) -> ExactHalf | None:
+    def _exact_half(self) -> BayesianMF | None:
         """The exact half of the rating side, and how much the rehearsals found it should count.
 
         Where it should not count for P(like), it still says how sure P(like) is.
         """
-        if not self.settings.draws or self.shape.get("shared_encoder"):
+        if not self.settings.mf_draws or self.shape.get("shared_encoder"):
             return None
-        share, logits = USUAL, self.at.kept.get("best_rated/logits")
+        share, logits = DEFAULT_SHARE, self.at.kept.get("best_rated/logits")
         if logits is not None:
-            shorter = replace(self.settings, sweeps=-(-self.settings.sweeps // 2))  # enough for it
-            rehearsed = sample_exact_half(self._shown(), shorter, self.seed, self._on_sweep)
+            shorter = replace(
+                self.settings, mf_sweeps=-(-self.settings.mf_sweeps // 2)
+            )  # enough for it
+            rehearsed = sample_bayesian_mf(self._observed(), shorter, self.seed, self._on_sweep)
             if rehearsed is not None:
                 rehearsed = rehearsed.to(self.device)
                 share = choose_share(rehearsed, logits, self._validation())
-        half = sample_exact_half(self.interactions, self.settings, self.seed, self._on_sweep)
+        half = sample_bayesian_mf(self.interactions, self.settings, self.seed, self._on_sweep)
         if half is not None:
             half.share.fill_(share)
         return half

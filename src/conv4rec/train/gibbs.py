@@ -31,18 +31,18 @@ from scipy.special import gammaln
 from torch import Tensor
 
 from conv4rec.data import Interactions
-from conv4rec.model.bayesian_mf import ExactHalf
+from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.kernels import level_polynomials
 from conv4rec.model.normal_equations import normal_equations, solve
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.latent_values import Latent
-from conv4rec.train.posterior_summaries import settle
+from conv4rec.train.posterior_summaries import summarise_posterior
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import pattern_features
 
 START = 0.1  # spread of the first factors
 PRIOR_ROWS = 5.0  # rows that the prior of B is worth: where `Side.ridge` starts, its prior mean
-FREEDOMS = 2.0 ** (np.arange(13) / 2)  # 1 to 64: from people of all kinds to people all alike
+NU_GRID = 2.0 ** (np.arange(13) / 2)  # 1 to 64: from people of all kinds to people all alike
 FEWEST_RATINGS = 100  # with fewer there is nothing to factorise
 FEW_RATINGS, MANY_RATINGS = 15_000, 50_000  # between which they half tell how wide (`widths`)
 FIRST_SWEEPS = 20  # before latent values are drawn: factors start from nearly nothing
@@ -53,7 +53,7 @@ ADAPT = 5  # sweeps between measurements of the thresholds' steps, while no draw
 class Side:
     """Users or items: whose ratings, what the pattern says of each, and the draw of the moment."""
 
-    pattern: Pattern  # rated entries, by row of this side
+    pattern: SparsePattern  # rated entries, by row of this side
     t: Tensor  # per entry: the latent value of the moment
     features: np.ndarray  # rows x (1 + features): a constant first
     factors: Tensor  # rows x size
@@ -62,12 +62,12 @@ class Side:
     ridge: float = PRIOR_ROWS  # precision of B, in units of `precision`
 
 
-def sample_exact_half(
+def sample_bayesian_mf(
     interactions: Interactions,
     settings: TrainSettings,
     seed: int,
     on_sweep: Callable[[int], object] | None = None,
-) -> ExactHalf | None:
+) -> BayesianMF | None:
     """Run the chain, or on small logs three, and keep draws; None if too little was rated.
 
     Cost: a sweep takes about 4 x ratings x size^2 multiplications. Memory: 600 to 800 bytes a
@@ -75,27 +75,27 @@ def sample_exact_half(
 
     Args:
         interactions: those without a rating count for the pattern.
-        settings: `factors`, `factor_features`, `sweeps`, `draws`.
+        settings: `factors`, `mf_features`, `mf_sweeps`, `draws`.
         seed: of the chains.
         on_sweep: called after each sweep with its number; may raise to stop the chain.
     """
-    if interactions.n_rated < FEWEST_RATINGS or interactions.n_levels < 2 or not settings.draws:
+    if interactions.n_rated < FEWEST_RATINGS or interactions.n_levels < 2 or not settings.mf_draws:
         return None
     half, chains = None, widths(interactions.n_rated, settings)
-    places = np.array_split(np.arange(settings.draws), len(chains))
+    places = np.array_split(np.arange(settings.mf_draws), len(chains))
     for chain, (width, draws) in enumerate(zip(chains, places, strict=True)):
         rng = np.random.default_rng([seed, 3, chain] if chain else [seed, 3])
         ratings, users, items, into = _sides(interactions, width, settings, seed, rng)
         if half is None:
-            sizes = (settings.draws, settings.factors + 1, into.shape[1])
-            half = ExactHalf(interactions.n_items, interactions.n_levels, *sizes)
+            sizes = (settings.mf_draws, settings.mf_factors + 1, into.shape[1])
+            half = BayesianMF(interactions.n_items, interactions.n_levels, *sizes)
             half.features.copy_(torch.from_numpy(into))
             half.ratings.copy_(ratings)
         latent = Latent(users.pattern, _levels(interactions), ratings)
-        _run(Chain(users, items, latent), half, draws, settings.sweeps, rng, on_sweep)
+        _run(Chain(users, items, latent), half, draws, settings.mf_sweeps, rng, on_sweep)
     assert half is not None  # there is a chain
     half.share.fill_(1.0)  # until `choose_share`
-    settle(half, interactions)
+    summarise_posterior(half, interactions)
     return half
 
 
@@ -107,25 +107,25 @@ def widths(n_rated: int, settings: TrainSettings) -> tuple[int, ...]:
     ratings of coat, made-up worlds); on 25,000 all three together are best or nearly so; on 70,000
     and more the widest is (hidden ratings of five logs).
     """
-    wide = settings.factors
+    wide = settings.mf_factors
     narrow = (max(1, 2 * wide // 5), max(1, wide // 5))
-    if n_rated < FEW_RATINGS and settings.draws > 1:
+    if n_rated < FEW_RATINGS and settings.mf_draws > 1:
         return narrow
-    return (wide, *narrow) if n_rated < MANY_RATINGS and settings.draws > 2 else (wide,)
+    return (wide, *narrow) if n_rated < MANY_RATINGS and settings.mf_draws > 2 else (wide,)
 
 
 def _run(
     chain: Chain,
-    half: ExactHalf,
+    half: BayesianMF,
     draws: np.ndarray,
-    sweeps: int,
+    mf_sweeps: int,
     rng: np.random.Generator,
     on_sweep: Callable[[int], object] | None,
 ) -> None:
     """Keep draws of the last four fifths of a chain, evenly spaced, at places `draws`."""
-    burn_in = sweeps // 5
-    steps = np.ceil(np.linspace(burn_in, sweeps, len(draws) + 1))[1:]
-    for sweep in range(1, sweeps + 1):
+    burn_in = mf_sweeps // 5
+    steps = np.ceil(np.linspace(burn_in, mf_sweeps, len(draws) + 1))[1:]
+    for sweep in range(1, mf_sweeps + 1):
         chain.sweep(sweep, sweep <= burn_in, rng)
         for draw in draws[steps == sweep].tolist():
             _keep(half, draw, chain)
@@ -133,7 +133,7 @@ def _run(
             on_sweep(sweep)
 
 
-def _keep(half: ExactHalf, draw: int, chain: Chain) -> None:
+def _keep(half: BayesianMF, draw: int, chain: Chain) -> None:
     """Write a draw down; factors that a narrower chain lacks are 0, and 0 for everyone."""
     users, items, latent = chain.users, chain.items, chain.latent
     size, width = half.items.shape[2], items.factors.shape[1] - 1
@@ -143,7 +143,7 @@ def _keep(half: ExactHalf, draw: int, chain: Chain) -> None:
     half.precision[draw] = torch.eye(size)
     half.precision[draw][own[:, None], own] = users.precision
     half.thresholds[draw] = latent.thresholds
-    half.noise[draw], half.freedom[draw] = latent.noise, chain.freedom
+    half.noise[draw], half.nu[draw] = latent.noise, chain.nu
 
 
 class Chain:
@@ -151,7 +151,7 @@ class Chain:
 
     def __init__(self, users: Side, items: Side, latent: Latent) -> None:
         self.users, self.items, self.latent = users, items, latent
-        self.freedom = float(FREEDOMS[-1])
+        self.nu = float(NU_GRID[-1])
         self.mean = torch.zeros(len(users.t), dtype=torch.float64)  # of the latent values
         self.alike = torch.ones_like(users.t)
 
@@ -167,12 +167,12 @@ class Chain:
         users, items, latent = self.users, self.items, self.latent
         if number > FIRST_SWEEPS:
             latent.draw_scale(self.mean, rng, adapt and number % ADAPT == 0)
-            latent.draw_steady(self.mean, self.freedom, rng)
+            latent.draw_user_precision(self.mean, self.nu, rng)
             self._draw_values(rng)
         else:
             errors = float((users.t - self.mean).square().sum())
             latent.noise = float(rng.gamma(1.0 + len(self.mean) / 2, 1.0 / (1.0 + errors / 2)))
-        weights = latent.steady.float()
+        weights = latent.user_precision.float()
         gram, right = normal_equations(users.pattern, items.factors, users.t, self.alike)
         _draw_factors(users, gram, right, latent.noise * weights, rng)
         of_users = weights[items.pattern.columns]  # of an item's rows, the columns are users
@@ -186,8 +186,8 @@ class Chain:
         users, latent = self.users, self.latent
         above = latent.draw_values(self.mean, rng)
         squares = users.pattern.row_sums(above.square()) * latent.noise
-        steady, self.freedom = _draw_steady(users, squares, self.freedom, rng)
-        latent.steady = steady.double()
+        user_precision, self.nu = _draw_user_precision(users, squares, self.nu, rng)
+        latent.user_precision = user_precision.double()
         users.t = (self.mean + above).float()
         self.items.t = users.t[users.pattern.to_column_order]
 
@@ -213,7 +213,7 @@ def _sides(
     shape = (interactions.n_users, interactions.n_items)
     where = (interactions.user_numbers[rated], interactions.item_numbers[rated])
     table = sparse.csr_array((ratings.numpy()[levels], where), shape=shape)
-    of_users, of_items, into = pattern_features(interactions, settings.factor_features, seed)
+    of_users, of_items, into = pattern_features(interactions, settings.mf_features, seed)
     size = factors + 1
     users = _side(table, of_users, size, rng)
     items = _side(sparse.csr_array(table.T), of_items, size, rng)
@@ -224,7 +224,7 @@ def _side(matrix: Any, features: np.ndarray, size: int, rng: np.random.Generator
     n_rows, n_columns = matrix.shape
     starts = torch.from_numpy(matrix.indptr.astype(np.int64))
     columns = torch.from_numpy(matrix.indices.astype(np.int64))
-    pattern = Pattern.from_rows(starts, columns, n_columns)
+    pattern = SparsePattern.from_rows(starts, columns, n_columns)
     start = torch.from_numpy(rng.standard_normal((n_rows, size)).astype(np.float32)) * START
     features = np.concatenate([np.ones((n_rows, 1)), features], 1)
     n_features = features.shape[1]
@@ -252,19 +252,21 @@ def _draw_prior(side: Side, rng: np.random.Generator) -> None:
     draw = rng.standard_normal((n_features, size))
     spread = np.linalg.inv(np.linalg.cholesky(precision))  # its rows: a root of the covariance
     prior = center + np.linalg.cholesky(inverse) @ draw @ spread
-    said = prior[1:]  # by the features; the constant is no part of it
-    squares = float(((said @ precision) * said).sum())
-    side.ridge = float(rng.gamma(1.0 + said.size / 2, 1.0 / (1.0 / PRIOR_ROWS + squares / 2)))
+    contribution = prior[1:]  # by the features; the constant is no part of it
+    squares = float(((contribution @ precision) * contribution).sum())
+    side.ridge = float(
+        rng.gamma(1.0 + contribution.size / 2, 1.0 / (1.0 / PRIOR_ROWS + squares / 2))
+    )
     side.prior = torch.from_numpy(prior).float()
     side.precision = torch.from_numpy(precision).float()
 
 
-def wishart(scale: np.ndarray, freedom: int, rng: np.random.Generator) -> np.ndarray:
-    """A draw of the Wishart distribution of mean `freedom` x `scale` (Bartlett's way)."""
+def wishart(scale: np.ndarray, nu: int, rng: np.random.Generator) -> np.ndarray:
+    """A draw of the Wishart distribution of mean `nu` x `scale` (Bartlett's way)."""
     size = len(scale)
     root = np.linalg.cholesky((scale + scale.T) / 2)
     lower = np.tril(rng.standard_normal((size, size)), -1)
-    lower[np.diag_indices(size)] = np.sqrt(rng.chisquare(freedom - np.arange(size)))
+    lower[np.diag_indices(size)] = np.sqrt(rng.chisquare(nu - np.arange(size)))
     return root @ lower @ lower.T @ root.T
 
 
@@ -280,18 +282,18 @@ def _draw_factors(
     side.factors = mean + more[:, :, 0]
 
 
-def _draw_steady(
-    users: Side, squares: Tensor, freedom: float, rng: np.random.Generator
+def _draw_user_precision(
+    users: Side, squares: Tensor, nu: float, rng: np.random.Generator
 ) -> tuple[Tensor, float]:
     """How steadily each user rates, a gamma given the squared errors in units of the noise.
 
-    Then how much users differ in it: one of `FREEDOMS`, all alike beforehand.
+    Then how much users differ in it: one of `NU_GRID`, all alike beforehand.
     """
     n_ratings = users.pattern.row_starts.diff().numpy()
-    steady = rng.gamma((freedom + n_ratings) / 2, 2.0 / (freedom + squares.numpy()))
-    half, rated = FREEDOMS / 2, steady[n_ratings > 0]
+    user_precision = rng.gamma((nu + n_ratings) / 2, 2.0 / (nu + squares.numpy()))
+    half, rated = NU_GRID / 2, user_precision[n_ratings > 0]
     summed = (np.log(rated) - rated).sum()
-    log_chances = len(rated) * (half * np.log(half) - gammaln(half)) + half * summed
-    chances = np.exp(log_chances - log_chances.max())
-    freedom = float(rng.choice(FREEDOMS, p=chances / chances.sum()))
-    return torch.from_numpy(steady).float(), freedom
+    log_probabilities = len(rated) * (half * np.log(half) - gammaln(half)) + half * summed
+    probabilities = np.exp(log_probabilities - log_probabilities.max())
+    nu = float(rng.choice(NU_GRID, p=probabilities / probabilities.sum()))
+    return torch.from_numpy(user_precision).float(), nu

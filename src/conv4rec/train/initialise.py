@@ -39,9 +39,9 @@ def new_network(
     unknown = set(shape) - {field.name for field in fields(NetworkConfig)}
     assert not unknown, f"not fields of NetworkConfig: {unknown}"
     n_levels = interactions.n_levels
-    shape = {"n_channels": 2, "consume_channels": 1, "consume_size": 256, **shape}
-    shape["n_channels"] = min(shape["n_channels"], n_levels - 1)
-    shape["consume_channels"] = min(shape["consume_channels"], shape["n_channels"])
+    shape = {"n_rating_channels": 2, "consume_channels": 1, "consume_size": 256, **shape}
+    shape["n_rating_channels"] = min(shape["n_rating_channels"], n_levels - 1)
+    shape["consume_channels"] = min(shape["consume_channels"], shape["n_rating_channels"])
     shape["consume_size"] = min(shape["consume_size"], max(8, interactions.n_items))
     config = NetworkConfig(interactions.n_users, interactions.n_items, n_levels, **shape)
     rated = interactions.level_numbers[interactions.level_numbers >= 0]
@@ -51,14 +51,14 @@ def new_network(
     counts = np.bincount(interactions.item_numbers, minlength=interactions.n_items) + ITEM_PRIOR
     with torch.no_grad():
         network.consume_bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
-        if settings.spectral_start:
+        if settings.spectral_init:
             vectors = torch.from_numpy(
                 spectral_item_vectors(
-                    interactions, config.consume_size, seed, settings.spectral_filter
+                    interactions, config.consume_size, seed, settings.spectral_damping
                 )
             )
             spread = score_spread(interactions, vectors)
-            start = vectors * (settings.spectral_start / max(spread, 1e-6)) ** 0.5
+            start = vectors * (settings.spectral_init / max(spread, 1e-6)) ** 0.5
             network.consume_in[0] = start
             network.consume_out.copy_(start)
     return network.to(device)
@@ -71,6 +71,6 @@ def score_spread(interactions: Interactions, vectors: Tensor) -> float:
     """
     users = torch.arange(min(interactions.n_users, SPREAD_USERS))
     history = Batches.from_interactions(interactions).of_users(users)
-    length = (history.pattern.row_sums(history.fed) + PRIOR_COUNT).sqrt()[:, None]
-    scores = history.pattern.look_up(history.fed[:, None], vectors[None]) / length @ vectors.T
+    length = (history.pattern.row_sums(history.observed) + PRIOR_COUNT).sqrt()[:, None]
+    scores = history.pattern.look_up(history.observed[:, None], vectors[None]) / length @ vectors.T
     return float(scores.std(1, correction=0).mean())

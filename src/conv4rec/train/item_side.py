@@ -32,13 +32,13 @@ class ItemSums:
         self.frozen = copy.deepcopy(network).requires_grad_(False)
         self.column = full_item_side(self.frozen, self.batches, self.type_counts).column
 
-    def without_hidden(self, network: Network, users: Tensor, history: History) -> ItemSide:
+    def without_masked(self, network: Network, users: Tensor, history: History) -> ItemSide:
         """The item side that a step may see: everyone's history but what this batch hides."""
-        hidden = history.fed == 0
+        masked = history.observed == 0
         pattern = history.pattern
         counts = self.type_counts - count_types(
-            pattern.columns[hidden],
-            history.types[hidden],
+            pattern.columns[masked],
+            history.types[masked],
             self.batches.n_items,
             self.batches.n_levels,
         )

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conv4rec.model.ordinal import chance_between, density, edges
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.ordinal import density, edges, interval_probability
+from conv4rec.model.sparse import SparsePattern
 
 HELD = (0.2, 0.8)  # the thresholds nearest to these quantiles of the ratings stay
 PROPOSALS = 4  # of thresholds and noise, a sweep
@@ -35,13 +35,13 @@ class Latent:
         start: the latent value that each level is first taken for, ascending.
     """
 
-    def __init__(self, pattern: Pattern, levels: Tensor, start: Tensor) -> None:
+    def __init__(self, pattern: SparsePattern, levels: Tensor, start: Tensor) -> None:
         self.pattern, self.levels = pattern, levels
         self.rows, n_levels = pattern.rows, len(start)
         start = start.double()
         self.thresholds = (start[1:] + start[:-1]) / 2
         self.noise = 1.0  # 1 / variance
-        self.steady = torch.ones(pattern.shape[0], dtype=torch.float64)
+        self.user_precision = torch.ones(pattern.shape[0], dtype=torch.float64)
         self.counts = pattern.row_starts.diff().double()
         self.free = _free(torch.bincount(levels, minlength=n_levels))
         self._root: Tensor | None = None
@@ -70,20 +70,22 @@ class Latent:
                 self.thresholds, self.noise, now, taken = thresholds, noise, new, taken + 1
         return taken
 
-    def draw_steady(self, mean: Tensor, freedom: float, rng: np.random.Generator) -> None:
+    def draw_user_precision(self, mean: Tensor, nu: float, rng: np.random.Generator) -> None:
         """How steadily each user rates, one proposal each, the latent values summed out."""
         length = (SINGLE_STEP / (self.counts + 1.0).sqrt()).clamp(max=1.0)
         move = torch.from_numpy(rng.standard_normal(len(length))) * length
-        proposed = self.steady * move.exp()
-        more = self._log_chances(mean, self.thresholds, self.noise, proposed)
-        more = more - self._log_chances(mean, self.thresholds, self.noise, self.steady)
-        gain = self.pattern.row_sums(more) + freedom / 2 * (move - proposed + self.steady)
+        proposed = self.user_precision * move.exp()
+        more = self._log_probabilities(mean, self.thresholds, self.noise, proposed)
+        more = more - self._log_probabilities(
+            mean, self.thresholds, self.noise, self.user_precision
+        )
+        gain = self.pattern.row_sums(more) + nu / 2 * (move - proposed + self.user_precision)
         taken = torch.from_numpy(np.log(rng.random(len(length)))) < gain
-        self.steady = torch.where(taken, proposed, self.steady)
+        self.user_precision = torch.where(taken, proposed, self.user_precision)
 
     def draw_values(self, mean: Tensor, rng: np.random.Generator) -> Tensor:
         """The latent values, truncated to their cells: how far above `mean`, per entry."""
-        low, high = self._cells(mean, self.thresholds, self.noise, self.steady)
+        low, high = self._cells(mean, self.thresholds, self.noise, self.user_precision)
         right = low + high > 0  # drawn in the tail where chances are small, then mirrored
         near, far = torch.where(right, -high, low), torch.where(right, -low, high)
         share = torch.from_numpy(rng.random(len(mean)))
@@ -91,40 +93,40 @@ class Latent:
         place = below + share * (torch.special.ndtr(far) - below)
         place = torch.special.ndtri(place.clamp(min=TINY, max=1.0 - 1e-16))
         place = torch.maximum(torch.minimum(place, far), near)
-        return torch.where(right, -place, place) / self._sharpness(self.noise, self.steady)
+        return torch.where(right, -place, place) / self._sharpness(self.noise, self.user_precision)
 
-    def _sharpness(self, noise: float, steady: Tensor) -> Tensor:
-        return (noise * steady).sqrt()[self.rows]
+    def _sharpness(self, noise: float, user_precision: Tensor) -> Tensor:
+        return (noise * user_precision).sqrt()[self.rows]
 
     def _cells(
-        self, mean: Tensor, thresholds: Tensor, noise: float, steady: Tensor
+        self, mean: Tensor, thresholds: Tensor, noise: float, user_precision: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The ends of each entry's cell, in deviations from its mean."""
-        bounds, sharpness = edges(thresholds), self._sharpness(noise, steady)
+        bounds, sharpness = edges(thresholds), self._sharpness(noise, user_precision)
         low, high = bounds[self.levels], bounds[self.levels + 1]
         return (low - mean) * sharpness, (high - mean) * sharpness
 
-    def _log_chances(
-        self, mean: Tensor, thresholds: Tensor, noise: float, steady: Tensor
+    def _log_probabilities(
+        self, mean: Tensor, thresholds: Tensor, noise: float, user_precision: Tensor
     ) -> Tensor:
-        cells = self._cells(mean, thresholds, noise, steady)
-        return chance_between(*cells).clamp(min=TINY).log()
+        cells = self._cells(mean, thresholds, noise, user_precision)
+        return interval_probability(*cells).clamp(min=TINY).log()
 
     def _log_posterior(self, mean: Tensor, thresholds: Tensor, noise: float) -> float:
         """Of thresholds and log noise: wide normals in the first, Gamma(1, 1) in the noise.
 
         Next to a level that nobody gave, the ratings say nothing of a threshold.
         """
-        chances = self._log_chances(mean, thresholds, noise, self.steady)
+        probabilities = self._log_probabilities(mean, thresholds, noise, self.user_precision)
         prior = -float((thresholds / WIDE).square().sum()) / 2
-        return float(chances.sum()) + prior + np.log(noise) - noise
+        return float(probabilities.sum()) + prior + np.log(noise) - noise
 
     def _steps(self, mean: Tensor) -> Tensor:
         """A root of the steps' covariance: the inverse information, from the entries' slopes."""
-        low, high = self._cells(mean, self.thresholds, self.noise, self.steady)
-        chance = chance_between(low, high).clamp(min=TINY)
-        sharpness = self._sharpness(self.noise, self.steady)
-        at_low, at_high = density(low) / chance, density(high) / chance
+        low, high = self._cells(mean, self.thresholds, self.noise, self.user_precision)
+        probability = interval_probability(low, high).clamp(min=TINY)
+        sharpness = self._sharpness(self.noise, self.user_precision)
+        at_low, at_high = density(low) / probability, density(high) / probability
         slopes = mean.new_zeros(len(mean), len(self.thresholds) + 2)
         entries = torch.arange(len(mean))
         slopes[entries, self.levels] = -at_low * sharpness  # the first is no threshold's

@@ -12,7 +12,7 @@ from torch import Tensor
 from conv4rec.model import ItemSide, Network
 from conv4rec.train.batches import Batches
 from conv4rec.train.item_side import ItemSums, full_item_side
-from conv4rec.train.objective import hide, losses
+from conv4rec.train.objective import losses, mask_history
 from conv4rec.train.settings import TrainSettings
 
 CONSUME, RATE = 0, 1  # the two tasks, wherever they come in pairs
@@ -95,15 +95,15 @@ class Trainer:
         while self.step < min(until, end):
             users = self._users_of_step()
             rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
-            history = hide(self.batches.of_users(users), self.settings, rng)
-            item_side = self.sums.without_hidden(self.network, users, history)
+            history = mask_history(self.batches.of_users(users), self.settings, rng)
+            item_side = self.sums.without_masked(self.network, users, history)
             tasks = (
                 self.step < self.schedule.stops[CONSUME],
                 self.step < self.schedule.stops[RATE],
             )
-            to_pick = tasks[CONSUME] or self.settings.propensity_power > 0
-            reading = self.network.read(history, item_side, to_pick)
-            loss = losses(self.network, reading, history, self.settings, tasks)
+            with_consume = tasks[CONSUME] or self.settings.propensity_power > 0
+            encoding = self.network.encode(history, item_side, with_consume)
+            loss = losses(self.network, encoding, history, self.settings, tasks)
             self.network.zero_grad()
             total = loss.consume + self.settings.rate_weight * loss.rate
             if total.requires_grad:  # nothing to learn from: no rating is hidden, say
@@ -159,8 +159,11 @@ class Trainer:
         consume = unit * growth * self.schedule.reg_factors[CONSUME]
         if name == "consume_in":
             n_more = len(self.network.consume_in) - 1
-            regs = [settings.consume_reg, *[settings.consume_rating_reg] * n_more]
-            return consume * torch.tensor(regs, device=self.batches.items.device)[:, None, None]
+            consume_reg_factors = [settings.consume_reg, *[settings.consume_rating_reg] * n_more]
+            return (
+                consume
+                * torch.tensor(consume_reg_factors, device=self.batches.items.device)[:, None, None]
+            )
         if name == "consume_out":
             return consume * settings.consume_reg
         if name in ("rate_in", "rate_out", "rate_common", "rater_in", "rate_bias"):

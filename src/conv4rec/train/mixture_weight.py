@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 
 from conv4rec.model import History
-from conv4rec.model.bayesian_mf import ExactHalf
+from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.network import PRIOR_COUNT
 
-USUAL = 0.7
+DEFAULT_SHARE = 0.7
 """Between what five logs choose, 0.6 to 0.8."""
 FEWEST = 20  # hidden ratings: what fewer say is chance
 HALVINGS = 12  # of the interval that the share lies in: to within 0.0003
 
 
 @torch.no_grad()
-def choose_share(exact: ExactHalf, logits: Tensor, validation: History) -> float:
+def choose_share(bayesian_mf: BayesianMF, logits: Tensor, validation: History) -> float:
     """The usual share, or one under which the hidden ratings are likelier beyond doubt.
 
     -log of a mixture is convex in its share, so its slope says on which side the best one lies. On
@@ -29,24 +29,24 @@ def choose_share(exact: ExactHalf, logits: Tensor, validation: History) -> float
         validation: fed 1 where the rehearsal saw an interaction, 0 where it was hidden.
     """
     pattern, types = validation.pattern, validation.types
-    at = torch.nonzero((validation.fed == 0) & (types < len(exact.ratings))).squeeze(1)
+    at = torch.nonzero((validation.observed == 0) & (types < len(bayesian_mf.ratings))).squeeze(1)
     if len(at) < FEWEST:
-        return USUAL
-    length = (pattern.row_sums(validation.fed) + PRIOR_COUNT).sqrt()[:, None]
-    read = exact.read(pattern, types, validation.fed, length)
+        return DEFAULT_SHARE
+    length = (pattern.row_sums(validation.observed) + PRIOR_COUNT).sqrt()[:, None]
+    encode = bayesian_mf.encode(pattern, types, validation.observed, length)
     halves = []
     for share in (0.0, 1.0):
-        exact.share.fill_(share)
-        pooled = exact.pooled(logits, read, pattern.rows[at], pattern.columns[at])
+        bayesian_mf.share.fill_(share)
+        pooled = bayesian_mf.pooled(logits, encode, pattern.rows[at], pattern.columns[at])
         halves.append(pooled.gather(1, types[at, None])[:, 0].double().exp())
     best = best_share(*halves)
-    gain = _log(halves, best) - _log(halves, USUAL)
-    doubt = gain.std(correction=0) / len(gain) ** 0.5
-    return best if gain.mean() > doubt else USUAL
+    gain = _log(halves, best) - _log(halves, DEFAULT_SHARE)
+    standard_error = gain.std(correction=0) / len(gain) ** 0.5
+    return best if gain.mean() > standard_error else DEFAULT_SHARE
 
 
-def best_share(trained: Tensor, exact: Tensor) -> float:
-    """The share of `exact` under which the mixture's mean log is highest: from 0 to 1.
+def best_share(neural: Tensor, bayesian_mf: Tensor) -> float:
+    """The share of `bayesian_mf` under which the mixture's mean log is highest: from 0 to 1.
 
     Args:
         trained: chances that one half gave to what came.
@@ -55,8 +55,8 @@ def best_share(trained: Tensor, exact: Tensor) -> float:
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        mixed = ((1 - middle) * trained + middle * exact).clamp(min=1e-300)
-        low, high = (middle, high) if ((exact - trained) / mixed).mean() > 0 else (low, middle)
+        mixed = ((1 - middle) * neural + middle * bayesian_mf).clamp(min=1e-300)
+        low, high = (middle, high) if ((bayesian_mf - neural) / mixed).mean() > 0 else (low, middle)
     return (low + high) / 2
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from conv4rec.model import History, Network
-from conv4rec.model.likelihood import BLOCK_BYTES, HiddenNLL
-from conv4rec.model.network import Reading
+from conv4rec.model.likelihood import BLOCK_BYTES, MaskedNLL
+from conv4rec.model.network import Encoding
 from conv4rec.train.settings import TrainSettings
 
 MOST = 10.0  # times the geometric mean weight: one rating of an unlikely item may count no more
@@ -25,43 +25,45 @@ class Losses:
     rate: Tensor
 
 
-def hide(history: History, settings: TrainSettings, rng: torch.Generator) -> History:
+def mask_history(history: History, settings: TrainSettings, rng: torch.Generator) -> History:
     """Hide a random part of each history: the share is drawn per user, then each entry.
 
     If the interactions to predict were also fed, the best network would copy its input.
     """
     n_users = history.pattern.shape[0]
-    low, high = settings.hide_low, settings.hide_high
+    low, high = settings.mask_low, settings.mask_high
     share = low + (high - low) * torch.rand(n_users, generator=rng)
     draws = torch.rand(len(history.types), generator=rng)
-    fed = draws.to(history.fed.device) >= share.to(history.fed.device)[history.pattern.rows]
-    return replace(history, fed=fed.float())
+    observed = (
+        draws.to(history.observed.device) >= share.to(history.observed.device)[history.pattern.rows]
+    )
+    return replace(history, observed=observed.float())
 
 
 def losses(
     network: Network,
-    reading: Reading,
+    encoding: Encoding,
     history: History,
     settings: TrainSettings,
     tasks: tuple[bool, bool] = (True, True),
 ) -> Losses:
-    """Both negative log-likelihoods of the hidden entries of `history`, read as `reading`.
+    """Both negative log-likelihoods of the hidden entries of `history`, read as `encoding`.
 
     An entry without a rating adds to the consume loss alone: its likelihood is
     sum_k P(i, k) = P(i). A task that is switched off costs nothing and returns 0.
     """
-    hidden = history.fed == 0
-    zero = history.fed.new_zeros(())
+    masked = history.observed == 0
+    zero = history.observed.new_zeros(())
     consume = rate = zero
     if tasks[0]:
-        weights = user_weights(history, hidden, settings.user_weight)
-        consume = hidden_consume_nll(network, reading.consume, history, weights)
-    predicted = hidden if settings.hidden_only else torch.ones_like(hidden)
+        weights = user_weights(history, masked, settings.user_weight_power)
+        consume = masked_consume_nll(network, encoding.consume, history, weights)
+    predicted = masked if settings.masked_only else torch.ones_like(masked)
     rated = torch.nonzero(predicted & (history.types < network.config.n_levels)).squeeze(1)
     if tasks[1] and len(rated):
         pattern = history.pattern
-        logits = network.rating_logits(reading, pattern.rows[rated], pattern.columns[rated])
-        weights = rarity_weights(network, reading, history, rated, settings.propensity_power)
+        logits = network.rating_logits(encoding, pattern.rows[rated], pattern.columns[rated])
+        weights = rarity_weights(network, encoding, history, rated, settings.propensity_power)
         rate = weighted_nll(logits, history.types[rated], weights)
     return Losses(consume, rate)
 
@@ -75,7 +77,7 @@ def weighted_nll(logits: Tensor, types: Tensor, weights: Tensor | None) -> Tenso
 
 @torch.no_grad()
 def rarity_weights(
-    network: Network, reading: Reading, history: History, entries: Tensor, power: float
+    network: Network, encoding: Encoding, history: History, entries: Tensor, power: float
 ) -> Tensor | None:
     """Weights of hidden ratings by how unlikely the pick was: w ~ P(i | fed) ** -power.
 
@@ -100,28 +102,28 @@ def rarity_weights(
         return None
     pattern = history.pattern
     rows, items = pattern.rows[entries], pattern.columns[entries]
-    vectors, out, bias = reading.consume, network.consume_out, network.consume_bias
+    vectors, out, bias = encoding.consume, network.consume_out, network.consume_bias
     log_total = vectors.new_empty(len(vectors))
     bounds = pattern.row_starts.tolist()
     size = max(1, BLOCK_BYTES // (4 * len(bias)))
     for first in range(0, len(vectors), size):
         last = min(first + size, len(vectors))
         own = slice(bounds[first], bounds[last])
-        fed = history.fed[own] > 0
+        observed = history.observed[own] > 0
         logits = torch.addmm(bias, vectors[first:last], out.T)
-        logits[pattern.rows[own][fed] - first, pattern.columns[own][fed]] = -torch.inf
+        logits[pattern.rows[own][observed] - first, pattern.columns[own][observed]] = -torch.inf
         log_total[first:last] = torch.logsumexp(logits, 1)
     log_p = (vectors[rows] * out[items]).sum(1) + bias[items] - log_total[rows]
     weights = (-power * (log_p - log_p.mean())).clamp(max=math.log(MOST)).exp()
     return weights / weights.sum()
 
 
-def hidden_consume_nll(
+def masked_consume_nll(
     network: Network, vectors: Tensor, history: History, weights: Tensor
 ) -> Tensor:
     """Mean -log P(i | fed) over the hidden entries, weighted (weights sum to 1)."""
     pattern = history.pattern
-    nll = HiddenNLL.apply(
+    nll = MaskedNLL.apply(
         vectors,
         network.consume_out,
         network.consume_bias,
@@ -133,12 +135,12 @@ def hidden_consume_nll(
     return nll
 
 
-def user_weights(history: History, hidden: Tensor, power: float) -> Tensor:
+def user_weights(history: History, masked: Tensor, power: float) -> Tensor:
     """Entry weights that sum to 1: each is (its user's hidden entries) ** -power, 0 if fed.
 
     Between 0 (every interaction counts the same: heavy users rule) and 1 (every user does).
     P(i | history) has the same optimum under all of them.
     """
-    n_hidden = history.pattern.row_sums(hidden.float()).clamp(min=1.0)
-    weights = n_hidden.pow(-power)[history.pattern.rows] * hidden
+    n_hidden = history.pattern.row_sums(masked.float()).clamp(min=1.0)
+    weights = n_hidden.pow(-power)[history.pattern.rows] * masked
     return weights / weights.sum().clamp(min=1e-12)

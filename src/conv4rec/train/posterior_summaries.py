@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from conv4rec.data import Interactions
-from conv4rec.model.bayesian_mf import CROWD, ExactHalf
+from conv4rec.model.bayesian_mf import N_REFERENCE_ITEMS, BayesianMF
 from conv4rec.model.network import PRIOR_COUNT
 from conv4rec.model.response_style import level_biases
-from conv4rec.model.sparse import Pattern
+from conv4rec.model.sparse import SparsePattern
 
 ROUNDS = 30  # of expectation-maximisation
 FIRST_SPREAD = 0.05  # variance of level biases, to start from
@@ -25,8 +25,8 @@ LEARNED_FROM = 200_000  # ratings, about, of whole people evenly spaced
 
 
 @torch.no_grad()
-def settle(half: ExactHalf, interactions: Interactions) -> None:
-    """Fill in `crowd`, `doubt` and `uses`, from the draws.
+def summarise_posterior(half: BayesianMF, interactions: Interactions) -> None:
+    """Fill in `reference_items`, `uncertainty_ratio` and `response_style_precision`, from the draws.
 
     Args:
         half: with its draws.
@@ -34,17 +34,19 @@ def settle(half: ExactHalf, interactions: Interactions) -> None:
     """
     rated = interactions.item_numbers[interactions.level_numbers >= 0]
     by_item = np.sort(rated)
-    crowd = by_item[np.linspace(0, len(by_item) - 1, CROWD).round().astype(np.int64)]
-    crowd = torch.from_numpy(crowd.astype(np.int64))
-    half.crowd.copy_(half.items[:, crowd])
+    reference_items = by_item[
+        np.linspace(0, len(by_item) - 1, N_REFERENCE_ITEMS).round().astype(np.int64)
+    ]
+    reference_items = torch.from_numpy(reference_items.astype(np.int64))
+    half.reference_items.copy_(half.items[:, reference_items])
     unsure = _unsure(half, _history(interactions, SAMPLE))
-    half.doubt.copy_(unsure / unsure[crowd].mean())
+    half.uncertainty_ratio.copy_(unsure / unsure[reference_items].mean())
     n_users = max(1, int(interactions.n_users * min(1.0, LEARNED_FROM / len(rated))))
-    half.uses.copy_(_uses(half, _history(interactions, n_users)))
+    half.response_style_precision.copy_(_uses(half, _history(interactions, n_users)))
 
 
-History = tuple[Pattern, Tensor, Tensor, Tensor]
-"""What `ExactHalf.read` asks for."""
+History = tuple[SparsePattern, Tensor, Tensor, Tensor]
+"""What `BayesianMF.encode` asks for."""
 
 
 def _history(interactions: Interactions, n_users: int) -> History:
@@ -53,19 +55,19 @@ def _history(interactions: Interactions, n_users: int) -> History:
     part = interactions.take_users(np.unique(chosen.round().astype(np.int64)))
     starts = torch.from_numpy(part.starts)
     columns = torch.from_numpy(part.item_numbers.astype(np.int64))
-    pattern = Pattern.from_rows(starts, columns, part.n_items)
+    pattern = SparsePattern.from_rows(starts, columns, part.n_items)
     levels = torch.from_numpy(part.level_numbers.astype(np.int64))
     types = torch.where(levels < 0, part.n_levels, levels)
     length = (starts.diff().float() + PRIOR_COUNT).sqrt()[:, None]
     return pattern, types, torch.ones(len(types)), length
 
 
-def _unsure(half: ExactHalf, history: History) -> Tensor:
+def _unsure(half: BayesianMF, history: History) -> Tensor:
     """How unsure the mean of x is for each item, for the people of some histories: items."""
-    pattern, types, fed, length = history
-    f = half.features_of(pattern, fed, length)
+    pattern, types, observed, length = history
+    f = half.features_of(pattern, observed, length)
     totals = squares = within = torch.zeros(())
-    for draw, solved in enumerate(half.people(pattern, types, fed, f, half.items)):
+    for draw, solved in enumerate(half.people(pattern, types, observed, f, half.items)):
         z, c = half.items[draw].clone(), half.items[draw, :, -1]
         z[:, -1] = 1.0
         x = solved.mean @ z.T + c
@@ -77,15 +79,15 @@ def _unsure(half: ExactHalf, history: History) -> Tensor:
     return within / n_draws + between
 
 
-def _uses(half: ExactHalf, history: History) -> Tensor:
+def _uses(half: BayesianMF, history: History) -> Tensor:
     """The precision of people's level biases: levels x levels."""
-    pattern, types, fed, length = history
-    log_chances, given = half.left_out(pattern, types, fed, length)
+    pattern, types, observed, length = history
+    log_probabilities, given = half.left_out(pattern, types, observed, length)
     eye = torch.eye(given.shape[1], dtype=given.dtype)
     precision, biases = eye / FIRST_SPREAD, None
     rates = pattern.row_sums(given).sum(1) > 0
     for _ in range(ROUNDS):
-        biases, unsure = level_biases(pattern, log_chances, given, precision, biases, 1)
+        biases, unsure = level_biases(pattern, log_probabilities, given, precision, biases, 1)
         found = biases[rates]
         covariance = (found.T @ found + unsure[rates].sum(0)) / len(found)
         precision = torch.linalg.inv(covariance + JITTER * eye)

@@ -13,19 +13,19 @@ class TrainSettings:
     """Steps of the consume side; its learning rate falls to zero over them on a cosine."""
     learning_rate: float = 0.006
     """Of Adam on the consume side, at its highest."""
-    rate_length: float = 2.0
+    rate_steps_ratio: float = 2.0
     """Steps of the rating side, in multiples of `n_steps`."""
     rate_learning_rate: float = 0.01
     """Of Adam on the rating side and a shared encoder: constant, so that they keep moving."""
     rate_weight: float = 1.0
     """What the rating loss counts beside the consume loss: matters to a shared encoder alone."""
-    snapshots: int = 8
+    averaged_snapshots: int = 8
     """How many of the rating side's last looks are averaged, in their predictions."""
-    hide_low: float = 0.05
+    mask_low: float = 0.05
     """Lowest share of a history hidden in a step; drawn anew for each user."""
-    hide_high: float = 0.2
+    mask_high: float = 0.2
     """Highest share of a history hidden in a step."""
-    hidden_only: bool = True
+    masked_only: bool = True
     """Whether only hidden interactions are predicted (else the fed ones too: they get copied)."""
     consume_reg: float = 8.0
     """Penalty of the consume side; beyond 100,000 interactions it grows with their cube root."""
@@ -35,37 +35,35 @@ class TrainSettings:
     """Penalty of the rating side."""
     propensity_power: float = 0.0
     """A rating counts P(its pick | history) ** -propensity_power in the rating loss; 0: alike."""
-    propensity_check: float = 0.0
+    propensity_validation: float = 0.0
     """The same where stopping and the rating penalty are chosen."""
-    user_weight: float = 0.5
+    user_weight_power: float = 0.5
     """A user's weight in the consume loss is (hidden interactions) ** -user_weight each."""
-    spectral_start: float = 0.5
+    spectral_init: float = 0.5
     """Spread of a user's first consume scores over the items, in nats; 0 for a random start."""
-    spectral_filter: float = 1.0
+    spectral_damping: float = 1.0
     """How much of its noisy half is faded, in middle singular values."""
     batch_cells: int = 60_000_000
     """Users x items scored in one step, at most."""
-    validation_share: float = 0.1
+    validation_fraction: float = 0.1
     """Share of the interactions held out to choose penalties and stopping."""
-    factors: int = 20
+    mf_factors: int = 20
     """Factors a draw of the rating side's exact half (see `conv4rec.train.gibbs`)."""
-    factor_features: int = 64
+    mf_features: int = 64
     """What the pattern of a history is boiled down to, for the exact half."""
-    sweeps: int = 200
+    mf_sweeps: int = 200
     """Sweeps of its chain; the first fifth is thrown away."""
-    draws: int = 40
+    mf_draws: int = 40
     """Draws kept, evenly from the rest; 0 to do without the exact half."""
-    ridge_size: int = 512
-    """Width of the consume side's closed-form half (see `conv4rec.train.ridge`); 0 for none."""
-    neighbours: int = 100
+    slim_neighbours: int = 100
     """Candidates for an item's neighbours on the consume side (see `conv4rec.train.slim`);
     0 to do without. With a shared encoder, which is all there is, there are none."""
-    regs: tuple[float, ...] = (1.0, 0.4, 2.0)
+    consume_reg_factors: tuple[float, ...] = (1.0, 0.4, 2.0)
     """Factors on the consume penalties to rehearse; the best is taken (large logs: fewer)."""
-    rate_regs: tuple[float, ...] = (1.0, 0.4, 0.2)
+    rate_reg_factors: tuple[float, ...] = (1.0, 0.4, 0.2)
     """The same for the rating side's, one a rehearsal; 1 where there are more rehearsals."""
 
     @property
     def rate_steps(self) -> int:
         """Steps of the rating side."""
-        return max(1, round(self.n_steps * self.rate_length))
+        return max(1, round(self.n_steps * self.rate_steps_ratio))

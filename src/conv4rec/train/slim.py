@@ -18,7 +18,7 @@ from scipy import sparse
 from torch import Tensor
 
 from conv4rec.data import Interactions
-from conv4rec.model.slim import Neighbours
+from conv4rec.model.slim import SLIM
 
 SPARSE, SPREAD = 1.0, 10.0  # penalties, in interactions
 MOST_ITEMS = 20_000  # the Gram matrix: 4 bytes a pair, 1.6 GB
@@ -28,7 +28,7 @@ SWEEPS = 30
 STILL = 1e-3  # the largest move of a sweep that ends it
 
 
-def find_neighbours(interactions: Interactions, size: int) -> Neighbours | None:
+def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     """The neighbours of every item; None if nothing is near anything, or items are too many.
 
     (A Gram matrix of more than 20,000 items would take more than 1.6 GB.)
@@ -47,7 +47,7 @@ def find_neighbours(interactions: Interactions, size: int) -> Neighbours | None:
         return None
     consumed = sparse.csr_array(interactions.to_csr(), dtype=np.float32)
     gram = torch.from_numpy(_gram(consumed, n_items))
-    found = Neighbours(n_items, size)
+    found = SLIM(n_items, size)
     count = gram.diagonal().clone()
     near = found.get_buffer("items")
     batch = max(1, min(BATCH, SOLVED_BYTES // (8 * size * size)))
@@ -100,12 +100,12 @@ def _solve(system: Tensor, target: Tensor) -> Tensor:
     return weights
 
 
-def _mean_nearness(neighbours: Neighbours, interactions: Interactions) -> float:
+def _mean_nearness(slim: SLIM, interactions: Interactions) -> float:
     """Mean over entries j of a history, users weighing alike, of n x mean over i of w_ij."""
-    heard = torch.zeros(interactions.n_items, dtype=torch.float64)
-    heard.index_add_(
-        0, neighbours.get_buffer("items").flatten().long(), neighbours.weights.double().flatten()
+    consume_input = torch.zeros(interactions.n_items, dtype=torch.float64)
+    consume_input.index_add_(
+        0, slim.get_buffer("items").flatten().long(), slim.weights.double().flatten()
     )
     lengths = np.diff(interactions.starts)
-    each = heard.numpy()[interactions.item_numbers] / lengths[interactions.user_numbers]
+    each = consume_input.numpy()[interactions.item_numbers] / lengths[interactions.user_numbers]
     return max(float(each.sum() / max(1, (lengths > 0).sum())), 1e-6)

@@ -13,9 +13,9 @@ from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.model import History, Network
 from conv4rec.model.likelihood import BLOCK_BYTES
-from conv4rec.model.network import Reading
+from conv4rec.model.network import Encoding
 from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of, take_snapshot
-from conv4rec.train.ensemble import Learned
+from conv4rec.train.ensemble import NeuralScores
 from conv4rec.train.loop import CONSUME, RATE, Schedule, Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
 
@@ -29,7 +29,7 @@ FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation figure is noise
 
 
 @dataclass(frozen=True)
-class Check:
+class ValidationResult:
     """One look at the validation part."""
 
     reg_factor: float
@@ -59,20 +59,22 @@ def held_out(interactions: Interactions, share: float, seed: int) -> np.ndarray:
     return out
 
 
-def check_steps(n_steps: int) -> list[int]:
+def validation_steps(n_steps: int) -> list[int]:
     """The steps after which the validation part is looked at; the last is the end."""
     return sorted({round(n_steps * (i + 1) / N_CHECKS) for i in range(N_CHECKS)} - {0})
 
 
-def n_rehearsals(interactions: Interactions, regs: tuple[float, ...]) -> int:
+def n_validation_fits(interactions: Interactions, consume_reg_factors: tuple[float, ...]) -> int:
     """How many penalty factors to try: fewer for larger logs, so that a fit stays in minutes."""
     n_cells = interactions.n_users * interactions.n_items
     affordable = 3 if n_cells <= 4_000_000 else 2 if n_cells <= 40_000_000 else 1
-    return min(affordable, len(regs))
+    return min(affordable, len(consume_reg_factors))
 
 
 @torch.no_grad()
-def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept) -> Check:
+def evaluate_validation(
+    trainer: Trainer, validation: History, before: list[ValidationResult], kept: Kept
+) -> ValidationResult:
     """The losses of the validation part, given everything else.
 
     Args:
@@ -83,24 +85,23 @@ def look(trainer: Trainer, validation: History, before: list[Check], kept: Kept)
             the best so far.
     """
     factors, network = trainer.schedule.reg_factors, _network_to_judge(trainer, kept)
-    picks = trainer.step <= trainer.settings.n_steps
-    to_pick = picks or trainer.settings.propensity_check > 0
-    reading = network.read(validation, trainer.item_side(), to_pick)
-    rate_nll = _averaged_rate_nll(trainer, network, reading, validation, before, kept)
-    if not picks:
-        return Check(factors[CONSUME], trainer.step, None, rate_nll, None, factors[RATE])
-    settings = replace(trainer.settings, hidden_only=True)
-    nll = float(losses(network, reading, validation, settings, (True, False)).consume)
-    ndcg = hidden_ndcg(reading.consume, network.consume_out, network.consume_bias, validation)
+    consume = trainer.step <= trainer.settings.n_steps
+    with_consume = consume or trainer.settings.propensity_validation > 0
+    encoding = network.encode(validation, trainer.item_side(), with_consume)
+    rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, before, kept)
+    if not consume:
+        return ValidationResult(factors[CONSUME], trainer.step, None, rate_nll, None, factors[RATE])
+    settings = replace(trainer.settings, masked_only=True)
+    nll = float(losses(network, encoding, validation, settings, (True, False)).consume)
+    ndcg = masked_ndcg(encoding.consume, network.consume_out, network.consume_bias, validation)
     if nll <= min((c.consume_nll for c in before if c.consume_nll is not None), default=nll):
-        best = Learned(
-            reading.consume,
+        best = NeuralScores(
+            encoding.consume,
             network.consume_out,
             network.consume_bias,
-            network.consume_kernel[:, 0],
         )
         kept |= {f"best/{name}": tensor.clone() for name, tensor in vars(best).items()}
-    return Check(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
+    return ValidationResult(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
 
 
 def _network_to_judge(trainer: Trainer, kept: Kept) -> Network:
@@ -117,15 +118,15 @@ def _network_to_judge(trainer: Trainer, kept: Kept) -> Network:
 def keep_snapshot(kept: Kept, trainer: Trainer) -> None:
     """Keep what `take_snapshot` takes, of this look and the last ones."""
     for name, tensor in take_snapshot(trainer).items():
-        keep_last(kept, f"{name}/{trainer.step:06d}", tensor, trainer.settings.snapshots)
+        keep_last(kept, f"{name}/{trainer.step:06d}", tensor, trainer.settings.averaged_snapshots)
 
 
 def _averaged_rate_nll(
     trainer: Trainer,
     network: Network,
-    reading: Reading,
+    encoding: Encoding,
     validation: History,
-    before: list[Check],
+    before: list[ValidationResult],
     kept: Kept,
 ) -> float:
     """Mean -log P(level) of the hidden ratings under the mean logits of the last looks.
@@ -133,38 +134,40 @@ def _averaged_rate_nll(
     A shared encoder's looks have been averaged already.
     """
     pattern = validation.pattern
-    rated = (validation.fed == 0) & (validation.types < network.config.n_levels)
+    rated = (validation.observed == 0) & (validation.types < network.config.n_levels)
     at = torch.nonzero(rated).squeeze(1)
     if len(at) == 0:
         return 0.0
-    mean = network.rating_logits(reading, pattern.rows[at], pattern.columns[at])
+    mean = network.rating_logits(encoding, pattern.rows[at], pattern.columns[at])
     if not network.config.shared_encoder:
-        keep_last(kept, f"logits/{trainer.step:06d}", mean, trainer.settings.snapshots)
+        keep_last(kept, f"logits/{trainer.step:06d}", mean, trainer.settings.averaged_snapshots)
         last = [kept[name] for name in sorted(kept) if name.startswith("logits/")]
         mean = torch.stack(last).mean(0)
-    power = trainer.settings.propensity_check
-    weights = rarity_weights(network, reading, validation, at, power)
+    power = trainer.settings.propensity_validation
+    weights = rarity_weights(network, encoding, validation, at, power)
     nll = float(weighted_nll(mean, validation.types[at], weights))
     if nll <= min((check.rate_nll for check in before), default=nll):
         kept["best_rated/logits"] = mean
     return nll
 
 
-def is_lost(checks: list[Check], n_steps: int) -> bool:
+def should_stop_early(validation_results: list[ValidationResult], n_steps: int) -> bool:
     """Whether a rehearsal may end early: neither task will be at its best in what is left of it.
 
     The rating side then overfits. The consume side is done or, half-way or later, well behind an
     earlier rehearsal at the same step: all have the same learning rates, and so like curves.
     """
-    last, best = checks[-1], min(check.rate_nll for check in checks)
+    last, best = validation_results[-1], min(check.rate_nll for check in validation_results)
     if last.rate_nll <= (1 + LOST) * best:
         return False
     if last.consume_nll is None or last.step >= n_steps:
         return True
-    is_rising = len(checks) > 1 and checks[-2].rate_nll < last.rate_nll
+    is_rising = len(validation_results) > 1 and validation_results[-2].rate_nll < last.rate_nll
     if not is_rising or 2 * last.step < n_steps:
         return False
-    earlier = [c.consume_nll for c in checks[:-1] if c.step == last.step and c.consume_nll]
+    earlier = [
+        c.consume_nll for c in validation_results[:-1] if c.step == last.step and c.consume_nll
+    ]
     return bool(earlier) and last.consume_nll > (1 + LOST) * min(earlier)
 
 
@@ -176,7 +179,7 @@ def keep_last(kept: Kept, name: str, tensor: Tensor, n_last: int) -> None:
         del kept[old]
 
 
-def hidden_ndcg(
+def masked_ndcg(
     user_vectors: Tensor, item_vectors: Tensor, bias: Tensor, history: History
 ) -> float:
     """Mean NDCG@20 of the hidden entries among all items that were not fed, over users.
@@ -192,10 +195,10 @@ def hidden_ndcg(
         last = min(first + size, len(user_vectors))
         entries = slice(bounds[first], bounds[last])
         rows, items = pattern.rows[entries] - first, pattern.columns[entries]
-        fed = history.fed[entries] > 0
+        observed = history.observed[entries] > 0
         scores = torch.addmm(bias, user_vectors[first:last], item_vectors.T)
-        scores[rows[fed], items[fed]] = -torch.inf
-        rows, items = rows[~fed], items[~fed]
+        scores[rows[observed], items[observed]] = -torch.inf
+        rows, items = rows[~observed], items[~observed]
         best = scores.topk(min(CUTOFF, len(bias)), dim=1).indices
         place = (best[rows] == items[:, None]).float()  # a 1 where the hidden item is listed
         n_hidden = torch.bincount(rows, minlength=last - first)
@@ -208,21 +211,23 @@ def hidden_ndcg(
     return total / max(1, n_users)
 
 
-def best_schedule(checks: list[Check]) -> Schedule:
+def best_schedule(validation_results: list[ValidationResult]) -> Schedule:
     """For each task, the stopping step and the penalty with the best validation likelihood.
 
     Raises:
         SettingError: Every loss of a task is NaN or infinite: training ran away.
     """
-    picks = [(c.consume_nll, c) for c in checks if c.consume_nll and isfinite(c.consume_nll)]
-    rates = [(c.rate_nll, c) for c in checks if isfinite(c.rate_nll)]
-    if not picks or not rates:
+    consume = [
+        (c.consume_nll, c) for c in validation_results if c.consume_nll and isfinite(c.consume_nll)
+    ]
+    rates = [(c.rate_nll, c) for c in validation_results if isfinite(c.rate_nll)]
+    if not consume or not rates:
         raise SettingError("training ran away to infinite losses: lower learning_rate")
-    consume, rate = (min(found, key=lambda entry: entry[0])[1] for found in (picks, rates))
+    consume, rate = (min(found, key=lambda entry: entry[0])[1] for found in (consume, rates))
     return Schedule((consume.step, rate.step), (consume.reg_factor, rate.rate_factor))
 
 
-def best_joint_schedule(checks: list[Check], rate_weight: float) -> Schedule:
+def best_joint_schedule(validation_results: list[ValidationResult], rate_weight: float) -> Schedule:
     """One stop, and the penalties of one rehearsal, for both tasks: an encoder that they share.
 
     They are those with the best value of what is minimised, on the validation part.
@@ -235,7 +240,9 @@ def best_joint_schedule(checks: list[Check], rate_weight: float) -> Schedule:
         SettingError: Every loss is NaN or infinite: training ran away.
     """
     both = [
-        (c.consume_nll + rate_weight * c.rate_nll, c) for c in checks if c.consume_nll is not None
+        (c.consume_nll + rate_weight * c.rate_nll, c)
+        for c in validation_results
+        if c.consume_nll is not None
     ]
     found = [entry for entry in both if isfinite(entry[0])]
     if not found:

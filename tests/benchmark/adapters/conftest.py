@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from conv4rec.benchmark.adapters import PEERS
+from conv4rec.benchmark.adapters import ADAPTERS
 
 SMALL = {
     "implicit-als": {"factors": 8},
@@ -21,16 +21,16 @@ SMALL = {
 }
 """Settings that fit a small world in a fraction of a second."""
 
-RANKERS = [name for name, rival in PEERS.items() if "rank" in rival.tasks]
-RATERS = [name for name, rival in PEERS.items() if "rate" in rival.tasks]
+RANKERS = [name for name, candidate in ADAPTERS.items() if "rank" in candidate.tasks]
+RATERS = [name for name, candidate in ADAPTERS.items() if "rate" in candidate.tasks]
 
 
 def make(name: str, **settings):
     """An adapter, not yet fitted; skips the test where its library is not installed."""
-    rival = PEERS[name]
-    if not rival.is_installed():
-        pytest.skip(rival.how_to_install())
-    return rival.make(**{**rival.defaults, **SMALL.get(name, {}), **settings})
+    candidate = ADAPTERS[name]
+    if not candidate.is_installed():
+        pytest.skip(candidate.how_to_install())
+    return candidate.make(**{**candidate.defaults, **SMALL.get(name, {}), **settings})
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def fitted(mixed):
 
 def pytest_generate_tests(metafunc):
     """A test that takes a `ranker`, a `rater` or a `peer` runs for each."""
-    for argument, names in (("ranker", RANKERS), ("rater", RATERS), ("peer", list(PEERS))):
+    for argument, names in (("ranker", RANKERS), ("rater", RATERS), ("peer", list(ADAPTERS))):
         if argument in metafunc.fixturenames:
             metafunc.parametrize(argument, names)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conv4rec.benchmark.adapters import PEERS
+from conv4rec.benchmark.adapters import ADAPTERS
 from conv4rec.data.levels import Levels
 from conv4rec.data.splits import Split, random_split
 from conv4rec.errors import DataError
@@ -21,7 +21,7 @@ def all_pairs(log):
 
 def answers(model, log, peer):
     """What a rival is good at, for everybody."""
-    if "rank" in PEERS[peer].tasks:
+    if "rank" in ADAPTERS[peer].tasks:
         return model.rank_scores(log, np.arange(log.n_users))
     return model.expected_ratings(log, *all_pairs(log))
 
@@ -43,17 +43,17 @@ class TestRankers:
     def test_histories_are_folded_in_or_refused(self, fitted, mixed, ranker):
         """Users under other numbers: the answer follows the history, not the number."""
         model, rows = fitted(ranker), np.array([7, 31])
-        strangers = mixed.take_users(rows)
-        if not PEERS[ranker].folds_in:
+        new_users = mixed.take_users(rows)
+        if not ADAPTERS[ranker].folds_in:
             with pytest.raises(DataError, match="cannot fold in"):
-                model.rank_scores(strangers, np.array([0, 1]))
+                model.rank_scores(new_users, np.array([0, 1]))
             return
-        scores = model.rank_scores(strangers, np.array([0, 1]))
+        scores = model.rank_scores(new_users, np.array([0, 1]))
         expected = model.rank_scores(mixed, rows)
         np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-5)
 
     def test_an_empty_history_is_answered(self, fitted, mixed, ranker):
-        if PEERS[ranker].folds_in:
+        if ADAPTERS[ranker].folds_in:
             nobody = mixed.take_users(np.array([0])).select(np.zeros(mixed.starts[1], dtype=bool))
             assert np.isfinite(fitted(ranker).rank_scores(nobody, np.array([0]))).all()
 
@@ -85,13 +85,13 @@ class TestRaters:
     def test_ratings_are_on_the_scale_and_chances_sum_to_one(self, fitted, mixed, rater):
         model, pairs = fitted(rater), all_pairs(mixed)
         expected = model.expected_ratings(mixed, *pairs)
-        chances = model.rating_probabilities(mixed, *pairs)
+        probabilities = model.rating_probabilities(mixed, *pairs)
         assert expected.shape == pairs[0].shape
-        assert chances.shape == (pairs.shape[1], mixed.n_levels)
+        assert probabilities.shape == (pairs.shape[1], mixed.n_levels)
         assert expected.min() >= 1
         assert expected.max() <= 5
-        assert chances.min() >= 0
-        np.testing.assert_allclose(chances.sum(axis=1), 1.0, atol=1e-9)
+        assert probabilities.min() >= 0
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-9)
 
     def test_chances_agree_with_the_rating(self, fitted, mixed, rater):
         model, pairs = fitted(rater), all_pairs(mixed)
@@ -109,12 +109,12 @@ class TestRaters:
 
     def test_histories_are_folded_in_or_refused(self, fitted, mixed, rater):
         model, items = fitted(rater), np.array([4, 9])
-        strangers = mixed.take_users(np.array([7, 31]))
-        if not PEERS[rater].folds_in:
+        new_users = mixed.take_users(np.array([7, 31]))
+        if not ADAPTERS[rater].folds_in:
             with pytest.raises(DataError, match="cannot fold in"):
-                model.expected_ratings(strangers, np.array([0, 1]), items)
+                model.expected_ratings(new_users, np.array([0, 1]), items)
             return
-        found = model.expected_ratings(strangers, np.array([0, 1]), items)
+        found = model.expected_ratings(new_users, np.array([0, 1]), items)
         expected = model.expected_ratings(mixed, np.array([7, 31]), items)
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
@@ -127,7 +127,7 @@ class TestRaters:
             make_peer(rater).fit(log, validation=held, seed=0).expected_ratings(log, *pairs)
             for log in (rest, rated)
         )
-        assert np.array_equal(with_them, without) != PEERS[rater].uses_unrated
+        assert np.array_equal(with_them, without) != ADAPTERS[rater].uses_unrated
 
     def test_no_rating_at_all_is_refused(self, make_peer, mixed, rater):
         plain = replace(mixed, level_numbers=np.full(len(mixed), -1, dtype=np.int16), rows=None)
@@ -144,7 +144,7 @@ class TestRaters:
     def test_the_width_is_fitted_on_validation_and_then_all_is_learnt(
         self, make_peer, mixed, rater
     ):
-        if PEERS[rater].distribution != "gaussian":
+        if ADAPTERS[rater].distribution != "gaussian":
             return
         rest, held = random_split(mixed, seed=1)
         model = make_peer(rater).fit(rest, validation=held, seed=0)

@@ -42,9 +42,9 @@ def test_a_tribe_likes_its_own_shelf(make_peer, rater):
     assert wins(ratings, unseen & at_home, unseen & ~at_home) > 0.8
     home, away = ratings[unseen & at_home].mean(), ratings[unseen & ~at_home].mean()
     assert home > away + 0.8
-    chances = model.rating_probabilities(log, users, items)
+    probabilities = model.rating_probabilities(log, users, items)
     is_home = at_home[users, items]
-    assert chances[is_home, -1].mean() > chances[~is_home, -1].mean() + 0.1
+    assert probabilities[is_home, -1].mean() > probabilities[~is_home, -1].mean() + 0.1
 
 
 @pytest.mark.parametrize("seed", [0, 1])

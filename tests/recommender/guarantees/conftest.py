@@ -6,7 +6,7 @@ import pytest
 from conv4rec import Conv4Rec
 from conv4rec.data.synthetic import low_rank_world
 
-SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "regs": (1.0,)}
+SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
 
 
 @pytest.fixture(scope="session")
@@ -21,5 +21,5 @@ def trained(people):
 
 
 @pytest.fixture(scope="session")
-def strangers(people):
+def new_users(people):
     return people.take_users(np.arange(120, 240))

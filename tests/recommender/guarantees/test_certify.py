@@ -9,30 +9,32 @@ import pytest
 from conv4rec.data import Ids, Interactions
 from conv4rec.errors import DataError, SettingError
 from conv4rec.recommender.guarantees.certify import certify_model, unit_losses
-from conv4rec.recommender.guarantees.fold_in_split import UserLosses, halves, user_losses
+from conv4rec.recommender.guarantees.fold_in_split import UserLosses, fold_in_split, user_losses
 from conv4rec.recommender.guarantees.held_out import held_out_rows
 from conv4rec.recommender.guarantees.pac_bayes import pac_bayes_recall
 from conv4rec.theory import certify
 
-SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "regs": (1.0,)}
+SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
 
 
-def test_the_four_promises_are_the_bounds_of_the_four_losses(trained, strangers):
-    found = {promise.name: promise for promise in certify_model(trained, strangers, k=5, seed=2)}
-    losses = user_losses(trained, halves(strangers, 2), k=5)
+def test_the_four_promises_are_the_bounds_of_the_four_losses(trained, new_users):
+    found = {
+        guarantee.name: guarantee for guarantee in certify_model(trained, new_users, k=5, seed=2)
+    }
+    losses = user_losses(trained, fold_in_split(new_users, 2), k=5)
     recall = certify(1 - losses.recall, 1 - 0.05 / 4, seed=2)
     assert found["recall@5"].bound() == pytest.approx(recall.at_least)
     assert found["recall@5"].bound() <= losses.recall.mean()
     squared = certify(losses.squared_error / 16, 1 - 0.05 / 4, seed=2)
     assert found["squared_error"].bound() == pytest.approx(16 * squared.upper)
-    for name in ("squared_error", "rating_log_loss", "pick_log_loss"):
+    for name in ("squared_error", "rating_log_loss", "consume_log_loss"):
         assert found[name].bound() >= found[name].mean
-    assert found["pick_log_loss"].mean == pytest.approx(losses.pick_log_loss.mean())
+    assert found["consume_log_loss"].mean == pytest.approx(losses.consume_log_loss.mean())
 
 
-def test_more_confidence_promises_less(trained, strangers):
-    loose = certify_model(trained, strangers, confidence=0.5)
-    tight = certify_model(trained, strangers, confidence=0.999)
+def test_more_confidence_promises_less(trained, new_users):
+    loose = certify_model(trained, new_users, confidence=0.5)
+    tight = certify_model(trained, new_users, confidence=0.999)
     for weak, strong in zip(loose, tight, strict=True):
         sign = 1 if weak.is_score else -1
         assert sign * strong.bound() < sign * weak.bound()
@@ -46,17 +48,17 @@ def test_losses_are_capped_and_users_without_any_leave(people):
     np.testing.assert_allclose(by_name["recall@20"], [0.75])
     np.testing.assert_allclose(by_name["squared_error"], [1.0, 0.25])
     np.testing.assert_allclose(by_name["rating_log_loss"], [1.0])
-    np.testing.assert_allclose(by_name["pick_log_loss"], [0.5, 1.0])
+    np.testing.assert_allclose(by_name["consume_log_loss"], [0.5, 1.0])
 
 
-def test_users_who_trained_the_model_are_refused(trained, people, strangers):
+def test_users_who_trained_the_model_are_refused(trained, people, new_users):
     with pytest.raises(DataError, match=r"120 of 240 held-out users trained this model"):
         certify_model(trained, people)
     renamed = Ids(pl.Series([f"x{number:03d}" for number in range(120)]), "user")
     disguised = replace(people.take_users(np.arange(120)), users=renamed)
     with pytest.raises(DataError, match="the very history of a training user"):
         certify_model(trained, disguised)
-    assert certify_model(trained, replace(strangers, users=renamed))
+    assert certify_model(trained, replace(new_users, users=renamed))
 
 
 def test_one_copied_history_among_many_may_be_chance(trained, people):
@@ -66,18 +68,18 @@ def test_one_copied_history_among_many_may_be_chance(trained, people):
         certify_model(trained, replace(mostly, users=names))
 
 
-def test_a_confidence_or_a_list_out_of_range_is_a_sentence(trained, strangers):
+def test_a_confidence_or_a_list_out_of_range_is_a_sentence(trained, new_users):
     for wrong in ({"confidence": 1.0}, {"k": 0}):
         with pytest.raises(SettingError):
-            certify_model(trained, strangers, **wrong)
+            certify_model(trained, new_users, **wrong)
 
 
-def test_rows_of_unknown_items_are_left_out_with_a_warning(trained, strangers):
-    frame = strangers.to_frame()
+def test_rows_of_unknown_items_are_left_out_with_a_warning(trained, new_users):
+    frame = new_users.to_frame()
     odd = frame.head(1).with_columns(item_id=pl.lit("no such item"))
     with pytest.warns(UserWarning, match=r"1 of 1,921 held-out rows"):
         rows = held_out_rows(trained, pl.concat([frame, odd]))
-    assert len(rows) == len(strangers)
+    assert len(rows) == len(new_users)
     assert rows.items == trained.interactions_.items
     with pytest.raises(DataError, match="no held-out row"):
         held_out_rows(trained, odd)

@@ -17,7 +17,7 @@ from conv4rec.recommender.guarantees.network_norms import (
     weights_of,
 )
 
-SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "regs": (1.0,)}
+SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
 
 
 def by_chains(model, log):
@@ -31,22 +31,22 @@ def by_chains(model, log):
     logits = np.zeros((log.n_users, n))
     for user in range(log.n_users):
         cells = slice(log.starts[user], log.starts[user + 1])
-        fed = np.zeros((n, n_types))
-        fed[log.item_numbers[cells], levels[cells]] = 1.0
-        rated = fed[:, :-1].sum(1)
-        channels = fed @ weights.kernel.T
+        observed = np.zeros((n, n_types))
+        observed[log.item_numbers[cells], levels[cells]] = 1.0
+        rated = observed[:, :-1].sum(1)
+        channels = observed @ weights.kernel.T
         for c in range(1, channels.shape[1]):
-            excess = channels[:, c] * (1 - fed[:, -1]) - means[:, c - 1] * rated
+            excess = channels[:, c] * (1 - observed[:, -1]) - means[:, c - 1] * rated
             excess -= rated * excess.sum() / (rated.sum() + prior)
-            channels[:, c] = excess + fed[:, -1] * weights.kernel[c, -1]
-        latent = np.einsum("dcn,nc->d", encoder, channels) / np.sqrt(fed.sum() + PRIOR_COUNT)
+            channels[:, c] = excess + observed[:, -1] * weights.kernel[c, -1]
+        latent = np.einsum("dcn,nc->d", encoder, channels) / np.sqrt(observed.sum() + PRIOR_COUNT)
         logits[user] = weights.decoder @ latent + weights.bias[:, 0]
     return logits
 
 
 def test_the_chains_add_up_to_the_trained_logits(mixed, fitted_model):
-    reading, _ = fitted_model.scoring_.read(mixed, np.arange(mixed.n_users))
-    tables = replace(reading, history=None)  # without the neighbours
+    encoding, _ = fitted_model.scoring_.encode(mixed, np.arange(mixed.n_users))
+    tables = replace(encoding, history=None)  # without the neighbours
     logits = fitted_model.scoring_.network.consume_logits(tables).double().numpy()
     logits -= logits.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(by_chains(fitted_model, mixed), logits, atol=1e-4)
@@ -57,8 +57,8 @@ def test_no_history_spreads_the_logits_further_than_the_norms_say(mixed, preset)
     model = Conv4Rec(preset=preset, seed=1, **SMALL).fit(mixed)
     norms = network_norms(model)
     assert len(norms.chains) == 3  # what is fed, what centring takes from it, popularity
-    reading, _ = model.scoring_.read(mixed, np.arange(mixed.n_users))
-    tables = replace(reading, history=None)
+    encoding, _ = model.scoring_.encode(mixed, np.arange(mixed.n_users))
+    tables = replace(encoding, history=None)
     logits = model.scoring_.network.consume_logits(tables).double().numpy()
     spread = sum(chain.spread for chain in norms.chains)
     assert (logits.max(axis=1) - logits.min(axis=1)).max() <= spread
@@ -84,7 +84,7 @@ def test_distances_are_from_a_point_that_no_data_touched(mixed, fitted_model):
     by_name = {layer.name: layer for layer in network_norms(fitted_model).layers}
     decoder = np.linalg.norm(weights.decoder)
     assert by_name["consume_out"].frobenius_distance == pytest.approx(decoder)
-    free = Conv4Rec(seed=3, spectral_start=0.0, ridge_size=0, **SMALL).fit(mixed)
+    free = Conv4Rec(seed=3, spectral_init=0.0, **SMALL).fit(mixed)
     shapes = (free.fitted_.trained, free.scoring_.network.config)
     start = reference_weights(*shapes, 3, spectral=False)
     again = reference_weights(*shapes, 3, spectral=False)
@@ -102,8 +102,8 @@ def test_the_users_mean_only_ever_shrinks_what_it_centres():
             assert values.max() <= 1 + 1e-12
 
 
-def test_every_bound_is_at_least_the_measured_gap(trained, strangers):
-    gaps = measured_gaps(trained, strangers)
+def test_every_bound_is_at_least_the_measured_gap(trained, new_users):
+    gaps = measured_gaps(trained, new_users)
     lines = all_bounds(trained, gaps)
     assert len(lines) == 17
     neural = [line for line in lines if line.unit == "nats"]

@@ -10,38 +10,40 @@ from conv4rec.model.network import PRIOR_COUNT
 from conv4rec.recommender.guarantees.network_norms import reference_network
 from conv4rec.recommender.guarantees.rating_norms import rating_norms, rating_weights
 
-SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "regs": (1.0,)}
+SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
 
 
 def by_chains(model, log):
     """Each chain's logits in dense matrices: chains x users x items x levels."""
     network = model.scoring_.network
-    reading, _ = model.scoring_.read(log, np.arange(log.n_users))
-    weights, n, n_types = rating_weights(network, reading), log.n_items, log.n_levels + 1
-    means = reading.item_mean.double().numpy()
+    encoding, _ = model.scoring_.encode(log, np.arange(log.n_users))
+    weights, n, n_types = rating_weights(network, encoding), log.n_items, log.n_levels + 1
+    means = encoding.item_mean.double().numpy()
     prior = float(network.shrinkage[0].exp())
     levels = np.where(log.level_numbers < 0, log.n_levels, log.level_numbers)
-    read = weights.encoder.shape[1] // n
-    encoder = weights.encoder.reshape(-1, read, n)
+    encode = weights.encoder.shape[1] // n
+    encoder = weights.encoder.reshape(-1, encode, n)
     centred = network.config.centred
     logits = np.zeros((6, log.n_users, n, log.n_levels))
     for user in range(log.n_users):
         cells = slice(log.starts[user], log.starts[user + 1])
-        fed = np.zeros((n, n_types))
-        fed[log.item_numbers[cells], levels[cells]] = 1.0
-        rated = fed[:, :-1].sum(1)
-        share = fed[:, :-1].sum(0) / (rated.sum() + prior)
-        heard = fed @ weights.kernel_in.T
-        centring = np.zeros_like(heard)
+        observed = np.zeros((n, n_types))
+        observed[log.item_numbers[cells], levels[cells]] = 1.0
+        rated = observed[:, :-1].sum(1)
+        share = observed[:, :-1].sum(0) / (rated.sum() + prior)
+        consume_input = observed @ weights.kernel_in.T
+        centring = np.zeros_like(consume_input)
         centring[:, 1:] = -means * rated[:, None]
-        for number, channels in enumerate((heard, centring)):
-            said = channels[:, :read].copy()
+        for number, channels in enumerate((consume_input, centring)):
+            contribution = channels[:, :encode].copy()
             if centred:
-                mean = (channels * rated[:, None]).sum(0)[:read] / (rated.sum() + prior)
-                said[:, 1:] -= rated[:, None] * mean[1:]
+                mean = (channels * rated[:, None]).sum(0)[:encode] / (rated.sum() + prior)
+                contribution[:, 1:] -= rated[:, None] * mean[1:]
             elif number == 1:
-                said[:] = 0
-            latent = np.einsum("dcn,nc->d", encoder, said) / np.sqrt(fed.sum() + PRIOR_COUNT)
+                contribution[:] = 0
+            latent = np.einsum("dcn,nc->d", encoder, contribution) / np.sqrt(
+                observed.sum() + PRIOR_COUNT
+            )
             logits[number, user] = weights.decoder @ latent @ weights.kernel_out.T
         logits[2, user] = weights.offsets.T @ weights.kernel_out.T
         generous = weights.user_map @ (weights.kernel_in[1:, :-1] @ share)
@@ -54,12 +56,12 @@ def by_chains(model, log):
 
 @pytest.fixture(scope="module", params=["default", "paper"])
 def model(request, mixed):
-    return Conv4Rec(preset=request.param, seed=1, draws=0, **SMALL).fit(mixed)
+    return Conv4Rec(preset=request.param, seed=1, mf_draws=0, **SMALL).fit(mixed)
 
 
 def test_the_chains_add_up_to_the_trained_ratings(mixed, model):
-    reading, _ = model.scoring_.read(mixed, np.arange(mixed.n_users))
-    wanted = np.log(model.scoring_.all_rating_probabilities(reading).astype(np.float64))
+    encoding, _ = model.scoring_.encode(mixed, np.arange(mixed.n_users))
+    wanted = np.log(model.scoring_.all_rating_probabilities(encoding).astype(np.float64))
     found = log_softmax(by_chains(model, mixed).sum(axis=0), axis=-1)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
@@ -81,12 +83,12 @@ def test_no_chain_spreads_the_levels_further_than_its_norms_say(mixed, model):
 
 
 def test_the_decoder_stretches_no_item_further_than_its_norm(mixed, model):
-    reading, _ = model.scoring_.read(mixed, np.array([0]))
-    blocks = rating_weights(model.scoring_.network, reading).decoder
+    encoding, _ = model.scoring_.encode(mixed, np.array([0]))
+    blocks = rating_weights(model.scoring_.network, encoding).decoder
     by_name = {layer.name: layer for layer in rating_norms(model).layers}
     stretches = [np.linalg.norm(block, 2) for block in blocks]
     assert by_name["1. decoder"].spectral_norm == pytest.approx(max(stretches))
-    offsets = rating_weights(model.scoring_.network, reading).offsets
+    offsets = rating_weights(model.scoring_.network, encoding).offsets
     largest = max(np.linalg.norm(column) for column in offsets.T)
     assert next(v for k, v in by_name.items() if k.endswith(". offsets")).spectral_norm == (
         pytest.approx(largest)
@@ -95,7 +97,7 @@ def test_the_decoder_stretches_no_item_further_than_its_norm(mixed, model):
 
 def test_no_rating_loses_more_than_the_range(mixed, model):
     p = model.scoring_.all_rating_probabilities(
-        model.scoring_.read(mixed, np.arange(mixed.n_users))[0]
+        model.scoring_.encode(mixed, np.arange(mixed.n_users))[0]
     )
     assert -np.log(p.min()) <= rating_norms(model).loss_range
 
@@ -118,8 +120,8 @@ def test_no_step_of_a_rating_layer_moves_a_loss_faster_than_its_sensitivity(mixe
     }
 
     def losses():
-        reading, _ = model.scoring_.read(mixed, everyone)
-        return -np.log(model.scoring_.all_rating_probabilities(reading).astype(np.float64))
+        encoding, _ = model.scoring_.encode(mixed, everyone)
+        return -np.log(model.scoring_.all_rating_probabilities(encoding).astype(np.float64))
 
     before, rng = losses(), torch.Generator().manual_seed(0)
     for name, limit in tables.items():

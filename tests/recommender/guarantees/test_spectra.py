@@ -33,13 +33,13 @@ def test_facts_name_every_map_and_no_rank_beats_the_latent_size(fitted_model):
 
 
 def test_ranks_while_training_end_at_those_of_the_model(mixed, small):
-    plain = Conv4Rec(**small, ridge_size=0, snapshots=1, rate_length=1.0).fit(mixed)
+    plain = Conv4Rec(**small, averaged_snapshots=1, rate_steps_ratio=1.0).fit(mixed)
     found = ranks_while_training(plain, n_looks=4)
     last = found["default start"][-1]
     for name, spectrum in model_spectra(plain).items():
         assert last.entropy_ranks[name] == pytest.approx(spectrum.entropy_rank, rel=1e-4)
         assert last.stable_ranks[name] == pytest.approx(spectrum.stable_rank, rel=1e-4)
-    assert [look.step for look in found["random start"]][:2] == [0, 1]
+    assert [evaluate_validation.step for evaluate_validation in found["random start"]][:2] == [0, 1]
     assert last.step == max(plain.fitted_.schedule.stops)
 
 

@@ -29,8 +29,8 @@ def tensors(causes):
 def test_its_law_is_that_of_the_world():
     law, world = law_and_world(5, 1, n_users=40, n_items=30)
     log_odds, shown = law.read(tensors(Causes.drawn(40, 30, 1)))
-    chances = torch.softmax(log_odds, 1).numpy()
-    np.testing.assert_allclose(chances, world.item_probabilities, rtol=1e-9)
+    probabilities = torch.softmax(log_odds, 1).numpy()
+    np.testing.assert_allclose(probabilities, world.item_probabilities, rtol=1e-9)
     np.testing.assert_allclose(shown.numpy().transpose(0, 2, 1), world.shown, atol=1e-12)
 
 
@@ -71,10 +71,12 @@ def test_what_it_expects_is_what_it_gets_and_more_than_chance():
         found = gems_found(world, law.log, lists, like_level=3)
         seen = set(zip(law.log.user_numbers, law.log.item_numbers, strict=True))
         assert not any((user, item) in seen for user in range(80) for item in lists[user])
-        rows.append((found.listed, expected.mean(), found.chance, found.best))
-    got, promised, chance, best = np.mean(rows, axis=0)
+        rows.append((found.listed, expected.mean(), found.probability, found.best))
+    got, promised, probability, best = np.mean(rows, axis=0)
     assert got == pytest.approx(promised, abs=0.03)
-    assert chance + 0.35 * (best - chance) < got < 0.9 * best  # the chain has left the truth
+    assert (
+        probability + 0.35 * (best - probability) < got < 0.9 * best
+    )  # the chain has left the truth
 
 
 def test_a_record_says_how_much_of_the_ideal_is_reached(small):

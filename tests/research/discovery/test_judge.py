@@ -82,7 +82,7 @@ def test_our_gems_are_ranked_as_recommend_ranks_them(split, small):
     own = [i for i in range(len(items)) if shown.users[i] == shown.users[0] and items[i] in wanted]
     assert all(scores[i] == pytest.approx(wanted[items[i]]) for i in own)
     assert np.isneginf(scores[shown.places > 0.6]).all()
-    assert np.isfinite(list_scores(model, split, shown, unlikely=0, min_p_like=0)).all()
+    assert np.isfinite(list_scores(model, split, shown, novelty=0, min_p_like=0)).all()
 
 
 def test_what_is_listed_is_what_recommend_lists(split, small):
@@ -92,8 +92,8 @@ def test_what_is_listed_is_what_recommend_lists(split, small):
     shown = shown_pairs(model, split)
     listed = listed_pairs(model, split, shown)
     answers = model.predict(shown_ids(split, shown))
-    assert 0 < listed.finds.sum() < listed.hardly.sum() < len(shown.users)
-    assert (listed.finds == listed.hardly & (answers["p_like"].to_numpy() >= 0.5)).all()
+    assert 0 < listed.criteria.sum() < listed.hardly.sum() < len(shown.users)
+    assert (listed.criteria == listed.hardly & (answers["p_like"].to_numpy() >= 0.5)).all()
 
 
 def shown_ids(split, shown):
@@ -111,12 +111,12 @@ def test_a_rival_is_compared_on_the_people_with_gems_under_every_seed():
     ours = [figures({1: 0.0, 2: 1.0, 3: 0.5}), figures({1: 1.0, 2: 1.0, 4: 0.0})]
     theirs = [figures({1: 1.0, 2: 0.0, 3: 0.0}), figures({1: 1.0, 2: 0.0, 4: 0.0})]
     fewer = [theirs[0]]
-    line, finds = judge_module._comparisons(
+    line, criteria = judge_module._comparisons(
         "coat/mar", {"conv4rec": ours, "rival": theirs, "one seed": fewer}
     )
     assert (line["model"], line["metric"]) == ("rival", "gems@3")
-    assert (finds["model"], finds["metric"]) == ("rival", "finds@3")
-    assert finds["difference"]["mean"] == pytest.approx(2 * line["difference"]["mean"])
+    assert (criteria["model"], criteria["metric"]) == ("rival", "finds@3")
+    assert criteria["difference"]["mean"] == pytest.approx(2 * line["difference"]["mean"])
     difference = line["difference"]
     assert difference["mean"] == pytest.approx(np.mean([1.0 - 0.5, 0.0 - 1.0]))  # persons 1 and 2
     assert difference["low"] == -1.0

@@ -32,7 +32,7 @@ def test_only_what_is_hardly_picked_counts(world, log):
     assert found.listed == pytest.approx((0 + 0.8) / 2)
     assert found.listed_anyhow == pytest.approx((0.9 + 0.8) / 2)
     assert found.best == found.best_in_half == pytest.approx((0.8 + 0.6) / 2)
-    assert found.chance == pytest.approx(0.7)
+    assert found.probability == pytest.approx(0.7)
     assert found.share == pytest.approx(0.4 / 0.7)
 
 

@@ -114,10 +114,10 @@ def test_users_are_shared_out_and_items_of_the_history_cannot_be_foretold(people
     assert size == 50
     assert [len(part.shares) for part in parts] == [144, 48, 48]
     for part in parts:
-        chance = torch.softmax(part.offset, 1)
+        probability = torch.softmax(part.offset, 1)
         fed = part.inputs > 0
-        assert float(chance[fed].max()) < 1e-9
-        assert float(chance[~fed].min()) > 1e-6
+        assert float(probability[fed].max()) < 1e-9
+        assert float(probability[~fed].min()) > 1e-6
         assert float(part.shares[fed].max()) == 0
         np.testing.assert_allclose(part.shares.sum(1), 1.0)
         assert float(part.inputs.norm(dim=1).max()) < 1

@@ -29,26 +29,26 @@ def test_the_curves_start_at_the_bounds_and_fall(trained):
     assert log_log_slope(sizes, values).slope == pytest.approx(-0.5, abs=0.08)
 
 
-def test_the_certificates_end_where_the_promise_is(trained, strangers, monkeypatch):
+def test_the_certificates_end_where_the_promise_is(trained, new_users, monkeypatch):
     from conv4rec.recommender.guarantees import sample_size as more_users
 
     seen = []
     monkeypatch.setattr(more_users, "svg", lambda panels, *_, **__: seen.extend(panels) or "")
-    certificate_picture(trained, strangers, k=5, seed=2)
-    promises = {p.name: p for p in certify_model(trained, strangers, k=5, seed=2)}
+    certificate_picture(trained, new_users, k=5, seed=2)
+    guarantees = {p.name: p for p in certify_model(trained, new_users, k=5, seed=2)}
     assert seen[0].title == "1 - recall@5"
-    for panel, promise in zip(seen, promises.values(), strict=True):
+    for panel, guarantee in zip(seen, guarantees.values(), strict=True):
         for curve in panel.curves:
             size, value = curve.points[-1]
             assert size == 120
-            assert value == pytest.approx(promise.certificates[curve.name].upper)
+            assert value == pytest.approx(guarantee.certificates[curve.name].upper)
 
 
 def test_a_model_of_one_level_is_drawn_for_picks_alone(mixed):
     from conv4rec import Conv4Rec
 
     frame = mixed.to_frame().with_columns(rating=1.0)
-    model = Conv4Rec(n_steps=3, consume_size=8, rate_size=4, regs=(1.0,)).fit(frame)
+    model = Conv4Rec(n_steps=3, consume_size=8, rate_size=4, consume_reg_factors=(1.0,)).fit(frame)
     words = " ".join(ET.fromstring(bound_picture(model)).itertext())
     assert "pick" in words
     assert "rating" not in words

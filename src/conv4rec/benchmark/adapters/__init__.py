@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from conv4rec.benchmark.adapters import cmfrec, cornac, elsa, implicit, irspack, myfm, surprise
-from conv4rec.benchmark.adapters.candidate import Choice, Range, Rival, Space
+from conv4rec.benchmark.adapters.candidate import Candidate, Choice, Range, Space
 
-__all__ = ["PEERS", "Choice", "Range", "Rival", "Space"]
+__all__ = ["ADAPTERS", "Candidate", "Choice", "Range", "Space"]
 
-PEERS: dict[str, Rival] = {
-    rival.name: rival
+ADAPTERS: dict[str, Candidate] = {
+    candidate.name: candidate
     for module in (implicit, irspack, elsa, cornac, surprise, myfm, cmfrec)
-    for rival in module.RIVALS
+    for candidate in module.CANDIDATES
 }
 """The rivals by name; none of their libraries is imported before its adapter is fitted."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from conv4rec.baselines.base import Floor
+from conv4rec.baselines.base import Baseline
 
 TASKS = ("rank", "rate")
 DISTRIBUTIONS = ("own", "gaussian", "none")
@@ -42,7 +42,7 @@ Space = Mapping[str, Range | Choice]
 
 
 @dataclass(frozen=True)
-class Rival:
+class Candidate:
     """An entrant of the bench, ours or another library's.
 
     Args:
@@ -60,13 +60,13 @@ class Rival:
         distribution: "own" level chances; "gaussian" if they are the discretised Gaussian around
             its prediction, with a width fitted on validation; "none" if it does not rate.
 
-    >>> Rival("ours", ("rank",), make=dict, distribution="none").is_installed()
+    >>> Candidate("ours", ("rank",), make=dict, distribution="none").is_installed()
     True
     """
 
     name: str
     tasks: tuple[str, ...]
-    make: Callable[..., Floor]
+    make: Callable[..., Baseline]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     space: Space = field(default_factory=dict)
     package: str | None = None

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from scipy.sparse import coo_matrix
 
-from conv4rec.benchmark.adapters.candidate import Choice, Range, Rival
+from conv4rec.benchmark.adapters.candidate import Candidate, Choice, Range
 from conv4rec.benchmark.adapters.isolation import library, settings_of, thread_count
-from conv4rec.benchmark.adapters.rating import RatingPeer
+from conv4rec.benchmark.adapters.rating import RatingAdapter
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 @dataclass(eq=False)
-class CMF(RatingPeer):
+class CMF(RatingAdapter):
     """Biases and factors that also have to explain which items were rated, by least squares.
 
     Interactions without a rating are of no use to it: what it takes for consumed is what has one.
@@ -77,8 +77,8 @@ class CMF(RatingPeer):
         return answers
 
 
-RIVALS = (
-    Rival(
+CANDIDATES = (
+    Candidate(
         name="cmfrec",
         tasks=("rate",),
         make=CMF,

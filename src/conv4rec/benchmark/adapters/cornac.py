@@ -10,15 +10,15 @@ from unittest.mock import patch
 
 import numpy as np
 
-from conv4rec.benchmark.adapters.candidate import Choice, Range, Rival
+from conv4rec.benchmark.adapters.candidate import Candidate, Choice, Range
 from conv4rec.benchmark.adapters.isolation import contained_torch, histories, library, settings_of
-from conv4rec.benchmark.adapters.ranking import RankingPeer
+from conv4rec.benchmark.adapters.ranking import RankingAdapter
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 @dataclass(eq=False)
-class VAECF(RankingPeer):
+class VAECF(RankingAdapter):
     """Mult-VAE as cornac has it: without the dropout and the warm-up of the paper.
 
     Args:
@@ -66,7 +66,7 @@ class VAECF(RankingPeer):
 
 
 @dataclass(eq=False)
-class RecVAE(RankingPeer):
+class RecVAE(RankingAdapter):
     """RecVAE: a composite prior, and an encoder trained more often than the decoder.
 
     Answers are those of its evaluation mode: cornac leaves the trained network in training mode,
@@ -138,15 +138,15 @@ def _dataset(train: Interactions, seed: int) -> Any:
     )
 
 
-RIVALS = (
-    Rival(
+CANDIDATES = (
+    Candidate(
         name="cornac-vaecf",
         tasks=("rank",),
         make=VAECF,
         defaults=settings_of(VAECF),
         space={
             "k": Range(10, 200, log=True, whole=True),
-            "hidden": Range(20, 600, log=True, whole=True),
+            "masked": Range(20, 600, log=True, whole=True),
             "beta": Range(0.01, 1.0, log=True),
             "learning_rate": Range(3e-4, 3e-3, log=True),
             "n_epochs": Range(20, 200, log=True, whole=True),
@@ -157,7 +157,7 @@ RIVALS = (
         folds_in=True,
         distribution="none",
     ),
-    Rival(
+    Candidate(
         name="cornac-recvae",
         tasks=("rank",),
         make=RecVAE,

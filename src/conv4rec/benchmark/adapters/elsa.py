@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from conv4rec.benchmark.adapters.candidate import Range, Rival
+from conv4rec.benchmark.adapters.candidate import Candidate, Range
 from conv4rec.benchmark.adapters.isolation import (
     consumed,
     contained_torch,
@@ -13,13 +13,13 @@ from conv4rec.benchmark.adapters.isolation import (
     library,
     settings_of,
 )
-from conv4rec.benchmark.adapters.ranking import RankingPeer
+from conv4rec.benchmark.adapters.ranking import RankingAdapter
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 @dataclass(eq=False)
-class ELSA(RankingPeer):
+class ELSA(RankingAdapter):
     """ELSA: x A Aᵀ - x with rows of A of length one, for the direction of x. On the processor.
 
     Args:
@@ -54,8 +54,8 @@ class ELSA(RankingPeer):
         return self.model_.predict(histories(given, rows), batch_size=1024).numpy()
 
 
-RIVALS = (
-    Rival(
+CANDIDATES = (
+    Candidate(
         name="elsa",
         tasks=("rank",),
         make=ELSA,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from conv4rec.benchmark.adapters.candidate import Range, Rival
+from conv4rec.benchmark.adapters.candidate import Candidate, Range
 from conv4rec.benchmark.adapters.isolation import (
     consumed,
     histories,
@@ -13,13 +13,13 @@ from conv4rec.benchmark.adapters.isolation import (
     settings_of,
     thread_count,
 )
-from conv4rec.benchmark.adapters.ranking import RankingPeer
+from conv4rec.benchmark.adapters.ranking import RankingAdapter
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 @dataclass(eq=False)
-class ImplicitALS(RankingPeer):
+class ImplicitALS(RankingAdapter):
     """iALS: every user's factors are solved exactly from the history given.
 
     Args:
@@ -55,7 +55,7 @@ class ImplicitALS(RankingPeer):
 
 
 @dataclass(eq=False)
-class ImplicitBPR(RankingPeer):
+class ImplicitBPR(RankingAdapter):
     """BPR: a consumed item should stand above one drawn at random. It cannot fold in.
 
     With more than one thread its updates race, and a seed does not repeat a run to the last bit.
@@ -94,8 +94,8 @@ class ImplicitBPR(RankingPeer):
         return self.model_.user_factors[rows] @ self.model_.item_factors.T
 
 
-RIVALS = (
-    Rival(
+CANDIDATES = (
+    Candidate(
         name="implicit-als",
         tasks=("rank",),
         make=ImplicitALS,
@@ -112,7 +112,7 @@ RIVALS = (
         folds_in=True,
         distribution="none",
     ),
-    Rival(
+    Candidate(
         name="implicit-bpr",
         tasks=("rank",),
         make=ImplicitBPR,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from conv4rec.benchmark.adapters.candidate import Range, Rival
+from conv4rec.benchmark.adapters.candidate import Candidate, Range
 from conv4rec.benchmark.adapters.isolation import (
     consumed,
     histories,
@@ -13,12 +13,12 @@ from conv4rec.benchmark.adapters.isolation import (
     settings_of,
     thread_count,
 )
-from conv4rec.benchmark.adapters.ranking import RankingPeer
+from conv4rec.benchmark.adapters.ranking import RankingAdapter
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
-class IrspackPeer(RankingPeer):
+class IrspackAdapter(RankingAdapter):
     """Any of irspack's recommenders; all of them score histories that they have not seen."""
 
     model_: Any
@@ -32,7 +32,7 @@ class IrspackPeer(RankingPeer):
 
 
 @dataclass(eq=False)
-class IrspackIALS(IrspackPeer):
+class IrspackIALS(IrspackAdapter):
     """iALS with the loss and the frequency-scaled penalty of its authors' second look.
 
     Args:
@@ -69,7 +69,7 @@ class IrspackIALS(IrspackPeer):
 
 
 @dataclass(eq=False)
-class IrspackSLIM(IrspackPeer):
+class IrspackSLIM(IrspackAdapter):
     """SLIM: sparse item-item weights, none negative, by elastic net. Nothing is drawn.
 
     Args:
@@ -96,7 +96,7 @@ class IrspackSLIM(IrspackPeer):
 
 
 @dataclass(eq=False)
-class IrspackEDLAE(IrspackPeer):
+class IrspackEDLAE(IrspackAdapter):
     """EDLAE: EASE whose penalty grows with an item's popularity, as dropout would have it.
 
     Dense: 4 * n_items^2 bytes are kept, about three times that while fitting. Nothing is drawn.
@@ -120,8 +120,8 @@ class IrspackEDLAE(IrspackPeer):
         )
 
 
-def _rival(name: str, make: type, space: dict[str, Range], source: str) -> Rival:
-    return Rival(
+def _candidate(name: str, make: type, space: dict[str, Range], source: str) -> Candidate:
+    return Candidate(
         name=name,
         tasks=("rank",),
         make=make,
@@ -135,8 +135,8 @@ def _rival(name: str, make: type, space: dict[str, Range], source: str) -> Rival
     )
 
 
-RIVALS = (
-    _rival(
+CANDIDATES = (
+    _candidate(
         "irspack-ials",
         IrspackIALS,
         {  # default_tune_range of irspack's class, and the number of epochs
@@ -147,13 +147,13 @@ RIVALS = (
         },
         "Rendle et al. (arXiv:2110.14037), settings for ML-20M, with 64 factors",
     ),
-    _rival(
+    _candidate(
         "irspack-slim",
         IrspackSLIM,
         {"alpha": Range(1e-5, 1.0, log=True), "l1_ratio": Range(0.0, 1.0)},
         "defaults of SLIMRecommender, irspack 0.5; the space is its default_tune_range",
     ),
-    _rival(
+    _candidate(
         "irspack-edlae",
         IrspackEDLAE,
         {"reg": Range(1.0, 1e4, log=True), "dropout_p": Range(0.0, 0.99)},

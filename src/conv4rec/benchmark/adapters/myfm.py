@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix, diags, hstack, identity
 
-from conv4rec.benchmark.adapters.candidate import Range, Rival
+from conv4rec.benchmark.adapters.candidate import Candidate, Range
 from conv4rec.benchmark.adapters.isolation import consumed, library, settings_of, thread_count
-from conv4rec.benchmark.adapters.rating import RatingPeer
+from conv4rec.benchmark.adapters.rating import RatingAdapter
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
-class FlippedFM(RatingPeer):
+class FlippedFM(RatingAdapter):
     """A factorisation machine with SVD++'s features, and the same flipped.
 
     A user is one-hot beside the items of the history, each 1 / sqrt(their number); an item is
@@ -104,12 +104,12 @@ class OrderedProbitFM(FlippedFM):
         self.model_ = self._fitted(machine, train, classes.astype(np.int64))
 
     def _answer(self, given: Interactions, rows: IntArray, items: IntArray) -> FloatArray:
-        chances = np.zeros((len(rows), given.n_levels))
+        probabilities = np.zeros((len(rows), given.n_levels))
         blocks = self._blocks(rows, items)
-        chances[:, self._present] = self.model_.predict_proba(
+        probabilities[:, self._present] = self.model_.predict_proba(
             None, blocks, n_workers=thread_count()
         )
-        return chances
+        return probabilities
 
 
 def _with_history(seen: csr_matrix) -> csr_matrix:
@@ -119,8 +119,8 @@ def _with_history(seen: csr_matrix) -> csr_matrix:
     return csr_matrix(hstack([identity(len(counts)), scaled]), dtype=np.float64)
 
 
-def _rival(name: str, make: type[FlippedFM], distribution: str) -> Rival:
-    return Rival(
+def _candidate(name: str, make: type[FlippedFM], distribution: str) -> Candidate:
+    return Candidate(
         name=name,
         tasks=("rate",),
         make=make,
@@ -133,7 +133,7 @@ def _rival(name: str, make: type[FlippedFM], distribution: str) -> Rival:
     )
 
 
-RIVALS = (
-    _rival("myfm", BayesianFM, "gaussian"),
-    _rival("myfm-probit", OrderedProbitFM, "own"),
+CANDIDATES = (
+    _candidate("myfm", BayesianFM, "gaussian"),
+    _candidate("myfm-probit", OrderedProbitFM, "own"),
 )

@@ -13,7 +13,7 @@ from conv4rec.evaluate.blocks import positions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
-class RankingPeer:
+class RankingAdapter:
     """Another library's ranker behind our contract; adapters fill in `_learn` and `_score`.
 
     Attributes:
@@ -37,7 +37,7 @@ class RankingPeer:
 
     def fit(
         self, train: Interactions, validation: Interactions | None = None, seed: int = 0
-    ) -> RankingPeer:
+    ) -> RankingAdapter:
         """Fit on who consumed what, whatever the rating; nothing is chosen on validation rows."""
         del validation
         with contained():

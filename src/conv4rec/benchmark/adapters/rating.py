@@ -12,7 +12,7 @@ from conv4rec.evaluate import DiscretisedGaussian
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
-class RatingPeer:
+class RatingAdapter:
     """Another library's rating model behind our contract; adapters fill in `_learn`, `_answer`.
 
     `_answer` gives predicted ratings, which get level chances from a discretised Gaussian: its
@@ -42,7 +42,7 @@ class RatingPeer:
 
     def fit(
         self, train: Interactions, validation: Interactions | None = None, seed: int = 0
-    ) -> RatingPeer:
+    ) -> RatingAdapter:
         """Fit the width of the Gaussian on validation rows if there is one, then on all of train.
 
         Raises:

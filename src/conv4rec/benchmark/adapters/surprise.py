@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from conv4rec.benchmark.adapters.candidate import Range, Rival
+from conv4rec.benchmark.adapters.candidate import Candidate, Range
 from conv4rec.benchmark.adapters.isolation import library, settings_of
-from conv4rec.benchmark.adapters.rating import RatingPeer
+from conv4rec.benchmark.adapters.rating import RatingAdapter
 from conv4rec.data.interactions import Interactions
 from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
-class SurprisePeer(RatingPeer):
+class SurpriseAdapter(RatingAdapter):
     """A rating model of Surprise; whoever or whatever it has not seen gets what is left: biases.
 
     Interactions without a rating are of no use to it.
@@ -56,7 +56,7 @@ class SurprisePeer(RatingPeer):
 
 
 @dataclass(eq=False)
-class SurpriseSVD(SurprisePeer):
+class SurpriseSVD(SurpriseAdapter):
     """Biases and factors of users and items.
 
     Args:
@@ -78,7 +78,7 @@ class SurpriseSVD(SurprisePeer):
 
 
 @dataclass(eq=False)
-class SurpriseSVDpp(SurprisePeer):
+class SurpriseSVDpp(SurpriseAdapter):
     """The same, and factors of every item for having been rated by the user at all.
 
     Args:
@@ -100,8 +100,8 @@ class SurpriseSVDpp(SurprisePeer):
     model_: Any = field(init=False, repr=False)
 
 
-def _rival(name: str, make: type[SurprisePeer], most_factors: int) -> Rival:
-    return Rival(
+def _candidate(name: str, make: type[SurpriseAdapter], most_factors: int) -> Candidate:
+    return Candidate(
         name=name,
         tasks=("rate",),
         make=make,
@@ -120,7 +120,7 @@ def _rival(name: str, make: type[SurprisePeer], most_factors: int) -> Rival:
     )
 
 
-RIVALS = (
-    _rival("surprise-svd", SurpriseSVD, most_factors=200),
-    _rival("surprise-svdpp", SurpriseSVDpp, most_factors=50),
+CANDIDATES = (
+    _candidate("surprise-svd", SurpriseSVD, most_factors=200),
+    _candidate("surprise-svdpp", SurpriseSVDpp, most_factors=50),
 )

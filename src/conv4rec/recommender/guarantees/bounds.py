@@ -49,7 +49,7 @@ class Line:
         return {**vars(self), "vacuous": self.vacuous}
 
 
-PROMISES = {
+GUARANTEES = {
     "parameter count": (
         "with this confidence no network within these norms, however it was found, loses more on "
         "fresh data than on its training data by more than this",
@@ -133,7 +133,7 @@ def rating_trace_norm_bound(model: Conv4Rec, confidence: float = 0.95) -> Line |
 def _expected_ratings(model: Conv4Rec, log: Interactions) -> np.ndarray:
     values = np.asarray(log.levels.values)
     blocks = [
-        model.scoring_.all_rating_probabilities(scores.reading) @ values
+        model.scoring_.all_rating_probabilities(scores.encoding) @ values
         for scores in model.scoring_.blocks(log, np.arange(log.n_users), log.n_levels)
     ]
     return np.concatenate(blocks).astype(np.float64)

@@ -10,8 +10,8 @@ import numpy as np
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.recommender import Conv4Rec
-from conv4rec.recommender.guarantees.fold_in_split import UserLosses, halves, user_losses
-from conv4rec.recommender.guarantees.leakage import check_strangers
+from conv4rec.recommender.guarantees.fold_in_split import UserLosses, fold_in_split, user_losses
+from conv4rec.recommender.guarantees.leakage import check_leakage
 from conv4rec.theory import Certificate, certify
 from conv4rec.theory.certificates import Method
 
@@ -20,7 +20,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True, eq=False)
-class Promise:
+class Guarantee:
     """One statement about the average new user, by each of the three methods."""
 
     name: str
@@ -63,7 +63,7 @@ def certify_model(
     confidence: float = 0.95,
     k: int = 20,
     seed: int = 0,
-) -> list[Promise]:
+) -> list[Guarantee]:
     """Four statements that hold together with probability `confidence` (statement 7).
 
     Half of each held-out history (a seeded draw) is fed, the other half foretold. Each
@@ -88,11 +88,11 @@ def certify_model(
         raise SettingError(f"k is at least 1; got {k}")
     if not 0 < confidence < 1:
         raise SettingError(f"confidence lies strictly between 0 and 1; got {confidence}")
-    check_strangers(model.interactions_, held_out)
-    losses = user_losses(model, halves(held_out, seed), k)
+    check_leakage(model.interactions_, held_out)
+    losses = user_losses(model, fold_in_split(held_out, seed), k)
     each = 1 - (1 - confidence) / N_STATEMENTS
     return [
-        Promise(
+        Guarantee(
             name,
             scale,
             {method: certify(values, each, method, seed) for method in METHODS},
@@ -113,6 +113,6 @@ def unit_losses(
         (f"recall@{k}", 1 - losses.recall, 1.0),
         ("squared_error", losses.squared_error / spread, spread),
         ("rating_log_loss", np.minimum(losses.rating_log_loss / caps[0], 1.0), float(caps[0])),
-        ("pick_log_loss", np.minimum(losses.pick_log_loss / caps[1], 1.0), float(caps[1])),
+        ("consume_log_loss", np.minimum(losses.consume_log_loss / caps[1], 1.0), float(caps[1])),
     ]
     return [(name, np.clip(each[~np.isnan(each)], 0, 1), scale) for name, each, scale in table]

@@ -22,11 +22,11 @@ class UserLosses:
     """Mean over the rated targets, in squared units of the rating."""
     rating_log_loss: np.ndarray
     """Mean -log P(level | item, input half) over the rated targets, in nats."""
-    pick_log_loss: np.ndarray
+    consume_log_loss: np.ndarray
     """Mean -log P(item | input half) over the targets, in nats."""
 
 
-def halves(log: Interactions, seed: int = 0) -> Split:
+def fold_in_split(log: Interactions, seed: int = 0) -> Split:
     """Cut each history: half of it, rounded up, is `given`; the rest is `test`.
 
     Users with fewer than two interactions have nothing to give or nothing to foretell: they
@@ -41,9 +41,9 @@ def halves(log: Interactions, seed: int = 0) -> Split:
     users = log.user_numbers
     shuffled = np.lexsort((np.random.default_rng(seed).random(len(log)), users))
     place = np.arange(len(log)) - log.starts[:-1][users]
-    fed = np.zeros(len(log), dtype=bool)
-    fed[shuffled] = place < np.ceil(np.diff(log.starts) / 2)[users]
-    return Split("halves", train=log, given=log.select(fed), test=log.select(~fed))
+    observed = np.zeros(len(log), dtype=bool)
+    observed[shuffled] = place < np.ceil(np.diff(log.starts) / 2)[users]
+    return Split("halves", train=log, given=log.select(observed), test=log.select(~observed))
 
 
 def user_losses(model: Conv4Rec, split: Split, k: int = 20) -> UserLosses:
@@ -57,7 +57,7 @@ def user_losses(model: Conv4Rec, split: Split, k: int = 20) -> UserLosses:
     for name in (f"recall@{k}", "squared_error", "nll"):
         values[name] = np.full(split.test.n_users, np.nan)
         values[name][rows] = found.per_user.get(name, np.nan)
-    picks = pick_log_losses(model, split.given, split.test)
+    picks = consume_log_losses(model, split.given, split.test)
     return UserLosses(values[f"recall@{k}"], values["squared_error"], values["nll"], picks)
 
 
@@ -72,7 +72,7 @@ def rating_log_losses(model: Conv4Rec, given: Interactions, test: Interactions) 
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def pick_log_losses(model: Conv4Rec, given: Interactions, test: Interactions) -> np.ndarray:
+def consume_log_losses(model: Conv4Rec, given: Interactions, test: Interactions) -> np.ndarray:
     """Mean -log P(item | given) of each user's test items, in nats; NaN for a user without any."""
     sums = np.zeros(given.n_users)
     counts = np.diff(test.starts)

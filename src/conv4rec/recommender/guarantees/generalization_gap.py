@@ -11,13 +11,17 @@ import numpy as np
 from conv4rec.data import Interactions
 from conv4rec.errors import DataError
 from conv4rec.recommender import Conv4Rec
-from conv4rec.recommender.guarantees.fold_in_split import halves, pick_log_losses, rating_log_losses
-from conv4rec.recommender.guarantees.leakage import check_strangers, known_users
+from conv4rec.recommender.guarantees.fold_in_split import (
+    consume_log_losses,
+    fold_in_split,
+    rating_log_losses,
+)
+from conv4rec.recommender.guarantees.leakage import check_leakage, known_users
 from conv4rec.recommender.scoring import Scoring
 
 Setting = Literal["A", "B"]
 Side = Literal["pick", "rating"]
-LOSSES = {"pick": pick_log_losses, "rating": rating_log_losses}
+LOSSES = {"pick": consume_log_losses, "rating": rating_log_losses}
 """What is foretold: the item of a target, or the level that it was given."""
 
 
@@ -83,8 +87,8 @@ def measured_gap(
             f"{int(known.sum()):,} of {held_out.n_users:,} users trained this model and the others "
             "did not: give fresh users alone, or fresh rows of training users alone"
         )
-    check_strangers(trained, held_out)
-    ours, theirs = halves(trained, seed), halves(held_out, seed)
+    check_leakage(trained, held_out)
+    ours, theirs = fold_in_split(trained, seed), fold_in_split(held_out, seed)
     training = LOSSES[side](model, ours.given, ours.test)
     fresh = LOSSES[side](model, theirs.given, theirs.test)
     counts = [int((~np.isnan(losses)).sum()) for losses in (training, fresh)]
@@ -103,7 +107,7 @@ def trained_half(model: Conv4Rec) -> Conv4Rec:
 
 def training_n(model: Conv4Rec, side: Side = "pick", seed: int = 0) -> int:
     """The n of setting A: training users with two interactions; for ratings, a rated target."""
-    test = halves(model.interactions_, seed).test
+    test = fold_in_split(model.interactions_, seed).test
     if side == "pick":
         return test.n_users
     return len(np.unique(test.user_numbers[test.level_numbers >= 0]))
@@ -114,7 +118,7 @@ def _same_users(model: Conv4Rec, held_out: Interactions, seed: int, side: Side) 
     numbers = trained.users.numbers(held_out.users.to_series())
     if np.isin(_cells(held_out, numbers), _cells(trained, np.arange(trained.n_users))).any():
         raise DataError("some held-out rows trained this model: give rows that it has not seen")
-    ours = halves(trained, seed)
+    ours = fold_in_split(trained, seed)
     rows = ours.given.users.numbers(held_out.users.to_series())
     kept = held_out.take_users(np.flatnonzero(rows >= 0))
     given = ours.given.take_users(rows[rows >= 0])

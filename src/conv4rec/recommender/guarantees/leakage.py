@@ -24,7 +24,7 @@ def known_users(trained: Interactions, held_out: Interactions) -> np.ndarray:
     return trained.users.numbers(ids) >= 0
 
 
-def check_strangers(trained: Interactions, held_out: Interactions) -> None:
+def check_leakage(trained: Interactions, held_out: Interactions) -> None:
     """Refuse held-out users whom the model was trained on: a certificate would mean nothing.
 
     A user is known by the id, or by a history of at least 5 interactions that is the same,

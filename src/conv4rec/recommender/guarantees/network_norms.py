@@ -51,7 +51,7 @@ def network_norms(model: Conv4Rec, smoothing: float = 0.0) -> NetworkNorms:
 
     Distances are from a point that no data touched: the random weights of the same seed, and
     zero for what starts from the data (biases at the items' popularity; both tables at
-    singular vectors of the log, unless `spectral_start` is 0; the closed-form half).
+    singular vectors of the log, unless `spectral_init` is 0; the closed-form half).
 
     Args:
         model: fitted.
@@ -59,7 +59,7 @@ def network_norms(model: Conv4Rec, smoothing: float = 0.0) -> NetworkNorms:
     """
     network = model.scoring_.network
     config, more = network.config, network.config.consume_channels
-    spectral = bool(model.config_["training"]["spectral_start"])
+    spectral = bool(model.config_["training"]["spectral_init"])
     now = weights_of(network)
     start = reference_weights(model.fitted_.trained, config, model.seed, spectral)
     n = config.n_items
@@ -126,7 +126,7 @@ def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) 
         state["rate_out"] = start.rate_out.repeat(1, 1, copies) / math.sqrt(copies)
     state.pop("rater_in", None)
     # The exact half and the neighbours start nowhere.
-    shape = replace(served, n_users=1, exact_draws=0, neighbours_kept=0)
+    shape = replace(served, n_users=1, n_mf_draws=0, n_slim_neighbours=0)
     network = Network(shape, torch.ones(served.n_levels), None)
     network.rater_in = None
     network.load_state_dict(state, strict=True, assign=True)

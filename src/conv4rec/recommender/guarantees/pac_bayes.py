@@ -15,7 +15,7 @@ from conv4rec.evaluate import evaluate
 from conv4rec.model import Network
 from conv4rec.recommender import Conv4Rec
 from conv4rec.recommender.configuration import configuration
-from conv4rec.recommender.guarantees.fold_in_split import halves
+from conv4rec.recommender.guarantees.fold_in_split import fold_in_split
 from conv4rec.theory import PacBayesBound, certify, gaussian_kl, pac_bayes_bound
 from conv4rec.train.batches import Batches
 from conv4rec.train.loop import Schedule, Trainer
@@ -31,7 +31,7 @@ FINE_TUNING = 20
 
 
 @dataclass(frozen=True)
-class Blurred:
+class PacBayesResult:
     """The chosen posterior's bound on 1 - recall@k, and the bound at the fine-tuned weights.
 
     `empirical_loss` of both is the bound by betting on the blurred model's loss on its users.
@@ -63,7 +63,7 @@ def pac_bayes_recall(
     k: int = 20,
     seed: int = 0,
     draws: int = DRAWS,
-) -> Blurred:
+) -> PacBayesResult:
     """Bound the recall of a blurred model from the users that trained it (statement 7).
 
     A random half of the users trains the prior's centre. Fine-tuning the consume side on all
@@ -89,17 +89,19 @@ def pac_bayes_recall(
     known = log.select(first[log.user_numbers])  # the same users, half of them without rows
     prior = Conv4Rec(preset=preset, seed=seed, **settings).fit(known)
     ends = _consume_weights(prior.scoring_.network), _fine_tuned(prior, log, seed)
-    judge = halves(log.take_users(np.flatnonzero(~first)), seed)
+    judge = fold_in_split(log.take_users(np.flatnonzero(~first)), seed)
     meter = _Meter(prior, ends, judge, k, seed)
     pilots = {
-        (w, s): meter.bound(w, s, PILOT, confidence, exact=True) for w in WIDTHS for s in SHARES
+        (w, s): meter.bound(w, s, PILOT, confidence, bayesian_mf=True)
+        for w in WIDTHS
+        for s in SHARES
     }
     width, share = min(pilots, key=lambda choice: pilots[choice].value)
     each = 1 - (1 - confidence) / len(WIDTHS)
     chosen = meter.bound(width, share, draws, each)
     hopeless = pilots[width, 1.0].kl > HOPELESS * meter.n
     full = meter.bound(width, 1.0, min(draws, PILOT) if hopeless else draws, each)
-    return Blurred(k, width, share, chosen, full)
+    return PacBayesResult(k, width, share, chosen, full)
 
 
 class _Meter:
@@ -114,9 +116,9 @@ class _Meter:
         self.n = judge.test.n_users
 
     def bound(
-        self, width: float, share: float, draws: int, confidence: float, exact: bool = False
+        self, width: float, share: float, draws: int, confidence: float, bayesian_mf: bool = False
     ) -> PacBayesBound:
-        """The bound at one width and centre; `exact` trusts the mean of the draws (to choose).
+        """The bound at one width and centre; `bayesian_mf` trusts the mean of the draws (to choose).
 
         Else half of the allowed failures pays for the draws: their mean loss is bounded by
         betting, which profits from their small variance as Chernoff's bound cannot.
@@ -124,7 +126,7 @@ class _Meter:
         centre = [a + share * (b - a) for a, b in zip(*self.ends, strict=True)]
         kl = gaussian_kl(_flat(centre), _flat(self.ends[0]), width)
         losses = np.array([self._loss(centre, width) for _ in range(draws)])
-        if exact:
+        if bayesian_mf:
             return pac_bayes_bound(float(losses.mean()), kl, self.n, confidence)
         half = (1 + confidence) / 2
         return pac_bayes_bound(certify(losses, half).upper, kl, self.n, half)

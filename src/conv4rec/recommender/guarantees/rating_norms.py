@@ -28,7 +28,7 @@ import numpy as np
 from torch import Tensor
 
 from conv4rec.model import Network
-from conv4rec.model.network import Reading
+from conv4rec.model.network import Encoding
 from conv4rec.recommender import Conv4Rec
 from conv4rec.recommender.guarantees.network_norms import FLOAT_NATS, means_layer, reference_network
 from conv4rec.theory import Chain, Layer, NetworkNorms
@@ -64,37 +64,37 @@ def rating_norms(model: Conv4Rec) -> NetworkNorms | None:
     """
     network = model.scoring_.network
     config = network.config
-    if config.n_levels < 2 or config.n_channels < 1:
+    if config.n_levels < 2 or config.n_rating_channels < 1:
         return None
-    reading, _ = model.scoring_.read(model.interactions_, np.array([0]))
-    means, n = _array(reading.item_mean), config.n_items
+    encoding, _ = model.scoring_.encode(model.interactions_, np.array([0]))
+    means, n = _array(encoding.item_mean), config.n_items
     start = rating_weights(reference_network(model.fitted_.trained, config, model.seed))
-    now = rating_weights(network, reading)
-    read = start.encoder.shape[1] // n
+    now = rating_weights(network, encoding)
+    encode = start.encoder.shape[1] // n
     encoder = _layer("encoder", now.encoder, start.encoder)
     decoder = _decoder(now.decoder, start.decoder)
     decoder = replace(decoder, n_parameters=network.rate_out.numel())  # constants are not free
     kernel_out = _layer("kernel_out", now.kernel_out, start.kernel_out, n)
     user_map = _layer("user_map", now.user_map, start.user_map)
-    fed = _layer("kernel_in", now.kernel_in[:read], start.kernel_in[:read], n)
+    observed = _layer("kernel_in", now.kernel_in[:encode], start.kernel_in[:encode], n)
     levels = (slice(1, None), slice(None, -1))  # the user's mean is of rated entries
     rated = _layer("kernel_in, user's mean", now.kernel_in[levels], start.kernel_in[levels], n)
     chains = [
-        Chain((fed, encoder, decoder, kernel_out), 1.0),
+        Chain((observed, encoder, decoder, kernel_out), 1.0),
         Chain((_by_item("offsets", now.offsets), kernel_out), 1.0),
         Chain((rated, user_map, kernel_out), 1.0),
         Chain((_by_item("item means, user's mean", means.T), user_map, kernel_out), 1.0),
         Chain((_layer("level_bias", now.level_bias, start.level_bias),), 1.0),
     ]
-    if config.centred and read > 1:
+    if config.centred and encode > 1:
         rest = _layer("encoder of ratings", now.encoder[:, n:], start.encoder[:, n:])
-        centring = (means_layer(means[:, : read - 1]), rest, decoder, kernel_out)
+        centring = (means_layer(means[:, : encode - 1]), rest, decoder, kernel_out)
         chains.insert(1, Chain(centring, 1.0))
     norms = [_numbered(chain, number) for number, chain in enumerate(chains, start=1)]
     return NetworkNorms(tuple(norms), config.n_levels, union_cost=FLOAT_NATS, n_softmaxes=n)
 
 
-def rating_weights(network: Network, reading: Reading | None = None) -> RatingWeights:
+def rating_weights(network: Network, encoding: Encoding | None = None) -> RatingWeights:
     """The rating side of a network; what a softmax cannot see is centred away.
 
     Args:
@@ -104,16 +104,16 @@ def rating_weights(network: Network, reading: Reading | None = None) -> RatingWe
     """
     table = network.consume_in if network.rate_in is None else network.rate_in
     into = _array(table)
-    read, n, size = into.shape
+    encode, n, size = into.shape
     decoder = _array(network.rate_out).transpose(1, 0, 2).copy()
     kernel_out, bias = _array(network.kernel_out).T, np.zeros(network.config.n_levels)
     offsets = np.zeros((decoder.shape[1], n))
-    if reading is not None:
+    if encoding is not None:
         bias = _array(network.level_bias)
-        means = _array(reading.item_mean)
+        means = _array(encoding.item_mean)
         offsets = (_array(network.rate_bias) + means @ _array(network.from_item_mean)).T
-        if reading.item_column is not None:
-            decoder[:, 0] += _array(reading.item_column)
+        if encoding.item_column is not None:
+            decoder[:, 0] += _array(encoding.item_column)
     decoder *= 3.0 / np.sqrt(decoder.shape[2])
     if network.rate_in is not None:  # the users' offsets reach every item's channels unchanged
         channels = np.eye(decoder.shape[1])
@@ -121,7 +121,7 @@ def rating_weights(network: Network, reading: Reading | None = None) -> RatingWe
         decoder = np.concatenate([decoder, constants], axis=2)
     return RatingWeights(
         _array(network.kernel_in).T,
-        into.reshape(read * n, size).T,
+        into.reshape(encode * n, size).T,
         decoder,
         kernel_out - kernel_out.mean(axis=0),
         offsets,
