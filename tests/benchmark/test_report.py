@@ -1,5 +1,6 @@
 """Tables and pictures come from records alone, and show what the newest of them say."""
 
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -127,6 +128,12 @@ def test_pictures_are_well_formed_and_pages_show_those_that_are_there(tmp_path):
     assert fill_pages(records, tmp_path) == [page]
     assert "(ml-100k-u1-lists.svg)" in page.read_text()
     assert fill_pages(records, tmp_path) == []
+
+
+def test_without_matplotlib_a_report_has_no_pictures_and_says_why(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.warns(UserWarning, match=r"pip install 'conv4rec\[plots\]'"):
+        assert draw_all(ALL, tmp_path) == []
 
 
 def test_programs_get_the_same_rows():

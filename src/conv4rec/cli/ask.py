@@ -192,28 +192,30 @@ def explain(
         show_kernels(served, kernels)
 
 
-def discover(
+def plot(
     model: options.Model,
     out: Annotated[
         str, typer.Option(metavar="FILE", help="A .html page, or a .svg or .png picture.")
     ],
     user: Annotated[str | None, typer.Option(help="A user of the training data.")] = None,
     history: options.History = None,
-    k: Annotated[int, typer.Option("-k", help="How many picks and finds to mark.")] = 5,
+    k: Annotated[
+        int, typer.Option("-k", help="How many likely items and discoveries to mark.")
+    ] = 5,
     novelty: options.Novelty = "0.9",
     confidence: options.Confidence = CONFIDENCE,
     min_p_like: options.MinLike = None,
     titles: options.Titles = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Draw one person: every item at P(pick) and P(like), natural picks and finds named.
+    """Draw one user: every unseen item at P(consume) and P(like), the best ones named.
 
     The page opens in a browser without a network and tells of each dot under the pointer.
 
     \b
     Example:
-      conv4rec discover my-model --user 42 --out ann.html --titles items.csv
-      conv4rec discover my-model --user 42 --out ann.png --novelty 100 -k 8
+      conv4rec plot my-model --user 42 --out ann.html --titles items.csv
+      conv4rec plot my-model --user 42 --out ann.png --novelty 100 -k 8
     """
     from conv4rec.cli import parsing as words
     from conv4rec.cli import service
@@ -222,7 +224,7 @@ def discover(
     from conv4rec.recommender.discovery import DiscoveryCriteria
 
     if (user is None) == (history is None):
-        raise SettingError("a picture is of one person: give --user or --history")
+        raise SettingError("a picture is of one user: give --user or --history")
     check_picture(out)
     served = service.load_model(model)
     user_plot = user_plot_of(
@@ -233,11 +235,11 @@ def discover(
         service.load_titles(titles, _items(served)),
     )
     write_user_plot(user_plot, out)
-    n_items, n_finds = user_plot.items.height, len(user_plot.criteria)
+    n_items, found = user_plot.items.height, len(user_plot.discoveries)
     if as_json:
-        print_json({"out": out, "user": user_plot.user, "items": n_items, "finds": n_finds})
+        print_json({"out": out, "user": user_plot.user, "items": n_items, "discoveries": found})
     else:
-        say(f"Drew {n_items:,} items and {n_finds} finds of user {user_plot.user} to {out}.")
+        say(f"Drew {n_items:,} items and {found} discoveries of user {user_plot.user} to {out}.")
 
 
 def _explain_item(

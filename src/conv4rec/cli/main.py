@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from conv4rec import __version__
-from conv4rec.cli.ask import discover, explain, predict, recommend
+from conv4rec.cli.ask import explain, plot, predict, recommend
 from conv4rec.cli.bench import bench, report
 from conv4rec.cli.console import fail, notes, say
 from conv4rec.cli.data import data_app, doctor
@@ -37,7 +37,7 @@ app.command(short_help="Tables and pictures of a bench, from its records.")(repo
 app.command(short_help="List what people would pick or love.")(recommend)
 app.command(short_help="Both answers for given pairs.")(predict)
 app.command(short_help="What the model sees in ratings, in a person.")(explain)
-app.command(short_help="A picture of one person's picks and finds.")(discover)
+app.command(short_help="A picture of one user's items and discoveries.")(plot)
 app.add_typer(data_app, name="data", short_help="Data sets: list, fetch, show.")
 app.add_typer(theory_app, name="theory", short_help="Bounds, certificates, ranks.")
 app.command(short_help="What conv4rec runs on here.")(doctor)
