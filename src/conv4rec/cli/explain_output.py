@@ -27,7 +27,7 @@ def show_kernels(served: Conv4Rec, kernels: pl.DataFrame) -> None:
     schedule = served.fitted_.schedule
     say(
         f"Trained for {schedule.stops[0]} steps on what is consumed and {schedule.stops[1]} on how "
-        f"it is rated, as chosen on a held-out part of the log; {served.n_parameters_:,} parameters."
+        f"it is rated, as chosen on held-out rows; {served.n_parameters_:,} parameters."
     )
 
 

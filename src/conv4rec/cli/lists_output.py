@@ -60,8 +60,8 @@ def show_lists(found: Mapping[str, Any], model: str = "conv4rec") -> None:
     say(
         f"\nPlaces, and the items that the rule may discover: by {_ranking(found['picks_by'])}. "
         "SNIPS: test ratings of listed items, each divided by its probability to be there; with a "
-        f"95% interval over users, from {MIN_HITS} such ratings on. docs/evaluation.md defines each "
-        "figure."
+        f"95% interval over users, from {MIN_HITS} such ratings on. Definitions: "
+        "docs/evaluation.md."
     )
 
 

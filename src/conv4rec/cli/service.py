@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conv4rec.cli.parsing import id_from_text, is_file_name, settings_from_words
-from conv4rec.errors import DataError, SavedModelError, SettingError
+from conv4rec.errors import SavedModelError, SettingError
 
 if TYPE_CHECKING:
     from conv4rec.data import Dataset, Ids, Interactions

@@ -87,7 +87,7 @@ def _write_parquet(frames: Iterable[pl.DataFrame], path: Path) -> Written:
 
 @contextmanager
 def _whole_file(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write to: renamed to `target` at the end, removed after an error."""
+    """A path beside `target` to write to, renamed to `target` unless there is an error."""
     partial = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix.lower()}")
     try:
         yield partial

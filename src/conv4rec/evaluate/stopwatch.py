@@ -24,7 +24,7 @@ class Stopwatch:
 
     @property
     def score_s(self) -> float:
-        """Seconds to rank and to rate; the evaluator asks for probabilities and means, one counts."""
+        """Seconds to rank, and to rate once: the evaluator asks for probabilities and means."""
         rate = max(self.seconds["probabilities"], self.seconds["expected"])
         return self.seconds["rank"] + rate
 

@@ -57,7 +57,7 @@ class Candidate:
         source: Where the defaults come from.
         uses_unrated: Whether interactions without a rating help it.
         folds_in: Whether it serves histories unseen in training without training again.
-        distribution: "own" level probabilities; "gaussian" if they are the discretised Gaussian around
+        distribution: "own" level probabilities; "gaussian" if they are discretised Gaussians around
             its prediction, with a width fitted on validation; "none" if it does not rate.
 
     >>> Candidate("ours", ("rank",), make=dict, distribution="none").is_installed()

@@ -82,7 +82,7 @@ class BayesianFM(FlippedFM):
 
 @dataclass(eq=False)
 class OrderedProbitFM(FlippedFM):
-    """The ordered probit machine: cut points on a latent scale, with level probabilities of its own.
+    """The ordered probit machine: cut points on a latent scale give level probabilities.
 
     A level that no training rating has gets probability 0.
 

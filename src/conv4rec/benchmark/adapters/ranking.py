@@ -14,7 +14,7 @@ from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 class RankingAdapter:
-    """Another library's ranker behind the interface of a baseline; adapters fill in `_learn` and `_score`.
+    """Another library's ranker as a baseline; adapters define `_learn` and `_score`.
 
     Attributes:
         train_: What it was fitted on.

@@ -13,11 +13,11 @@ from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 class RatingAdapter:
-    """Another library's rating model behind the interface of a baseline; adapters fill in `_learn`, `_answer`.
+    """Another library's rating model as a baseline; adapters define `_learn` and `_answer`.
 
-    `_answer` gives predicted ratings, which get level probabilities from a discretised Gaussian: its
-    width is fitted on validation rows by a first model that has not seen them. An adapter with
-    `own_distribution` answers level probabilities instead, and is fitted once.
+    `_answer` gives predicted ratings, which get level probabilities from a discretised Gaussian.
+    Its width is fitted on validation rows by a first model that has not seen them. An adapter
+    with `own_distribution` answers level probabilities instead, and is fitted once.
 
     Attributes:
         train_: What it was fitted on.
@@ -100,7 +100,7 @@ class RatingAdapter:
         self.train_ = part
 
     def _ask(self, given: Interactions, rows: IntArray, items: IntArray) -> FloatArray:
-        """`_answer`, remembered: the same pairs are asked for ratings and then for probabilities."""
+        """`_answer`, kept: the same pairs are asked for ratings and then for probabilities."""
         check_fitted(self, "train_")
         check_items(given, self.train_.n_items)
         name = type(self).__name__
