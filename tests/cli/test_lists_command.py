@@ -116,4 +116,4 @@ def test_our_model_is_the_first_column(capfd, log):
     figures = evaluate_lists(Popularity().fit(split.train), split).to_dict()
     models = {"popularity": figures, "conv4rec": figures}
     lists_shown.show_lists({"picks_by": "neutral", "models": models, "differences": {}})
-    assert "conv4rec  popularity" in capfd.readouterr().out
+    assert "conv4rec   popularity" in capfd.readouterr().out
