@@ -11,7 +11,7 @@ import pytest
 from conv4rec import Conv4Rec
 from conv4rec.data.synthetic import two_tribes
 
-SETTINGS = ("n_steps=40", "consume_size=8", "rate_size=4", "consume_reg_factors=1.0")
+SETTINGS = ("n_steps=40", "consume_size=8", "rate_size=4", "consume_reg_factors=[1.0]")
 
 
 @pytest.fixture
