@@ -60,13 +60,13 @@ def test_the_random_split_is_the_published_definition():
     assert pairs(test) == set(expected.iter_rows())
 
 
-def test_a_world_without_a_file_can_be_split_too():
+def test_interactions_without_row_numbers_can_be_split():
     world = two_tribes().sample(5, np.random.default_rng(0))
     train, test = random_split(world)
     assert (len(train), len(test)) == (180, 20)
 
 
-def test_a_share_is_of_the_rows_and_not_of_their_rounding():
+def test_a_share_is_exact_despite_floating_point():
     whole = Interactions.from_frame(log_of(100, n_users=10, n_items=10))
     assert len(random_split(whole, 0.29)[1]) == 29
 
@@ -86,7 +86,7 @@ def test_a_test_of_no_interactions_is_refused():
         random_split(Interactions.from_frame(log_of(5)))
 
 
-def test_the_time_split_foretells_the_latest():
+def test_the_time_split_holds_out_the_latest_interactions():
     times = np.random.default_rng(1).integers(0, 8, 40)
     frame = log_of(40, timestamp=times)
     train, test = time_split(Interactions.from_frame(frame), 0.2)
@@ -98,7 +98,7 @@ def test_the_time_split_foretells_the_latest():
 
 
 @given(st.integers(0, 99), st.integers(20, 60))
-def test_new_users_leave_training_whole(seed, n_rows):
+def test_new_users_have_no_training_interactions(seed, n_rows):
     whole = Interactions.from_frame(log_of(n_rows, n_users=20))
     split = new_users_split(whole, seed)
     new = set(split.given.users.to_series())
@@ -191,7 +191,7 @@ def test_glocal_shuffles_the_rows_of_the_file_with_the_legacy_generator(folder):
         *("ml-100k/glocal", "mine/glocal"),
     ],
 )
-def test_a_split_that_is_not_there_is_refused_with_those_that_are(folder, name):
+def test_an_unknown_split_is_refused_and_the_error_lists_the_known_ones(folder, name):
     with pytest.raises(SettingError, match=r"r0|rSEED"):
         split_by_name(name, folder)
 
