@@ -77,7 +77,7 @@ def means(runs: Iterable[Record], names: Iterable[str], key: Any) -> dict[str, d
     return {
         name: {
             figure: _mean(
-                [run.get(figure, run.get(OLD_NAMES.get(figure))) for run in found.values()],
+                [run.get(figure, run.get(OLD_NAMES.get(figure, ""))) for run in found.values()],
                 digits=0 if figure in COUNTS else 3,
             )
             for figure in names

@@ -81,7 +81,7 @@ def test_our_gems_are_ranked_as_recommend_ranks_them(split, small):
     items = split.train.items.ids(shown.items)
     own = [i for i in range(len(items)) if shown.users[i] == shown.users[0] and items[i] in wanted]
     assert all(scores[i] == pytest.approx(wanted[items[i]]) for i in own)
-    assert np.isneginf(scores[shown.places > 0.6]).all()
+    assert np.isneginf(scores[shown.percentiles > 0.6]).all()
     assert np.isfinite(list_scores(model, split, shown, novelty=0, min_p_like=0)).all()
 
 
@@ -92,8 +92,8 @@ def test_what_is_listed_is_what_recommend_lists(split, small):
     shown = exposed_pairs(model, split)
     listed = listed_pairs(model, split, shown)
     answers = model.predict(shown_ids(split, shown))
-    assert 0 < listed.criteria.sum() < listed.hardly.sum() < len(shown.users)
-    assert (listed.criteria == listed.hardly & (answers["p_like"].to_numpy() >= 0.5)).all()
+    assert 0 < listed.discoveries.sum() < listed.candidates.sum() < len(shown.users)
+    assert (listed.discoveries == listed.candidates & (answers["p_like"].to_numpy() >= 0.5)).all()
 
 
 def shown_ids(split, shown):
