@@ -61,7 +61,7 @@ def discovery(
     if ideal and not simulate:
         raise SettingError("--ideal is of made-up worlds: it needs --simulate")
     settings = words.settings_from_words(set_ or [])
-    service.unfitted("default", first_seed, "cpu", None, set_)  # wrong? say so before any training
+    service.make_model("default", first_seed, "cpu", None, set_)  # wrong? say so before any training
     numbers = tuple(range(first_seed, first_seed + seeds))
     path = kept.file_of(Path(records), dataset or "worlds")
     added = []

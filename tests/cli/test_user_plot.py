@@ -1,4 +1,4 @@
-"""The picture of one person: what is in it, and that other people's text stays text."""
+"""The picture of one user: what is in it, and that untrusted text stays text."""
 
 import json
 import re
@@ -7,13 +7,14 @@ import warnings
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import numpy as np
 import polars as pl
 import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.cli.user_plot import user_plot_of
 from conv4rec.cli.user_plot_page import page
-from conv4rec.cli.user_plot_picture import places, user_plot_svg
+from conv4rec.cli.user_plot_picture import user_plot_svg
 from conv4rec.recommender.discovery import CONFIDENCE, DiscoveryCriteria
 
 EVIL = "<script>alert('1')</script>\"&</svg>"
@@ -54,24 +55,28 @@ def data_of(text):
 
 def test_every_item_left_is_a_dot_and_the_marked_ones_are_named(model):
     seen = user_plot(model, "u03")
-    drawn = ElementTree.fromstring(user_plot_svg(seen))
+    picture, dots = user_plot_svg(seen)
+    drawn = ElementTree.fromstring(picture)
     text = " ".join(drawn.itertext())
-    assert seen.items.height == 10 == len(places(seen))
-    assert len(seen.picks) == 3
-    assert seen.criteria
-    for row in (*seen.picks, *seen.criteria):
+    assert seen.items.height == 10 == len(dots)
+    assert len(seen.likely) == 3
+    assert seen.discoveries
+    for row in (*seen.likely, *seen.discoveries):
         assert seen.items["item_id"][row] in text
-    cloud = re.search(r'd="((?:M[\d.]+ [\d.]+h0)+)"', user_plot_svg(seen))[1]
-    assert cloud.count("h0") == 10 - len(seen.picks) - len(seen.criteria)
+    others = np.delete(dots, [*seen.likely, *seen.discoveries], axis=0)
+    (group,) = (node for node in drawn.iter() if node.get("id") == "others")
+    uses = [node for node in group.iter() if node.tag.endswith("}use")]
+    found = sorted((float(use.get("x")), float(use.get("y"))) for use in uses)
+    np.testing.assert_allclose(found, sorted(map(tuple, others)), atol=1e-4)
 
 
-def test_finds_are_those_that_recommend_lists_and_lie_left_of_the_line(model):
+def test_discoveries_are_those_that_recommend_lists_and_lie_left_of_the_line(model):
     seen = user_plot(model, "u03")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
         listed = model.recommend("u03", 3, by="discover", min_p_like=0)["item_id"].to_list()
-    assert [seen.items["item_id"][row] for row in seen.criteria] == listed
-    assert max(seen.items["p_consume"][row] for row in seen.criteria) <= seen.boundary
+    assert [seen.items["item_id"][row] for row in seen.discoveries] == listed
+    assert max(seen.items["p_consume"][row] for row in seen.discoveries) <= seen.boundary
     assert user_plot(model, "u03", novelty=8).items["p_consume"][8] == pytest.approx(
         user_plot(model, "u03", novelty=8).boundary
     )
@@ -81,7 +86,7 @@ def test_the_page_knows_of_each_dot_what_the_library_says(model):
     seen = user_plot(model, "u03", {"i01": "Dune"})
     data = data_of(page(seen))
     assert data["id"] == seen.items["item_id"].to_list()
-    assert len({len(data[name]) for name in ("x", "y", "name", "pick", "like", "why")}) == 1
+    assert len({len(data[name]) for name in ("x", "y", "name", "consume", "like", "why")}) == 1
     at = data["id"].index(data["id"][0])
     first = seen.items["reason_1"][at]
     if first is not None:
@@ -99,14 +104,24 @@ def test_ids_and_titles_never_become_markup(evil):
         assert not tags.handlers
         assert "<script>alert" not in text
         assert EVIL in data_of(text)["name"][0]
-        drawn = ElementTree.fromstring(user_plot_svg(user_plot(evil, user, names)))
+        drawn = ElementTree.fromstring(user_plot_svg(user_plot(evil, user, names))[0])
         assert not [node for node in drawn.iter() if node.tag.endswith("script")]
 
 
 def test_the_page_fetches_nothing(model):
     text = page(user_plot(model, "u03"))
-    assert not re.search(r"(src|href)=|url\(|@import|fetch\(", text)
-    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    outside = re.sub(r'xlink:href="#|url\(#', "", text)  # parts of the picture itself
+    assert not re.search(r"(src|href)=|url\(|@import|fetch\(", outside)
+    assert "http" not in re.sub(r"http://www\.w3\.org/(2000/svg|1999/xlink)", "", text)
+
+
+def test_the_picture_is_the_same_every_time_and_shows_dollar_signs(model):
+    items = user_plot(model, "u03").items["item_id"]
+    titles = dict(zip(items[:2], ("$100 to $5_0", "千と千尋"), strict=True))
+    one, two = (user_plot_svg(user_plot(model, "u03", titles, k=10))[0] for _ in range(2))
+    assert one == two
+    assert not re.search(r"\d{4}-\d{2}-\d{2}T", one)
+    assert all(title in one for title in titles.values())
 
 
 def test_ten_thousand_items_make_a_small_file():
@@ -119,28 +134,26 @@ def test_ten_thousand_items_make_a_small_file():
     small = {"n_steps": 2, "consume_reg_factors": (), "consume_size": 4, "rate_size": 4}
     seen = user_plot(Conv4Rec(**small).fit(whole), 3)
     assert seen.items.height > 9_900
-    assert len(user_plot_svg(seen)) < 200_000
+    assert len(user_plot_svg(seen)[0]) < 200_000
     assert len(page(seen)) < 1_600_000
 
 
 @pytest.mark.parametrize("suffix", ["html", "svg", "png"])
 def test_one_command_draws_it(say, model_folder, tmp_path, suffix):
-    if suffix == "png":
-        pytest.importorskip("resvg_py")
     out, any_like = tmp_path / f"ann.{suffix}", ("--min-p-like", "0")
-    said = say("discover", model_folder, "--user", "u03", "--out", out, *any_like, "-k", "2")
+    said = say("plot", model_folder, "--user", "u03", "--out", out, *any_like, "-k", "2")
     assert said.code == 0, said.err
-    assert "Drew 10 items and 2 finds of user u03" in said.out
+    assert "Drew 10 items and 2 discoveries of user u03" in said.out
     head = {"html": b"<!DOCTYPE html>", "svg": b"<svg ", "png": b"\x89PNG"}[suffix]
     assert out.read_bytes().startswith(head)
-    told = say("discover", model_folder, "--user", "u03", "--out", out, *any_like, "--json").json
-    assert told == {"out": str(out), "user": "u03", "items": 10, "finds": 3}
+    told = say("plot", model_folder, "--user", "u03", "--out", out, *any_like, "--json").json
+    assert told == {"out": str(out), "user": "u03", "items": 10, "discoveries": 3}
 
 
 def test_a_newcomer_is_drawn_from_a_file(say, model_folder, tmp_path):
     (tmp_path / "new.csv").write_text("user_id,item_id,rating\nnew,i01,5\nnew,i02,4\n")
     out = tmp_path / "new.html"
-    assert say("discover", model_folder, "--history", tmp_path / "new.csv", "--out", out).code == 0
+    assert say("plot", model_folder, "--history", tmp_path / "new.csv", "--out", out).code == 0
     assert "user new" in out.read_text()
 
 
@@ -149,7 +162,7 @@ def test_a_newcomer_is_drawn_from_a_file(say, model_folder, tmp_path):
     [
         (["--user", "u03", "--out", "a.pdf"], "--out draws .html, .svg, .png; got 'a.pdf'"),
         (["--user", "u03", "--out", "no/such/a.svg"], "there is no folder no/such"),
-        (["--out", "a.svg"], "a picture is of one person"),
+        (["--out", "a.svg"], "a picture is of one user"),
         (["--user", "u99", "--out", "a.svg"], "u99"),
         (
             ["--user", "u03", "--out", "a.svg", "--novelty", "top"],
@@ -161,23 +174,23 @@ def test_a_newcomer_is_drawn_from_a_file(say, model_folder, tmp_path):
 )
 def test_mistakes_are_one_sentence(say, model_folder, words, sentence, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = say("discover", model_folder, *words)
+    said = say("plot", model_folder, *words)
     assert said.code == 2
     assert sentence in said.sentence
     assert not list(tmp_path.iterdir())
 
 
-def test_without_the_extra_a_png_says_what_to_install(say, model_folder, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "resvg_py", None)
-    said = say("discover", model_folder, "--user", "u03", "--out", tmp_path / "a.png")
+def test_without_the_extra_a_picture_says_what_to_install(say, model_folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    said = say("plot", model_folder, "--user", "u03", "--out", tmp_path / "a.png")
     assert said.code == 2
-    assert "pip install 'conv4rec[png]'" in said.sentence
+    assert "pip install 'conv4rec[plots]'" in said.sentence
 
 
 def test_a_scale_of_one_level_is_drawn_too():
     log = pl.DataFrame({"user_id": [1, 1, 2], "item_id": [1, 2, 3]})
     seen = user_plot(Conv4Rec(n_steps=2, consume_reg_factors=()).fit(log), 2)
-    ElementTree.fromstring(user_plot_svg(seen))
+    ElementTree.fromstring(user_plot_svg(seen)[0])
     assert data_of(page(seen))["why"] == [[], []]
 
 
@@ -212,6 +225,6 @@ def test_reasons_and_explanations_on_the_command_line(say, model, model_folder, 
 
 
 def test_the_command_line_is_as_sure_as_the_library():
-    from conv4rec.cli import ask as ask_commands
+    from conv4rec.cli import options
 
-    assert ask_commands.CONFIDENCE == CONFIDENCE
+    assert options.CONFIDENCE == CONFIDENCE

@@ -1,15 +1,17 @@
-"""Pictures of a bench, drawn from its records alone."""
+"""Pictures of a benchmark, drawn from its records alone."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from conv4rec.benchmark.candidates import OURS
-from conv4rec.benchmark.drawing import COLOURS, Axes, Curve, Panel, svg
+from conv4rec.benchmark.charts import COLOURS, Axes, Curve, Panel, style, svg
 from conv4rec.benchmark.records import slug
 from conv4rec.benchmark.summary import Row, datasets, rows_of, shares
+from conv4rec.errors import MissingExtraError
 
 SHORTEST_S = 0.01  # a fit that takes less is drawn there
 MOST_PANELS = 6
@@ -17,7 +19,16 @@ Records = list[dict[str, Any]]
 
 
 def draw_all(records: Records, folder: Path) -> list[Path]:
-    """Draw whatever the records of each split allow; returns the files that were written."""
+    """Draw whatever the records of each split allow; returns the files that were written.
+
+    Warns, and draws nothing, if matplotlib is not installed.
+    """
+    try:
+        with style():
+            pass
+    except MissingExtraError as error:
+        warnings.warn(str(error), stacklevel=2)
+        return []
     written = []
     kinds: dict[str, Callable[[Records, str], str | None]] = {
         "time": time_picture,
@@ -37,7 +48,7 @@ def draw_all(records: Records, folder: Path) -> list[Path]:
 
 
 def time_picture(records: Records, dataset: str) -> str | None:
-    """NDCG@20 and RMSE against the seconds of a fit: a dot a model."""
+    """NDCG@20 and RMSE against the seconds of a fit; one dot for each model."""
     rows = _rows(records, dataset)
     panels = []
     for name, note in (("ndcg@20", "higher is better"), ("rmse", "lower is better")):
@@ -54,13 +65,13 @@ def time_picture(records: Records, dataset: str) -> str | None:
         return None
     axes = Axes("seconds to fit", "", log_y=False, shared=False, from_zero=False,
                 width=400, height=300)  # fmt: skip
-    machine = rows[0].runs[0]["machine"]
-    caption = f"{dataset}, mean over seeds; {machine['n_cpus']} processors."
+    n_cpus = rows[0].runs[0]["machine"]["n_cpus"]
+    caption = f"{dataset}, mean over seeds; {n_cpus} processor{'' if n_cpus == 1 else 's'}."
     return svg(panels, axes, caption)
 
 
 def reliability_picture(records: Records, dataset: str) -> str | None:
-    """P(like) against the share that was liked, a panel a model: ours, then those of least NLL."""
+    """P(like) against the share liked; one panel for each model: ours, then those of least NLL."""
     rows = [row for row in _rows(records, dataset) if _tables(row)]
     rows.sort(key=lambda row: (row.model != OURS, _mean(row, "nll")))
     panels = [
@@ -78,7 +89,7 @@ def reliability_picture(records: Records, dataset: str) -> str | None:
 
 
 def levels_picture(records: Records, dataset: str) -> str | None:
-    """Our chance of each level against how often it was given: a panel a level."""
+    """Our probability of each level against how often it was given; one panel for each level."""
     ours = [row for row in _rows(records, dataset) if row.model == OURS and _tables(row)]
     if not ours:
         return None
@@ -87,19 +98,19 @@ def levels_picture(records: Records, dataset: str) -> str | None:
         Panel(f"rating {name}", _reliability("given", table), f"given {_times(table):,} times")
         for name, table in tables.items()
     ]
-    axes = Axes("chance of this rating", "share that it was", log_x=False, log_y=False)
+    axes = Axes("probability of this rating", "share that it was", log_x=False, log_y=False)
     return svg(panels, axes, f"{OURS}, {dataset}, seed {ours[0].seeds[0]}; {BAND}")
 
 
 def lists_picture(records: Records, dataset: str) -> str | None:
-    """The recall@20 that a model expects of its own list against the one it gets, by user."""
+    """Expected against achieved recall@20 of the users' lists; one panel for each model."""
     rows = [row for row in _rows(records, dataset) if row.runs[0].get("foresight")]
     panels = []
     for row in rows[:MOST_PANELS]:
         seen = row.runs[0]["foresight"]
-        told = seen["rank_correlation"]
+        correlation = seen["rank_correlation"]
         note = f"{seen['expected']:.3f} expected, {seen['achieved']:.3f} achieved"
-        note += "" if told is None else f", ρ {told:.2f}"
+        note += "" if correlation is None else f", ρ {correlation:.2f}"
         panels.append(Panel(row.model, _reliability("achieved", seen["table"]), note))
     if not panels:
         return None
@@ -110,7 +121,7 @@ def lists_picture(records: Records, dataset: str) -> str | None:
 
 
 def labels_picture(records: Records, dataset: str) -> str | None:
-    """RMSE and NLL against the share of labels that is dropped: a line a model."""
+    """RMSE and NLL against the share of labels dropped; one line for each model."""
     dropped = shares(records, dataset)
     if len(dropped) < 2:
         return None
@@ -139,7 +150,7 @@ def labels_picture(records: Records, dataset: str) -> str | None:
     return svg(panels, axes, f"{dataset}: the interactions stay, their ratings go.")
 
 
-BAND = "shaded: 95% over resampled users; dashed: as promised."
+BAND = "shaded: 95% over resampled users; dashed: perfect calibration."
 
 
 def _rows(records: Records, dataset: str) -> list[Row]:
@@ -163,5 +174,5 @@ def _reliability(name: str, table: dict[str, list[float]]) -> list[Curve]:
     points = list(zip(table["predicted"], table["observed"], strict=True))
     band = list(zip(table["predicted"], table["low"], table["high"], strict=True))
     end = max(table["predicted"])
-    promised = Curve("as promised", [(0.0, 0.0), (end, end)], 4, dashed=True)
-    return [promised, Curve(name, points, 0, band=band)]
+    perfect = Curve("perfect calibration", [(0.0, 0.0), (end, end)], 4, dashed=True)
+    return [perfect, Curve(name, points, 0, band=band)]

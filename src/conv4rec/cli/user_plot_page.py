@@ -1,7 +1,7 @@
-"""A page that shows one person's picture, with what it says of the dot under the pointer.
+"""An HTML page with the picture of one user and what the model knows of the dot under the pointer.
 
 Nothing is fetched: the picture, its data and thirty lines of script are in the file. Ids and titles
-are other people's text: they reach the page as escaped text or as JSON, never as markup.
+are untrusted text: they reach the page as escaped text or as JSON, never as markup.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from conv4rec.benchmark.charts import style
 from conv4rec.cli.user_plot import UserPlot
-from conv4rec.cli.user_plot_picture import FONTS, HIGH, WIDE, percent, places, user_plot_svg
-from conv4rec.errors import DataError, MissingExtraError, SettingError
+from conv4rec.cli.user_plot_picture import WIDE, percent, user_plot_svg, write_png
+from conv4rec.errors import DataError, SettingError
 
 SUFFIXES = (".html", ".svg", ".png")
-SHARPNESS = 2  # pixels of a PNG for each of the picture's
 
 STYLE = """
 body{font:14px sans-serif;margin:16px;color:#222}
@@ -43,7 +45,7 @@ box.addEventListener('pointermove',e=>{
  if(best<0){tip.style.display='none';return}
  const why=d.why[best].map(i=>d.history[i]);
  tip.textContent=d.name[best]+(d.name[best]===String(d.id[best])?'':'\\n('+d.id[best]+')')+
-  '\\nP(pick) '+d.pick[best]+', place '+(best+1)+
+  '\\nP(consume) '+d.consume[best]+', place '+(best+1)+
   '\\nP(like) '+d.like[best]+' ('+d.low[best]+' to '+d.high[best]+')'+
   (why.length?'\\nBecause of '+why.join('; '):'');
  tip.style.display='block';
@@ -59,16 +61,16 @@ def write_user_plot(user_plot: UserPlot, out: str) -> None:
     """Write the page, or the picture alone, by the ending of the file's name.
 
     Raises:
-        MissingExtraError: PNG is asked for without the extra that draws it.
+        MissingExtraError: matplotlib is not installed.
     """
     target = Path(out)
     suffix = target.suffix.lower()
     if suffix == ".html":
         target.write_text(page(user_plot), encoding="utf-8")
     elif suffix == ".svg":
-        target.write_text(user_plot_svg(user_plot) + "\n", encoding="utf-8")
+        target.write_text(user_plot_svg(user_plot)[0], encoding="utf-8")
     else:
-        target.write_bytes(_png(user_plot_svg(user_plot)))
+        write_png(user_plot, target)
 
 
 def check_picture(out: str) -> None:
@@ -77,7 +79,7 @@ def check_picture(out: str) -> None:
     Raises:
         SettingError: The name ends in none of .html, .svg and .png.
         DataError: It is a folder, or the folder it belongs in is missing.
-        MissingExtraError: PNG is asked for without the extra that draws it.
+        MissingExtraError: matplotlib is not installed.
     """
     target = Path(out)
     if target.suffix.lower() not in SUFFIXES:
@@ -86,44 +88,44 @@ def check_picture(out: str) -> None:
         raise DataError(f"{out} is a folder: give the path of a file to write")
     if not target.absolute().parent.is_dir():
         raise DataError(f"there is no folder {target.parent} to write {target.name} in")
-    if target.suffix.lower() == ".png":
-        _renderer()
+    with style():
+        pass
 
 
 def page(user_plot: UserPlot) -> str:
     """The page as text."""
     title = escape(f"conv4rec: user {user_plot.user}")
+    picture, dots = user_plot_svg(user_plot)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
         f"<style>{STYLE}</style></head><body>\n"
-        f'<div id="picture">{user_plot_svg(user_plot)}<div id="tip"></div></div>\n'
-        f"{_table(user_plot, 'DiscoveryCriteria', user_plot.criteria)}"
-        f"{_table(user_plot, 'Likeliest picks', user_plot.picks)}"
-        f'<script type="application/json" id="data">{_data(user_plot)}</script>\n'
+        f'<div id="picture">{picture}<div id="tip"></div></div>\n'
+        f"{_table(user_plot, 'Discoveries', user_plot.discoveries)}"
+        f"{_table(user_plot, 'Likeliest to be consumed', user_plot.likely)}"
+        f'<script type="application/json" id="data">{_data(user_plot, dots)}</script>\n'
         f"<script>{SCRIPT.replace('WIDE', str(WIDE))}</script>\n</body></html>\n"
     )
 
 
-def _data(user_plot: UserPlot) -> str:
+def _data(user_plot: UserPlot, dots: np.ndarray) -> str:
     """What the page knows of every dot, as JSON in which no tag can begin or end."""
     rows = list(user_plot.items.iter_rows(named=True))
-    dots = places(user_plot)
     history: dict[Any, int] = {}
     for row in rows:
         for id in user_plot.reasons(row):
             history.setdefault(id, len(history))
     data = {
-        "x": [round(x, 1) for x, _ in dots],
-        "y": [round(y, 1) for _, y in dots],
+        "x": dots[:, 0].round(1).tolist(),
+        "y": dots[:, 1].round(1).tolist(),
         "id": [str(row["item_id"]) for row in rows],
         "name": [user_plot.name(row["item_id"]) for row in rows],
-        "pick": [percent(row["p_consume"]) for row in rows],
+        "consume": [percent(row["p_consume"]) for row in rows],
         "like": [percent(row["p_like"]) for row in rows],
         "low": [_known(row["p_like_low"]) for row in rows],
         "high": [_known(row["p_like_high"]) for row in rows],
         "why": [[history[id] for id in user_plot.reasons(row)] for row in rows],
         "history": [user_plot.name(id) for id in history],
-        "marked": [*user_plot.criteria, *user_plot.picks],
+        "marked": [*user_plot.discoveries, *user_plot.likely],
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
@@ -132,15 +134,15 @@ def _data(user_plot: UserPlot) -> str:
 
 
 def _known(probability: float | None) -> str:
-    """A chance in words; a model without draws does not know the ends of its intervals."""
+    """A probability as text; a model without draws does not know the ends of its intervals."""
     return "?" if probability is None else percent(probability)
 
 
 def _table(user_plot: UserPlot, title: str, rows: list[int]) -> str:
-    """The marked items in words: for those who read, and for readers of screens."""
+    """The marked items as a table, which screen readers can read."""
     if not rows:
         return ""
-    heads = ("", "P(pick)", "place", "P(like)", "90% interval", "because of")
+    heads = ("", "P(consume)", "place", "P(like)", "90% interval", "because of")
     lines = ["".join(f"<th>{head}</th>" for head in heads)]
     for row in rows:
         facts = user_plot.items.row(row, named=True)
@@ -153,30 +155,3 @@ def _table(user_plot: UserPlot, title: str, rows: list[int]) -> str:
         lines.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f"<h2>{escape(title)}</h2>\n<table>{body}</table>\n"
-
-
-def _png(svg: str) -> bytes:
-    draw = _renderer().svg_to_bytes
-    size = {"width": SHARPNESS * WIDE, "height": SHARPNESS * HIGH}
-    return bytes(draw(svg_string=svg, background="white", **size))
-
-
-def _renderer() -> Any:
-    """The package that draws PNG, if it is here and finds letters to write with."""
-    try:
-        import resvg_py  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingExtraError(
-            "a .png needs the package resvg-py: pip install 'conv4rec[png]', or write a .svg or "
-            ".html file"
-        ) from error
-    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</svg>'
-    letter = f'<text x="2" y="16" font-family="{FONTS}">A</text>'
-    if resvg_py.svg_to_bytes(svg_string=empty.format(letter)) == resvg_py.svg_to_bytes(
-        svg_string=empty.format("")
-    ):
-        raise MissingExtraError(
-            "a .png needs letters and this machine has no common font: install one, such as "
-            "DejaVu Sans, or write a .svg or .html file"
-        )
-    return resvg_py
