@@ -23,7 +23,7 @@ def run(*words: str) -> subprocess.CompletedProcess:
     [
         "ruff check .",
         "ruff format --check .",
-        "basedpyright src",
+        "basedpyright",
         "lint-imports --no-cache",
     ],
 )

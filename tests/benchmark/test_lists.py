@@ -44,7 +44,7 @@ def test_the_model_says_for_all_others_what_is_likely_consumed(split):
     others = fit_each([OWN_CANDIDATES["means"]], split, 0, told.append)
     found = record_lists(split, "ease", ease, others)
     assert found["picks_by"] == "ease"
-    assert found["models"]["means"] == evaluate_lists(means, split, picks=ease).to_dict()
+    assert found["models"]["means"] == evaluate_lists(means, split, ranker=ease).to_dict()
     assert found["models"]["means"] != evaluate_lists(means, split).to_dict()
     assert found["differences"]["means"] == {"unlikely": {}, "liked_if_shown": {}}
     assert told == ["means: fitted"]

@@ -15,8 +15,8 @@ from conv4rec.evaluate.propensity import SMOOTHING
 def log(rows, n_items=4):
     users = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     items = np.concatenate([np.array(row, dtype=np.int64) for row in rows])
-    ids = [Ids.from_values(pl.Series(range(size))) for size in (len(rows), n_items)]
-    return Interactions.from_numbers(*ids, Levels.given([1, 2]), users, items)
+    user_ids, item_ids = (Ids.from_values(pl.Series(range(size))) for size in (len(rows), n_items))
+    return Interactions.from_numbers(user_ids, item_ids, Levels.given([1, 2]), users, items)
 
 
 GIVEN = [[0], [0], [1], [0, 1, 2], [0, 1, 2], []]
@@ -46,7 +46,7 @@ def test_an_item_that_nobody_consumed_counts_as_consumed_by_one(split):
     assert found.table[1, 3] == pytest.approx(1 / 3 * (1 / 5) / (4 / 5))
 
 
-def test_people_and_items_are_looked_up(split):
+def test_values_at_pairs_equal_the_table(split):
     found = Propensity.of(split)
     everything = found.rank_scores(split.given, np.array([5, 3]))
     assert everything.tolist() == found.table[[0, 1]].tolist()

@@ -239,5 +239,5 @@ def test_a_folder_of_an_earlier_schema_says_to_fit_again(folder):
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "schema": 1}))
-    with pytest.raises(SavedModelError, match=r"schema 1, .* reads schema 2: fit the model again"):
+    with pytest.raises(SavedModelError, match=r"schema 1, .* reads schema 3: fit the model again"):
         Conv4Rec.load(folder)

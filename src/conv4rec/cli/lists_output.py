@@ -8,7 +8,7 @@ from typing import Any
 from conv4rec.cli.console import say
 from conv4rec.cli.tables import Table, figure, interval
 from conv4rec.evaluate.item_lists import BY_RULE, KINDS
-from conv4rec.evaluate.lists import NEUTRAL, PICKS
+from conv4rec.evaluate.lists import NEUTRAL, RANKER
 from conv4rec.evaluate.off_policy import MIN_HITS
 
 POPULARITY = "popularity among equally active users"
@@ -32,7 +32,7 @@ ROWS = {
     "novelty": ("novelty, bits", ONE),
     "diversity": ("diversity in a list", NUMBER),
     "overlap": ("overlap of two lists", SHARE),
-    "place": ("place by P(consume)", COUNT),
+    "consume_rank": ("consume rank", COUNT),
 }
 """The label of each figure on the screen, and its format."""
 
@@ -107,7 +107,7 @@ def _show_unlikely(found: Mapping[str, Any], model: str) -> None:
         return
     any_model = next(iter(models.values()))
     for basis, facts in any_model["unlikely"].items():
-        by = _ranking(found["picks_by"] if basis == PICKS else NEUTRAL)
+        by = _ranking(found["picks_by"] if basis == RANKER else NEUTRAL)
         liked = _written(facts["liked"], SHARE)
         say(
             f"\nLikes outside the {any_model['beyond']} likeliest items by {by}: "

@@ -36,12 +36,12 @@ def record_lists(
         (each other model minus the model, by name; see `compare_lists`).
     """
     ranks = model.rank_scores(split.given, np.flatnonzero(np.diff(split.test.starts))[:1])
-    picks = None if ranks is None else model
-    first = evaluate_lists(model, split, picks=picks)
+    ranker = None if ranks is None else model
+    first = evaluate_lists(model, split, ranker=ranker)
     models, differences = {name: first.to_dict()}, {}
     for other_name, other in others:
-        measured = evaluate_lists(other, split, picks=picks)
+        measured = evaluate_lists(other, split, ranker=ranker)
         models[other_name] = measured.to_dict()
         differences[other_name] = differences_to_dict(compare_lists(measured, first))
-    picks_by = NEUTRAL if picks is None else name
+    picks_by = NEUTRAL if ranker is None else name
     return {"picks_by": picks_by, "models": models, "differences": differences}

@@ -1,4 +1,4 @@
-"""Norms of a weight matrix, and what becomes of them when one kernel serves every item.
+"""Norms and ranks of a weight matrix.
 
 A matrix maps inputs (columns) to outputs (rows). The (2,1) norm adds up the Euclidean norms of
 the rows: one term per output, as in Bartlett et al., who write it ||Wᵀ||_{2,1}.
@@ -6,8 +6,6 @@ the rows: one term per output, as in Bartlett et al., who write it ||Wᵀ||_{2,1
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,67 +16,18 @@ from conv4rec.errors import SettingError
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
-class MatrixNorms:
-    """The norms of one matrix that the bounds of this room ask for."""
-
-    shape: tuple[int, int]
-    """Outputs, inputs."""
-    spectral: float
-    frobenius: float
-    group: float
-    """(2,1): the sum over rows of their Euclidean norms."""
-    row: float
-    """The largest Euclidean norm of a row: Euclidean inputs to largest-entry outputs."""
-
-    def repeated(self, n_items: int) -> MatrixNorms:
-        """The norms of I_n ⊗ W, the 1x1 convolution W applied at every item; nothing is formed.
-
-        Singular values and rows come in n copies: the two norms that are maxima stay, the
-        Frobenius norm grows √n times, the (2,1) norm n times.
-
-        >>> kernel = np.array([[3.0, 4.0], [0.0, 1.0]])
-        >>> matrix_norms(kernel).group, matrix_norms(kernel).repeated(100).group
-        (6.0, 600.0)
-        """
-        if n_items < 1:
-            raise SettingError(f"n_items must be at least 1, got {n_items}")
-        return MatrixNorms(
-            (self.shape[0] * n_items, self.shape[1] * n_items),
-            self.spectral,
-            self.frobenius * math.sqrt(n_items),
-            self.group * n_items,
-            self.row,
-        )
-
-
-def matrix_norms(weights: FloatArray) -> MatrixNorms:
-    """All the norms of one matrix; one SVD.
-
-    >>> matrix_norms(np.diag([2.0, 1.0])).spectral
-    2.0
-    """
-    return MatrixNorms(
-        (weights.shape[0], weights.shape[1]),
-        spectral_norm(weights),
-        frobenius_norm(weights),
-        group_norm(weights),
-        row_norm(weights),
-    )
-
-
 def singular_values(weights: FloatArray) -> FloatArray:
     """Singular values, largest first. Raises SettingError for NaN, infinity or another shape."""
     weights = np.asarray(weights, dtype=np.float64)
     if weights.ndim != 2:
         raise SettingError(f"a matrix was expected, got an array of shape {weights.shape}")
     if not np.isfinite(weights).all():
-        raise SettingError("the matrix has NaN or infinite entries: its norms mean nothing")
+        raise SettingError("the matrix has NaN or infinite entries: no norm is defined")
     return np.linalg.svd(weights, compute_uv=False)
 
 
 def spectral_norm(weights: FloatArray) -> float:
-    """The largest singular value: how much the map can stretch a vector."""
+    """The largest singular value."""
     return float(singular_values(weights)[0])
 
 
@@ -119,7 +68,7 @@ def schatten_norm(weights: FloatArray, p: float) -> float:
 
 
 def stable_rank(weights: FloatArray) -> float:
-    """||W||_F² / ||W||²: at most the rank, blind to directions that carry little. 0 for W = 0.
+    """||W||_F² / ||W||²: at most the rank, little changed by small singular values. 0 for W = 0.
 
     >>> round(stable_rank(np.diag([2.0, 1.0])), 12)
     1.25
