@@ -18,11 +18,17 @@ from conv4rec.benchmark.candidates import OURS, OWN_CANDIDATES
 from conv4rec.data import Split
 from conv4rec.errors import Conv4RecError, SettingError
 from conv4rec.evaluate import paired_bootstrap
-from conv4rec.evaluate.discovery import Discovery, measure_discovery
 from conv4rec.evaluate.provenance import commit, machine, versions
-from conv4rec.evaluate.random_exposure import Answers, Listed, Shown, answers_of, shown_pairs
 from conv4rec.evaluate.scorer import FloatArray
+from research.discovery.exposed_pairs import (
+    ExposedPairs,
+    ListedPairs,
+    Predictions,
+    exposed_pairs,
+    predictions_for,
+)
 from research.discovery.matrix_factorisation import CANDIDATES
+from research.discovery.metrics import Discovery, measure_discovery
 
 Say = Callable[[str], object]
 
@@ -84,8 +90,8 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
     split, known = hearing.split, judges()
     found: dict[str, list[Discovery]] = {}
     for seed in hearing.seeds:
-        shown: Shown | None = None
-        listed: Listed | None = None
+        shown: ExposedPairs | None = None
+        listed: ListedPairs | None = None
         for name in dict.fromkeys([OURS, *hearing.models]):
             candidate = known[name]
             settings = (
@@ -100,8 +106,8 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
                 model = candidate.make(**settings).fit(split.train, seed=seed)
                 fit_s = time.perf_counter() - started
                 if shown is None:
-                    shown = shown_pairs(model, split)
-                answers = answers_of(model, split, shown)
+                    shown = exposed_pairs(model, split)
+                answers = predictions_for(model, split, shown)
             except Conv4RecError as error:
                 if name == OURS:
                     raise
@@ -109,7 +115,7 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
                 continue
             if name == OURS:
                 scores = list_scores(model, split, shown, novelty=0, min_p_like=0)
-                answers = Answers(answers.expected, answers.probabilities, scores)
+                answers = Predictions(answers.expected, answers.probabilities, scores)
                 listed = listed_pairs(model, split, shown)
             levels = split.train.levels
             figures = measure_discovery(shown, answers, levels.values, levels.like_level(), listed)
@@ -121,15 +127,15 @@ def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
     yield from _comparisons(split.name, found)
 
 
-def listed_pairs(model: Any, split: Split, shown: Shown) -> Listed:
+def listed_pairs(model: Any, split: Split, shown: ExposedPairs) -> ListedPairs:
     """Of finds below the median: which pairs they hold if likelier liked than not, and anyhow."""
     ranked = (
         list_scores(model, split, shown, novelty="median", min_p_like=least) for least in (0, 0.5)
     )
-    return Listed(*(np.isfinite(scores) for scores in ranked))
+    return ListedPairs(*(np.isfinite(scores) for scores in ranked))
 
 
-def list_scores(model: Any, split: Split, shown: Shown, **options: Any) -> FloatArray:
+def list_scores(model: Any, split: Split, shown: ExposedPairs, **options: Any) -> FloatArray:
     """What `recommend(by="discover")` ranks by, for each pair; -inf for what it would not list.
 
     Args:
@@ -154,7 +160,7 @@ def list_scores(model: Any, split: Split, shown: Shown, **options: Any) -> Float
 
 
 def _comparisons(dataset: str, found: dict[str, list[Discovery]]) -> Iterator[dict[str, Any]]:
-    """gems@3, and the number of liked finds a person, theirs minus ours.
+    """discovery_precision@3, and the number of liked finds a person, theirs minus ours.
 
     A user counts with the mean over seeds. Who has gems differs with the seed: those who have
     some under every seed are compared.
@@ -162,7 +168,7 @@ def _comparisons(dataset: str, found: dict[str, list[Discovery]]) -> Iterator[di
     for name, theirs in found.items():
         if name == OURS or len(theirs) != len(found[OURS]):
             continue
-        for metric in ("gems@3", "finds@3"):
+        for metric in ("discovery_precision@3", "listed_precision@3"):
             sides = [[_by_user(seed, metric) for seed in seeds] for seeds in (theirs, found[OURS])]
             users = sorted(set.intersection(*(set(seed) for side in sides for seed in side)))
             if users:
@@ -184,7 +190,7 @@ def _by_user(figures: Discovery, metric: str) -> dict[int, float]:
 
 
 def _receipt(
-    model: Any, figures: Discovery, settings: Any, fit_s: float, shown: Shown
+    model: Any, figures: Discovery, settings: Any, fit_s: float, shown: ExposedPairs
 ) -> dict[str, Any]:
     facts = {name: _round(value) for name, value in figures.metrics.items()}
     table = {name: [_round(v) for v in values] for name, values in figures.deciles.items()}
@@ -213,7 +219,7 @@ def _round(value: float | None) -> float | None:
 
 
 def _headline(figures: Discovery) -> str:
-    names = ("lift@3", "finds_lift@3", "auc_like", "ece_low", "mse")
+    names = ("lift@3", "listed_lift@3", "auc_like", "ece_low", "mse")
     return ", ".join(
         f"{name} {value:.3f}" for name in names if (value := figures.metrics[name]) is not None
     )

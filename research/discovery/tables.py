@@ -13,7 +13,7 @@ Record = dict[str, Any]
 COLUMNS = {
     "lift@1": "lift@1 ↑",
     "lift@3": "lift@3 ↑",
-    "gems@3": "gems@3 ↑",
+    "discovery_precision@3": "gems@3 ↑",
     "base": "base",
     "auc_like": "AUC ↑",
     "ece_low": "ECE low ↓",
@@ -23,14 +23,24 @@ COLUMNS = {
 }
 """The figures shown, and which way is better."""
 FIND_COLUMNS = {
-    "finds@3": "finds liked ↑",
-    "finds_promised": "promised",
-    "finds_lift@3": "times the base ↑",
-    "finds_base": "base",
-    "n_finds": "finds",
-    "finders": "people",
+    "listed_precision@3": "finds liked ↑",
+    "listed_p_like": "promised",
+    "listed_lift@3": "times the base ↑",
+    "listed_base": "base",
+    "n_listed": "finds",
+    "n_listed_users": "people",
 }
-COUNTS = ("n_finds", "finders")
+OLD_NAMES = {
+    "discovery_precision@3": "gems@3",
+    "listed_precision@3": "finds@3",
+    "listed_p_like": "finds_promised",
+    "listed_lift@3": "finds_lift@3",
+    "listed_base": "finds_base",
+    "n_listed": "n_finds",
+    "n_listed_users": "finders",
+}
+"""What older records call a figure."""
+COUNTS = ("n_listed", "n_listed_users")
 FAR_COLUMNS = {
     "auc_far@500": "AUC outside the 500 likeliest picks ↑",
     "auc_like": "AUC of all ↑",
@@ -67,7 +77,8 @@ def means(runs: Iterable[Record], names: Iterable[str], key: Any) -> dict[str, d
     return {
         name: {
             figure: _mean(
-                [run.get(figure) for run in found.values()], digits=0 if figure in COUNTS else 3
+                [run.get(figure, run.get(OLD_NAMES.get(figure, ""))) for run in found.values()],
+                digits=0 if figure in COUNTS else 3,
             )
             for figure in names
         }
@@ -107,7 +118,10 @@ def differences(records: list[Record]) -> str:
     newest = {(r["model"], r["metric"]): r for r in records if r["kind"] == "comparison"}
     lines = []
     for name in dict.fromkeys(model for model, _ in newest):
-        found = [newest.get((name, metric)) for metric in ("gems@3", "finds@3")]
+        found = [
+            newest.get((name, metric), newest.get((name, OLD_NAMES[metric])))
+            for metric in ("discovery_precision@3", "listed_precision@3")
+        ]
         lines.append([name, *(_difference(record) for record in found)])
     return table(["model", "gems@3, theirs minus ours", "liked finds a person, likewise"], lines)
 

@@ -1,20 +1,20 @@
-"""Everything conv4rec raises on purpose.
+"""All errors that conv4rec raises on purpose.
 
-Each message has three parts: what was wrong, where, and what would have been right. The
-command line prints the same sentence as its last line and exits with code 2.
+A message says what is wrong, where, and what would be right. The command line prints it as the
+last line and exits with code 2.
 """
 
 
 class Conv4RecError(Exception):
-    """The base of every error that conv4rec raises on purpose."""
+    """The base class of all errors that conv4rec raises on purpose."""
 
     def __str__(self) -> str:
-        """The sentence itself: KeyError, a base of some children, would print its repr."""
+        """The message. KeyError, a base of some subclasses, would print its repr."""
         return str(self.args[0]) if self.args else ""
 
 
 class DataError(Conv4RecError, ValueError):
-    """A ratings table that cannot be used as it is: names the column and the rows."""
+    """A table that cannot be used as it is; the message names the column and the rows."""
 
 
 class SettingError(Conv4RecError, ValueError):
@@ -30,11 +30,11 @@ class UnknownItemError(Conv4RecError, KeyError):
 
 
 class NotFittedError(Conv4RecError, AttributeError):
-    """A question asked of a model before `fit`."""
+    """A model was used before `fit`."""
 
 
 class SavedModelError(Conv4RecError, ValueError):
-    """A saved model folder that is missing, damaged, foreign or from a newer version."""
+    """A saved model that is missing, damaged, or of another version or program."""
 
 
 class DatasetError(Conv4RecError, OSError):
@@ -42,12 +42,12 @@ class DatasetError(Conv4RecError, OSError):
 
 
 class BenchError(Conv4RecError):
-    """A bench that cannot go on, or records that cannot be read."""
+    """A benchmark that cannot run, or records that cannot be read."""
 
 
 class MissingExtraError(Conv4RecError, ImportError):
-    """An optional dependency that is not installed: says which extra brings it."""
+    """An optional dependency is not installed; the message names the extra."""
 
 
 class TrainingInterrupted(Conv4RecError):
-    """Training stopped on request before its end; what was done so far is saved."""
+    """Training was interrupted on request; its state is saved."""

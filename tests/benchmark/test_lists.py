@@ -40,7 +40,7 @@ def test_the_model_says_for_all_what_is_likely_to_be_picked(split):
     told = []
     found = evaluate_candidate_lists(split, "ease", ease, 0, [OWN_CANDIDATES["means"]], told.append)
     assert found["picks_by"] == "ease"
-    assert found["models"]["means"] == evaluate_lists(means, split, picks=ease).to_dict()
+    assert found["models"]["means"] == evaluate_lists(means, split, ranker=ease).to_dict()
     assert found["models"]["means"] != evaluate_lists(means, split).to_dict()
     assert found["differences"]["means"] == {"unlikely": {}, "liked_if_shown": {}}
     assert len(told) == 1

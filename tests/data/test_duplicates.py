@@ -27,7 +27,7 @@ def by_hand(rows, policy):
 
 @pytest.mark.parametrize("policy", ["last", "first"])
 @given(rows=st.lists(ROW, min_size=1, max_size=12))
-def test_the_row_kept_is_the_one_a_loop_would_keep(policy, rows):
+def test_the_kept_row_is_that_of_a_plain_loop(policy, rows):
     users, items, ratings, times = map(np.array, zip(*rows, strict=True))
     pairs = distinct_pairs(users, items, ratings, times, policy)
     chosen, conflicts = by_hand(rows, policy)
@@ -44,7 +44,7 @@ def test_without_timestamps_the_last_row_counts_and_a_missing_one_is_earliest():
     assert distinct_pairs(users, items, ratings, missing, "first").rows.tolist() == [2]
 
 
-def test_a_rating_says_more_than_none():
+def test_a_rated_row_beats_an_unrated_one():
     users = items = np.zeros(2, dtype=int)
     for ratings, row in (([4.0, np.nan], 0), ([np.nan, 4.0], 1)):
         for policy in ("last", "first"):
@@ -52,7 +52,7 @@ def test_a_rating_says_more_than_none():
             assert (pairs.rows.tolist(), pairs.n_conflicting) == ([row], 0)
 
 
-def test_the_mean_counts_ratings_and_not_their_absence():
+def test_the_mean_is_over_the_ratings_alone():
     users, items = np.zeros(4, dtype=int), np.array([0, 0, 0, 1])
     pairs = distinct_pairs(users, items, np.array([1.0, 4.0, np.nan, 5.0]), None, "mean")
     np.testing.assert_array_equal(pairs.means, [2.5, np.nan])
@@ -60,5 +60,5 @@ def test_the_mean_counts_ratings_and_not_their_absence():
 
 def test_a_repeated_pair_can_be_refused_by_row():
     users, items = np.array([0, 1, 0, 0]), np.array([0, 0, 0, 1])
-    with pytest.raises(DataError, match="again in row 3"):
+    with pytest.raises(DataError, match="repeated in row 3"):
         distinct_pairs(users, items, np.zeros(4), None, "error")

@@ -61,41 +61,41 @@ def digest(algorithm):
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
 def test_a_good_download_is_checked_and_its_licence_and_checksum_shown(owner, tmp_path, algorithm):
-    told = []
-    path = fetch(source(owner, digest(algorithm)), tmp_path / "toy", told.append)
+    messages = []
+    path = fetch(source(owner, digest(algorithm)), tmp_path / "toy", messages.append)
     assert path == tmp_path / "toy" / "toy.zip"
     assert path.read_bytes() == CONTENT
     assert [file.name for file in path.parent.iterdir()] == ["toy.zip"]
-    assert "free for all" in told[0]
-    assert digest(algorithm) in told[1]
+    assert "free for all" in messages[0]
+    assert digest(algorithm) in messages[1]
 
 
-def test_what_is_there_is_not_fetched_again(owner, tmp_path):
+def test_a_file_that_exists_is_not_fetched_again(owner, tmp_path):
     fetch(source(owner, digest("md5")), tmp_path, str)
-    told = []
-    fetch(source("http://127.0.0.1:9", digest("md5")), tmp_path, told.append)
-    assert told == []
+    messages = []
+    fetch(source("http://127.0.0.1:9", digest("md5")), tmp_path, messages.append)
+    assert messages == []
 
 
-def test_without_a_published_checksum_the_one_seen_is_written_down(owner, tmp_path):
-    told = []
-    fetch(source(owner), tmp_path, told.append)
+def test_without_a_published_checksum_the_computed_one_is_written_down(owner, tmp_path):
+    messages = []
+    fetch(source(owner), tmp_path, messages.append)
     seen = hashlib.sha256(CONTENT).hexdigest()
     assert (tmp_path / "toy.zip.sha256").read_text() == f"{seen}  toy.zip\n"
-    assert seen in told[1]
+    assert seen in messages[1]
 
 
 @pytest.mark.parametrize(
     ("place", "checksum", "reason"),
     [
-        ("", "md5:" + "0" * 32, "has the md5 .* where 0000"),
+        ("", "md5:" + "0" * 32, "has the md5 .* but 0000"),
         ("/cut", digest("md5"), "connection was cut"),
         ("/cut", None, "connection was cut"),
         ("/gone", None, "answered with an error"),
-        ("/portal", None, "not a whole zip"),
+        ("/portal", None, "not a complete zip"),
     ],
 )
-def test_a_bad_download_leaves_nothing_and_says_what_to_do(
+def test_a_bad_download_leaves_no_file_and_says_what_to_do(
     owner, tmp_path, place, checksum, reason
 ):
     with pytest.raises(DatasetError, match=reason) as raised:
@@ -107,14 +107,14 @@ def test_a_bad_download_leaves_nothing_and_says_what_to_do(
 
 
 def test_no_network_says_what_to_do(tmp_path):
-    with pytest.raises(DatasetError, match=r"no connection.*To put it there by hand"):
+    with pytest.raises(DatasetError, match=r"no connection.*To do it by hand"):
         fetch(source("http://127.0.0.1:9"), tmp_path, str)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_says_what_to_do(owner, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DatasetError, match="To put it there by hand"):
+    with pytest.raises(DatasetError, match="To do it by hand"):
         fetch(source(owner), tmp_path / "file", str)
 
 

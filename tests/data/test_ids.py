@@ -39,7 +39,7 @@ def test_ids_of_any_value_round_trip_exactly(ids):
         [0, 2**63, 2**64 - 1],
     ],
 )
-def test_awkward_ids_are_all_different_and_all_kept(ids):
+def test_ids_that_look_alike_stay_different(ids):
     known = Ids.from_values(column(ids))
     assert len(known) == len(ids)
     assert all(id in known for id in ids)
@@ -76,7 +76,7 @@ def test_the_string_1_is_not_the_integer_1():
 
 
 @pytest.mark.parametrize("stranger", [True, 1.0, None, b"1", np.float64(1)])
-def test_what_is_no_id_is_unknown_even_if_it_equals_one(stranger):
+def test_values_of_other_types_are_unknown_even_if_they_equal_an_id(stranger):
     assert stranger not in Ids.from_values(pl.Series([0, 1]))
     with pytest.raises(UnknownUserError, match="ids here are int"):
         Ids.from_values(pl.Series([0, 1])).number(stranger)

@@ -57,7 +57,7 @@ def test_a_log_round_trips_through_a_frame(log):
 
 
 @given(LOG)
-def test_every_row_lies_in_its_users_run(log):
+def test_every_interaction_is_between_the_starts_of_its_user(log):
     loaded = Interactions.from_frame(table_of(log))
     for user, start, end in zip(
         loaded.users.to_series(), loaded.starts[:-1], loaded.starts[1:], strict=True
@@ -89,7 +89,7 @@ def test_arrays_have_the_stated_types():
     assert log.timestamps.dtype == np.int64
 
 
-def test_the_last_rating_counts_and_the_report_says_so():
+def test_the_last_rating_of_a_pair_is_kept_and_the_report_counts_duplicates():
     rows = [(1, 1, 2.0, 50), (1, 1, 5.0, 90), (1, 1, 5.0, 20), (1, 2, None, 1), (2, 1, 2.0, None)]
     log = Interactions.from_frame(frame(rows))
     assert log.to_frame().rows() == [(1, 1, 5.0, 90), (1, 2, None, 1), (2, 1, 2.0, None)]

@@ -96,7 +96,7 @@ def test_ratings_read_in_single_precision_are_on_the_scale():
     ("values", "threshold"),
     [(range(1, 6), 4), (HALF_STARS, 4), (range(1, 11), 8), ([0, 1], 1), ([3], 3), (range(21), 15)],
 )
-def test_four_of_five_means_liking_on_any_scale(values, threshold):
+def test_the_default_like_threshold_is_three_quarters_up_the_scale(values, threshold):
     levels = Levels.given(list(values))
     assert levels.like_threshold() == threshold
     assert levels.values[levels.like_level()] == threshold
@@ -112,7 +112,7 @@ def test_a_stated_like_threshold_moves_up_to_the_next_level():
 
 
 @pytest.mark.parametrize("values", [[], [1, np.inf], [np.nan], ["good", "bad"], None])
-def test_levels_that_are_no_scale_are_refused(values):
+def test_invalid_levels_are_refused(values):
     with pytest.raises(DataError):
         Levels.given(values)
 

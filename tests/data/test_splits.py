@@ -1,5 +1,6 @@
-"""What a model may see and what it must foresee never overlap, and never move."""
+"""Training and test parts never overlap, cover the log, and are the same on every run."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -59,13 +60,13 @@ def test_the_random_split_is_the_published_definition():
     assert pairs(test) == set(expected.iter_rows())
 
 
-def test_a_world_without_a_file_can_be_split_too():
+def test_interactions_without_row_numbers_can_be_split():
     world = two_tribes().sample(5, np.random.default_rng(0))
     train, test = random_split(world)
     assert (len(train), len(test)) == (180, 20)
 
 
-def test_a_share_is_of_the_rows_and_not_of_their_rounding():
+def test_a_share_is_exact_despite_floating_point():
     whole = Interactions.from_frame(log_of(100, n_users=10, n_items=10))
     assert len(random_split(whole, 0.29)[1]) == 29
 
@@ -85,7 +86,7 @@ def test_a_test_of_no_interactions_is_refused():
         random_split(Interactions.from_frame(log_of(5)))
 
 
-def test_the_time_split_foretells_the_latest():
+def test_the_time_split_holds_out_the_latest_interactions():
     times = np.random.default_rng(1).integers(0, 8, 40)
     frame = log_of(40, timestamp=times)
     train, test = time_split(Interactions.from_frame(frame), 0.2)
@@ -97,7 +98,7 @@ def test_the_time_split_foretells_the_latest():
 
 
 @given(st.integers(0, 99), st.integers(20, 60))
-def test_new_users_leave_training_whole(seed, n_rows):
+def test_new_users_have_no_training_interactions(seed, n_rows):
     whole = Interactions.from_frame(log_of(n_rows, n_users=20))
     split = new_users_split(whole, seed)
     new = set(split.given.users.to_series())
@@ -172,10 +173,25 @@ def test_any_data_set_has_random_and_new_users_splits(folder):
     assert pairs(split.test) == pairs(new_users_split(whole).test)
 
 
+def test_glocal_shuffles_the_rows_of_the_file_with_the_legacy_generator(folder):
+    """The rule of the publication, written out with a generator of the same stream."""
+    order = np.arange(40)
+    np.random.RandomState(1234).shuffle(order)
+    rows = log_of(40).select("user_id", "item_id")
+    split = split_by_name("ml-1m/glocal", folder)
+    assert pairs(split.test) == set(rows[np.sort(order[:4])].iter_rows())
+    assert pairs(split.train) == set(rows[np.sort(order[4:])].iter_rows())
+    assert sorted(order[:4]) == [1, 8, 14, 39]
+
+
 @pytest.mark.parametrize(
-    "name", ["ml-100k", "ml-100k/", "ml-100k/u6", "ml-1m/u1", "mine/mar", "coat/monti", "mine/x"]
+    "name",
+    [
+        *("ml-100k", "ml-100k/", "ml-100k/u6", "ml-1m/u1", "mine/mar", "coat/monti", "mine/x"),
+        *("ml-100k/glocal", "mine/glocal"),
+    ],
 )
-def test_a_split_that_is_not_there_is_refused_with_those_that_are(folder, name):
+def test_an_unknown_split_is_refused_and_the_error_lists_the_known_ones(folder, name):
     with pytest.raises(SettingError, match=r"r0|rSEED"):
         split_by_name(name, folder)
 
@@ -191,11 +207,28 @@ def test_the_installed_data_set_can_be_split():
     assert (split.train.n_users, split.train.n_items, len(split.test)) == (671, 9066, 10_000)
 
 
+def published(name):
+    """A split of a data set that lies in $CONV4REC_DATA; skips the test where it does not."""
+    dataset = name.split("/")[0]
+    root = os.environ.get("CONV4REC_DATA")
+    if not root or not (Path(root) / dataset / "ratings.parquet").is_file():
+        pytest.skip(f"needs {dataset}/ratings.parquet in the folder $CONV4REC_DATA")
+    return split_by_name(name)
+
+
+def test_glocal_has_the_published_test_rows_of_ml_1m():
+    rows = np.sort(published("ml-1m/glocal").test.rows).astype("<i8")
+    assert rows[:5].tolist() == [1, 14, 38, 52, 54]
+    digest = "f13cb0383e9e210508810e907460d1039107e95b4c0f087f26da91a1958e77ed"
+    assert hashlib.sha256(rows.tobytes()).hexdigest() == digest
+
+
 @pytest.mark.parametrize(
     ("name", "sizes"),
     [
         ("ml-100k/u1", (943, 1682, 80_000, 20_000)),
         ("ml-1m/r0", (6040, 3706, 900_189, 100_020)),
+        ("ml-1m/glocal", (6040, 3706, 900_189, 100_020)),
         ("douban-monti/monti", (2999, 3000, 123_202, 13_689)),
         ("coat/mar", (290, 300, 6960, 4274)),
         ("goodbooks-10k/r0", (53_424, 10_000, 881_531, 97_947)),
@@ -203,8 +236,5 @@ def test_the_installed_data_set_can_be_split():
     ],
 )
 def test_the_benchmark_splits_have_their_published_sizes(name, sizes):
-    path = Path(os.environ.get("CONV4REC_DATA", "")) / name.split("/")[0] / "ratings.parquet"
-    if not os.environ.get("CONV4REC_DATA") or not path.is_file():
-        pytest.skip(f"needs {name.split('/')[0]}/ratings.parquet in the folder $CONV4REC_DATA")
-    split = split_by_name(name)
+    split = published(name)
     assert (split.train.n_users, split.train.n_items, len(split.train), len(split.test)) == sizes

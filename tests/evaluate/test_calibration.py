@@ -9,7 +9,7 @@ from conv4rec.evaluate.calibration import auc, ece, reliability
 
 
 def forecasts(seed: int, n: int = 2000, decimals: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Chances with many ties, and outcomes that do not quite follow them."""
+    """Probabilities with many ties, and outcomes of other probabilities."""
     rng = np.random.default_rng(seed)
     p = rng.beta(2, 1, size=n).round(decimals)
     return p, rng.random(n) < p**1.3
@@ -50,7 +50,7 @@ def test_the_order_of_the_pairs_does_not_matter():
     assert auc(p, liked) == pytest.approx(auc(p[shuffled], liked[shuffled]))
 
 
-def test_true_chances_have_a_small_error_and_shifted_ones_have_the_shift():
+def test_true_probabilities_have_a_small_error_and_shifted_ones_have_the_shift():
     rng = np.random.default_rng(4)
     p = rng.uniform(0.2, 0.7, size=200_000)
     liked = rng.random(len(p)) < p
@@ -58,6 +58,6 @@ def test_true_chances_have_a_small_error_and_shifted_ones_have_the_shift():
     assert ece(p + 0.2, liked) == pytest.approx(0.2, abs=0.01)
 
 
-def test_all_chances_equal_make_one_bin():
+def test_equal_probabilities_make_one_bin():
     table = reliability(np.full(10, 0.5), np.arange(10) < 8)
     assert (table.n.tolist(), table.observed.tolist()) == ([10], [0.8])

@@ -1,4 +1,4 @@
-"""A model that knows the law knows how good its lists are; a model that does not is found out."""
+"""The true distribution expects the recall that it achieves; an overconfident model does not."""
 
 import numpy as np
 import pytest
@@ -6,28 +6,28 @@ import pytest
 from conv4rec.baselines import EASE, Popularity
 from conv4rec.data import Split
 from conv4rec.data.synthetic import World, low_rank_world
-from conv4rec.evaluate.expected_recall import drawn_chances, foresight
+from conv4rec.evaluate.expected_recall import expected_recall, inclusion_probabilities
 from conv4rec.recommender.fit_and_evaluate import split_of
 
 
 @pytest.mark.parametrize("n", [1, 5, 20])
-def test_chances_of_being_drawn_are_those_of_a_simulation(rng, n):
+def test_inclusion_probabilities_are_those_of_a_simulation(rng, n):
     p = rng.dirichlet(np.full(60, 0.5))
     keys = np.log(p) + rng.gumbel(size=(20_000, 60))
     drawn = np.argsort(-keys, axis=1)[:, :n]
     simulated = np.bincount(drawn.ravel(), minlength=60) / len(keys)
-    probabilities = drawn_chances(p[None], np.array([n]))[0]
+    probabilities = inclusion_probabilities(p[None], np.array([n]))[0]
     assert probabilities.sum() == pytest.approx(n, rel=1e-5)
     assert np.abs(probabilities - simulated).max() < 0.02
 
 
 def test_all_items_are_drawn_where_there_are_no_more():
     p = np.array([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
-    assert drawn_chances(p, np.array([2, 3])).tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert inclusion_probabilities(p, np.array([2, 3])).tolist() == [[1, 1, 0], [1, 1, 1]]
 
 
 class TrueLaw:
-    """Answers from the law that made the data."""
+    """Scores from the distribution that generated the data."""
 
     def __init__(self, world):
         self.p = world.item_probabilities
@@ -43,7 +43,7 @@ class TrueLaw:
 
 
 @pytest.fixture
-def next_picks(rng):
+def next_items(rng):
     """300 people pick 15 items, which are given, and then 5 more, which are the test."""
     world = low_rank_world(300, 80, popularity=1.0, seed=3)
     history = world.sample(15, rng)
@@ -53,17 +53,17 @@ def next_picks(rng):
     return world, Split("world", history, given=history, test=later)
 
 
-def test_the_true_law_expects_what_it_gets(next_picks):
-    world, split = next_picks
-    seen = foresight(TrueLaw(world), split, k=10)
+def test_the_true_distribution_expects_the_recall_that_it_achieves(next_items):
+    world, split = next_items
+    seen = expected_recall(TrueLaw(world), split, k=10)
     assert seen.expected.mean() == pytest.approx(seen.achieved.mean(), abs=0.03)
-    told = seen.to_dict()
-    assert told["rank_correlation"] > 0.1
-    assert sum(told["table"]["n"]) == len(seen.expected) == 300
+    found = seen.to_dict()
+    assert found["rank_correlation"] > 0.1
+    assert sum(found["table"]["n"]) == len(seen.expected) == 300
 
 
-def test_a_boaster_is_found_out(next_picks):
-    world, split = next_picks
+def test_an_overconfident_model_expects_more_than_it_achieves(next_items):
+    world, split = next_items
 
     class Boaster(TrueLaw):
         def rank_log_probabilities(self, given, rows):
@@ -72,18 +72,18 @@ def test_a_boaster_is_found_out(next_picks):
 
         rank_scores = rank_log_probabilities
 
-    seen = foresight(Boaster(world), split, k=10)
+    seen = expected_recall(Boaster(world), split, k=10)
     assert seen.expected.mean() > seen.achieved.mean() + 0.2
 
 
-def test_without_chances_there_is_nothing_to_expect(mixed):
+def test_a_model_without_probabilities_has_no_expected_recall(mixed):
     split = split_of(mixed, "mixed", "r0")
-    assert foresight(EASE(reg=10.0).fit(split.train), split) is None
+    assert expected_recall(EASE(reg=10.0).fit(split.train), split) is None
 
 
 def test_blocks_of_users_do_not_change_it(mixed):
     split = split_of(mixed, "mixed", "r0")
     model = Popularity().fit(split.train)
-    whole, pieces = (foresight(model, split, max_memory_mb=size) for size in (100, 0.02))
+    whole, pieces = (expected_recall(model, split, max_memory_mb=size) for size in (100, 0.02))
     assert np.allclose(whole.expected, pieces.expected)
     assert np.array_equal(whole.achieved, pieces.achieved)

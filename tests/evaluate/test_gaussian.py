@@ -1,11 +1,11 @@
-"""The discretised Gaussian: proper chances, and a width that recovers the truth."""
+"""The discretised Gaussian: proper probabilities, and a sigma that recovers the noise."""
 
 import numpy as np
 import pytest
 
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import DiscretisedGaussian
-from conv4rec.evaluate.rating import nll
+from conv4rec.evaluate.rating import log_losses
 
 VALUES = (1.0, 2.0, 3.0, 4.0, 5.0)
 
@@ -29,12 +29,13 @@ def test_no_other_width_has_a_smaller_loss():
     best = DiscretisedGaussian.fit(VALUES, predictions, levels)
     for factor in (0.9, 1.1):
         other = DiscretisedGaussian(VALUES, best.sigma * factor)
-        assert nll(best.probabilities(predictions), levels) < nll(
-            other.probabilities(predictions), levels
+        ours, theirs = (
+            log_losses(gaussian.probabilities(predictions), levels) for gaussian in (best, other)
         )
+        assert ours.mean() < theirs.mean()
 
 
-def test_chances_sum_to_one_and_stay_positive_far_from_the_prediction():
+def test_probabilities_sum_to_one_and_stay_positive_far_from_the_prediction():
     probabilities = DiscretisedGaussian(VALUES, sigma=0.2).probabilities(
         np.array([-1.0, 1.0, 5.0, 7.0])
     )
@@ -42,7 +43,7 @@ def test_chances_sum_to_one_and_stay_positive_far_from_the_prediction():
     assert (probabilities > 0).all()
 
 
-def test_the_scale_turned_upside_down_turns_the_chances():
+def test_reversing_the_scale_reverses_the_probabilities():
     probabilities = DiscretisedGaussian(VALUES, sigma=0.7).probabilities(np.array([1.7, 4.3]))
     np.testing.assert_allclose(probabilities[0], probabilities[1, ::-1], rtol=1e-12)
 

@@ -58,7 +58,7 @@ def test_coverage_and_concentration_count_exposure(log):
     assert found.gini == pytest.approx(weighted / 9 / 4)
 
 
-def test_the_five_commonest_are_five(log):
+def test_top_five_counts_five_items(log):
     wide = Interactions.from_numbers(
         log.users, Ids.from_values(pl.Series(range(9))), log.levels, np.array([0]), np.array([0])
     )
@@ -113,14 +113,14 @@ def test_overlap_is_what_another_list_shares_on_average(log):
     assert found.overlap == pytest.approx(sum(shared.values()) / (5 * 4))
 
 
-def test_figures_of_places_leave_out_what_short_lists_lack(log):
+def test_means_over_places_leave_out_the_padding_of_short_lists(log):
     p_like = np.where(LISTS >= 0, 0.5, np.nan)
     p_like[0, 0] = 0.75
-    widths, places = 2 * p_like, 4 * p_like
-    found = quality_of_lists(LISTS, log, p_like=p_like, widths=widths, places=places)
+    widths, ranks = 2 * p_like, 4 * p_like
+    found = quality_of_lists(LISTS, log, p_like=p_like, widths=widths, consume_ranks=ranks)
     assert found.p_like == pytest.approx((8 * 0.5 + 0.75) / 9)
     assert found.interval_width == pytest.approx(2 * (8 * 0.5 + 0.75) / 9)
-    assert found.place == pytest.approx(4 * (8 * 0.5 + 0.75) / 9)
+    assert found.consume_rank == pytest.approx(4 * (8 * 0.5 + 0.75) / 9)
     assert quality_of_lists(LISTS, log).p_like is None
 
 
@@ -154,6 +154,6 @@ def test_without_any_list_there_is_nothing_to_measure(log):
     assert set(rest.values()) == {None}
 
 
-def test_figures_of_other_lists_are_refused(log):
-    with pytest.raises(SettingError, match=r"lists are \(6, 2\), and figures of them \(6, 3\)"):
+def test_values_of_another_shape_are_refused(log):
+    with pytest.raises(SettingError, match=r"shape \(6, 2\), and values of their places \(6, 3\)"):
         quality_of_lists(LISTS, log, p_like=np.zeros((6, 3)))

@@ -113,7 +113,7 @@ def test_lists_by_rule_are_the_best_by_each_answer(world):
         assert np.isnan(found["discover"].p_like[user][~listed]).all()
 
 
-def test_a_scorer_has_the_lists_that_its_answers_suffice_for(world):
+def test_a_scorer_has_the_kinds_of_lists_that_its_outputs_allow(world):
     split, model = world[3:]
     kinds = [
         set(evaluate_lists(each, split, k=K).quality)
@@ -128,39 +128,45 @@ def test_a_scorer_has_the_lists_that_its_answers_suffice_for(world):
 
 def test_the_figures_are_those_of_the_parts(world):
     levels, given, test, split, model = world
-    found = evaluate_lists(model, split, picks=model, k=K, beyond=5, min_ratings=2)
+    found = evaluate_lists(model, split, ranker=model, k=K, beyond=5, min_ratings=2)
     rows = np.flatnonzero(test.any(axis=1))
     made = lists_by_rule(model, model, split, rows, ListRules(LEVEL, K, 5, 2))["discover"]
     ranks = np.argsort(np.argsort(-np.where(given, -np.inf, model.scores), axis=1), axis=1) + 1
-    places = np.where(made.items >= 0, np.take_along_axis(ranks[rows], made.items, axis=1), np.nan)
+    consume_ranks = np.where(
+        made.items >= 0, np.take_along_axis(ranks[rows], made.items, axis=1), np.nan
+    )
     n_ratings = (given & (levels >= 0)).sum(axis=1)[rows]
     by_hand = quality_of_lists(
-        made.items, split.train, n_ratings=n_ratings, p_like=made.p_like, places=places
+        made.items,
+        split.train,
+        n_ratings=n_ratings,
+        p_like=made.p_like,
+        consume_ranks=consume_ranks,
     )
     assert found.quality["discover"] == by_hand
-    assert by_hand.place > 5
+    assert by_hand.consume_rank > 5
     people, items = np.nonzero((test & (levels >= 0))[rows])
     liked = levels[rows][people, items] >= LEVEL
     p = Propensity.of(split).at(split.given, rows[people], items)
     by_hand = liked_if_shown(made.items, people, items, liked, p)
     assert found.shown["discover"].to_dict() == by_hand.to_dict()
     far = ranks[rows][people, items] > 5
-    assert found.unlikely["picks"].users.tolist() == people[far].tolist()
-    assert found.unlikely["picks"].liked.tolist() == liked[far].tolist()
+    assert found.unlikely["ranker"].users.tolist() == people[far].tolist()
+    assert found.unlikely["ranker"].liked.tolist() == liked[far].tolist()
     p_like = model.probabilities[rows][people, items, LEVEL:].sum(axis=1)
-    assert found.unlikely["picks"].scores == pytest.approx(p_like[far])
+    assert found.unlikely["ranker"].scores == pytest.approx(p_like[far])
 
 
 def test_the_figures_do_not_depend_on_blocks(world, monkeypatch):
     split, model = world[3:]
-    whole = evaluate_lists(model, split, picks=model, k=K, beyond=5).to_dict()
+    whole = evaluate_lists(model, split, ranker=model, k=K, beyond=5).to_dict()
     monkeypatch.setattr(pairs_module, "_PAIRS_AT_ONCE", 7)
     tight = 48 * N_ITEMS * 3.5 / 1e6  # three users at a time
-    assert evaluate_lists(model, split, picks=model, k=K, beyond=5,
+    assert evaluate_lists(model, split, ranker=model, k=K, beyond=5,
                           max_memory_mb=tight).to_dict() == whole  # fmt: skip
 
 
-def test_probabilities_of_a_whole_catalogue_are_never_asked_for_at_once(world, monkeypatch):
+def test_level_probabilities_are_computed_in_blocks_of_pairs(world, monkeypatch):
     split, model = world[3:]
     asked = []
     monkeypatch.setattr(pairs_module, "_PAIRS_AT_ONCE", 50)
@@ -190,7 +196,7 @@ def test_a_model_that_makes_lists_is_asked_for_them(world):
     assert found.quality[BY_RULE] == by_rule.quality["discover"]
 
 
-def test_lists_that_are_there_are_measured_as_they_are(world):
+def test_finished_lists_are_measured_as_given(world):
     split, model = world[3:]
     rows = np.flatnonzero(np.diff(split.test.starts))
     items = np.tile([0, 1], (len(rows), 1))
@@ -217,12 +223,12 @@ def test_people_are_active_by_the_ratings_of_their_history(world, monkeypatch):
 def test_models_are_compared_pair_by_pair(world):
     levels, _, test, split, model = world
     knows = np.where(test & (levels >= LEVEL), 5.0, 1.0)
-    ideal, ours = (evaluate_lists(each, split, picks=model, k=K, beyond=5)
+    ideal, ours = (evaluate_lists(each, split, ranker=model, k=K, beyond=5)
                    for each in (Tables(expected=knows), model))  # fmt: skip
     found = compare_lists(ideal, ours)
-    assert set(found["unlikely"]) == {"neutral", "picks"}
+    assert set(found["unlikely"]) == {"neutral", "ranker"}
     assert set(found["liked_if_shown"]) == {"rating", "discover"}
-    assert found["unlikely"]["picks"]["auc"].low > 0
+    assert found["unlikely"]["ranker"]["auc"].low > 0
     shown = found["liked_if_shown"]["rating"]
     assert shown.mean == pytest.approx(ideal.shown["rating"].share - ours.shown["rating"].share)
 
@@ -237,12 +243,12 @@ def test_discoveries_are_also_compared_by_the_same_rule(world):
     assert "discover" in found
 
 
-def test_values_out_of_range_and_tests_of_nobody_are_refused(world):
+def test_values_out_of_range_and_empty_test_parts_are_refused(world):
     split, model = world[3:]
     with pytest.raises(SettingError, match="k must be at least 1"):
         evaluate_lists(model, split, k=0)
     with pytest.raises(DataError, match="must rank"):
-        evaluate_lists(model, split, picks=Tables())
+        evaluate_lists(model, split, ranker=Tables())
     empty = split.test.select(np.zeros(len(split.test), dtype=bool))
-    with pytest.raises(DataError, match="nobody"):
+    with pytest.raises(DataError, match="no test interaction"):
         evaluate_lists(model, Split("none", split.train, split.given, empty))

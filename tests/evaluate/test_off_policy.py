@@ -18,13 +18,13 @@ LIKED = np.array([True, True, False, True, False])
 P = np.array([0.5, 0.1, 0.2, 0.25, 0.5])
 
 
-def judged(lists=LISTS, p=P):
+def estimate(lists=LISTS, p=P):
     return liked_if_shown(lists, PEOPLE, ITEMS, LIKED, p, min_hits=1)
 
 
-def test_seldom_rated_items_stand_for_many():
+def test_hits_are_weighted_by_inverse_propensity():
     """Hits: person 0 item 0 (liked), person 1 item 1 (not), person 2 item 1 (liked)."""
-    found = judged()
+    found = estimate()
     assert found.hits == 3
     assert found.share == pytest.approx((1 / 0.5 + 1 / 0.25) / (1 / 0.5 + 1 / 0.2 + 1 / 0.25))
     assert found.hits_liked == 2 / 3
@@ -35,42 +35,42 @@ def test_seldom_rated_items_stand_for_many():
 
 
 def test_a_list_of_everything_gives_the_weighted_share_of_likes():
-    found = judged(np.tile([0, 1, 2], (3, 1)))
+    found = estimate(np.tile([0, 1, 2], (3, 1)))
     assert found.share == pytest.approx((LIKED / P).sum() / (1 / P).sum())
 
 
 def test_equal_propensities_give_the_plain_share():
-    found = judged(p=np.full(5, 0.03))
+    found = estimate(p=np.full(5, 0.03))
     assert found.share == pytest.approx(found.hits_liked)
     assert found.effective_hits == pytest.approx(found.hits)
 
 
 def test_only_the_proportion_of_propensities_counts():
-    assert judged(p=P / 7).share == pytest.approx(judged().share)
+    assert estimate(p=P / 7).share == pytest.approx(estimate().share)
 
 
 def test_the_order_of_people_changes_nothing_but_the_draws():
     new = np.array([2, 0, 1])  # person of each new row
     found = liked_if_shown(LISTS[new], np.argsort(new)[PEOPLE], ITEMS, LIKED, P, min_hits=1)
-    assert found.share == pytest.approx(judged().share)
-    assert found.weight.tolist() == judged().weight[new].tolist()
+    assert found.share == pytest.approx(estimate().share)
+    assert found.weight.tolist() == estimate().weight[new].tolist()
 
 
 def test_without_a_hit_there_is_no_estimate():
-    found = judged(np.array([[2, -1], [-1, -1], [0, -1]]))
+    found = estimate(np.array([[2, -1], [-1, -1], [0, -1]]))
     assert (found.share, found.low, found.hits, found.hits_liked) == (None, None, 0, None)
-    assert compare_shown(found, judged()) is None
+    assert compare_shown(found, estimate()) is None
 
 
-def test_a_handful_of_hits_is_no_estimate():
+def test_too_few_hits_give_no_estimate():
     found = liked_if_shown(LISTS, PEOPLE, ITEMS, LIKED, P, min_hits=4)
     assert (found.share, found.low, found.high) == (None, None, None)
     assert (found.hits, found.hits_liked) == (3, 2 / 3)
     assert liked_if_shown(LISTS, PEOPLE, ITEMS, LIKED, P, min_hits=3).share is not None
 
 
-def test_hits_that_are_all_liked_leave_room_for_doubt():
-    """Of n trials without a failure, a share s of likes has the chance s^n."""
+def test_hits_that_are_all_liked_have_an_interval_below_one():
+    """Of n trials without a failure, a share s of likes has the probability s^n."""
     both = [
         liked_if_shown(LISTS, PEOPLE, ITEMS, np.full(5, liked), P, min_hits=1)
         for liked in (True, False)
@@ -82,29 +82,29 @@ def test_hits_that_are_all_liked_leave_room_for_doubt():
     assert (both[1].low, both[1].high) == pytest.approx((0, 1 - far))
 
 
-def test_what_is_never_rated_is_refused():
+def test_a_propensity_of_zero_is_refused():
     with pytest.raises(SettingError, match="propensities must be above 0"):
-        judged(p=P - 0.1)
+        estimate(p=P - 0.1)
 
 
 def test_two_models_are_compared_over_the_same_people():
-    everything = judged(np.tile([0, 1, 2], (3, 1)))
-    found = compare_shown(everything, judged())
-    assert found.mean == pytest.approx(everything.share - judged().share)
+    everything = estimate(np.tile([0, 1, 2], (3, 1)))
+    found = compare_shown(everything, estimate())
+    assert found.mean == pytest.approx(everything.share - estimate().share)
     same = compare_shown(everything, everything)
     assert (same.mean, same.low, same.high) == (0, 0, 0)
-    with pytest.raises(SettingError, match="not of the same people"):
-        compare_shown(everything, judged(np.tile([0, 1, 2], (4, 1))))
+    with pytest.raises(SettingError, match="different people"):
+        compare_shown(everything, estimate(np.tile([0, 1, 2], (4, 1))))
 
 
-def test_a_short_list_does_not_hold_what_it_lacks():
+def test_the_padding_of_a_short_list_is_no_hit():
     assert in_lists(np.array([[0, -1]]), np.array([0, 0]), np.array([-2, 0])).tolist() == [0, 1]
 
 
-def popular_world(seed, n_users=900, n_items=200, hidden=0.3):
+def popular_world(seed, n_users=900, n_items=200, held_out=0.3):
     """A world in which popular items are liked more, and the active consume more of everything.
 
-    Returns the split, the chance that a pair not in training is in the test, and the liked pairs.
+    Returns the split, P(in the test | not in training) of each pair, and the liked pairs.
     """
     rng = np.random.default_rng(seed)
     popularity = np.linspace(0.02, 0.5, n_items)
@@ -112,10 +112,10 @@ def popular_world(seed, n_users=900, n_items=200, hidden=0.3):
     q = activity[:, None] * popularity
     liked = rng.random(q.shape) < np.linspace(0.1, 0.9, n_items)
     consumed = rng.random(q.shape) < q
-    in_test = rng.random(q.shape) < hidden
+    in_test = rng.random(q.shape) < held_out
     parts = [table(consumed & ~in_test, liked), table(consumed & in_test, liked)]
     split = Split("world", parts[0], given=parts[0], test=parts[1])
-    return split, q * hidden / (1 - q * (1 - hidden)), liked
+    return split, q * held_out / (1 - q * (1 - held_out)), liked
 
 
 def table(where, liked):

@@ -46,7 +46,7 @@ def test_an_item_that_nobody_consumed_counts_as_consumed_by_one(split):
     assert found.table[1, 3] == pytest.approx(1 / 3 * (1 / 5) / (4 / 5))
 
 
-def test_people_and_items_are_looked_up(split):
+def test_values_at_pairs_equal_the_table(split):
     found = Propensity.of(split)
     everything = found.rank_scores(split.given, np.array([5, 3]))
     assert everything.tolist() == found.table[[0, 1]].tolist()

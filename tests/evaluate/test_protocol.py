@@ -174,7 +174,7 @@ def test_the_models_scores_are_not_overwritten(world):
     np.testing.assert_array_equal(model.scores, before)
 
 
-def test_whoever_knows_the_future_ranks_perfectly(world):
+def test_scores_equal_to_the_test_part_give_perfect_metrics(world):
     found = evaluate(Tables(world[2].astype(float)), world[4])
     assert found["ndcg@20"] == found["recall@20"] == 1.0
 
@@ -205,7 +205,7 @@ def test_what_a_model_cannot_answer_is_none(world):
     assert [name for name in KEYS if ranks[name] is not None] == KEYS[7:]
 
 
-def test_without_its_own_point_prediction_the_mean_of_the_chances_is_used(world):
+def test_without_an_expected_rating_the_mean_of_the_probabilities_is_used(world):
     model, split = world[3:]
     mean = Tables(expected=model.probabilities @ np.array(VALUES))
     assert evaluate(Tables(probabilities=model.probabilities), split)["rmse"] == pytest.approx(
@@ -226,11 +226,11 @@ def test_a_lower_like_threshold_counts_more_as_liked(world):
 
 def test_a_test_item_that_was_given_is_refused(world):
     model, split = world[3:]
-    with pytest.raises(DataError, match="also stand in"):
+    with pytest.raises(DataError, match="also in the given"):
         evaluate(model, replace(split, test=split.train))
 
 
-def test_chances_that_are_not_chances_are_refused(world):
+def test_invalid_probabilities_are_refused(world):
     model, split = world[3:]
     with pytest.raises(Conv4RecError, match="sum to one"):
         evaluate(Tables(probabilities=model.probabilities * 1.1), split)
@@ -249,7 +249,7 @@ def test_an_unknown_ranking_metric_is_refused_with_the_known_ones(world, name):
         evaluate(world[3], world[4], ranking_metrics=[name])
 
 
-def test_a_budget_too_small_for_one_user_says_what_would_do(world):
+def test_a_memory_budget_below_one_user_is_refused_with_the_least_that_works(world):
     with pytest.raises(SettingError, match="at least"):
         evaluate(world[3], world[4], max_memory_mb=0.0001)
 
@@ -278,7 +278,7 @@ def test_the_evaluator_stays_within_its_memory_budget():
     assert 1e6 < peak < 3e6 < 48 * scores.size
 
 
-def test_ratings_that_are_no_numbers_are_an_error_not_a_gap(mixed):
+def test_expected_ratings_of_nan_are_an_error(mixed):
     split = split_of(mixed, "mixed", "r0")
 
     class Broken(Means):
@@ -294,7 +294,7 @@ def test_ratings_that_are_no_numbers_are_an_error_not_a_gap(mixed):
         evaluate(Broken().fit(split.train), split)
 
 
-def test_chances_below_zero_are_an_error(mixed):
+def test_negative_probabilities_are_an_error(mixed):
     split = split_of(mixed, "mixed", "r0")
 
     class Broken(Means):

@@ -36,7 +36,7 @@ def test_lists_are_sorted_by_score_and_ties_by_item_number(seed, k):
         assert items.tolist() == expected + [-1] * (k - len(expected))
 
 
-def test_a_barred_item_is_never_listed_even_when_the_list_stays_short():
+def test_an_item_with_a_score_of_minus_infinity_is_never_listed():
     assert top_k(np.array([[-np.inf, 3.0, -np.inf]]), k=2).tolist() == [[1, -1]]
 
 

@@ -1,4 +1,4 @@
-"""Bands hold what they promise, and know that one person's ratings are not independent."""
+"""Intervals of a reliability table cover the truth and resample users, not ratings."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def test_the_table_is_the_reliability_table(rng):
     assert (table.observed <= table.high).all()
 
 
-def test_the_bands_of_an_honest_model_hold_the_promise(rng):
+def test_intervals_of_a_calibrated_model_cover_the_predicted_probability(rng):
     inside = []
     for _ in range(20):
         p, users = rng.random(3000), rng.integers(0, 300, 3000)
@@ -28,7 +28,7 @@ def test_the_bands_of_an_honest_model_hold_the_promise(rng):
     assert 0.9 < np.mean(inside) < 0.99
 
 
-def test_repeating_every_persons_ratings_makes_nothing_surer(rng):
+def test_repeating_each_persons_ratings_leaves_the_interval_as_wide(rng):
     p, users = rng.random(500), rng.integers(0, 50, 500)
     came = rng.random(500) < p
     once = reliability_intervals(p, came, users, n_bins=1)
@@ -51,7 +51,7 @@ def test_tables_of_an_evaluation_are_of_every_level_and_of_liking(mixed):
     assert np.array_equal(tables["like"].observed, found.reliability.observed)
 
 
-def test_pairs_know_whose_they_are(mixed):
+def test_pairs_hold_their_users(mixed):
     split = split_of(mixed, "mixed", "r0")
     found = evaluate(Means().fit(split.train), split, max_memory_mb=0.02)  # many blocks
     counted = np.bincount(found.pairs.users, minlength=found.n_users)

@@ -1,4 +1,4 @@
-"""The paired bootstrap: right on average, paired, and honest about ratios."""
+"""The paired bootstrap against classical intervals, and the spread over seeds."""
 
 import numpy as np
 import pytest
@@ -21,13 +21,13 @@ def test_the_interval_is_the_classical_one_for_a_plain_mean():
 def test_pairing_sees_a_small_but_constant_gain_among_very_different_users():
     users = np.random.default_rng(1).normal(size=300)
     found = paired_bootstrap(users + 0.01, users)
-    assert found.is_clear
     assert found.low == pytest.approx(0.01)
 
 
 def test_two_equal_models_do_not_differ_clearly():
     rng = np.random.default_rng(2)
-    assert not paired_bootstrap(rng.normal(size=500), rng.normal(size=500)).is_clear
+    found = paired_bootstrap(rng.normal(size=500), rng.normal(size=500))
+    assert found.low < 0 < found.high
 
 
 def test_weights_and_root_give_the_difference_of_two_rmses():

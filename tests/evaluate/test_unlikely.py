@@ -1,11 +1,11 @@
-"""Who liked what outside the likeliest picks: by hand, against slow loops, and resampled."""
+"""Metrics over unlikely pairs: worked out by hand, against loops, and resampled."""
 
 import numpy as np
 import pytest
 
 from conv4rec.errors import SettingError
 from conv4rec.evaluate.calibration import auc
-from conv4rec.evaluate.consume_ranks import consume_ranks, equally_unlikely
+from conv4rec.evaluate.consume_ranks import beyond_top, consume_ranks
 from conv4rec.evaluate.resample import auc_bootstrap, drawn_weights, ratio_bootstrap
 from conv4rec.evaluate.unlikely import compare_unlikely, evaluate_unlikely
 
@@ -15,7 +15,7 @@ SCORES = np.array([0.9, 0.8, 0.5, 0.5, 0.7, 0.6, 0.2, 0.4])
 RANKS = np.array([101, 300, 120, 999, 101, 100, 400, 500])
 
 
-def test_only_pairs_beyond_the_likeliest_picks_count():
+def test_only_pairs_with_a_consume_rank_above_beyond_count():
     """Left out is the pair of place 100; left are 4 likes and 3 others."""
     found = evaluate_unlikely(SCORES, LIKED, USERS, RANKS, beyond=100)
     facts = found.to_dict()
@@ -49,7 +49,7 @@ def test_the_order_of_pairs_of_different_people_changes_nothing(rng):
     assert first.to_dict() == pytest.approx(second.to_dict())
 
 
-def test_where_nothing_is_unlikely_there_is_nothing_to_say():
+def test_without_an_unlikely_pair_every_metric_is_none():
     found = evaluate_unlikely(SCORES, LIKED, USERS, RANKS, beyond=5000)
     assert (found.auc, found.auc_within, found.ndcg) == (None, None, None)
     assert compare_unlikely(found, found) == {}
@@ -85,8 +85,8 @@ def test_a_model_does_not_differ_from_itself():
     assert (found.mean, found.low, found.high) == (0, 0, 0)
 
 
-def test_people_are_resampled_whole(rng):
-    """Copies of a user's pairs say nothing new: the interval stays as wide."""
+def test_people_are_resampled_with_all_their_pairs(rng):
+    """Copies of a user's pairs add no information: the interval stays as wide."""
     users, liked = np.arange(300), rng.random(300) < 0.5
     scores = rng.random(300) + 0.3 * liked
     copies = [np.tile(each, 5) for each in (scores, liked, users)]
@@ -110,7 +110,7 @@ def test_a_difference_of_ratios_has_its_own_weights():
     assert ratio_bootstrap(first, second).mean == pytest.approx(1 / 2 - 3 / 4)
 
 
-def test_places_among_picks_start_at_one_and_the_history_comes_last():
+def test_consume_ranks_start_at_one_and_the_history_comes_last():
     ranks = consume_ranks(np.array([[0.1, -np.inf, 0.7, 0.1], [4.0, 3.0, 2.0, 1.0]]))
     assert ranks.tolist() == [[2, 4, 1, 3], [1, 2, 3, 4]]
-    assert equally_unlikely(ranks, 2).tolist() == [[0, 1, 0, 1], [0, 0, 1, 1]]
+    assert beyond_top(ranks, 2).tolist() == [[0, 1, 0, 1], [0, 0, 1, 1]]

@@ -48,7 +48,7 @@ def rewrite(folder, change):
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def test_what_is_saved_is_loaded(folder):
+def test_load_returns_what_was_saved(folder):
     assert_holds(folder, OLD)
 
 
@@ -189,7 +189,7 @@ def test_a_linked_part_is_refused(folder):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
-def test_a_pipe_is_not_waited_on(folder):
+def test_a_named_pipe_in_the_place_of_a_part_is_refused(folder):
     (part,) = folder.glob("weights-*")
     part.unlink()
     os.mkfifo(part)
@@ -241,7 +241,7 @@ def test_a_pickle_in_the_place_of_a_part_is_not_opened(folder, tmp_path):
         {".saving-1": b"", "thesis.docx": b"mine"},
     ],
 )
-def test_a_folder_of_someone_else_is_refused_and_left_untouched(tmp_path, files):
+def test_a_foreign_folder_is_refused_and_left_untouched(tmp_path, files):
     folder = tmp_path / "theirs"
     folder.mkdir()
     for name, content in files.items():
@@ -270,7 +270,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
-def test_files_get_the_mode_that_any_new_file_gets(tmp_path, umask, mode):
+def test_saved_files_have_the_mode_of_new_files(tmp_path, umask, mode):
     before = os.umask(umask)
     try:
         save_folder(tmp_path / "saved", "model", OLD, FACTS)

@@ -44,16 +44,19 @@ class Problems:
         return -np.log(np.maximum(softmax(logits, axis=-1), 1e-300))
 
     @property
-    def expected_law(self):
+    def expected_distribution(self):
         """Truth over (user, output), users by their share of the targets."""
         return self.truth * self.counts.sum(-1, keepdims=True) / self.n
 
     def gaps(self):
         """Expected minus training loss, exactly: one per problem."""
-        return ((self.expected_law - self.counts / self.n) * self.losses()).sum((1, 2))
+        return ((self.expected_distribution - self.counts / self.n) * self.losses()).sum((1, 2))
 
-    def train(self, law, n_steps, rate, limit=np.inf):
-        """Gradient descent on Σ law x loss (law may be negative), Frobenius norms <= limit."""
+    def train(self, distribution, n_steps, rate, limit=np.inf):
+        """Gradient descent on Σ weight x loss, with Frobenius norms <= limit.
+
+        `distribution` holds the weights, which may be negative.
+        """
         for _ in range(n_steps):
             kernel, encoder, decoder = self.weights
             blocks = self.inputs.reshape(*self.inputs.shape[:2], self.n_items, -1)
@@ -61,7 +64,7 @@ class Problems:
             flat = channels.reshape(*self.inputs.shape[:2], -1)
             latent = flat @ encoder.transpose(0, 2, 1)
             p = softmax(latent @ decoder.transpose(0, 2, 1), axis=-1)
-            slope = p * law.sum(-1, keepdims=True) - law
+            slope = p * distribution.sum(-1, keepdims=True) - distribution
             back = slope @ decoder
             into = (back @ encoder).reshape(channels.shape)
             steps = [
@@ -112,8 +115,8 @@ def adversarial() -> list[Problems]:
     rng = np.random.default_rng(1)
     batches = [drawn(80, *size, rng) for size in [(4, 2, 24), (6, 3, 600)]]
     for problems in batches:
-        law = problems.counts / problems.n - problems.expected_law
-        problems.train(law, n_steps=200, rate=0.5, limit=3.0)
+        distribution = problems.counts / problems.n - problems.expected_distribution
+        problems.train(distribution, n_steps=200, rate=0.5, limit=3.0)
     return batches
 
 

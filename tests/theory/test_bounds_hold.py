@@ -39,7 +39,9 @@ def test_the_bound_is_at_least_the_gap_for_smoothed_models(bound, adversarial):
     for problems in adversarial:
         p = (1 - smoothing) * softmax(problems.logits(), axis=-1)
         losses = -np.log(p + smoothing / p.shape[-1])
-        gaps = ((problems.expected_law - problems.counts / problems.n) * losses).sum((1, 2))
+        gaps = ((problems.expected_distribution - problems.counts / problems.n) * losses).sum(
+            (1, 2)
+        )
         for number, gap in enumerate(gaps):
             norms = problems.norms(number, smoothing=smoothing)
             assert losses[number].max() <= norms.loss_range
@@ -48,12 +50,12 @@ def test_the_bound_is_at_least_the_gap_for_smoothed_models(bound, adversarial):
             assert bound(norms, problems.n).value <= plain.value
 
 
-def test_the_measured_gap_is_the_one_that_the_losses_say(trained):
+def test_the_measured_gap_is_the_difference_of_the_losses(trained):
     problems = trained[0]
     users, outputs = np.nonzero(problems.counts[0])
     losses = negative_log_likelihood(problems.logits()[0, users], outputs)
     training = (problems.counts[0, users, outputs] * losses).sum() / problems.n
-    expected = (problems.expected_law[0] * problems.losses()[0]).sum()
+    expected = (problems.expected_distribution[0] * problems.losses()[0]).sum()
     assert problems.gaps()[0] == pytest.approx(expected - training)
 
 
@@ -84,8 +86,8 @@ def test_total_variation_of_every_trained_network_is_below_pinsker_of_its_excess
     """The Pinsker step on real networks: excess measured exactly, in every problem."""
     for problems in trained:
         model = softmax(problems.logits(), axis=-1)
-        entropies = -(problems.expected_law * np.log(problems.truth)).sum((1, 2))
-        excess = (problems.expected_law * problems.losses()).sum((1, 2)) - entropies
+        entropies = -(problems.expected_distribution * np.log(problems.truth)).sum((1, 2))
+        excess = (problems.expected_distribution * problems.losses()).sum((1, 2)) - entropies
         for truth, p, nats in zip(problems.truth, model, excess, strict=True):
             distances = total_variation(truth, p, n_users=len(truth))
             assert distances.mean() <= total_variation_from_excess(nats)
@@ -95,9 +97,9 @@ def test_the_recovery_bound_is_at_least_the_measured_total_variation(trained):
     """With the approximation error of the best model found by training on the truth itself."""
     for problems in trained:
         best = replace(problems, weights=[w.copy() for w in problems.weights])
-        best.train(problems.expected_law, n_steps=300, rate=1.0)
-        entropies = -(problems.expected_law * np.log(problems.truth)).sum((1, 2))
-        approximation = (problems.expected_law * best.losses()).sum((1, 2)) - entropies
+        best.train(problems.expected_distribution, n_steps=300, rate=1.0)
+        entropies = -(problems.expected_distribution * np.log(problems.truth)).sum((1, 2))
+        approximation = (problems.expected_distribution * best.losses()).sum((1, 2)) - entropies
         model = softmax(problems.logits(), axis=-1)
         for k, truth in enumerate(problems.truth):
             gap = parameter_count_bound(problems.norms(k), problems.n)

@@ -118,7 +118,7 @@ def test_the_parameter_count_bound_beats_the_textbook_form_for_one_layer():
         assert 0.5 * textbook < ours.value < textbook
 
 
-def test_a_network_that_never_left_its_start_has_no_capacity():
+def test_a_network_at_its_initial_weights_has_no_capacity():
     norms = network(fixed=True)
     for number in range(5):
         norms = grown(norms, number, frobenius_distance=0.0, group_distance=0.0)
@@ -141,7 +141,7 @@ def test_the_value_is_the_sum_of_the_named_terms_and_vacuous_is_at_the_trivial_l
     assert norm_bound(network(), 100).vacuous
 
 
-def test_measured_norms_pay_for_being_measured():
+def test_measured_norms_add_the_cost_of_a_union_bound():
     measured = network().on_grid()
     assert measured.fixed
     assert measured.union_cost > 0
@@ -150,7 +150,7 @@ def test_measured_norms_pay_for_being_measured():
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
-def test_nonsense_is_refused_in_words(bound):
+def test_invalid_arguments_are_refused(bound):
     with pytest.raises(SettingError, match="n must be"):
         bound(network(), 0)
     with pytest.raises(SettingError, match="confidence"):

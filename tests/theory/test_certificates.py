@@ -12,7 +12,7 @@ from conv4rec.theory.means import betting, empirical_bernstein, hoeffding
 
 METHODS = {"hoeffding": hoeffding, "bernstein": empirical_bernstein, "betting": betting}
 
-LAWS = {  # name: (sampler, mean): skewed, heavy-tailed, two-valued and tame losses in [0, 1]
+DISTRIBUTIONS = {  # name: (sampler, mean) of losses in [0, 1]
     "rare disasters": (lambda rng, size: (rng.random(size) < 0.02) * 1.0, 0.02),
     "rare successes": (lambda rng, size: (rng.random(size) > 0.05) * 1.0, 0.95),
     "coin": (lambda rng, size: (rng.random(size) < 0.5) * 1.0, 0.5),
@@ -26,11 +26,11 @@ LAWS = {  # name: (sampler, mean): skewed, heavy-tailed, two-valued and tame los
 }
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 @pytest.mark.parametrize("method", METHODS)
-def test_the_bound_fails_at_most_as_often_as_it_may(method, law):
+def test_the_bound_fails_at_most_as_often_as_its_confidence_allows(method, distribution):
     """1,000 repetitions of 150 users at three confidences; binomial error allowed for."""
-    sample, mean = LAWS[law]
+    sample, mean = DISTRIBUTIONS[distribution]
     losses = sample(np.random.default_rng(0), (1000, 150))
     assert losses.mean() == pytest.approx(mean, rel=0.05)
     for confidence in (0.5, 0.9, 0.95):
@@ -40,8 +40,8 @@ def test_the_bound_fails_at_most_as_often_as_it_may(method, law):
 
 @pytest.mark.parametrize("n", [1, 2, 10])
 @pytest.mark.parametrize("method", METHODS)
-def test_the_bound_holds_for_a_handful_of_users_too(method, n):
-    for sample, mean in LAWS.values():
+def test_the_bound_holds_for_few_users(method, n):
+    for sample, mean in DISTRIBUTIONS.values():
         losses = sample(np.random.default_rng(1), (2000, n))
         failures = int((METHODS[method](losses, 0.8) < mean - 1e-12).sum())
         assert failures <= binom.ppf(0.9999, 2000, 0.2)
@@ -58,7 +58,7 @@ def test_betting_is_tighter_than_hoeffding_wherever_the_variance_is_small():
 
 def test_betting_is_tighter_than_empirical_bernstein_on_average():
     rng = np.random.default_rng(3)
-    for sample, _ in LAWS.values():
+    for sample, _ in DISTRIBUTIONS.values():
         losses = sample(rng, (50, 300))
         assert betting(losses).mean() < empirical_bernstein(losses).mean()
 
@@ -134,7 +134,7 @@ def test_many_samples_at_once_are_the_samples_one_by_one():
 
 
 @pytest.mark.parametrize("bad", [[0.5, 1.5], [-0.1], [np.nan], []])
-def test_losses_that_are_no_losses_are_refused(bad):
+def test_losses_outside_zero_to_one_are_refused(bad):
     with pytest.raises(SettingError, match="loss"):
         certify(np.array(bad))
 
@@ -142,5 +142,5 @@ def test_losses_that_are_no_losses_are_refused(bad):
 def test_unknown_methods_and_tables_are_refused():
     with pytest.raises(SettingError, match="betting"):
         certify(np.array([0.5]), method="guess")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(SettingError, match="one loss per user"):
+    with pytest.raises(SettingError, match="one entry per user"):
         certify(np.ones((2, 2)))

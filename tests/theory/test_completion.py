@@ -15,7 +15,7 @@ SHAPE = (8, 6)
 CONSTANTS = {"prediction_bound": 2.0, "lipschitz": 8.0, "loss_range": 16.0}
 
 
-def law(skew, rng):
+def distribution(skew, rng):
     """Which cell is rated: uniform at skew 0, a few cells nearly always at skew 3."""
     weights = np.exp(skew * rng.normal(size=SHAPE))
     return weights / weights.sum()
@@ -34,7 +34,7 @@ def test_the_bound_is_at_least_the_gap_of_fitted_matrices(n, skew):
     rng = np.random.default_rng(n)
     gaps = []
     for _ in range(25):
-        p = law(skew, rng)
+        p = distribution(skew, rng)
         truth = np.sign(rng.normal(size=SHAPE))
         cells = rng.choice(p.size, size=n, p=p.ravel())
         noise = rng.choice([-1.0, 1.0], size=n)
@@ -59,7 +59,7 @@ def test_the_bound_is_at_least_the_gap_of_fitted_matrices(n, skew):
 def test_the_complexity_is_at_least_that_of_the_class_and_not_ten_times_it(n, skew):
     """sup over the trace-norm ball of Σ σ Z / n is t/n times a spectral norm: simulated."""
     rng = np.random.default_rng(n)
-    cells = rng.choice(48, size=n, p=law(skew, rng).ravel())
+    cells = rng.choice(48, size=n, p=distribution(skew, rng).ravel())
     signs = rng.choice([-1.0, 1.0], size=(300, n))
     tables = np.zeros((300, 48))
     np.add.at(tables, (slice(None), cells), signs)
@@ -85,7 +85,7 @@ def test_frequent_cells_are_split_off_when_that_pays():
 
 
 def test_four_times_the_ratings_halve_the_bound():
-    p = law(1.0, np.random.default_rng(0)).ravel()
+    p = distribution(1.0, np.random.default_rng(0)).ravel()
     sizes = 4 ** np.arange(4, 9)
     cells = [np.repeat(np.arange(48), np.ceil(p * n).astype(int)) for n in sizes]
     for fixed in (True, False):

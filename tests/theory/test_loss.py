@@ -29,7 +29,7 @@ def steepest_found(order, smoothing, rng):
     """Search for the steepest secant of the loss: random starts, then ascent on one end point.
 
     Secants through random pairs, then steps of both ends along the direction that the norm's
-    dual picks for the gradient, from points ever further from the answer.
+    dual chooses for the gradient, from points ever further from the answer.
     """
     best = 0.0
     for n_outputs in (2, 3, 10):

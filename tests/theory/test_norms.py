@@ -25,22 +25,22 @@ seeds = st.integers(0, 2**32 - 1)
 def test_a_kernel_at_n_items_has_the_norms_of_the_kronecker_product(seed, shape, n_items):
     kernel = np.random.default_rng(seed).normal(size=shape)
     formed = matrix_norms(np.kron(np.eye(n_items), kernel))
-    told = matrix_norms(kernel).repeated(n_items)
-    assert told.shape == formed.shape
+    found = matrix_norms(kernel).repeated(n_items)
+    assert found.shape == formed.shape
     for name in ("spectral", "frobenius", "group", "row"):
-        assert getattr(told, name) == pytest.approx(getattr(formed, name), rel=1e-13), name
+        assert getattr(found, name) == pytest.approx(getattr(formed, name), rel=1e-13), name
 
 
 @given(seed=seeds, shape=shapes, n_items=st.integers(1, 6))
 def test_an_unshared_layer_is_the_layer_of_the_formed_product(seed, shape, n_items):
     weights, initial = np.random.default_rng(seed).normal(size=(2, *shape))
-    told = Layer.from_matrices("kernel", weights, initial, n_items).unshared()
+    found = Layer.from_matrices("kernel", weights, initial, n_items).unshared()
     eye = np.eye(n_items)
     formed = Layer.from_matrices("kernel", np.kron(eye, weights), np.kron(eye, initial))
     for name in ("spectral_norm", "row_norm", "frobenius_distance", "group_distance"):
-        assert getattr(told, name) == pytest.approx(getattr(formed, name), rel=1e-13), name
-    assert told.shape == formed.shape
-    assert told.n_parameters == n_items * weights.size  # the zeros between blocks are granted
+        assert getattr(found, name) == pytest.approx(getattr(formed, name), rel=1e-13), name
+    assert found.shape == formed.shape
+    assert found.n_parameters == n_items * weights.size  # the zeros between blocks are granted
 
 
 @given(seed=seeds, shape=shapes)

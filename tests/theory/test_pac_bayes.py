@@ -14,7 +14,7 @@ unit = st.floats(0, 1)
 
 
 @given(q=unit, budget=st.floats(0, 5))
-def test_inverting_the_kl_finds_where_it_is_spent(q, budget):
+def test_the_inverse_of_the_kl_spends_the_whole_budget(q, budget):
     p = invert_kl(q, budget)
     assert q <= p <= 1
     if p < 1 - 1e-9:
@@ -65,7 +65,7 @@ def ridge(features, liked):
 
 
 def blurred_errors(weights, features, liked, width):
-    """Chance that Gaussian weights of that width around `weights` get a user wrong: exact."""
+    """Probability that Gaussian weights of that width around `weights` get a user wrong: exact."""
     margins = liked * np.einsum("rd,rud->ru", weights, features)
     return ndtr(-margins / width)  # features have norm 1
 
@@ -84,12 +84,12 @@ def test_the_bound_with_a_prior_from_the_first_half_holds_in_1000_repetitions():
         expected.append(blurred_errors(w[None], fresh, answers, width).mean())
     failures = int((np.array(bounds) < expected).sum())
     assert failures <= binom.ppf(0.9999, 1000, 0.05)
-    assert np.mean(bounds) < 0.6  # it says something
+    assert np.mean(bounds) < 0.6  # not vacuous
     assert np.mean(bounds) - np.mean(expected) < 0.35
 
 
 @pytest.mark.parametrize("mean", [0.02, 0.3])
-def test_without_any_kl_it_is_a_bound_on_a_mean_that_may_fail_but_seldom(mean):
+def test_with_a_kl_of_zero_it_is_a_bound_on_a_mean(mean):
     """A fixed predictor: coin losses. At 50% confidence slack is small and failures are seen."""
     rng = np.random.default_rng(2)
     sample_means = rng.binomial(100, mean, size=1000) / 100
@@ -98,7 +98,7 @@ def test_without_any_kl_it_is_a_bound_on_a_mean_that_may_fail_but_seldom(mean):
     assert np.mean(bounds) < mean + 0.25
 
 
-def test_a_monte_carlo_mean_pays_for_its_few_draws_and_still_holds():
+def test_a_monte_carlo_mean_widens_the_bound_and_it_still_holds():
     """Posterior loss 0.3 exactly: its Monte Carlo mean over 20 draws is often too low."""
     rng = np.random.default_rng(3)
     n_draws = 20
@@ -133,7 +133,7 @@ def test_the_complexity_is_kl_plus_log_over_n():
     assert pac_bayes_bound(1.0, 0.0, 400).vacuous
 
 
-def test_nonsense_is_refused_in_words():
+def test_invalid_arguments_are_refused():
     with pytest.raises(SettingError, match="at least 8"):
         pac_bayes_bound(0.1, 1.0, 7)
     with pytest.raises(SettingError, match="empirical_loss"):

@@ -91,12 +91,12 @@ def test_the_spectrum_of_a_product_is_that_of_the_formed_matrix(seed):
     rng = np.random.default_rng(seed)
     factors = [rng.normal(size=shape) for shape in [(9, 3), (3, 4), (4, 7)]]
     product = np.linalg.multi_dot(factors)
-    told = spectrum(*factors)
-    np.testing.assert_allclose(told.values[:3], np.linalg.svd(product)[1][:3], rtol=1e-9)
-    assert told.rank == np.linalg.matrix_rank(product) == 3
-    assert told.stable_rank == pytest.approx(stable_rank(product))
-    assert told.entropy_rank == pytest.approx(entropy_rank(product), rel=1e-6)
-    assert told.schatten(1) == pytest.approx(np.linalg.norm(product, "nuc"))
+    found = spectrum(*factors)
+    np.testing.assert_allclose(found.values[:3], np.linalg.svd(product)[1][:3], rtol=1e-9)
+    assert found.rank == np.linalg.matrix_rank(product) == 3
+    assert found.stable_rank == pytest.approx(stable_rank(product))
+    assert found.entropy_rank == pytest.approx(entropy_rank(product), rel=1e-6)
+    assert found.schatten(1) == pytest.approx(np.linalg.norm(product, "nuc"))
 
 
 def test_a_map_between_all_items_is_never_formed():
@@ -107,7 +107,7 @@ def test_a_map_between_all_items_is_never_formed():
     np.testing.assert_allclose(values, [200_000.0, 50_000.0])
 
 
-def test_zero_and_nonsense():
+def test_the_zero_matrix_has_rank_zero_and_invalid_arguments_are_refused():
     assert spectrum(np.zeros((3, 2))).rank == 0
     assert factorisation_cost(np.zeros((3, 2)), 3) == 0
     assert [factor.shape for factor in balanced_factors(np.zeros((3, 2)), 2)] == [(3, 1), (1, 2)]

@@ -29,32 +29,32 @@ def test_total_variation_is_the_largest_difference_over_events_whatever_the_bloc
     np.testing.assert_allclose(distances, expected)
 
 
-def test_total_variation_of_equal_and_of_disjoint_laws():
+def test_total_variation_of_equal_and_of_disjoint_distributions():
     one, other = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
     assert total_variation(one, one, 1) == 0
     assert total_variation(one, other, 1) == 1
 
 
 @given(seed=seeds, smoothing=st.floats(0.01, 100))
-def test_smoothed_frequencies_are_counts_plus_imagined_ones(seed, smoothing):
+def test_smoothed_frequencies_are_counts_plus_pseudo_counts(seed, smoothing):
     counts = np.random.default_rng(seed).integers(0, 3, size=(4, 6))
-    law = smoothed_frequencies(sparse.csr_array(counts), smoothing)
+    distribution = smoothed_frequencies(sparse.csr_array(counts), smoothing)
     for user in range(4):
         expected = [(c + smoothing / 6) / (counts[user].sum() + smoothing) for c in counts[user]]
-        np.testing.assert_allclose(law(np.array([user]))[0], expected)
+        np.testing.assert_allclose(distribution(np.array([user]))[0], expected)
 
 
 def test_popularity_by_histogram_is_a_product_in_the_order_of_the_world():
     world = low_rank_world(30, 7, n_levels=3, rank=2, seed=1)
     counts = np.random.default_rng(0).multinomial(200, world.flat)
-    law = popularity_by_histogram(sparse.csr_array(counts), n_levels=3, smoothing=1e-9)
+    distribution = popularity_by_histogram(sparse.csr_array(counts), n_levels=3, smoothing=1e-9)
     table = counts.reshape(30, 3, 7).sum(axis=0) / counts.sum()
     expected = table.sum(axis=1)[:, None] * table.sum(axis=0)
-    np.testing.assert_allclose(law.reshape(3, 7), expected, atol=1e-9)
-    assert total_variation(world.p, law, 30).max() < 1
+    np.testing.assert_allclose(distribution.reshape(3, 7), expected, atol=1e-9)
+    assert total_variation(world.p, distribution, 30).max() < 1
 
 
-def test_the_empirical_table_recovers_the_law_at_the_parametric_rate():
+def test_the_empirical_table_recovers_the_distribution_at_the_parametric_rate():
     """Total variation of frequencies falls like n^(-1/2); popularity alone never gets there."""
     world = low_rank_world(50, 10, n_levels=2, rank=2, seed=0)
     rng = np.random.default_rng(1)
@@ -94,7 +94,7 @@ def test_the_slope_is_least_squares():
     assert fitted.intercept == pytest.approx(intercept)
 
 
-def test_no_pair_of_laws_violates_pinsker_nor_its_companion():
+def test_no_pair_of_distributions_violates_pinsker_or_bretagnolle_huber():
     """Random pairs, then hill climbing on TV over its bound; the bound is nearly met."""
     rng = np.random.default_rng(4)
     best = np.zeros(3)
@@ -126,7 +126,7 @@ def test_the_bound_of_the_mean_excess_is_at_least_the_mean_of_the_bounds(excesse
     assert mean <= total_variation_from_excess(float(np.mean(excesses))) + 1e-12
 
 
-def test_nonsense_is_refused_in_words():
+def test_invalid_arguments_are_refused():
     half = np.array([[0.5, 0.5]])
     with pytest.raises(SettingError, match="sum to 1"):
         total_variation(half, np.array([[0.5, 0.6]]), 1)

@@ -62,16 +62,16 @@ def evaluate_candidate_lists(
         rival minus the model, by name; see `evaluate.compare_lists`).
     """
     ranks = model.rank_scores(split.given, np.flatnonzero(np.diff(split.test.starts))[:1])
-    picks = None if ranks is None else model
-    ours = evaluate_lists(model, split, picks=picks)
+    ranker = None if ranks is None else model
+    ours = evaluate_lists(model, split, ranker=ranker)
     found, differences = {name: ours.to_dict()}, {}
     for candidate in against:
         fitted = candidate.make(**candidate.defaults).fit(split.train, seed=seed)
-        theirs = evaluate_lists(fitted, split, picks=picks)
+        theirs = evaluate_lists(fitted, split, ranker=ranker)
         found[candidate.name] = theirs.to_dict()
         differences[candidate.name] = differences_to_dict(compare_lists(theirs, ours))
         say(f"{candidate.name}: fitted, its lists measured")
-    picks_by = NEUTRAL if picks is None else name
+    picks_by = NEUTRAL if ranker is None else name
     return {"picks_by": picks_by, "models": found, "differences": differences}
 
 

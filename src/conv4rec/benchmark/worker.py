@@ -23,7 +23,7 @@ from conv4rec.benchmark.records import as_line
 from conv4rec.data import Split
 from conv4rec.errors import Conv4RecError
 from conv4rec.evaluate import evaluate_lists
-from conv4rec.evaluate.expected_recall import foresight
+from conv4rec.evaluate.expected_recall import expected_recall
 from conv4rec.evaluate.reliability_interval import calibration_tables
 from conv4rec.recommender.fit_and_evaluate import Run, measure, per_user_frame
 
@@ -103,7 +103,7 @@ def _known_to_itself(done: Run, split: Split) -> dict[str, Any]:
     if pairs is not None:
         found = calibration_tables(pairs, levels.like_level(), levels.labels)
         tables = {name: bands.to_dict() for name, bands in found.items()}
-    seen = foresight(done.model, split)
+    seen = expected_recall(done.model, split)
     return {"calibration": tables, "foresight": seen.to_dict() if seen else None}
 
 

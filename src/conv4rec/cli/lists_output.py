@@ -10,7 +10,7 @@ from conv4rec.cli.bench_output import interval
 from conv4rec.cli.console import out, say
 from conv4rec.cli.tables import Table, figure
 from conv4rec.evaluate.item_lists import BY_RULE, KINDS
-from conv4rec.evaluate.lists import NEUTRAL, PICKS
+from conv4rec.evaluate.lists import NEUTRAL, RANKER
 from conv4rec.evaluate.off_policy import MIN_HITS
 from conv4rec.evaluate.uncertainty import Difference
 
@@ -35,7 +35,7 @@ ROWS = {
     "novelty": ("novelty, bits", ONE),
     "diversity": ("diversity in a list", NUMBER),
     "overlap": ("overlap of two lists", SHARE),
-    "place": ("place among the picks", COUNT),
+    "consume_rank": ("consume rank", COUNT),
 }
 """What each figure is called on the screen, and how it is written."""
 
@@ -115,7 +115,7 @@ def _show_unlikely(found: Mapping[str, Any], model: str) -> None:
         return
     any_model = next(iter(models.values()))
     for judge, facts in any_model["unlikely"].items():
-        by = _ranking(found["picks_by"] if judge == PICKS else NEUTRAL)
+        by = _ranking(found["picks_by"] if judge == RANKER else NEUTRAL)
         liked = _written(facts["liked"], SHARE)
         say(
             f"\nOutside the {any_model['beyond']} likeliest picks by {by}, are likes told apart? "
@@ -125,7 +125,7 @@ def _show_unlikely(found: Mapping[str, Any], model: str) -> None:
         sheet = Table(["model", "AUC ↑", "AUC within people ↑", "NDCG@10 ↑"], ("model",), "model")
         for name, each in models.items():
             sheet.add(name, *[figure(each["unlikely"][judge][key], 4) for key in figures])
-            there = found["differences"].get(name, {}).get("novelty", {}).get(judge)
+            there = found["differences"].get(name, {}).get("unlikely", {}).get(judge)
             if there:
                 sheet.add(f"  − {model}", *[_interval(there.get(key)) for key in figures])
         sheet.show()

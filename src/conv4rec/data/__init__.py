@@ -1,4 +1,4 @@
-"""What happened: interactions, levels, ids and numbers, splits, named data sets, small worlds."""
+"""Logs: interactions, rating levels, ids, splits, named data sets, synthetic worlds."""
 
 from conv4rec.data.datasets import Dataset, dataset_names, load_dataset
 from conv4rec.data.ids import Ids

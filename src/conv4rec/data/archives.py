@@ -1,4 +1,4 @@
-"""The data sets whose owners publish them, and how to read what they publish."""
+"""Addresses of published data sets, and readers for their archives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOVIELENS_CHECKSUMS = {
     "ml-20m": "md5:cd245b17a1ae2cc31bb14903e1204af3",
     "ml-25m": "md5:6b51fb2759a8657d3bfcbfc42b592ada",
     "ml-32m": "md5:d472be332d4daa821edc399621853b57",
-    "ml-latest-small": None,  # its owner replaces it from time to time
+    "ml-latest-small": None,  # its owner updates the file
 }
 SOURCES: dict[str, DataSource] = {
     name: DataSource(name, f"{MOVIELENS}{name}.zip", checksum, GROUPLENS)
@@ -39,15 +39,15 @@ SOURCES["goodbooks-10k"] = DataSource(
     "CC BY-SA 4.0, Zygmunt Zając",
 )
 
-WISH_LIST = "+to_read"  # ends the name of a data set with its wish lists, which are not rated
+WISH_LIST = "+to_read"  # suffix of a data set name: with its wish lists, which are unrated
 
 Tables: TypeAlias = tuple[pl.DataFrame, pl.DataFrame]
 
 
 def read_archive(name: str, archive: Path) -> Tables:
-    """The interactions and the items in an owner's zip file.
+    """Read the interactions and the items from a published zip file.
 
-    Only the members needed are unpacked, into a temporary folder under names of ours.
+    Only the members needed are unpacked, into a temporary folder, under their bare names.
 
     Raises:
         DatasetError: The archive is damaged or lacks a member.
@@ -63,7 +63,9 @@ def read_archive(name: str, archive: Path) -> Tables:
                 return _goodbooks(members, with_wishes=name.endswith(WISH_LIST))
             return read_table(members.path("ratings.csv")), _movies_csv(members)
     except KeyError as error:
-        raise DatasetError(f"{archive} has no file {error} in it: is it the owner's?") from error
+        raise DatasetError(
+            f"{archive} has no file {error} in it: it is not the published archive"
+        ) from error
     except zipfile.BadZipFile as error:
         raise DatasetError(f"{archive} is damaged ({error}): delete it and try again") from error
 

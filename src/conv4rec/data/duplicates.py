@@ -1,4 +1,4 @@
-"""One line a pair: what to do when a user rated the same item twice."""
+"""Repeated pairs of a user and an item: which row of the table counts."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ POLICIES: dict[DuplicatePolicy, str] = {
 
 @dataclass(frozen=True)
 class DistinctPairs:
-    """The rows that stand for each pair of a user and an item, in that order."""
+    """The row kept for each pair of a user and an item, sorted by user and item."""
 
     rows: np.ndarray
     """int64: the row kept for each pair."""
     means: np.ndarray
-    """float64: the mean rating where the policy "mean" met several ratings, else NaN."""
+    """float64: with the policy "mean", the mean of several ratings of a pair; else NaN."""
     n_conflicting: int
-    """Ratings that disagree with another of the same pair: distinct ratings beyond the first."""
+    """Over all pairs, the number of distinct ratings beyond the first."""
 
 
 def distinct_pairs(
@@ -41,7 +41,7 @@ def distinct_pairs(
 ) -> DistinctPairs:
     """Choose one row for each pair of a user and an item.
 
-    Any rating says more than none, so an unrated row never displaces a rated one. Missing
+    A rated row is preferred to an unrated one. Missing
     timestamps (the lowest int64) come before all others. Sorts: n log n time, about 40 bytes
     a row.
 
@@ -72,7 +72,7 @@ def distinct_pairs(
         repeats = np.zeros(len(order), dtype=bool)
         repeats[order[~is_first]] = True
         raise DataError(
-            f"the user and item of an earlier row come again in {rows_where(repeats)}: drop the "
+            f"the user and item of an earlier row are repeated in {rows_where(repeats)}: drop the "
             "repeats, or choose duplicates='last', 'first' or 'mean'"
         )
     group = np.cumsum(is_first) - 1
@@ -80,7 +80,7 @@ def distinct_pairs(
     group, copies = group[is_repeated], order[is_repeated]
     is_rated = ~np.isnan(ratings[copies])
     when = np.zeros(len(copies), dtype=np.int64) if timestamps is None else timestamps[copies]
-    # Worst first within a group: unrated, then early, then high up in the file. (~t reverses the
+    # Best last within a group: rated, then late, then further down the file. (~t reverses the
     # order of integers without the overflow of -t.)
     if policy == "first":
         best_last = np.lexsort((-copies, ~when, is_rated, group))

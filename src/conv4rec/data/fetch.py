@@ -1,4 +1,4 @@
-"""Data sets fetched from their owners, whole and checked or not at all."""
+"""Download of data sets from their owners, with a check of each file."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from conv4rec.errors import DatasetError
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where the owner of a data set publishes it, and on what terms."""
+    """Where a data set is published, and its licence."""
 
     name: str
     url: str
     checksum: str | None
-    """As "md5:..." or "sha256:..."; None where the owner states none or the file changes."""
+    """As "md5:..." or "sha256:..."; None if none is published or the file changes."""
     licence: str
 
     @property
     def file_name(self) -> str:
-        """The name of the archive, the same at the owner's and here."""
+        """The name of the archive."""
         return self.url.rsplit("/", 1)[-1]
 
 
 def fetch(source: DataSource, folder: Path, tell: Callable[[str], object]) -> Path:
     """The archive of a data set in `folder`, downloaded from its owner if it is not there yet.
 
-    The file appears under its name only when complete and checked; an archive that is there
-    already is checked too. Where the owner states no checksum, the archive must at least be a
-    whole zip file, and the SHA-256 seen is written beside it.
+    The file gets its name after it is complete and checked. An existing archive is checked too.
+    Without a published checksum the archive must be a complete zip file, and its SHA-256 is
+    written beside it.
 
     Args:
         source: What to fetch.
-        folder: Where the archive belongs; made if missing.
-        tell: Called with the licence and the checksum, in sentences to show.
+        folder: The folder of the archive; made if missing.
+        tell: Called with sentences on the licence and the checksum.
 
     Raises:
-        DatasetError: There is no connection, it was cut, or the file is not the owner's. The
-            message says how to put the file there by hand.
+        DatasetError: The download failed, or the file is not the published one. The message says
+            how to save the file by hand.
     """
-    import pooch  # takes longer to load than all of data/, and is seldom needed
+    import pooch  # slow to import, and seldom needed
 
     archive = folder / source.file_name
     if archive.exists():
         if wrong := _wrong(archive, source):
-            raise DatasetError(f"{archive} {wrong}: delete it, and it will be fetched anew")
+            raise DatasetError(f"{archive} {wrong}: delete it to fetch it again")
         return archive
     tell(f"Fetching {source.name} from {source.url}. Licence: {source.licence}")
     partial = folder / f".{source.file_name}.{os.getpid()}-{secrets.token_hex(4)}"
@@ -73,21 +73,21 @@ def fetch(source: DataSource, folder: Path, tell: Callable[[str], object]) -> Pa
 
 
 def _wrong(archive: Path, source: DataSource) -> str:
-    """What is wrong with an archive, as the end of a sentence; empty if nothing is."""
+    """What is wrong with an archive, as the end of a sentence; empty if it is right."""
     if source.checksum is None:
-        return "" if zipfile.is_zipfile(archive) else "is not a whole zip file"
+        return "" if zipfile.is_zipfile(archive) else "is not a complete zip file"
     algorithm, _, expected = source.checksum.partition(":")
     seen = _digest(archive, algorithm)
-    return "" if seen == expected else f"has the {algorithm} {seen} where {expected} is right"
+    return "" if seen == expected else f"has the {algorithm} {seen}, but {expected} is right"
 
 
 def _checksum_note(archive: Path, source: DataSource, folder: Path) -> str:
-    """A sentence on the checksum; where the owner states none, the one seen is written down."""
+    """A sentence on the checksum; without a published one, the computed one is written down."""
     if source.checksum is not None:
         return f"Its checksum is the published {source.checksum}."
     seen = _digest(archive, "sha256")
     (folder / f"{source.file_name}.sha256").write_text(f"{seen}  {source.file_name}\n")
-    return f"Its owner fixes no checksum; the SHA-256 seen is {seen}."
+    return f"No checksum is published; the SHA-256 of the file is {seen}."
 
 
 def _digest(archive: Path, algorithm: str) -> str:
@@ -96,18 +96,18 @@ def _digest(archive: Path, algorithm: str) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """Why a download failed, in words for people rather than for network engineers."""
+    """Why a download failed, as the end of a sentence."""
     words = {
         "HTTPError": "the server answered with an error",
         "ConnectionError": "there is no connection to the server",
         "ConnectTimeout": "the server does not answer",
-        "ReadTimeout": "the server fell silent",
+        "ReadTimeout": "the server stopped answering",
         "ChunkedEncodingError": "the connection was cut before the end of the file",
-        "SSLError": "the server could not prove who it is",
+        "SSLError": "the certificate of the server could not be verified",
     }
     return words.get(type(error).__name__, str(error) or type(error).__name__)
 
 
 def _by_hand(source: DataSource, archive: Path) -> str:
-    """How to do without the download."""
-    return f"To put it there by hand: download {source.url} and save it as {archive}"
+    """How to download the file by hand."""
+    return f"To do it by hand: download {source.url} and save it as {archive}"

@@ -1,4 +1,4 @@
-"""The ids in a user's file, and the row and column numbers a model works with."""
+"""Ids of users and items, and the row and column numbers that stand for them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import polars as pl
 from conv4rec.errors import DataError, UnknownItemError, UnknownUserError
 
 SHOWN_ROWS = 5  # row numbers listed in an error message
-SHOWN_CHARACTERS = 60  # of an id: ids of 10,000 characters exist
-SPELLED_AT_MOST = 100_000  # ids compared by spelling for a hint: more would take seconds
+SHOWN_CHARACTERS = 60  # of an id
+SPELLED_AT_MOST = 100_000  # ids compared by spelling for a hint: more take seconds
 SEARCHED_AT_MOST = 10_000  # ids looked up one by one: for more, a hash join is faster
 
 
@@ -23,14 +23,14 @@ class Ids:
     The number of an id is its place in that order, so numbers do not depend on the order of
     the rows in a file. Ids are all integers (int64, or uint64 where one exceeds 2**63 - 1) or
     all strings (compared byte by byte: no trimming, no Unicode normalisation). The integer 1
-    and the string "1" are different ids, and asking for one where the other lives is an error.
+    and the string "1" are different ids: looking up the wrong type is an error.
 
     Memory: 8 bytes an integer id; 16 bytes plus its length a string id; about twice that
     while ids are looked up in bulk.
 
     Args:
         values: The ids, strictly ascending. `Ids.from_values` takes any order and repeats.
-        what: Whose ids they are: decides the words and the class of the errors.
+        what: "user" or "item": used in messages, and decides the class of errors.
 
     Raises:
         DataError: The ids are not integers or strings, or not strictly ascending.
@@ -48,7 +48,7 @@ class Ids:
         if len(values) > 1 and not (self._values[1:] > self._values[:-1]).all():
             raise DataError(
                 f"the {what} ids must be distinct and in ascending order; "
-                "use Ids.from_values for ids as they come"
+                "use Ids.from_values for ids in any order"
             )
 
     @classmethod
@@ -91,8 +91,8 @@ class Ids:
         """The number of one id.
 
         Raises:
-            UnknownUserError: (or UnknownItemError) The id is not here. The message offers the
-                closest spelling, or says that the type is the other one.
+            UnknownUserError: (or UnknownItemError) The id is unknown. The message has the closest
+                spelling, or says that ids have the other type.
         """
         number = self._find(id)
         if number < 0:
@@ -107,7 +107,7 @@ class Ids:
         """The numbers of many ids, as int64; -1 where an id is unknown.
 
         Raises:
-            DataError: The ids are of the other type ("1" where ids are integers), or null.
+            DataError: The ids have the other type ("1" where ids are integers), or are null.
         """
         if not isinstance(ids, pl.Series):
             listed = _of_one_type(ids, self.what)
@@ -123,12 +123,12 @@ class Ids:
                 f"the {self.what} ids here are {self.kind}, got the {kind} {shown(asked[0])}: "
                 "ids keep their type, cast yours to match"
             )
-        if asked.dtype != self._values.dtype:  # int64 asked of uint64, or the other way round
+        if asked.dtype != self._values.dtype:  # int64 against uint64
             asked = asked.cast(self._values.dtype, strict=False)  # out of range: null, unknown
         return self._search(asked) if len(asked) < SEARCHED_AT_MOST else self._join(asked)
 
     def ids(self, numbers: np.ndarray) -> pl.Series:
-        """The ids behind an array of numbers, with their exact type.
+        """The ids of an array of numbers, with their exact type.
 
         Raises:
             IndexError: A number is negative or beyond the last id.
@@ -139,7 +139,7 @@ class Ids:
         return self._values.gather(numbers)
 
     def to_series(self) -> pl.Series:
-        """All ids, in ascending order: the id at place n has number n."""
+        """All ids in ascending order: the id at index n has number n."""
         return self._values
 
     def _find(self, id: object) -> int:
@@ -166,7 +166,7 @@ class Ids:
         return found["number"].cast(pl.Int64).fill_null(-1).to_numpy()
 
     def _hint(self, id: object) -> str:
-        """What the caller may have meant, as a sentence to append."""
+        """A sentence with the likely mistake, to append to an error."""
         right_type = isinstance(id, str if self.kind == "str" else (int, np.integer))
         if isinstance(id, (bool, np.bool_)) or not right_type:
             return f" Hint: the ids here are {self.kind}, got the {type(id).__name__} {shown(id)}."
@@ -185,7 +185,7 @@ def exact_ids(values: pl.Series, column: str) -> pl.Series:
     """
     if values.null_count():
         raise DataError(
-            f"{column} is missing in {rows_where(values.is_null())}: give every row one"
+            f"{column} is missing in {rows_where(values.is_null())}: every row needs one"
         )
     if isinstance(values.dtype, (pl.Categorical, pl.Enum)):
         return values.cast(pl.String)
@@ -221,7 +221,7 @@ def _exact_integers(values: pl.Series, column: str) -> pl.Series:
 
 
 def _of_one_type(ids: Sequence[int | str] | np.ndarray, what: str) -> list[Any]:
-    """Ids as a list; refuses a mixture of types, which a column would change."""
+    """Ids as a list; refuses a mixture of types, which a column would convert."""
     if isinstance(ids, (str, bytes)):
         raise DataError(f"{what} ids come as a list or an array, got the one value {shown(ids)}")
     listed = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
@@ -234,11 +234,11 @@ def _of_one_type(ids: Sequence[int | str] | np.ndarray, what: str) -> list[Any]:
 
 
 def _is_storable(ids: list[Any]) -> bool:
-    """Whether one column can hold these ids; an id that none can hold was never stored."""
+    """Whether a column can hold these ids. If not, they are unknown."""
     if not ids or isinstance(ids[0], str):
         try:
             "".join(ids).encode()
-        except UnicodeEncodeError:  # half of a surrogate pair: no text at all
+        except UnicodeEncodeError:  # half of a surrogate pair
             return False
         return True
     low, high = min(ids), max(ids)
@@ -253,7 +253,7 @@ def _column(ids: list[Any]) -> pl.Series:
 
 
 def shown(id: object) -> str:
-    """An id as an error message prints it: with quotes if a string, cut if very long."""
+    """An id for an error message: with quotes if a string, cut if very long."""
     text = repr(id.item() if isinstance(id, np.generic) else id)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
 

@@ -1,4 +1,4 @@
-"""Who consumed what, and how they rated it."""
+"""Interactions: who consumed which item, with which rating."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NO_TIMESTAMP = np.iinfo(np.int64).min  # in `timestamps`: this interaction has n
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interactions:
-    """The interactions of users with items, user by user, each pair at most once.
+    """The interactions of a log, user by user, each pair of user and item at most once.
 
     The rows of user number u are `starts[u]:starts[u + 1]`, as in a CSR matrix of users x
-    items. Two tables with the same rows in another order give the same interactions (unless a
-    pair is repeated without timestamps: then the order decides which one counts).
+    items. The order of the rows in a table does not matter, except to choose between repeated
+    pairs without timestamps.
 
     Memory: 14 bytes an interaction, 8 more with timestamps and 8 with `rows`.
 
@@ -46,13 +46,13 @@ class Interactions:
     item_numbers: np.ndarray
     """int32, n_interactions: ascending within a user."""
     level_numbers: np.ndarray
-    """int16, n_interactions: -1 where the item was consumed, not rated."""
+    """int16, n_interactions: -1 where the item was consumed and not rated."""
     timestamps: np.ndarray | None
     """int64 seconds, n_interactions; the lowest int64 where one is missing. Or None."""
     report: LoadReport
-    """What loading found. Parts of these interactions keep the report of the whole."""
+    """The counts of loading. Selections keep the report of the whole log."""
     rows: np.ndarray | None = None
-    """int64, n_interactions: the 0-based row of the table behind each. Or None."""
+    """int64, n_interactions: the 0-based row of each in the table. Or None."""
 
     @classmethod
     def from_frame(
@@ -75,12 +75,12 @@ class Interactions:
                 null rating is an item consumed but not rated.
             levels: The rating scale, e.g. [1, 2, 3, 4, 5]. By default, the distinct ratings.
             n_bins: How many levels a scale of more than 20 distinct ratings is binned to.
-            duplicates: Which row counts when a pair comes again: "last" by timestamp, else by
+            duplicates: Which row counts when a pair is repeated: "last" by timestamp, else by
                 row; "first"; the "mean" rating; or "error". A rated row always beats an
                 unrated one.
-            users: All users there may be; by default those in the table.
+            users: All possible users; by default those in the table.
             items: The catalogue, if wider than the items in the table.
-            columns: What your table calls the four columns, if not by a usual name.
+            columns: Names of the four columns in your table, if they are not usual ones.
 
         Raises:
             DataError: The table cannot be used as it is: names the column and the rows.
@@ -89,7 +89,7 @@ class Interactions:
         """
         if duplicates not in POLICIES:
             raise SettingError(f"duplicates is one of {', '.join(POLICIES)}; got {duplicates!r}")
-        frame = read_table(table, columns or {})  # names are taken: advice may speak of them
+        frame = read_table(table, columns or {})  # {}: error messages may suggest columns=
         users = Ids.from_values(frame["user_id"], "user") if users is None else users
         items = Ids.from_values(frame["item_id"], "item") if items is None else items
         user_numbers = _known_numbers(users, frame["user_id"])
@@ -181,51 +181,51 @@ class Interactions:
 
     @property
     def n_users(self) -> int:
-        """How many users there are, with or without interactions."""
+        """Number of users, with or without interactions."""
         return len(self.users)
 
     @property
     def n_items(self) -> int:
-        """How many items the catalogue has."""
+        """Number of items in the catalogue."""
         return len(self.items)
 
     @property
     def n_levels(self) -> int:
-        """How many levels the rating scale has."""
+        """Number of levels of the rating scale."""
         return self.levels.n_levels
 
     @property
     def n_interactions(self) -> int:
-        """How many pairs of a user and an item there are."""
+        """Number of pairs of a user and an item."""
         return len(self.item_numbers)
 
     @property
     def n_rated(self) -> int:
-        """How many of the interactions carry a rating."""
+        """Number of interactions with a rating."""
         return int(np.count_nonzero(self.level_numbers >= 0))
 
     @property
     def user_numbers(self) -> np.ndarray:
-        """The user of each interaction, int32: `starts` written out."""
+        """The user of each interaction, int32."""
         return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.starts))
 
     def select(self, keep: np.ndarray) -> Interactions:
         """The interactions where `keep` holds, over the same users, items and levels.
 
         Raises:
-            SettingError: `keep` is not one boolean an interaction.
+            SettingError: `keep` is not one boolean per interaction.
         """
         keep = np.asarray(keep)
         if keep.dtype != bool or keep.shape != (len(self),):
-            raise SettingError(f"select needs {len(self):,} booleans, one an interaction")
+            raise SettingError(f"select needs {len(self):,} booleans, one per interaction")
         return self._taken(keep, _starts(self.user_numbers[keep], self.n_users))
 
     def take_users(self, user_numbers: np.ndarray) -> Interactions:
         """The interactions of some users, over these users only; same items and levels.
 
         Args:
-            user_numbers: Ascending and distinct, so that row r is user `user_numbers[r]`: ids
-                are always in ascending order, and no other order could be kept.
+            user_numbers: Ascending and distinct, because ids are always in ascending order. Row r
+                of the result is user `user_numbers[r]`.
 
         Raises:
             SettingError: The numbers are out of range, repeated or not ascending.
@@ -261,7 +261,7 @@ class Interactions:
         return pl.DataFrame(columns)
 
     def to_csr(self, values: np.ndarray | None = None) -> sparse.csr_array:
-        """A users x items float32 matrix of `values`, one an interaction; ones by default.
+        """A users x items float32 matrix of `values`, one per interaction; ones by default.
 
         A value of zero stays an explicit entry.
         """
@@ -283,7 +283,7 @@ class Interactions:
 
 
 def _starts(user_numbers: np.ndarray, n_users: int) -> np.ndarray:
-    """Where each user's run begins in a sorted array of user numbers, and the end."""
+    """Where each user's entries start in a sorted array of user numbers, and the end."""
     counts = np.bincount(user_numbers, minlength=n_users)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""The rating scale: the few ordered marks that people give."""
+"""The levels of a rating scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from conv4rec.data.ids import rows_where
 from conv4rec.errors import DataError, SettingError
 
-TOLERANCE = 1e-6  # relative: lets 3.6 read as float32 meet 3.6 read as float64
+TOLERANCE = 1e-6  # relative: 3.6 as float32 equals 3.6 as float64
 MOST_LEVELS = 32_767  # level numbers are int16
 
 
@@ -18,8 +18,8 @@ MOST_LEVELS = 32_767  # level numbers are int16
 class Levels:
     """The levels of a rating scale, in ascending order.
 
-    A level's number is its place in `values`; -1 stands for "consumed, not rated". A table
-    without a single rating has the one level 1.0, which nobody gave.
+    The number of a level is its index in `values`; -1 means "consumed, not rated". A table
+    without ratings has one level, 1.0, which no interaction has.
 
     Raises:
         DataError: No level, a level that is not finite, levels not strictly ascending, or
@@ -31,9 +31,9 @@ class Levels:
     """
 
     values: tuple[float, ...]
-    """What each level is worth: the rating, or the mean rating of a bin."""
+    """The rating of each level, or the mean rating of a bin."""
     edges: tuple[float, ...] | None = None
-    """If a real-valued scale was binned: the lowest rating of every level but the first."""
+    """For a binned real-valued scale: the lowest rating of each level but the first."""
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=float)
@@ -44,11 +44,11 @@ class Levels:
         if self.edges is not None and (
             len(self.edges) != len(values) - 1 or not (np.diff(self.edges) > 0).all()
         ):
-            raise DataError("K levels are separated by K - 1 edges in ascending order")
+            raise DataError("K levels need K - 1 edges in ascending order")
 
     @classmethod
     def given(cls, values: Sequence[float]) -> Levels:
-        """The scale that a user states, in any order.
+        """The levels of a stated scale, in any order.
 
         Raises:
             DataError: A value is not a finite number, or there is none.
@@ -63,8 +63,8 @@ class Levels:
         """The distinct ratings or, where there are too many, bins of about equal frequency.
 
         A scale with more than `max_levels` distinct values (Jester: any number from -10 to 10)
-        is cut into exactly `n_bins` bins, none empty; a level is worth the mean rating in its
-        bin. NaN is an item consumed but not rated, and does not count.
+        is divided into exactly `n_bins` bins, none empty; the value of a level is the mean
+        rating in its bin. NaN means consumed but not rated, and is ignored.
 
         Raises:
             DataError: A rating is infinite.
@@ -85,12 +85,12 @@ class Levels:
 
     @property
     def n_levels(self) -> int:
-        """How many levels there are, K in the equations."""
+        """K, the number of levels."""
         return len(self.values)
 
     @property
     def labels(self) -> list[str]:
-        """The levels as a person writes them: "4", "3.5". All different."""
+        """The levels as short text, such as "4" and "3.5". All different."""
         labels: list[str] = []
         for digits in (6 if self.edges is None else 3, 6, 9, 17):
             labels = [f"{value:.{digits}g}" for value in self.values]
@@ -120,7 +120,7 @@ class Levels:
         return np.where(np.isnan(ratings), -1, numbers).astype(np.int16)
 
     def nearest(self, ratings: np.ndarray) -> np.ndarray:
-        """The level number of the bin, or the nearest level, up from half way. NaN is the last."""
+        """Number of the bin, or of the nearest level, rounding up from half way. NaN: the last."""
         values = np.asarray(self.values)
         edges = (values[1:] + values[:-1]) / 2 if self.edges is None else np.asarray(self.edges)
         return np.searchsorted(edges, ratings, side="right")
@@ -132,7 +132,7 @@ class Levels:
         0.5-5, 8 on 1-10.
 
         Raises:
-            SettingError: The threshold lies above the highest level: nothing would be liked.
+            SettingError: The threshold is above the highest level.
         """
         return self.values[self.like_level(threshold)]
 
@@ -151,7 +151,7 @@ class Levels:
 
 
 def _finite_or_nan(ratings: np.ndarray) -> np.ndarray:
-    """Ratings as float64, after refusing infinities."""
+    """Ratings as float64; infinite ones are refused."""
     ratings = np.asarray(ratings, dtype=np.float64)
     if np.isinf(ratings).any():
         raise DataError(f"rating is infinite in {rows_where(np.isinf(ratings))}")
@@ -159,12 +159,12 @@ def _finite_or_nan(ratings: np.ndarray) -> np.ndarray:
 
 
 def _equal_frequency_cuts(counts: np.ndarray, n_bins: int) -> np.ndarray:
-    """Where to cut distinct values into `n_bins` runs of nearly equal total count, none empty."""
+    """Cuts of distinct values into `n_bins` bins of nearly equal total count, none empty."""
     total = np.concatenate([[0], np.cumsum(counts)])
     cuts = [0]
     for bins_left in range(n_bins, 1, -1):
         start = cuts[-1]
-        # Aim at an equal share of what is left, so that one huge tie does not empty the others.
+        # An equal share of what is left, so that a frequent value does not empty later bins.
         target = total[start] + (total[-1] - total[start]) / bins_left
         cut = int(np.searchsorted(total, target))
         cut -= bool(target - total[cut - 1] < total[cut] - target)

@@ -1,4 +1,4 @@
-"""What loading a ratings log found, and what it did about it."""
+"""The report of loading a log: counts, levels and duplicates."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class LoadReport:
     n_interactions: int
     n_rated: int
     n_duplicates: int
-    """Rows dropped because their user and item came in another row too."""
+    """Rows dropped because another row has the same user and item."""
     n_conflicting: int
-    """Of these, how many said another rating than the pair's other rows."""
+    """How many of these have another rating than other rows of the pair."""
     duplicates: DuplicatePolicy
     levels: Levels
 
     @property
     def n_unrated(self) -> int:
-        """Interactions without a rating: consumed, not rated."""
+        """Number of interactions without a rating."""
         return self.n_interactions - self.n_rated
 
     @property
@@ -42,7 +42,7 @@ class LoadReport:
         return self.n_interactions / max(1, self.n_users * self.n_items)
 
     def lines(self) -> list[str]:
-        """The report as sentences, one a line."""
+        """The report as lines of text."""
         lines = [
             f"{_count(self.n_rows, 'row')}: {_count(self.n_users, 'user')}, "
             f"{_count(self.n_items, 'item')}, {_count(self.n_interactions, 'interaction')} "
@@ -54,7 +54,7 @@ class LoadReport:
             levels = _count(self.levels.n_levels, "rating level")
             lines.append(f"{levels}{binned}: {self.levels}")
         else:
-            lines.append("no ratings: one level that nobody gave")
+            lines.append("no ratings")
         if self.n_duplicates:
             lines.append(
                 f"{_count(self.n_duplicates, 'duplicate row')} dropped, {self.n_conflicting:,} of "

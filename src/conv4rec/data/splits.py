@@ -1,4 +1,4 @@
-"""Which ratings a model may see and which it must foresee."""
+"""Splits of a data set into training interactions, histories at inference, and a test part."""
 
 from __future__ import annotations
 
@@ -18,41 +18,42 @@ SLACK = 1e-9  # in floats, 29% of 100 is a hair below 29
 
 @dataclass(frozen=True)
 class Split:
-    """One division of a data set into what is known and what is to be foretold."""
+    """A data set divided into training interactions, histories at inference, and a test part."""
 
     name: str
     train: Interactions
-    """What a model is fitted on. Its items and levels are those of the whole data set, so the
-    catalogue includes items that only the test has; so are its users, except in new-users
-    splits, where the new users leave training whole."""
+    """What a model is fitted on. Items and levels are those of the whole data set, so the
+    catalogue includes items that only the test part has. Users are those of the whole data set
+    too, except in new-users splits, where the new users have no training interactions."""
     given: Interactions
-    """The histories at inference, one row a user to evaluate. `given is train` but for new
-    users."""
+    """The histories at inference, one row for each user to evaluate. The same object as `train`
+    except in new-users splits."""
     test: Interactions
-    """The hidden interactions, over the users (rows) of `given`."""
+    """The held-out interactions, over the users (rows) of `given`."""
 
 
 def split_by_name(name: str, folder: str | os.PathLike[str] | None = None) -> Split:
-    """The split that a benchmark names, e.g. "ml-100k/u1" or "ml-1m/r0".
+    """Load a data set and split it, by a name such as "ml-100k/u1" or "ml-1m/r0".
 
     After the slash, for any data set: `rSEED`, a random tenth (see `random_split`);
-    `new-users` (see `new_users_split`, seed 0); `time`, the set's own time split where it has
-    one, else the latest tenth (see `time_split`). For some: `u1` to `u5` (ml-100k), `mar`
-    (coat), `monti` (douban-monti), the split that its publishers made.
+    `new-users` (see `new_users_split`, seed 0); `time`, the published time split of the data
+    set if it has one, else the latest tenth (see `time_split`). For some data sets the split of
+    a publication: `u1` to `u5` (ml-100k), `mar` (coat), `monti` (douban-monti), `glocal`
+    (ml-1m: Han et al., "GLocal-K", CIKM 2021).
 
     Args:
-        name: Data set and split.
-        folder: Where data sets lie; by default $CONV4REC_DATA (see `load_dataset`).
+        name: Data set, slash, split.
+        folder: Holds a folder for each data set; by default $CONV4REC_DATA (see `load_dataset`).
 
     Raises:
         SettingError: There is no such split of this data set.
         DatasetError: The data set is unknown, or could not be found or fetched.
     """
     set_name, slash, kind = name.rpartition("/")
-    if not slash or not re.fullmatch(r"r\d+|u[1-5]|time|new-users|mar|monti", kind):
+    if not slash or not re.fullmatch(r"r\d+|u[1-5]|time|new-users|mar|monti|glocal", kind):
         raise SettingError(
             f"no split {name!r}: write a data set, a slash and rSEED, new-users, time, u1 to u5, "
-            "mar or monti, as in 'ml-1m/r0'"
+            "mar, monti or glocal, as in 'ml-1m/r0'"
         )
     dataset = load_dataset(set_name, folder)
     everything = Interactions.from_frame(dataset.frame)
@@ -128,11 +129,11 @@ def time_split(
 def new_users_split(
     interactions: Interactions, seed: int = 0, user_share: float = 0.2, test_share: float = 0.2
 ) -> Split:
-    """Strong generalisation: recommend to users whom the model never met.
+    """Hold out users (strong generalisation): test on users who are not in training.
 
-    A share of the users leaves training whole; at inference most of each one's rows are given,
-    the rest (a `test_share`, rounded down, at least one) is the test. Users with a single row
-    stay in training: nothing could be both given and tested.
+    A share of the users has no training interactions. Of each of them, a `test_share` of the
+    interactions (rounded down, at least one) is the test part, and the rest is given as the
+    history at inference. Users with a single interaction stay in training.
 
         user     items in train    given    test
         ann      a b c
@@ -166,16 +167,31 @@ def new_users_split(
 
 
 def _published(dataset: Dataset, kind: str) -> np.ndarray:
-    """Which rows of a data set its publishers put in the test, as booleans."""
+    """Which rows of a data set a publication put in the test part, as booleans."""
+    if (dataset.name, kind) == ("ml-1m", "glocal"):
+        return _glocal_rows(dataset.frame.height)
     column = {"time": "ts_split", "mar": "split", "monti": "split"}.get(kind, "fold")
-    belongs = {"mar": "coat", "monti": "douban-monti"}.get(kind, dataset.name) == dataset.name
-    if column not in dataset.frame.columns or not belongs:
+    owner = {"mar": "coat", "monti": "douban-monti", "glocal": "ml-1m"}.get(kind, dataset.name)
+    if column not in dataset.frame.columns or owner != dataset.name:
         raise SettingError(
             f"{dataset.name} has no split {kind!r}: try {dataset.name}/r0 or "
             f"{dataset.name}/new-users"
         )
     test = int(kind[1:]) if column == "fold" else "test"
     return (dataset.frame[column] == test).to_numpy()
+
+
+def _glocal_rows(n_rows: int) -> np.ndarray:
+    """The test rows of GLocal-K on ml-1m, as booleans over the rows of the file.
+
+    Its code calls `numpy.random.seed(1234)` and shuffles `arange(n_rows)` in place; the first
+    `int(0.1 * n_rows)` entries are the test rows. `RandomState` is the same random stream.
+    """
+    order = np.arange(n_rows)
+    np.random.RandomState(1234).shuffle(order)
+    in_test = np.zeros(n_rows, dtype=bool)
+    in_test[order[: int(0.1 * n_rows)]] = True
+    return in_test
 
 
 def _random_share(

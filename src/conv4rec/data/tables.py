@@ -1,4 +1,4 @@
-"""Ratings as people keep them: frames and files in, one table of four known columns out."""
+"""Reading of logs: a frame or a file in, a table of the four columns out."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def read_table(source: Table, columns: Mapping[str, str] | None = None) -> pl.Da
     Rows keep their order. Ids keep their value: in a frame also their type; in a text file a
     column is integers if every value is written as one ("7", "-7"), and strings otherwise
     ("007", "+7", "a7"). A rating that is null, or blank in a file, is an item consumed but not
-    rated. pandas cannot tell NaN from null in float columns, so NaN in a pandas frame is null;
-    in any other table it is an error. Timestamps become whole seconds: dates and times since
+    rated. pandas has NaN for null in float columns, so NaN in a pandas frame is null; in any
+    other table it is an error. Timestamps become whole seconds: dates and times since
     1970 (UTC), numbers rounded down as they are. Columns beyond the four are ignored.
 
     Args:
         source: A polars, pandas or Arrow frame; or the path of a file: Parquet; CSV, TSV or
             semicolon-separated text with a header line, plain or gzipped; RecBole `.inter`;
             MovieLens `ratings.dat` ("::") or `u.data` (tabs), which have no header.
-        columns: For names that are not understood by themselves: what each of the four is
-            called in the table, as `{"user_id": "client", "item_id": "sku"}`.
+        columns: Names of the four columns in the table, where they are not usual ones, as in
+            `{"user_id": "client", "item_id": "sku"}`.
 
     Raises:
         DataError: The table cannot be read, has no rows, lacks a column, or holds a value that
             is not what its column needs. Row numbers count from 1, after the header.
-        SettingError: `columns` names something other than the four.
+        SettingError: `columns` has a key that is not one of the four.
 
     >>> read_table(pl.DataFrame({"userId": [7], "movieId": ["a"], "stars": [4]})).row(0)
     (7, 'a', 4.0)
@@ -70,21 +70,21 @@ def _read_frame(source: Table, columns: Mapping[str, str] | None) -> pl.DataFram
                 f"Parquet, .inter or ratings.dat file; got a {type(source).__name__}"
             ) from error
         frame = nw.from_native(pl.DataFrame(source), eager_only=True)
-    except Exception as error:  # each library has its own word for a column named twice
+    except Exception as error:  # each library has its own error for a repeated column name
         raise DataError(f"the {type(source).__name__} cannot be read: {error}") from error
     names = column_names(frame.columns, columns)
     return pl.DataFrame([_polars(frame[name], role) for role, name in names.items()])
 
 
 def _polars(series: nw.Series[Any], role: str) -> pl.Series:
-    """A foreign column as a polars one; only pandas turns NaN into null on the way."""
+    """A column of any library as a polars one; for pandas, NaN becomes null."""
     try:
         try:
             return series.to_polars().alias(role)
-        except ImportError:  # pandas hands strings over through pyarrow, which may be missing
+        except ImportError:  # strings of pandas need pyarrow, which may be missing
             values = [None if value != value else value for value in series.to_list()]
             return pl.Series(role, values)
-    except Exception as error:  # pyarrow and polars raise a dozen types over mixed columns
+    except Exception as error:  # pyarrow and polars raise many types for mixed columns
         raise DataError(
             f"{role} (column {shown(series.name)}) holds values of more than one type, or of a "
             f"type with no column form: make them all integers or all strings ({error})"
@@ -92,7 +92,7 @@ def _polars(series: nw.Series[Any], role: str) -> pl.Series:
 
 
 def _read_file(path: Path, columns: Mapping[str, str] | None) -> pl.DataFrame:
-    """The four columns of a file, types as close to the file as can be."""
+    """The four columns of a file, with the types of the file where it has types."""
     if path.is_dir():
         raise DataError(f"{path} is a folder: give the path of one ratings file in it")
     try:
@@ -140,14 +140,14 @@ def _timestamps(values: pl.Series) -> pl.Series:
     else:
         raise DataError(
             f"timestamp holds {values.dtype} values: seconds as a number, or dates and times, "
-            "are understood; cast the column"
+            "are read; cast the column"
         )
-    # The lowest int64 marks a missing timestamp further down.
+    # The lowest int64 marks a missing timestamp in `Interactions`.
     return seconds.clip(lower_bound=np.iinfo(np.int64).min + 1).cast(pl.Int64).rename("timestamp")
 
 
 def _refuse_not_finite(values: pl.Series, column: str, remedy: str) -> None:
-    """Raise on NaN and on infinities, which are never null here."""
+    """Raise on NaN and on infinities."""
     if values.dtype == pl.Null:
         return
     for wrong, word in (

@@ -1,4 +1,4 @@
-"""Ratings in text files: CSV, TSV, RecBole's .inter and the formats of MovieLens."""
+"""Reading of text files: CSV, TSV, RecBole's .inter and the formats of MovieLens."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def read_text(path: Path, columns: Mapping[str, str] | None = None) -> pl.DataFr
     """The four columns of a separated text file, plain or gzipped; blank fields are null.
 
     Raises:
-        DataError: A column is missing, the names of the columns are, or a value is not what
-            its column needs.
+        DataError: A column or the header line is missing, or a value is not what its column
+            needs.
         OSError: The file cannot be read (polars errors: it is not UTF-8 text in columns).
     """
     with _open(path) as file:
         first_line = file.readline(FIRST_LINE_BYTES).decode("utf-8-sig").rstrip("\r\n")
     if not first_line.strip():
-        raise DataError(f"{path} is empty, or its first line is: it should name the columns")
+        raise DataError(f"the first line of {path} is empty: it must name the columns")
     separator, header, headless = _header(first_line)
     recbole = all(re.fullmatch(r".+:(token|float)(_seq)?", name) for name in header)
     if recbole:
@@ -53,13 +53,13 @@ def read_text(path: Path, columns: Mapping[str, str] | None = None) -> pl.DataFr
     except pl.exceptions.PolarsError as error:
         _refuse_long_rows(path, separator, len(header), quote)
         raise error
-    # By place, not by name: a header may repeat a name, or wear blanks and quotes.
+    # By position, because a header may repeat a name or hold blanks and quotes.
     frame = frame.select(pl.nth(header.index(name)).alias(role) for role, name in names.items())
-    return pl.DataFrame([READINGS[values.name](values) for values in _trimmed(frame)])
+    return pl.DataFrame([PARSERS[values.name](values) for values in _trimmed(frame)])
 
 
 def _refuse_long_rows(path: Path, separator: str, n_fields: int, quote: str | None) -> None:
-    """Raise on the first row with more fields than the header, if that is what is wrong."""
+    """Raise on the first row with more fields than the header, if there is one."""
     if len(separator) > 1:
         return
     quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
@@ -80,14 +80,14 @@ def _trimmed(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _open(path: Path) -> IO[bytes]:
-    """The bytes of a file, unzipped."""
+    """The file opened for reading bytes, unzipped."""
     with path.open("rb") as file:
         is_zipped = file.read(2) == b"\x1f\x8b"
     return cast(IO[bytes], gzip.open(path)) if is_zipped else path.open("rb")
 
 
 def _header(first_line: str) -> tuple[str, list[str], bool]:
-    """The separator of a text file, its column names, and whether these are missing from it."""
+    """The separator of a text file, its column names, and whether it has no header line."""
     separator = next((mark for mark in ("::", "\t", ",", ";") if mark in first_line), ",")
     fields = csv.reader([first_line], delimiter=separator) if len(separator) == 1 else None
     header = [name.strip(' "') for name in (next(fields) if fields else first_line.split("::"))]
@@ -96,14 +96,14 @@ def _header(first_line: str) -> tuple[str, list[str], bool]:
         return separator, list(COLUMNS[: len(header)]), True
     if any(numbers):
         raise DataError(
-            f"the first line, {shown(first_line)}, holds values where the column names should "
-            "be: add a first line such as user_id,item_id,rating,timestamp"
+            f"the first line, {shown(first_line)}, holds values instead of column names: "
+            "add a first line such as user_id,item_id,rating,timestamp"
         )
     return separator, header, False
 
 
 def _text_ids(values: pl.Series) -> pl.Series:
-    """A column of a text file as integers if all are written as Python would, else as strings."""
+    """Ids of a text file: integers if each is written as Python writes it, else strings."""
     for dtype in (pl.Int64, pl.UInt64):
         integers = values.cast(dtype, strict=False)
         if (integers.cast(pl.String) == values).all(ignore_nulls=False):
@@ -139,11 +139,11 @@ def _text_times(values: pl.Series) -> pl.Series:
                 return times
     raise DataError(
         f"timestamp holds {shown(values.filter(given)[0])} in {rows_where(given)}: seconds such "
-        "as 978300760 or ISO times such as 2001-01-01 10:00:00 are understood"
+        "as 978300760 or ISO times such as 2001-01-01 10:00:00 are read"
     )
 
 
-READINGS = {
+PARSERS = {
     "user_id": _text_ids,
     "item_id": _text_ids,
     "rating": _text_numbers,

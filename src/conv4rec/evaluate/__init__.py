@@ -1,4 +1,4 @@
-"""Plain NumPy measurements: ranking, rating, calibration, and how sure they are."""
+"""Metrics in plain NumPy: ranking, rating, calibration, lists, and their intervals."""
 
 from conv4rec.evaluate.evaluation import Evaluation
 from conv4rec.evaluate.gaussian import DiscretisedGaussian

@@ -1,4 +1,4 @@
-"""Blocks of users: the evaluator never holds users × items at once, only some users of it."""
+"""Blocks of users: arrays of users × items are held for a few users at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BYTES_PER_CELL = 48  # of users × items: scores, their copies and masks, at fl
 
 
 def row_blocks(rows: IntArray, n_items: int, max_memory_mb: float) -> Iterator[IntArray]:
-    """Cut rows into blocks that fit the memory budget: 48 bytes for each of users × items.
+    """Cut rows into blocks that fit the memory budget, at 48 bytes for each user and item.
 
     Raises:
         SettingError: Not even one user fits.
@@ -28,14 +28,14 @@ def row_blocks(rows: IntArray, n_items: int, max_memory_mb: float) -> Iterator[I
         need = _BYTES_PER_CELL * n_items / 1e6
         raise SettingError(
             f"max_memory_mb={max_memory_mb:g} is too little for one user of {n_items:,} items: "
-            f"give at least {need:.2g}"
+            f"set it to at least {need:.2g}"
         )
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
 
 class Block:
-    """The given and test interactions of some users, as cells (row in the block, item)."""
+    """The history and the test interactions of some users, as (row in the block, item)."""
 
     def __init__(self, split: Split, rows: IntArray, like_level: int) -> None:
         self.rows = rows
@@ -50,19 +50,19 @@ class Block:
         is_seen = self.mask(*self.seen)[self.test_rows, self.test_items]
         if is_seen.any():
             raise DataError(
-                f"{int(is_seen.sum())} test interactions of split {split.name!r} also stand in "
-                "the given histories. Hint: drop them from one side"
+                f"{int(is_seen.sum())} test interactions of split {split.name!r} are also in "
+                "the given histories: remove them from one of the two"
             )
 
     def mask(self, rows: IntArray, items: IntArray) -> BoolArray:
-        """True at these cells of users × items."""
+        """True at these cells: rows × items."""
         mask = np.zeros((len(self.rows), self.given.n_items), dtype=bool)
         mask[rows, items] = True
         return mask
 
 
 def positions(interactions: Interactions, rows: IntArray) -> tuple[IntArray, IntArray]:
-    """Where the interactions of some users stand: (place of the user in rows, position)."""
+    """Positions of the interactions of some users: (index of the user in rows, position)."""
     starts = interactions.starts[rows]
     counts = interactions.starts[rows + 1] - starts
     owners = np.repeat(np.arange(len(rows)), counts)

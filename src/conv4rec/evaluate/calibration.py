@@ -1,4 +1,4 @@
-"""Calibration: of the items said to be liked with 70%, are 70% liked?"""
+"""Calibration of P(like): the reliability table, the calibration error, and the AUC."""
 
 from __future__ import annotations
 
@@ -10,36 +10,35 @@ from scipy.stats import rankdata
 from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
 
 N_BINS = 15
-"""Bins of the reliability table, and so of the calibration error."""
+"""Bins of the reliability table and of the calibration error."""
 
 
 class Reliability(NamedTuple):
-    """What was predicted against what happened, one entry per non-empty bin."""
+    """Predicted probability and observed share, one entry per non-empty bin."""
 
     n: IntArray
     """Pairs in the bin."""
     predicted: FloatArray
     """Mean predicted probability in the bin."""
     observed: FloatArray
-    """Share of the bin that came true."""
+    """Share of positive outcomes in the bin."""
 
 
 def reliability(
     probabilities: FloatArray, outcomes: BoolArray, n_bins: int = N_BINS
 ) -> Reliability:
-    """Sort pairs into bins of equal mass by their predicted probability.
+    """Put pairs into bins of equal mass by their predicted probability.
 
     The inner bin edges are the quantiles j / n_bins of the probabilities (linear between
-    neighbours); a probability equal to an edge belongs to the bin below it. Equal
-    probabilities thus always share a bin, whatever their order, and ties can leave bins
-    uneven or empty. Empty bins are dropped.
+    neighbours); a probability equal to an edge belongs to the bin below it. So equal
+    probabilities share a bin, whatever their order, and ties can make bins uneven or empty.
+    Empty bins are dropped.
 
     >>> reliability(np.array([0.1, 0.2, 0.8, 0.9]), np.array([0, 0, 1, 1]) == 1, n_bins=2)
     Reliability(n=array([2, 2]), predicted=array([0.15, 0.85]), observed=array([0., 1.]))
     """
     probabilities = np.asarray(probabilities, dtype=np.float64)
-    edges = np.quantile(probabilities, np.arange(1, n_bins) / n_bins)
-    bins = np.searchsorted(edges, probabilities, side="left")
+    bins = equal_mass_bins(probabilities, n_bins)
     n = np.bincount(bins, minlength=n_bins)
     filled = n > 0
     predicted = np.bincount(bins, weights=probabilities, minlength=n_bins)[filled] / n[filled]
@@ -47,15 +46,19 @@ def reliability(
     return Reliability(n[filled], predicted, observed)
 
 
+def equal_mass_bins(probabilities: FloatArray, n_bins: int) -> IntArray:
+    """The bin of each pair, 0 to n_bins - 1; some may be empty (see `reliability`)."""
+    edges = np.quantile(probabilities, np.arange(1, n_bins) / n_bins)
+    return np.searchsorted(edges, probabilities, side="left")
+
+
 def calibration_error(table: Reliability) -> float:
-    """sum_b n_b / n |predicted_b - observed_b| of a reliability table."""
+    """Expected calibration error of a table: sum_b n_b / n |predicted_b - observed_b|."""
     return float(np.average(np.abs(table.predicted - table.observed), weights=table.n))
 
 
 def ece(probabilities: FloatArray, outcomes: BoolArray, n_bins: int = N_BINS) -> float:
-    """Expected calibration error: the mean gap between promise and outcome over equal-mass bins.
-
-    See `reliability` for the rule of bins and ties.
+    """Expected calibration error over bins of equal mass (see `reliability`).
 
     Reference:
         Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
@@ -68,7 +71,7 @@ def ece(probabilities: FloatArray, outcomes: BoolArray, n_bins: int = N_BINS) ->
 
 
 def auc(scores: FloatArray, outcomes: BoolArray) -> float:
-    """The chance that a liked pair scores above one that is not, ties counting one half.
+    """Probability that a liked pair scores above one that is not liked; a tie counts one half.
 
         AUC = (sum of the ranks of the n+ liked pairs - n+ (n+ + 1) / 2) / (n+ n-)
 

@@ -1,4 +1,4 @@
-"""What people are likely to pick anyway, by whoever ranks it, and what is unlikely."""
+"""Rank of each item among what a person is likely to consume, by any model that ranks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from conv4rec.data.interactions import Interactions
 
 BEYOND = 100
-"""An item outside so many of a person's likeliest picks is unlikely to be picked."""
+"""An item whose rank is above this number counts as unlikely to be consumed."""
 
 
-class Picks(Protocol):
-    """Whatever ranks a person's picks: any `Scorer` that ranks, or `Propensity`."""
+class ConsumeRanker(Protocol):
+    """A model that ranks items by how likely they are consumed: a `Scorer` or `Propensity`."""
 
     def rank_scores(self, given: Interactions, rows: IntArray) -> FloatArray | None:
         """Score every item for some users, rows × items; only the order matters."""
@@ -26,7 +26,7 @@ class Picks(Protocol):
 
 
 def consume_ranks(scores: FloatArray) -> IntArray:
-    """Each item's place among a person's picks, from 1; of equal scores the smaller number first.
+    """Rank of each item by its score, from 1; of equal scores the smaller item number first.
 
     Items of the history, at -inf, come last.
 
@@ -39,35 +39,35 @@ def consume_ranks(scores: FloatArray) -> IntArray:
     return ranks
 
 
-def equally_unlikely(ranks: IntArray, beyond: int = BEYOND) -> BoolArray:
-    """The items outside each person's likeliest picks: what every model discovers from.
+def beyond_top(ranks: IntArray, beyond: int = BEYOND) -> BoolArray:
+    """The items that a person is unlikely to consume: the candidates for a discovery.
 
     Args:
-        ranks: Place of each item among a person's picks, from 1 (see `consume_ranks`).
-        beyond: How many picks are likely.
+        ranks: Rank of each item, from 1 (see `consume_ranks`).
+        beyond: An item counts if its rank is above this number.
 
-    >>> equally_unlikely(np.array([[2, 1, 3]]), 2)
+    >>> beyond_top(np.array([[2, 1, 3]]), 2)
     array([[False, False,  True]])
     """
     return np.asarray(ranks) > beyond
 
 
-def ranks_of(picks: Picks, given: Interactions, rows: IntArray) -> IntArray:
-    """Place of each item among some people's picks: rows × items; the history comes last.
+def ranks_of(ranker: ConsumeRanker, given: Interactions, rows: IntArray) -> IntArray:
+    """Rank of each item for some people: rows × items; items of the history come last.
 
     Raises:
-        DataError: `picks` does not rank.
+        DataError: `ranker` does not rank.
     """
-    scores = picks.rank_scores(given, rows)
+    scores = ranker.rank_scores(given, rows)
     if scores is None:
         raise DataError(
-            "whoever says what people are likely to pick must rank, and this one does not"
+            "the ranker says what people are likely to consume, so it must rank; this one does not"
         )
     return consume_ranks(np.where(history_mask(given, rows), -np.inf, scores))
 
 
 def history_mask(given: Interactions, rows: IntArray) -> BoolArray:
-    """True at what each person has consumed: rows × items."""
+    """True at the items of each person's history: rows × items."""
     owners, at = positions(given, rows)
     mask = np.zeros((len(rows), given.n_items), dtype=bool)
     mask[owners, given.item_numbers[at]] = True

@@ -1,4 +1,4 @@
-"""How unlike lists are: over the catalogue, within a list, and from person to person."""
+"""Diversity of lists: over the catalogue, within a list, and between people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from conv4rec.evaluate.scorer import IntArray
 if TYPE_CHECKING:
     from conv4rec.data.interactions import Interactions
 
-_PEOPLE_AT_ONCE = 512  # lists × users of the log, of the sparse product behind diversity
+_PEOPLE_AT_ONCE = 512  # bounds the sparse product of lists × users of the log
 
 
 def gini(exposure: IntArray) -> float | None:
@@ -20,7 +20,7 @@ def gini(exposure: IntArray) -> float | None:
 
         G = 1 / (n - 1)  sum_{j = 1}^n (2 j - n - 1) x_(j) / sum_j x_j
 
-    with x_(1) <= ... <= x_(n): 0 if every item is listed alike, 1 if one takes all places.
+    with x_(1) <= ... <= x_(n): 0 if every item is listed equally often, 1 if only one is listed.
 
     Reference:
         Shani and Gunawardana, "Evaluating recommendation systems", Recommender Systems
@@ -71,12 +71,12 @@ def intra_list_diversity(items: IntArray, log: Interactions) -> float | None:
 
 
 def overlap(items: IntArray, n_items: int) -> float | None:
-    """The share of a person's list that another person's list holds too, on average.
+    """Mean share of a person's list that is also in another person's list.
 
         mean over ordered pairs of lists (A, B) of |A ∩ B| / |A|
 
-    counted over all pairs, by exposure: item i of A is in x_i - 1 of the L - 1 other lists. For
-    lists of one length it is one minus the inter-list (Hamming) distance.
+    computed from exposure: item i of A is in x_i - 1 of the L - 1 other lists. For lists of
+    equal length it is one minus the inter-list (Hamming) distance.
 
     Reference:
         Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems",

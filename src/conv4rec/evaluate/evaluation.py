@@ -1,4 +1,4 @@
-"""The outcome of an evaluation: every metric, and the per-user values behind it."""
+"""The result of an evaluation: every metric, and the per-user values behind it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class RatedPairs:
-    """The rated test interactions of a split, with the chances that a model gave each level."""
+    """The rated test interactions of a split, with a model's probability of each level."""
 
     users: IntArray
-    """The user of each pair, as a place in `Evaluation.user_ids`."""
+    """The user of each pair, as an index into `Evaluation.user_ids`."""
     probabilities: FloatArray
     """Pairs × levels."""
     level_numbers: IntArray
-    """What was observed."""
+    """The observed level."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Evaluation:
     split: str
     """Name of the split."""
     metrics: dict[str, float | None]
-    """Every metric by name; None where the model, or the split, has no answer."""
+    """Every metric by name; None where the model or the split does not allow it."""
     user_ids: pl.Series
     """Users with at least one test interaction, in the order of the arrays in `per_user`."""
     per_user: dict[str, FloatArray]
@@ -46,9 +46,9 @@ class Evaluation:
     like_threshold: float
     """The lowest rating that counts as liked."""
     reliability: calibration.Reliability | None
-    """Promised against observed share of liked items; None without rating probabilities."""
+    """Predicted and observed share of liked items; None without rating probabilities."""
     pairs: RatedPairs | None = None
-    """What calibration is measured on: 4 bytes a pair and level; None without chances."""
+    """What calibration is measured on: 4 bytes a pair and level; None without probabilities."""
 
     def __getitem__(self, name: str) -> float | None:
         return self.metrics[name]
@@ -103,8 +103,8 @@ def summarise(
         metrics["auc_like"] = _mean(np.array([calibration.auc(rated["p_like"], liked)]))
     metrics |= {name: _mean(ranked.get(name)) for name in ranking_metrics}
     users = rated.get("user", np.zeros(0)).astype(np.int64)
-    if "chances" in rated:
-        pairs = RatedPairs(np.searchsorted(rows, users), rated["chances"], rated["level"])
+    if "probabilities" in rated:
+        pairs = RatedPairs(np.searchsorted(rows, users), rated["probabilities"], rated["level"])
     n_rated = np.bincount(users, minlength=split.test.n_users)[rows]
     per_user = dict(ranked) | {"n_rated": n_rated.astype(np.float64)}
     for name in ("squared_error", "absolute_error", "nll", "rps", "nll_joint"):
@@ -123,7 +123,7 @@ def summarise(
 
 
 def _mean(values: FloatArray | None) -> float | None:
-    """The mean over what could be measured; None if nothing could."""
+    """Mean without NaN; None if there is no value."""
     if values is None or np.isnan(values).all():
         return None
     return float(np.nanmean(values, dtype=np.float64))

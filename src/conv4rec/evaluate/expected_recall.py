@@ -1,4 +1,4 @@
-"""Does a model know how good its own list is? The recall it expects against the one it gets."""
+"""Expected recall: the recall that a model's own P(consume) predicts for its list."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from conv4rec.data.splits import Split
 
 N_GROUPS = 10
-_N_NEWTON = 60  # steps of Newton's rule; it stops by itself after about ten
+_N_NEWTON = 60  # steps of Newton's method at most; about ten are needed
 
 
 @dataclass(frozen=True, eq=False)
-class Foresight:
+class ExpectedRecall:
     """For each user with test items, the expected recall@k of the list and the achieved one."""
 
     k: int
@@ -28,7 +28,7 @@ class Foresight:
     achieved: FloatArray
 
     def to_dict(self) -> dict[str, Any]:
-        """For a record: the means, the rank correlation, and tenths of the users by promise.
+        """The means, the rank correlation, and tenths of the users by expected recall.
 
         `low` and `high` are the mean of a tenth -+ 1.96 standard errors.
         """
@@ -58,28 +58,28 @@ class Foresight:
         }
 
 
-def foresight(
+def expected_recall(
     scorer: Scorer, split: Split, k: int = 20, max_memory_mb: float = 512.0
-) -> Foresight | None:
-    """Compare each user's recall@k with what the model's own P(consume) makes of the list.
+) -> ExpectedRecall | None:
+    """Each user's recall@k, and the recall@k that the model's P(consume) predicts.
 
-    The list is the top k by `rank_scores`, as everywhere. Told only how many test items n a
-    user has, the model says that they are n draws from P(. | x) without replacement. Item i is
-    then among them with a chance close to
+    The list is the top k by `rank_scores`. Given the number n of a user's test items, the model
+    predicts that they are n draws from P(. | x) without replacement. Item i is among them with
+    a probability close to
 
         π_i = 1 - exp(-λ p_i),   λ such that  sum_i π_i = n
 
-    (each item rings after a time drawn from Exp(p_i); the n first to ring are the draws), and
+    (item i arrives after a time drawn from Exp(p_i); the n first arrivals are the draws), and
 
         expected recall@k = sum over the list of π_i / min(k, n).
 
-    On a random split that is what a model of randomly hidden items should expect; one of the
-    very next pick expects too little there, as popular items are gone from the rest.
-    None if the model has no ranking or no P(consume).
+    This fits a random split and a model of randomly masked items. A model of the next
+    interaction expects too little there, because popular items are missing from the rest.
+    Returns None if the model has no ranking or no P(consume).
 
     Args:
         scorer: A model fitted on `split.train`.
-        split: What was given and what is to be found.
+        split: Histories at inference and test interactions.
         k: Length of the list.
         max_memory_mb: As in `evaluate`.
 
@@ -101,31 +101,31 @@ def foresight(
         n_test = np.bincount(cells.test_rows, minlength=len(chosen))
         found = ranking.hits(items, cells.mask(cells.test_rows, cells.test_items))
         achieved.append(ranking.recall(found, n_test))
-        probabilities = drawn_chances(np.exp(log_p, dtype=np.float64), n_test)
-        listed = np.take_along_axis(probabilities, np.maximum(items, 0), axis=1) * (items >= 0)
+        included = inclusion_probabilities(np.exp(log_p, dtype=np.float64), n_test)
+        listed = np.take_along_axis(included, np.maximum(items, 0), axis=1) * (items >= 0)
         expected.append(listed.sum(axis=1) / np.minimum(n_test, k))
-    return Foresight(k, np.concatenate(expected), np.concatenate(achieved))
+    return ExpectedRecall(k, np.concatenate(expected), np.concatenate(achieved))
 
 
 def _rank_correlation(first: FloatArray, second: FloatArray) -> float:
-    """Spearman's: of the ranks, ties sharing theirs."""
+    """Spearman's rank correlation; ties share their mean rank."""
     return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
 
 
-def drawn_chances(p: FloatArray, n: IntArray) -> FloatArray:
-    """The chance of each item to be among n draws without replacement (see `foresight`).
+def inclusion_probabilities(p: FloatArray, n: IntArray) -> FloatArray:
+    """Probability of each item to be among n draws without replacement (see `expected_recall`).
 
     Args:
         p: rows × items, each row summing to one.
-        n: Draws of each row; a row with no more items of positive chance draws them all.
+        n: Draws of each row; a row with at most n items of positive probability draws them all.
 
-    >>> drawn_chances(np.array([[0.5, 0.25, 0.25]]), np.array([2])).round(2)
+    >>> inclusion_probabilities(np.array([[0.5, 0.25, 0.25]]), np.array([2])).round(2)
     array([[0.83, 0.59, 0.59]])
     """
     probabilities = (p > 0).astype(np.float64)
     todo = np.flatnonzero(probabilities.sum(axis=1) > n)
     rate = n[todo].astype(np.float64)
-    for _ in range(_N_NEWTON):  # concave and rising, from the left: each step falls short
+    for _ in range(_N_NEWTON):  # concave and increasing: each step from the left stays left
         left = np.exp(-rate[:, None] * p[todo])
         missing = n[todo] - (1 - left).sum(axis=1)
         rate += missing / np.maximum((p[todo] * left).sum(axis=1), 1e-300)

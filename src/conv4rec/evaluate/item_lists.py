@@ -1,4 +1,4 @@
-"""Lists of every kind for the people of a split: a model's own, or by rule from its answers."""
+"""Lists of each kind for the people of a split: a model's own, or by rule from its scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import numpy as np
 
 from conv4rec.errors import SettingError
 from conv4rec.evaluate.blocks import row_blocks
-from conv4rec.evaluate.consume_ranks import BEYOND, Picks, equally_unlikely, history_mask, ranks_of
+from conv4rec.evaluate.consume_ranks import (
+    BEYOND,
+    ConsumeRanker,
+    beyond_top,
+    history_mask,
+    ranks_of,
+)
 from conv4rec.evaluate.ranking import top_k
 from conv4rec.evaluate.rated_pairs import expected_of, p_like_of
 from conv4rec.evaluate.scorer import FloatArray, IntArray, Scorer
@@ -24,39 +30,39 @@ if TYPE_CHECKING:
 
 KINDS = ("consume", "like", "rating", "discover")
 BY_RULE = "discover_by_rule"
-"""Kind of the lists by rule of a model that makes discovery lists of its own."""
+"""Discovery lists by rule, of a model that also makes its own discovery lists."""
 MIN_RATINGS = 5
-"""Training ratings of an item before a list by rule discovers it."""
+"""Least training ratings of an item in a discovery list by rule."""
 
 
 @dataclass(frozen=True, eq=False)
 class ItemLists:
-    """Lists of one kind, one a person."""
+    """Lists of one kind, one for each person."""
 
     items: IntArray
     """People × k item numbers, -1 where a list is short."""
     p_like: FloatArray | None = None
-    """People × k; None from a model that gives no chance of liking."""
+    """People × k; None from a model without P(like)."""
     widths: FloatArray | None = None
     """Width of the 90% interval of P(like); None where there is none."""
 
 
 @dataclass(frozen=True)
 class ListRules:
-    """What lists by rule hold.
+    """Rules for lists made from the scores of any model.
 
     Raises:
         SettingError: A value is out of range.
     """
 
     like_level: int
-    """First level that counts as liked."""
+    """Number of the first level that counts as liked."""
     k: int = 10
-    """Longest list."""
+    """Length of the lists, at most."""
     beyond: int = BEYOND
-    """Discoveries are outside so many of the likeliest picks."""
+    """A discovery has a consume rank above this number."""
     min_ratings: int = MIN_RATINGS
-    """Training ratings of an item that may be discovered."""
+    """Least training ratings of a discovery."""
 
     def __post_init__(self) -> None:
         if self.k < 1 or self.beyond < 0 or self.min_ratings < 0:
@@ -78,20 +84,20 @@ class ListMaker(Protocol):
 
 
 def own_lists(model: ListMaker, given: Interactions, rows: IntArray, by: str, k: int) -> ItemLists:
-    """The lists that a model makes for some people from their histories.
+    """The lists that a model recommends to some people, from their histories.
 
     Args:
-        model: Its `recommend_blocks` is asked, with nothing but the kind and k.
+        model: Its `recommend_blocks` is called with the kind and k; other options are defaults.
         given: The histories.
-        rows: Whose lists; ascending.
-        by: The kind.
-        k: Longest list.
+        rows: Numbers of the people, ascending.
+        by: The kind of list.
+        k: Length of the lists, at most.
     """
     shape = (len(rows), k)
     items = np.full(shape, -1, dtype=np.int64)
     p_like, widths = np.full(shape, np.nan), np.full(shape, np.nan)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that lists are short: a figure says it
+        warnings.simplefilter("ignore", UserWarning)  # short lists are counted by a metric
         for frame in model.recommend_blocks(given.take_users(rows), k, by=by):
             people = np.searchsorted(rows, given.users.numbers(frame["user_id"]))
             at = people, frame["rank"].to_numpy() - 1
@@ -105,25 +111,25 @@ def own_lists(model: ListMaker, given: Interactions, rows: IntArray, by: str, k:
 
 def lists_by_rule(
     scorer: Scorer,
-    picks: Picks,
+    ranker: ConsumeRanker,
     split: Split,
     rows: IntArray,
     rules: ListRules,
     max_memory_mb: float = 512.0,
 ) -> dict[str, ItemLists]:
-    """Lists of any scorer, by kind: only those that its answers suffice for.
+    """Lists of any scorer, by kind; a kind is left out if the scorer has no output for it.
 
     "consume" is ranked by `rank_scores`, "like" by P(like), "rating" by the expected rating, and
-    "discover" by P(like) (a scorer without chances: by the expected rating) among the items that
-    are `equally_unlikely` and have enough training ratings. Nothing of the history is listed.
+    "discover" by P(like) (without it, by the expected rating) among the items that are
+    `beyond_top` and have enough training ratings. Items of the history are not listed.
 
     Args:
         scorer: Fitted.
-        picks: Says what a person is likely to pick, for every model alike.
-        split: The histories, and the training log that ratings of an item are counted in.
-        rows: Whose lists.
-        rules: What they hold.
-        max_memory_mb: As in `evaluate`; probabilities of levels are asked for 100,000 pairs at a
+        ranker: Defines the consume ranks; use the same one for all models that are compared.
+        split: The histories, and the training log in which ratings of an item are counted.
+        rows: Numbers of the people.
+        rules: Length and filters.
+        max_memory_mb: As in `evaluate`; level probabilities are computed for 100,000 pairs at a
             time.
     """
     given, train = split.given, split.train
@@ -136,7 +142,7 @@ def lists_by_rule(
         best = expected if likes is None else likes
         ranked = {"consume": scorer.rank_scores(given, block), "like": likes, "rating": expected}
         if best is not None:
-            far = equally_unlikely(ranks_of(picks, given, block), rules.beyond) & supported
+            far = beyond_top(ranks_of(ranker, given, block), rules.beyond) & supported
             ranked["discover"] = np.where(far, best, -np.inf)
         for kind, scores in ranked.items():
             if scores is None:

@@ -1,4 +1,4 @@
-"""What lists look like to people: coverage, concentration, support, novelty, diversity, overlap."""
+"""Quality of lists: coverage, concentration, support, novelty, diversity, overlap."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from conv4rec.data.interactions import Interactions
 
 ACTIVE = 20
-"""Ratings from which a person is active: a model that has no list for them has little excuse."""
+"""A person with at least this number of ratings counts as active."""
 LOW_SUPPORT = 3
-"""An item of so few ratings, or fewer, has low support."""
+"""An item with at most this number of ratings has low support."""
 
 
 @dataclass(frozen=True)
 class ListQuality:
-    """Figures of one kind of list for many people; None where nothing can be measured.
+    """Metrics of one kind of list for many people; None where nothing can be measured.
 
-    L people have a list; a *place* is one listed item of one person, P places in all; x_i is the
-    exposure of item i, the places that it takes; n the size of the catalogue; n_i the people who
-    consumed i in training, of U.
+    L is the number of people with a list. A *place* is one listed item of one person; P is the
+    number of places, x_i (the exposure of item i) the number of places with item i, n the size
+    of the catalogue, n_i the number of people who consumed i in training, and U of all people.
     """
 
     people: int
@@ -37,15 +37,15 @@ class ListQuality:
     length: float | None
     """P / L."""
     items: int
-    """Different items listed."""
+    """Number of different items listed."""
     coverage: float
     """`items` / n: catalogue coverage (Herlocker et al., ACM TOIS 22(1), 2004)."""
     top_item: float | None
-    """Share of lists that hold the commonest item: max x_i / L."""
+    """Share of lists with the most often listed item: max x_i / L."""
     top_five: float | None
-    """Share of places that go to the five commonest items."""
+    """Share of places with one of the five most often listed items."""
     gini: float | None
-    """See `gini`: 0 if all items are listed alike, 1 if only one ever is."""
+    """See `gini`: 0 if all items are listed equally often, 1 if only one item is listed."""
     support: float | None
     """Median over places of the training ratings of the item."""
     low_support: float | None
@@ -64,11 +64,11 @@ class ListQuality:
     """See `intra_list_diversity`."""
     overlap: float | None
     """See `overlap`."""
-    place: float | None
-    """Mean place of a listed item among the person's picks, 1 the likeliest."""
+    consume_rank: float | None
+    """Mean consume rank of a listed item, 1 the likeliest to be consumed."""
 
     def to_dict(self) -> dict[str, float | None]:
-        """For a record."""
+        """The metrics by name."""
         return asdict(self)
 
 
@@ -79,25 +79,27 @@ def quality_of_lists(
     n_ratings: IntArray | None = None,
     p_like: FloatArray | None = None,
     widths: FloatArray | None = None,
-    places: FloatArray | None = None,
+    consume_ranks: FloatArray | None = None,
 ) -> ListQuality:
-    """Measure lists of one kind; `ListQuality` defines each figure.
+    """Measure lists of one kind; `ListQuality` defines each metric.
 
     Args:
         items: People × k item numbers, -1 where a list is short.
         log: The training log.
-        n_ratings: How many ratings each person has given.
+        n_ratings: Number of ratings in each person's history.
         p_like: P(like) of each place, people × k.
         widths: Width of its 90% interval.
-        places: Place of each listed item among the person's picks.
+        consume_ranks: Consume rank of each place.
 
     Raises:
         SettingError: The arrays are not parallel.
     """
     items = np.asarray(items)
-    for other in (p_like, widths, places):
+    for other in (p_like, widths, consume_ranks):
         if other is not None and np.shape(other) != items.shape:
-            raise SettingError(f"lists are {items.shape}, and figures of them {np.shape(other)}")
+            raise SettingError(
+                f"lists have the shape {items.shape}, and values of their places {np.shape(other)}"
+            )
     listed = items >= 0
     has_list = listed.any(axis=1)
     shown = items[listed]
@@ -127,12 +129,12 @@ def quality_of_lists(
         novelty=_mean(-np.log2(np.maximum(consumed[shown], 1) / n_consumers)),
         diversity=intra_list_diversity(items, log),
         overlap=overlap(items, log.n_items),
-        place=_mean(None if places is None else places[listed]),
+        consume_rank=_mean(None if consume_ranks is None else consume_ranks[listed]),
     )
 
 
 def _ratings_of_items(log: Interactions) -> tuple[IntArray, BoolArray]:
-    """How many ratings each item has, and whether they are bad."""
+    """The number of ratings of each item, and whether it is badly rated."""
     rated = log.level_numbers >= 0
     ratings = np.asarray(log.levels.values, dtype=np.float64)[log.level_numbers[rated]]
     owners = log.item_numbers[rated]

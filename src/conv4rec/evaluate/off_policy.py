@@ -1,4 +1,4 @@
-"""What share of a list would be liked if it were shown, told from the ratings that there are."""
+"""Off-policy estimate of the share of a list that would be liked if it were shown."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
 from conv4rec.evaluate.uncertainty import Difference
 
 MIN_HITS = 20
-"""Of fewer, a bootstrap cannot say how unsure an estimate is: all may be liked by chance."""
+"""With fewer hits there is no estimate: a bootstrap interval of so few means nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class OffPolicy:
-    """The estimate of one kind of list, and what it rests on; see `liked_if_shown`."""
+    """The estimate for one kind of list, and the number of ratings behind it."""
 
     share: float | None
     """Estimated share of places that would be liked if shown; None with too few hits."""
@@ -27,16 +27,16 @@ class OffPolicy:
     hits: int
     """Test ratings of listed items."""
     effective_hits: float
-    """(sum of weights)² / sum of weights²: as good as so many hits of equal weight (Kish 1965)."""
+    """Effective sample size: (sum of weights)² / sum of weights² (Kish 1965)."""
     hits_liked: float | None
-    """Share of the hits that are liked, each counting once. The right figure where the test items
-    were shown at random; elsewhere people have chosen to see them, and it is too high."""
+    """Unweighted share of the hits that are liked. Right if test items were exposed at random;
+    too high if people chose what to rate."""
     liked_weight: FloatArray
     weight: FloatArray
     """Sums over each user's hits of liked / p and of 1 / p."""
 
     def to_dict(self) -> dict[str, float | None]:
-        """For a record."""
+        """The estimate by name, without the per-user sums."""
         names = ("share", "low", "high", "hits", "effective_hits", "hits_liked")
         return {name: getattr(self, name) for name in names}
 
@@ -54,23 +54,21 @@ def liked_if_shown(
 
         share = sum_H liked / p  /  sum_H 1 / p
 
-    over the hits H: test ratings of items in the list of the person who gave them, with p the
-    chance that such a pair was rated in the test. An item that is seldom rated stands for all the
-    people to whom it is listed and who have not rated it. Lists of every model must be judged
-    with the same p.
+    over the hits H: test ratings of an item in the list of the person who gave it, with p the
+    probability that the pair is rated in the test. Compare models with the same p.
 
-    People are resampled with all their hits for the 95% interval. Where every hit is liked, or
-    none, resamples are all alike: then it is the exact binomial one (Clopper and Pearson, 1934)
-    of as many trials as there are effective hits.
+    The 95% interval resamples people, each with all their hits. Where every hit is liked, or
+    none is, all resamples are equal; the interval is then the exact binomial one (Clopper and
+    Pearson 1934) with as many trials as there are effective hits.
 
     Args:
         items: Lists, people × k item numbers, -1 where one is short.
-        rows: The person of each test rating, as a row of `items`.
-        rated_items: Its item.
-        liked: Whether the rating is a like.
-        propensities: p of each test rating, above 0.
-        min_hits: With fewer hits there is no estimate.
-        seed: Of the interval.
+        rows: Row of `items` of each test rating.
+        rated_items: Item of each test rating.
+        liked: Whether each test rating is a like.
+        propensities: p of each test rating.
+        min_hits: With fewer hits, no estimate is made.
+        seed: Seed of the bootstrap.
 
     Raises:
         SettingError: A propensity is not above 0.
@@ -81,36 +79,36 @@ def liked_if_shown(
     """
     propensities = np.asarray(propensities, dtype=np.float64)
     if not (propensities > 0).all():
-        raise SettingError("propensities must be above 0: what is never rated cannot be judged")
+        raise SettingError("propensities must be above 0: ratings are divided by them")
     is_hit = in_lists(items, rows, rated_items)
-    owners, won = rows[is_hit], np.asarray(liked, dtype=bool)[is_hit]
+    owners, hit_liked = rows[is_hit], np.asarray(liked, dtype=bool)[is_hit]
     weights = 1 / propensities[is_hit]
     total = np.bincount(owners, weights, minlength=len(items)).astype(np.float64)
-    good = np.bincount(owners, weights * won, minlength=len(items)).astype(np.float64)
-    n_hits, with_hits = len(won), total > 0
+    good = np.bincount(owners, weights * hit_liked, minlength=len(items)).astype(np.float64)
+    n_hits, with_hits = len(hit_liked), total > 0
     effective = float(weights.sum() ** 2 / (weights**2).sum()) if n_hits else 0.0
     share = low = high = None
     if n_hits >= max(min_hits, 1):
         found = ratio_bootstrap((good[with_hits], total[with_hits]), seed=seed)
         share, low, high = found.mean, found.low, found.high
-        if won.all() or not won.any():
-            low, high = _of_one_kind(effective, bool(won[0]))
+        if hit_liked.all() or not hit_liked.any():
+            low, high = _binomial_interval(effective, bool(hit_liked[0]))
     return OffPolicy(
         share=share,
         low=low,
         high=high,
         hits=n_hits,
         effective_hits=effective,
-        hits_liked=float(won.mean()) if n_hits else None,
+        hits_liked=float(hit_liked.mean()) if n_hits else None,
         liked_weight=good,
         weight=total,
     )
 
 
 def compare_shown(first: OffPolicy, second: OffPolicy, seed: int = 0) -> Difference | None:
-    """First minus second, over the same people; None where one has no estimate."""
+    """First estimate minus second, over the same people; None if one is missing."""
     if first.weight.shape != second.weight.shape:
-        raise SettingError("the lists are not of the same people: measure both on one split")
+        raise SettingError("the lists belong to different people: measure both on the same split")
     if first.share is None or second.share is None:
         return None
     kept = (first.weight > 0) | (second.weight > 0)
@@ -118,8 +116,8 @@ def compare_shown(first: OffPolicy, second: OffPolicy, seed: int = 0) -> Differe
     return ratio_bootstrap(sides[0], sides[1], seed=seed)
 
 
-def _of_one_kind(n: float, liked: bool) -> tuple[float, float]:
-    """The interval of a share of n like outcomes: that has 2.5% at the far end."""
+def _binomial_interval(n: float, liked: bool) -> tuple[float, float]:
+    """The exact interval of a share after n trials with the same outcome."""
     far = ((1 - LEVEL) / 2) ** (1 / n)
     return (far, 1.0) if liked else (0.0, 1 - far)
 

@@ -1,4 +1,4 @@
-"""A neutral guess of who consumes what: popularity among equally active people."""
+"""Propensities that no compared model defines: popularity among equally active people."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ if TYPE_CHECKING:
     from conv4rec.data.splits import Split
 
 N_GROUPS = 5
-"""Groups of about equally many people by the number of interactions in their history."""
+"""Number of groups of about equal size, by the length of the history."""
 SMOOTHING = 20.0
-"""People of the whole log that are added to every group."""
+"""Weight of the whole log in each group, in people."""
 
 
 @dataclass(frozen=True, eq=False)
 class Propensity:
-    """The chance that a pair outside the history is a test interaction; from no model judged.
+    """Probability that a pair outside the history is a test interaction.
 
-    People are parted into 5 groups of activity. Of the U_g people of group g, n_gi consumed item
-    i in training; of all U people, n_i did; a_g and a are the mean lengths of their histories.
+    People are divided into 5 groups by the length of their history. In group g, n_gi of U_g
+    people consumed item i in training; in the whole log, n_i of U people; a_g and a are the mean
+    lengths of their histories.
 
-        c_g = (n_gi + 20 (a_g / a) n_i / U) / (U_g + 20)     shrunk to popularity, at least 1 / U
-        p   = min(1, t_g c_g / (1 - c_g))                    in the test, if not in training
+        c_g = max(1 / U, (n_gi + 20 (a_g / a) n_i / U) / (U_g + 20))
+        p   = min(1, t_g c_g / (1 - c_g))
 
-    where t_g is the number of test interactions per interaction of the history, in the group. The
-    second line holds where a random share of someone's interactions is the test: if they consume
-    i at all with probability q, and t / (1 + t) of what they consume is hidden, then
-    c = q / (1 + t), and P(in the test | not in training) = t c / (1 - c).
+    c_g is the probability that a person of the group consumed i in training, shrunk towards
+    popularity. t_g is the number of test interactions per interaction of the history, in the
+    group. p is right if the test part is a random share of each person's interactions: if they
+    consume i with probability q, and the share t / (1 + t) is held out, then c = q / (1 + t) and
+    P(in the test | not in training) = t c / (1 - c).
     """
 
     edges: IntArray
-    """Activity at which one group ends (inclusive) and the next begins."""
+    """Longest history of each group but the last."""
     table: FloatArray
     """groups × items: p."""
 
     @classmethod
     def of(cls, split: Split) -> Propensity:
-        """Learn from the training log of a split, and from how many rows its test has."""
+        """Estimate from the training log of a split and the size of its test part."""
         log = split.train
         activity = np.diff(log.starts)
         people = np.flatnonzero(activity)
@@ -62,24 +64,24 @@ class Propensity:
         consumed = counts + SMOOTHING * relative[:, None] * share
         consumed = consumed / (sizes[:, None] + SMOOTHING)
         consumed = np.clip(consumed, 1 / n_users, 1 - 1e-9)
-        hidden = _hidden(split, edges, n_groups)[:, None]
-        return cls(edges, np.minimum(1.0, hidden * consumed / (1 - consumed)))
+        ratio = _test_ratio(split, edges, n_groups)[:, None]
+        return cls(edges, np.minimum(1.0, ratio * consumed / (1 - consumed)))
 
     def groups(self, given: Interactions, rows: IntArray) -> IntArray:
-        """The group of each user, by the length of the history."""
+        """Group of each user, by the length of the history."""
         return np.searchsorted(self.edges, np.diff(given.starts)[rows], side="left")
 
     def rank_scores(self, given: Interactions, rows: IntArray) -> FloatArray:
-        """The chance p of every item: rows × items."""
+        """P of every item: rows × items."""
         return self.table[self.groups(given, rows)]
 
     def at(self, given: Interactions, rows: IntArray, items: IntArray) -> FloatArray:
-        """The chance p of parallel arrays of users and items."""
+        """P of parallel arrays of users and items."""
         return self.table[self.groups(given, rows), items]
 
 
-def _hidden(split: Split, edges: IntArray, n_groups: int) -> FloatArray:
-    """Each group's t: test interactions per interaction of the history, among those tested."""
+def _test_ratio(split: Split, edges: IntArray, n_groups: int) -> FloatArray:
+    """t_g: test interactions per interaction of the history, over people with a test part."""
     given, test = np.diff(split.given.starts), np.diff(split.test.starts)
     tested = test > 0
     groups = np.searchsorted(edges, given[tested], side="left")

@@ -1,4 +1,4 @@
-"""One pass over the users of a split answers every metric, for any model, in stated memory."""
+"""The evaluation protocol: one pass over the users of a split computes every metric."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def evaluate(
 
     Args:
         scorer: The model, fitted on `split.train`.
-        split: What was given and what is to be found.
+        split: Histories at inference and test interactions.
         ranking_metrics: Names of ranking metrics with a cut-off: "recall@k" divides by
             min(k, relevant), "ndcg@k" has binary gain, "ndcg_like@k" counts liked items only.
         like_threshold: Lowest rating that counts as liked; the scale's own default ("4 of 5")
@@ -55,12 +55,12 @@ def evaluate(
     Raises:
         SettingError: An unknown metric name, or a memory budget too small for one user.
         DataError: The split is not one: a test interaction also stands in the history.
-        Conv4RecError: The model's chances are not chances, or its scores are NaN.
+        Conv4RecError: The model's probabilities are no probabilities, or its scores are NaN.
     """
     if split.given.n_users != split.test.n_users:
         raise DataError(
             f"split {split.name!r} has {split.given.n_users:,} users with histories and "
-            f"{split.test.n_users:,} to test: they must be the same users, row by row"
+            f"{split.test.n_users:,} in its test part: they must be the same users, row by row"
         )
     cutoffs = {name: _parse(name) for name in ranking_metrics}
     rows = np.flatnonzero(np.diff(split.test.starts))
@@ -117,7 +117,7 @@ def _rate(scorer: Scorer, cells: Block) -> dict[str, Any]:
         losses["rps"] = rating.ranked_probability_scores(probabilities, levels)
         losses["p_like"] = probabilities[:, cells.like_level :].sum(axis=1)
         losses["liked"] = (levels >= cells.like_level).astype(np.float64)
-        losses["chances"], losses["level"] = probabilities.astype(np.float32), levels
+        losses["probabilities"], losses["level"] = probabilities.astype(np.float32), levels
         expected = probabilities @ cells.values if expected is None else expected
         log_p = _log_p_consume(scorer, cells)
         if log_p is not None:
@@ -133,19 +133,21 @@ def _rate(scorer: Scorer, cells: Block) -> dict[str, Any]:
 
 
 def _log_p_consume(scorer: Scorer, cells: Block) -> FloatArray | None:
-    """Compute log P(i | x) of each test interaction of the block; checks that x is left out."""
+    """Log P(i | x) of each test interaction of the block; checks that it is 0 on the history."""
     log_p = scorer.rank_log_probabilities(cells.given, cells.rows)
     if log_p is None:
         return None
     _check_shape("rank_log_probabilities", log_p, (len(cells.rows), cells.given.n_items))
     _check_sums("rank_log_probabilities", np.exp(log_p, dtype=np.float64).sum(axis=1))
     if len(cells.seen[0]) and log_p[cells.seen].max() > -np.inf:
-        raise Conv4RecError("rank_log_probabilities gave items of the history a chance")
+        raise Conv4RecError(
+            "rank_log_probabilities must be -inf at the items of the history, and is not"
+        )
     return log_p[cells.test_rows, cells.test_items]
 
 
 def _joined(pieces: list[dict[str, Any]]) -> dict[str, Any]:
-    """Append the blocks' arrays; a block without rated interactions holds no losses."""
+    """Concatenate the arrays of the blocks; a block without rated interactions has no losses."""
     names = dict.fromkeys(name for piece in pieces for name in piece)
     return {name: np.concatenate([p[name] for p in pieces if name in p]) for name in names}
 

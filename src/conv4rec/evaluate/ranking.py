@@ -1,4 +1,4 @@
-"""Ranking metrics: how much of what a user went on to consume stands at the top of the list."""
+"""Ranking metrics: top-k lists, recall and NDCG."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
 
 
 def top_k(scores: FloatArray, k: int) -> NDArray[np.int64]:
-    """The k best items of every row, best first; of equal scores the smaller number wins.
+    """The k best items of each row, best first; of equal scores the smaller item number first.
 
-    A score of -inf means "not to be listed": where a row has fewer than k other items its
-    list is filled up with -1, which `hits` never counts. The result does not depend on how
-    users are cut into blocks.
+    An item with a score of -inf is not listed. Where a row has fewer than k other items, its
+    list ends with -1, which `hits` never counts. The result does not depend on the blocks that
+    users are divided into.
 
     Memory: about 1.5 copies of `scores` while it runs.
 
@@ -35,7 +35,7 @@ def top_k(scores: FloatArray, k: int) -> NDArray[np.int64]:
         raise SettingError(f"k must be at least 1, got {k}")
     if np.isnan(scores).any():
         row = int(np.flatnonzero(np.isnan(scores).any(axis=1))[0])
-        raise SettingError(f"the scores of row {row} hold NaN, which has no place in a ranking")
+        raise SettingError(f"the scores of row {row} hold NaN, which cannot be ranked")
     n_rows, n_items = scores.shape
     width = min(k, n_items)
     items = np.full((n_rows, k), -1, dtype=np.int64)
@@ -63,12 +63,11 @@ def hits(items: IntArray, relevant: BoolArray) -> BoolArray:
 
 
 def recall(hits: BoolArray, n_relevant: IntArray) -> FloatArray:
-    """Relevant items in each top-k list, as a share of those that could have been there.
+    """Relevant items in each top-k list, as a share of min(k, relevant items).
 
         recall(u) = sum_r hits[u, r] / min(k, n_u)
 
-    with n_u the user's relevant items. Users with none have no score and get NaN; averaging
-    is the caller's decision.
+    with n_u the number of the user's relevant items. NaN for users without any.
 
     Args:
         hits: users × k, best rank first.
@@ -81,12 +80,12 @@ def recall(hits: BoolArray, n_relevant: IntArray) -> FloatArray:
 
 
 def ndcg(hits: BoolArray, n_relevant: IntArray) -> FloatArray:
-    """Discounted gain of each top-k list, as a fraction of the best possible.
+    """Normalised discounted cumulative gain of each top-k list, with binary gain.
 
         NDCG(u) = sum_r hits[u, r] / log2(r + 2)  /  sum_{r < min(k, n_u)} 1 / log2(r + 2)
 
-    with ranks r counted from 0 and n_u the user's relevant items. Gain is binary. Users
-    with none have no score and get NaN; averaging is the caller's decision.
+    with ranks r counted from 0 and n_u the number of the user's relevant items. NaN for users
+    without any.
 
     Args:
         hits: users × k, best rank first.
@@ -101,7 +100,7 @@ def ndcg(hits: BoolArray, n_relevant: IntArray) -> FloatArray:
     """
     discount = 1.0 / np.log2(np.arange(2, hits.shape[1] + 2))
     ideal = np.concatenate([[np.nan], np.cumsum(discount)])
-    gain = np.cumsum(hits * discount, axis=1)[:, -1]  # summed as the ideal is: perfect is 1.0
+    gain = np.cumsum(hits * discount, axis=1)[:, -1]  # as the ideal: perfect is 1.0
     return gain / ideal[np.minimum(n_relevant, hits.shape[1])]
 
 

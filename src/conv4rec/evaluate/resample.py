@@ -1,4 +1,4 @@
-"""Intervals of statistics that are no mean over users: ratios of sums, and the AUC over pairs."""
+"""Bootstrap intervals for statistics that are not means over users: ratios, and the AUC."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from conv4rec.evaluate.uncertainty import Difference
 
 N_RESAMPLES = 1000
 LEVEL = 0.95
-_CELLS = 4_000_000  # numbers of one array held at once, 8 bytes each
+_CELLS = 4_000_000  # entries of one array held at once, 8 bytes each
 Sums = tuple[FloatArray, FloatArray]
-"""Numerators and denominators, one of each a user."""
+"""Numerators and denominators, one per user."""
 
 
 def drawn_weights(
     n_users: int, n_resamples: int, seed: int, columns: int = 0
 ) -> Iterator[FloatArray]:
-    """How often each user is drawn with replacement: blocks of resamples × users.
+    """Bootstrap weights, how often each user is drawn: blocks of resamples × users.
 
     Args:
-        n_users: How many there are; as many are drawn.
-        n_resamples: How many times.
-        seed: Of the draws.
-        columns: Of the arrays that the caller makes of a block, if more than users.
+        n_users: Number of users, and of draws in a resample.
+        n_resamples: Number of resamples.
+        seed: Seed of the draws.
+        columns: Width of the arrays that the caller makes of a block, if more than n_users.
     """
     rng = np.random.default_rng(seed)
     size = max(1, _CELLS // max(n_users, columns, 1))
@@ -44,19 +44,19 @@ def ratio_bootstrap(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Difference:
-    """A ratio of sums over users, or the difference of two, with an interval.
+    """A ratio of sums over users, or the difference of two ratios, with an interval.
 
         sum_u first[0][u] / sum_u first[1][u]  -  sum_u second[0][u] / sum_u second[1][u]
 
     Users are drawn with replacement, the same ones for both ratios. Resamples in which a
-    denominator is 0 are left out; where that is so of all users, the ratio is NaN.
+    denominator is 0 are left out; a ratio whose denominator is 0 over all users is NaN.
 
     Args:
-        first: Numerators and denominators, one a user.
-        second: The same of what is subtracted; nothing if left out.
-        n_resamples: Bootstrap samples.
+        first: Numerators and denominators, one per user.
+        second: The same of the ratio to subtract; without it nothing is subtracted.
+        n_resamples: Number of resamples.
         level: Share of the resamples inside the interval.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     >>> print(ratio_bootstrap((np.array([1.0, 2.0]), np.array([2.0, 4.0]))))
     +0.5000 [+0.5000, +0.5000]
@@ -84,19 +84,19 @@ def auc_bootstrap(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Difference:
-    """The AUC over pairs, or the difference of two models' on the same pairs, with an interval.
+    """The AUC over pairs, or the difference of two models' AUC on them, with an interval.
 
-    Users are drawn with replacement and bring all their pairs: a pair of a user drawn twice
-    counts twice. Resamples in which all outcomes are the same are left out.
+    Users are drawn with replacement, each with all their pairs: a pair of a user drawn twice
+    counts twice. Resamples in which all outcomes are equal are left out.
 
     Args:
-        scores: One a pair, higher for likelier liked.
-        liked: What happened.
-        users: Whose pair it is.
-        second: Another model's scores of the same pairs, to subtract its AUC.
-        n_resamples: Bootstrap samples.
+        scores: Score of each pair, higher for likelier liked.
+        liked: Whether each pair is liked.
+        users: User of each pair.
+        second: Scores of another model for the same pairs; its AUC is subtracted.
+        n_resamples: Number of resamples.
         level: Share of the resamples inside the interval.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
     known, owners = np.unique(users, return_inverse=True)
     models = [scores] if second is None else [scores, second]
@@ -140,7 +140,7 @@ def _weighted_auc(
 
 
 def _difference(sums: list[FloatArray]) -> FloatArray:
-    """Rows of (numerator, denominator) to ratios, the second subtracted if there is one."""
+    """Ratios of rows of (numerator, denominator), the second subtracted if there is one."""
     ratios = [
         np.where(each[:, 1] > 0, each[:, 0] / np.where(each[:, 1] > 0, each[:, 1], 1), np.nan)
         for each in sums

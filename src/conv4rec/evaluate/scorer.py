@@ -1,4 +1,4 @@
-"""What the evaluator asks of any model, ours or a rival's: four arrays and nothing else."""
+"""The interface between the evaluator and any model: four arrays."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 
 
 class Scorer(Protocol):
-    """A model seen from its answers, in row and column numbers.
+    """A fitted model, as the evaluator sees it: rows and items are numbers, not ids.
 
-    `given` holds the histories that the model may look at, one row per user; its items and
-    levels are those of training. The model must answer from `given`, not from a memory of
-    who the user is, so that users who were never in training are scored alike. An answer of
-    None means that the model has no such part: its metrics are then None too.
+    `given` holds the histories that the model may read, one row per user; its items and levels
+    are those of training. The model must answer from `given` alone, so that users who are not
+    in training are scored in the same way. An answer of None means that the model has no such
+    output; the metrics that need it are then None.
     """
 
     def rank_scores(self, given: Interactions, rows: IntArray) -> FloatArray | None:
-        """Score every item for some users: rows × items, higher is consumed sooner.
+        """Score every item for some users: rows × items, higher is more likely consumed.
 
         Items of the history need not be masked: the evaluator does that, for all models
         alike. Only the order of the scores matters.
@@ -33,7 +33,7 @@ class Scorer(Protocol):
         ...
 
     def rank_log_probabilities(self, given: Interactions, rows: IntArray) -> FloatArray | None:
-        """Compute log P(i | x): rows × items, summing to one over the items outside the history.
+        """Log P(i | x): rows × items; the probabilities sum to one over items outside the history.
 
         Items of the history have -inf.
         """

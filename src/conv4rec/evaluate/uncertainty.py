@@ -1,4 +1,4 @@
-"""How sure a comparison is: over users by the paired bootstrap, over seeds by their spread."""
+"""Uncertainty of a comparison: paired bootstrap over users, standard deviation over seeds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from conv4rec.errors import SettingError
 from conv4rec.evaluate.scorer import FloatArray
 
-_DRAWS_PER_BLOCK = 3_000_000  # resampled users held at once, 32 bytes each
+_DRAWS_PER_BLOCK = 3_000_000  # bounds memory: 32 bytes for each drawn user
 
 
 @dataclass(frozen=True)
 class Difference:
-    """First minus second, with the interval in which resampled users put it."""
+    """First minus second, with a bootstrap interval over users."""
 
     mean: float
     low: float
@@ -24,18 +24,13 @@ class Difference:
     """Share of the resamples inside the interval."""
     n_users: int
 
-    @property
-    def is_clear(self) -> bool:
-        """The interval leaves zero out."""
-        return self.low > 0 or self.high < 0
-
     def __str__(self) -> str:
         return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean over seeds and the standard deviation of one seed around it."""
+    """Mean over seeds and standard deviation of one seed."""
 
     mean: float
     spread: float
@@ -59,10 +54,10 @@ def paired_bootstrap(
     """Compare two models on the same users by resampling the users with replacement.
 
     The statistic is mean(first) - mean(second), each a mean over users weighted by `weights`.
-    With `weights` the number of a user's test ratings it is the difference of two metrics
-    over ratings; with `root` too, and per-user mean squared errors, it is the difference of
-    two RMSEs. Users whose value is NaN (nothing to measure) in both are left out. The
-    interval is the percentile one. Memory is bounded: about 100 MB.
+    If `weights` is the number of a user's test ratings, it is the difference of two metrics
+    over ratings; with `root` and per-user mean squared errors, the difference of two RMSEs.
+    Users whose value is NaN in both arrays are left out. The interval is the percentile
+    interval. Memory: about 100 MB.
 
     Args:
         first: One value per user.
@@ -105,7 +100,7 @@ def spread_over_seeds(values: Sequence[float]) -> Spread:
     0.9000 ± 0.0141
     """
     if len(values) == 0:
-        raise SettingError("no values: at least one seed must have been measured")
+        raise SettingError("there are no values: at least one seed is needed")
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
     return Spread(float(np.mean(values)), spread, len(values))
 
@@ -117,7 +112,7 @@ def _measured(*arrays: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         raise SettingError(f"values and weights must be parallel arrays, got shapes {shapes}")
     missing = np.isnan(first)
     if not np.array_equal(missing, np.isnan(second)):
-        raise SettingError("some users have a value in only one array: measure both on one split")
+        raise SettingError("some users have a value in one array only: measure both on one split")
     kept = ~missing & (weights > 0)
     if not kept.any():
         raise SettingError("no user has a value: there is nothing to compare")
@@ -125,7 +120,7 @@ def _measured(*arrays: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def _statistic(sums: FloatArray, root: bool) -> FloatArray:
-    """Sums of weighted first, weighted second and weights (… × 3) to the difference (…)."""
+    """The statistic from sums of weighted first, weighted second and weights: (…, 3) -> (…)."""
     means = sums[:, :2] / sums[:, 2:]
     if root:
         means = np.sqrt(means)

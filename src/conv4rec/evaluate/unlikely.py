@@ -1,4 +1,4 @@
-"""Of what people would hardly have picked, does a model know what they liked?"""
+"""How well a model ranks likes among the items that people were unlikely to consume."""
 
 from __future__ import annotations
 
@@ -14,32 +14,29 @@ from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
 from conv4rec.evaluate.uncertainty import Difference, paired_bootstrap
 
 CUTOFF = 10
-"""Of the NDCG."""
+"""Cut-off of the NDCG."""
 
 
 @dataclass(frozen=True, eq=False)
 class UnlikelyPairs:
-    """How well a model orders the rated test pairs outside people's likeliest picks.
-
-    See `evaluate_unlikely`.
-    """
+    """Metrics of a model on the rated test pairs with a high consume rank."""
 
     users: IntArray
     liked: BoolArray
     scores: FloatArray
     auc: float | None
-    """Chance that a liked pair scores above one that is not, over all pairs."""
+    """AUC over all pairs."""
     auc_within: float | None
-    """The same among each user's own pairs, mean over users who liked some and not others: knowing
-    who is generous does not help."""
+    """AUC of each user's own pairs, mean over users who liked some and not others. It does not
+    rise with a better estimate of how generous each user is."""
     ndcg: float | None
-    """NDCG@10 of each user's own pairs, the liked ones relevant, mean over users who liked any."""
+    """NDCG@10 of each user's own pairs, the liked ones relevant; mean over users who liked any."""
     within: FloatArray
     gain: FloatArray
-    """AUC and NDCG of each user with a pair, in order of users; NaN where there is none."""
+    """AUC and NDCG of each user with a pair, in order of users; NaN where undefined."""
 
     def to_dict(self) -> dict[str, float | None]:
-        """For a record."""
+        """The metrics by name, without the per-user arrays."""
         return {
             "pairs": len(self.users),
             "people": len(self.within),
@@ -53,24 +50,24 @@ class UnlikelyPairs:
 def evaluate_unlikely(
     scores: FloatArray, liked: BoolArray, users: IntArray, ranks: IntArray, beyond: int = 100
 ) -> UnlikelyPairs:
-    """Judge scores by the rated test pairs outside each person's likeliest picks.
+    """Measure scores on the rated test pairs with a consume rank above `beyond`.
 
-    Which pairs those are is told by one ranking for all models that are compared: our own
-    P(consume), or one that no model had a hand in (`Propensity`).
+    Use the same consume ranks for all models that are compared: those of one model, or those of
+    `Propensity`, which no compared model defines.
 
     Args:
         scores: P(like), or expected ratings, of the rated test pairs.
-        liked: Whether each was liked.
-        users: Whose pair it is.
-        ranks: The place of its item among the person's picks, from 1.
-        beyond: Pairs of a place above this one count.
+        liked: Whether each pair is liked.
+        users: User of each pair.
+        ranks: Consume rank of each pair, from 1.
+        beyond: Pairs with a rank above this number count.
     """
     far = np.asarray(ranks) > beyond
     scores, liked, users = np.asarray(scores)[far], np.asarray(liked)[far], np.asarray(users)[far]
     order = np.argsort(users, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(users[order])) + 1) if len(order) else []
     within = np.array([auc(scores[own], liked[own]) for own in parts])
-    gain = np.array([_ndcg(scores[own], liked[own]) for own in parts])
+    gain = np.array([ndcg_of_pairs(scores[own], liked[own]) for own in parts])
     return UnlikelyPairs(
         users=users,
         liked=liked,
@@ -84,15 +81,15 @@ def evaluate_unlikely(
 
 
 def compare_unlikely(first: UnlikelyPairs, second: UnlikelyPairs) -> dict[str, Difference]:
-    """First minus second for every figure that both have, with 95% intervals over users.
+    """First minus second for each metric that both have, with 95% intervals over users.
 
     Raises:
-        SettingError: They were not judged on the same pairs.
+        SettingError: They were not measured on the same pairs.
     """
     if not (
         np.array_equal(first.users, second.users) and np.array_equal(first.liked, second.liked)
     ):
-        raise SettingError("the models were judged on different pairs: give both the same ranks")
+        raise SettingError("the models were measured on different pairs: give both the same ranks")
     found = {}
     if first.auc is not None:
         found["auc"] = auc_bootstrap(first.scores, first.liked, first.users, second.scores)
@@ -103,10 +100,10 @@ def compare_unlikely(first: UnlikelyPairs, second: UnlikelyPairs) -> dict[str, D
     return found
 
 
-def _ndcg(scores: FloatArray, liked: BoolArray) -> float:
-    """Of one user. Equal scores stay in the order of the pairs, for every model alike."""
-    first = np.argsort(-scores, kind="stable")[:CUTOFF]
-    hits = np.zeros((1, CUTOFF), dtype=bool)
+def ndcg_of_pairs(scores: FloatArray, liked: BoolArray, cutoff: int = CUTOFF) -> float:
+    """NDCG of one user's pairs, the liked ones relevant; equal scores keep the order of pairs."""
+    first = np.argsort(-scores, kind="stable")[:cutoff]
+    hits = np.zeros((1, cutoff), dtype=bool)
     hits[0, : len(first)] = liked[first]
     return float(ranking.ndcg(hits, np.array([liked.sum()]))[0])
 

@@ -1,1 +1,1 @@
-"""Folders of arrays: written all or nothing, checked when they are read, of a known version."""
+"""Saved folders of arrays: atomic writes, checksums, and a format version."""

@@ -1,4 +1,4 @@
-"""Files and folders written so that a crash leaves the old content or the new, never a mixture."""
+"""Atomic writes: after a crash a file has its old content or its new content."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows has no such lock: there, save to one folder from one process
+except ImportError:  # Windows has no fcntl: there, save to a folder from one process only
     fcntl = None
 
-TEMPORARY = ".saving-"  # how the names of unfinished files start
+TEMPORARY = ".saving-"  # prefix of the names of unfinished files
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write through a temporary file in the same folder: fsync, rename, fsync the folder."""
+    """Write a file by way of a temporary file: fsync, rename, fsync the folder."""
     temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
     try:
-        # Created with the mode that any new file gets: `tempfile` would make it private.
+        # With the default mode of a new file: `tempfile` would make it private.
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -41,7 +41,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One writer to a folder at a time; a killed writer's lock goes with it."""
+    """Lock a folder for one writer. The system releases the lock of a killed process."""
     if fcntl is None:
         yield
         return

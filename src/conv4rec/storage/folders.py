@@ -1,4 +1,4 @@
-"""Folders of arrays that are saved all or nothing, and refuse to load if a byte has changed."""
+"""Folders of arrays with checksums: a save is atomic, and a changed byte is an error."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def save_folder(
 ) -> None:
     """Save named groups of arrays and some JSON facts.
 
-    Each part becomes a safetensors file whose name carries its sha256, so no file that is in
-    use is ever overwritten. The manifest names them and is renamed into place last: a reader
-    finds the old model or the new one, whenever the writer is killed. Files of older saves are
-    removed at the end.
+    Each part is a safetensors file whose name holds its sha256, so a save overwrites no file
+    that is in use. The manifest names the files and is renamed into place last. So a reader
+    finds the old content or the new one, whenever the writer is killed. Files of older saves
+    are removed at the end.
 
     Args:
-        folder: Made if it does not exist.
-        kind: What this is a folder of; `load_folder` asks for the same word.
-        parts: file stem -> name -> array.
-        facts: anything that JSON holds.
+        folder: Created if it does not exist.
+        kind: What the folder holds; `load_folder` checks it.
+        parts: File stem -> name -> array.
+        facts: Any JSON values.
 
     Raises:
         SavedModelError: The folder holds something else, or cannot be written.
@@ -74,11 +74,11 @@ def save_folder(
 def load_folder(
     folder: str | os.PathLike[str], kind: str
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
-    """Load what `save_folder` saved: (parts, facts).
+    """Load the (parts, facts) that `save_folder` saved.
 
     Raises:
-        SavedModelError: The folder is missing, foreign, of a newer version, or a file in it was
-            truncated, swapped or changed: names the file.
+        SavedModelError: The folder is missing, was not saved by conv4rec, has another schema
+            version, or a file in it was changed: the message names the file.
     """
     folder = Path(folder)
     manifest = _read_manifest(folder, kind)
@@ -88,12 +88,12 @@ def load_folder(
             return {stem: _read_part(folder, entry) for stem, entry in files}, manifest["facts"]
         except _MissingPartError:
             before, manifest = manifest, _read_manifest(folder, kind)
-            if manifest == before:  # else another process saved in between: read what it saved
+            if manifest == before:  # otherwise another process saved in between: read that
                 raise
 
 
 class _MissingPartError(SavedModelError):
-    """A part that the manifest names is not there."""
+    """A file that the manifest names is missing."""
 
 
 def _read_part(folder: Path, entry: dict[str, str]) -> dict[str, np.ndarray]:
@@ -101,11 +101,11 @@ def _read_part(folder: Path, entry: dict[str, str]) -> dict[str, np.ndarray]:
     if not _OUR_PART.fullmatch(entry["file"]) or path.is_symlink():
         raise SavedModelError(f"{folder / MANIFEST} names a file outside its folder")
     try:
-        if not path.is_file():  # a pipe would be waited on for ever
+        if not path.is_file():  # reading a named pipe would never end
             raise FileNotFoundError(path)
         content = path.read_bytes()
     except OSError as error:
-        raise _MissingPartError(f"{path} is missing or unreadable: save again") from error
+        raise _MissingPartError(f"{path} is missing or unreadable: save the model again") from error
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise SavedModelError(f"{path} is damaged: its checksum is not the one saved with it")
     try:
@@ -125,7 +125,7 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
         )
     try:
         if path.stat().st_size > LARGEST_MANIFEST:
-            raise SavedModelError(f"{path} is larger than any manifest conv4rec writes")
+            raise SavedModelError(f"{path} is larger than any manifest that conv4rec writes")
         manifest = json.loads(path.read_bytes())
     except SavedModelError:
         raise
@@ -145,7 +145,7 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
             f"conv4rec reads schema {SCHEMA_VERSION}: fit the model again"
         )
     if digest != _digest(manifest):
-        raise SavedModelError(f"{path} is damaged: its checksum is not its own")
+        raise SavedModelError(f"{path} is damaged: its checksum is wrong")
     if manifest["kind"] != kind:
         raise SavedModelError(f"{folder} holds a {manifest['kind']}, not a {kind}")
     return manifest
@@ -160,7 +160,7 @@ def _digest(manifest: dict[str, Any]) -> str:
 
 
 def _is_manifest(manifest: Any) -> bool:
-    """Whether it has the form that `save_folder` writes; the checksum is another question."""
+    """Whether a JSON value has the form of a manifest; its checksum is not checked."""
     if not isinstance(manifest, dict) or not {"kind", "schema", "files", "facts"} <= set(manifest):
         return False
     files, facts = manifest["files"], manifest["facts"]
@@ -175,7 +175,7 @@ def _texts(entry: Any) -> list[Any]:
 
 
 def _is_ours(folder: Path, kind: str) -> bool:
-    """Whether a save of this kind may replace what is in the folder."""
+    """Whether a save of this kind may replace the content of the folder."""
     if (folder / MANIFEST).exists():
         try:
             manifest = json.loads((folder / MANIFEST).read_bytes())

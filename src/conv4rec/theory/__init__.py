@@ -1,4 +1,4 @@
-"""Theory that runs: bounds, certificates, recovery and ranks, in plain NumPy."""
+"""Generalisation bounds, certificates, recovery and ranks, in plain NumPy."""
 
 from conv4rec.theory.certificates import Certificate, certify
 from conv4rec.theory.completion import TraceNormBound, trace_norm_bound

@@ -1,10 +1,10 @@
-"""Held-out certificates: what a new user can expect at worst, at any number of users.
+"""Held-out certificates: an upper bound on the mean loss over new users.
 
-The losses are those of users whom the model never trained on, one number in [0, 1] per user:
+The losses are those of users whom the model was not trained on, one number in [0, 1] per user:
 1 - recall@k, squared rating error over its range, log-loss over its cap. Users must be
-independent draws from the population that the promise is about. The promise is about the mean
-over that population, not about any one user. Unlike the bounds on the gap these are hardly
-ever vacuous, and know nothing of the model.
+independent draws from the population. The bound is on the mean over that population, not on the
+loss of one user. Unlike the bounds on the gap, certificates are hardly ever vacuous, and they
+assume nothing about the model.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class Certificate:
     upper: float
     method: Method
     n: int
-    """Held-out users."""
+    """Number of held-out users."""
     confidence: float
     trivial: float = 1.0
     """The largest loss."""
 
     @property
     def vacuous(self) -> bool:
-        """Whether it says no more than that the loss has a largest value."""
+        """Whether the bound is no smaller than the largest loss."""
         return self.upper >= self.trivial
 
     @property
     def at_least(self) -> float:
-        """The same for a score that is 1 - loss, such as recall."""
+        """Lower bound on a score that is 1 - loss, such as recall."""
         return 1 - self.upper
 
     def __str__(self) -> str:
@@ -54,11 +54,11 @@ def certify(
     """Bound the mean loss over new users from the losses of held-out users (statement 7).
 
     Args:
-        losses: One loss in [0, 1] per held-out user. Leave users without a loss out before.
+        losses: One loss in [0, 1] per held-out user who has one.
         confidence: Probability, over the choice of held-out users, that the bound holds.
-        method: "betting" is the tightest as a rule, "hoeffding" ignores the variance. Choose
-            before looking: the smallest of three bounds has three chances to fail.
-        seed: Of the order in which "betting" plays the users; fixed in advance likewise.
+        method: "betting" is usually the tightest; "hoeffding" ignores the variance. Choose it
+            before you see the losses: the smallest of three bounds does not hold with `confidence`.
+        seed: Of the order of users in "betting"; choose it before you see the losses.
 
     Raises:
         SettingError: Losses outside [0, 1], NaN, none at all, or an unknown method.
@@ -70,11 +70,13 @@ def certify(
     """
     losses = checked_losses(losses)
     if losses.ndim != 1:
-        raise SettingError(f"one loss per user was expected, got an array of shape {losses.shape}")
+        raise SettingError(
+            f"losses must have one entry per user, got an array of shape {losses.shape}"
+        )
     if method not in get_args(Method):
         raise SettingError(f"method must be one of {get_args(Method)}, got {method!r}")
     order = np.random.default_rng(seed).permutation(len(losses))
     bound = {"hoeffding": hoeffding, "bernstein": empirical_bernstein, "betting": betting}[method]
     mean, upper = float(losses.mean()), float(bound(losses[order], confidence))
-    # a lucky order can refute the sample mean itself: true, but no one should have to read it
+    # Some orders give a bound below the sample mean. It is valid, but confusing to read.
     return Certificate(mean, max(mean, upper), method, len(losses), confidence)

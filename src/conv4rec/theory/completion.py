@@ -1,4 +1,4 @@
-"""The matrix-completion baseline: a trace norm, and nothing assumed of who rates what."""
+"""The matrix-completion bound: by the trace norm, for any distribution of ratings."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class TraceNormBound:
     """Every term of the trace-norm bound, in units of the loss unless said otherwise."""
 
     n: int
-    """Ratings."""
+    """Number of ratings."""
     confidence: float
     trace_norm: float
-    """As used: rounded up if it was measured."""
+    """The value used: rounded up if it was measured after training."""
     lipschitz: float
-    """Of the loss in the prediction."""
+    """Lipschitz constant of the loss in the prediction."""
     loss_range: float
     frequent: float
-    """Share of the Rademacher complexity from cells that occur often, in units of predictions."""
+    """Part of the Rademacher complexity from cells that occur often, in units of predictions."""
     rare: float
-    """Share of the Rademacher complexity from the other cells: trace norm x spectral norm."""
+    """Part of the Rademacher complexity from the other cells: trace norm x spectral norm."""
     union_cost: float
-    """Price of a trace norm measured after training, in nats of probability."""
+    """Cost of the union bound for a measured trace norm, in nats added to log(1/δ)."""
     log_failure: float
     """log(1/δ)."""
 
@@ -40,7 +40,7 @@ class TraceNormBound:
 
     @property
     def deviation(self) -> float:
-        """3B sqrt((log 2 + union cost + log(1/δ)) / 2n): the complexity itself is empirical."""
+        """3B sqrt((log 2 + union cost + log(1/δ)) / 2n), as the complexity is empirical."""
         nats = math.log(2) + self.union_cost + self.log_failure
         return 3 * self.loss_range * math.sqrt(nats / (2 * self.n))
 
@@ -51,12 +51,12 @@ class TraceNormBound:
 
     @property
     def trivial(self) -> float:
-        """The loss range: any two losses are that close."""
+        """The loss range: no two losses differ by more."""
         return self.loss_range
 
     @property
     def vacuous(self) -> bool:
-        """Whether the bound says less than the range of the loss."""
+        """Whether the bound is no smaller than the range of the loss."""
         return self.value >= self.trivial
 
 
@@ -82,24 +82,25 @@ def trace_norm_bound(
     for the best p, with v the most ratings that a user or an item has in the other cells. The
     second term is t/n times a bound on the spectral norm of those ratings' random signs.
 
-    Assumes: ratings are i.i.d. draws of (user, item, rating) from any distribution: the
-    popular items and the busy users may have any share. Promises: the loss on fresh draws
-    from the same law is at most the training loss plus `value`. Does not promise: anything
-    on uniformly shown items, or for ratings drawn without replacement, as real ones are.
+    Assumes: ratings are i.i.d. draws of (user, item, rating) from any distribution; popular
+    items and active users may have any share. Guarantees: the expected loss on new draws from
+    the same distribution is at most the training loss plus `value`. Does not cover: uniformly
+    exposed items, and ratings drawn without replacement, as real ratings are.
 
     Args:
         rows: User number of each rating.
         columns: Item number of each rating.
         shape: Users, items.
         trace_norm: Sum of singular values of the predictions (centred as trained).
-        prediction_bound: b, largest entry in size: clip the predictions to have one.
-        lipschitz: Of the loss in the prediction: 2 x the range for squared error.
+        prediction_bound: b, bound on the size of entries: clip the predictions to have one.
+        lipschitz: Lipschitz constant of the loss: 2 x the range for squared error.
         loss_range: B, largest loss.
         confidence: 1 - δ.
-        fixed: The trace norm was a limit set before training.
+        fixed: Whether the trace norm is a limit that was set before training.
 
     Raises:
-        SettingError: No ratings, parallel arrays that are not, or numbers outside `shape`.
+        SettingError: There are no ratings, the arrays are not parallel, or a number is outside
+            `shape`.
 
     Reference:
         Shamir and Shalev-Shwartz, COLT 2011 (JMLR 2014), with the split of frequent and
@@ -146,7 +147,7 @@ def _split(
     counts: tuple[np.ndarray, np.ndarray, np.ndarray], shape: tuple[int, int], limit: int,
     trace_norm: float, prediction_bound: float,
 ) -> tuple[float, float]:  # fmt: skip
-    """N x the two shares of the complexity, if cells above `limit` count as frequent."""
+    """The two parts of the complexity, times n, if cells above `limit` count as frequent."""
     rows, columns, times = counts
     often = times > limit
     frequent = prediction_bound * float(np.sqrt(times[often]).sum())

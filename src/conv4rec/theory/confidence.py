@@ -1,4 +1,4 @@
-"""The two arguments that every statement of this room shares."""
+"""The sample size and the confidence, checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def log_inverse(n: int, confidence: float) -> float:
     2.9957
     """
     if n < 1:
-        raise SettingError(f"n must be at least 1, got {n}: a bound needs something observed")
+        raise SettingError(f"n must be at least 1, got {n}: a bound needs at least one observation")
     if not 0 < confidence < 1:
         raise SettingError(
             f"confidence must lie strictly between 0 and 1, such as 0.95, got {confidence}"

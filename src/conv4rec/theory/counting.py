@@ -1,4 +1,4 @@
-"""The parameter-count bound: how far training loss can be from the truth, by counting weights."""
+"""The parameter-count bound on the gap between expected and training loss."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ class ParameterCountBound:
     loss_range: float
     """B."""
     resolution: float
-    """ε, the error in the loss by which stand-ins are allowed to differ."""
+    """ε, the error in the loss at which the network class is covered."""
     log_cover: float
-    """Σ W_l log(1 + 2 L g_l β_l / ε): log of the number of stand-ins."""
+    """Σ W_l log(1 + 2 L g_l β_l / ε): log of the covering number."""
     layer_log_covers: tuple[tuple[str, float], ...]
-    """The same, per layer."""
+    """Its terms, per layer."""
     union_cost: float
-    """Price of norms measured after training, in nats of probability."""
+    """Cost of the union bound for measured norms, in nats added to log(1/δ)."""
     log_failure: float
     """log(1/δ)."""
     trivial: float
-    """log M, the loss of guessing uniformly: a gap at least that large rules nothing out."""
+    """log M, the loss of the uniform distribution: a larger bound is vacuous."""
 
     @property
     def discretisation(self) -> float:
-        """2ε: the network and its stand-in differ on the sample and on the truth."""
+        """2ε: the cover's error in the training loss and in the expected loss."""
         return 2 * self.resolution
 
     @property
     def deviation(self) -> float:
-        """B sqrt((log cover + union cost + log(1/δ)) / 2n): Hoeffding over all stand-ins."""
+        """B sqrt((log cover + union cost + log(1/δ)) / 2n): Hoeffding over the cover."""
         nats = self.log_cover + self.union_cost + self.log_failure
         return self.loss_range * math.sqrt(nats / (2 * self.n))
 
@@ -52,7 +52,7 @@ class ParameterCountBound:
 
     @property
     def vacuous(self) -> bool:
-        """Whether the bound says less than guessing uniformly would."""
+        """Whether the bound is no smaller than the loss of the uniform distribution."""
         return self.value >= self.trivial
 
 
@@ -74,10 +74,9 @@ def parameter_count_bound(
     (B) users and input halves fixed, n independent targets, where the expected loss averages
     over the same users. Targets are never part of the input.
 
-    Promises: no network within these norms, however it was found, can do worse on fresh data
-    than on its training data by more than `value`. Does not promise: anything for targets
-    drawn without replacement (all real ratings), for norms quoted without `on_grid`, or,
-    where vacuous, anything at all.
+    Guarantees: for every network within these norms, whatever the training algorithm, the
+    expected loss exceeds the training loss by at most `value`. Does not cover: targets drawn
+    without replacement (as real ratings are), and norms measured without `on_grid`.
 
     Args:
         norms: Of the trained network; rounded up to a grid here unless they are `fixed`.
@@ -87,9 +86,9 @@ def parameter_count_bound(
 
     Reference:
         In the manner of Long and Sedghi, ICLR 2020 (weights counted, their distance from the
-        start, no number of pixels) and of Graf, Zeng, Rieck, Niethammer and Kwitt, NeurIPS
+        initialisation, no number of pixels) and of Graf, Zeng, Rieck, Niethammer and Kwitt, NeurIPS
         2022 (a shared kernel by its own norms). The statement is derived here: a union bound
-        (Hoeffding) over the stand-ins that `covers` counts, with the constants of `loss`.
+        (Hoeffding) over the cover that `covers` counts, with the constants of `loss`.
 
     >>> from conv4rec.theory.layers import Chain, Layer
     >>> layer = Layer.from_matrices("decoder", np.eye(3), np.zeros((3, 3)))
@@ -113,7 +112,7 @@ def parameter_count_bound(
 
 
 def _scales(norms: NetworkNorms) -> list[tuple[str, int, float]]:
-    """Per layer: name, W, and L g β, the most it can move the loss times the layers."""
+    """Per layer: name, W, and L g β, the largest change of the loss times the layers."""
     n_layers = len(norms.layers)
     return [
         (layer.name, layer.n_parameters, n_layers * steepness * layer.frobenius_distance)

@@ -1,7 +1,6 @@
-"""Covering numbers: how many networks stand in for all networks, up to a small error.
+"""Covering numbers of classes of networks, as natural logarithms, with proofs.
 
-All are natural logarithms of the number of points. Each holds with the stated constant; the
-proofs are short enough to be told here.
+Each holds with the stated constant.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from conv4rec.errors import SettingError
 
 
 def parameter_cover(n_parameters: int, radius: float, resolution: float) -> float:
-    """Log of the points that cover a ball of weights: W log(1 + 2β/ε).
+    """Log covering number of a ball of weights: W log(1 + 2β/ε).
 
     Every point of a Euclidean ball of radius β (or of any subset: the points can be chosen in
     it) in W dimensions is within ε of one of them, by comparing volumes. A kernel shared by n
@@ -51,7 +50,7 @@ def group_cover(shape: tuple[int, int]) -> float:
 
 
 def entry_cover(n_points: int) -> float:
-    """The number q with log N(ε) <= q (a b / ε)², when every single output must be within ε.
+    """The number q with log N(ε) <= q (a b / ε)², for an error of ε in every output.
 
     For {x -> A x : ||A||_F <= a}, at n_points = samples x outputs, inputs of norm at most b:
     q = 4 log(2 n_points) + log 2. The norm is Frobenius where `group_cover` has (2,1), and
@@ -63,8 +62,8 @@ def entry_cover(n_points: int) -> float:
     at least exp(-λ²a²/2) / 2. So log k <= log 2 + 2 t² a² / ε², and one point does if ε >= ab.
 
     Reference:
-        Plays the part that covers in the largest-entry norm (Zhang, JMLR 2002) have in Ledent
-        et al., AAAI 2021. Proved above.
+        In place of the covers in the largest-entry norm (Zhang, JMLR 2002) that Ledent et al.,
+        AAAI 2021, use. Proved above.
 
     >>> round(entry_cover(500), 2)
     28.32

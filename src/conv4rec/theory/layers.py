@@ -1,4 +1,4 @@
-"""What a bound must know of a layer: a few norms, and how many items share it."""
+"""Layers and chains of layers, as the bounds describe them: by norms and sharing."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from conv4rec.theory.norms import FloatArray, frobenius_norm, group_norm, row_no
 
 @dataclass(frozen=True)
 class Layer:
-    """One weight matrix; of a 1x1 convolution, the kernel that every item shares."""
+    """One weight matrix; for a 1x1 convolution, the kernel that all items share."""
 
     name: str
     shape: tuple[int, int]
     """Outputs, inputs."""
     spectral_norm: float
-    """The largest singular value; or less: of the part that one target's loss can see."""
+    """The largest singular value; or less: of the part that the loss of one target depends on."""
     row_norm: float
-    """Largest Euclidean norm of a row (an output's weights); matters in a chain's last layer."""
+    """Largest Euclidean norm of a row (an output's weights); used in a chain's last layer."""
     frobenius_distance: float
-    """||W - W₀||_F, from the weights that training started at."""
+    """||W - W₀||_F, the distance from the initial weights."""
     group_distance: float
     """(2,1) norm of W - W₀: the sum over rows of their Euclidean norms."""
     n_parameters: int
-    """Free numbers in W; 0 for a matrix that is never trained."""
+    """Number of trained entries of W; 0 for a matrix that is not trained."""
     n_shared: int = 1
-    """How many items the same matrix is applied at: the layer is I_n ⊗ W."""
+    """n, the number of items that share the matrix: the layer is I_n ⊗ W."""
 
     @classmethod
     def from_matrices(
@@ -52,9 +52,9 @@ class Layer:
         )  # fmt: skip
 
     def unshared(self) -> Layer:
-        """The same map seen by a theory that is blind to sharing: I_n ⊗ W with all entries free.
+        """The same map without sharing: I_n ⊗ W with n separate blocks.
 
-        Only the n blocks count as parameters: their zeros elsewhere are granted.
+        Only the n blocks count as parameters, not the zeros between them.
         """
         n = self.n_shared
         return replace(
@@ -78,8 +78,8 @@ class Layer:
 class Chain:
     """Layers in the order the data flows, and a bound on the Euclidean norm of their input.
 
-    The bound on the input must be known before the data: an encoder that divides a history by
-    the root of its length has 1, an encoder that does not has no bound at all.
+    The bound on the input must hold for any data: it is 1 for an encoder that divides a history
+    by the root of its length, and there is none for an encoder that does not divide.
     """
 
     layers: tuple[Layer, ...]
@@ -87,19 +87,19 @@ class Chain:
 
     @property
     def logit_norm(self) -> float:
-        """Λ: bound on the Euclidean norm of what the chain adds to the logits."""
+        """Λ: bound on the Euclidean norm of the chain's contribution to the logits."""
         return self.input_norm * math.prod(layer.spectral_norm for layer in self.layers)
 
     @property
     def largest_logit(self) -> float:
-        """Bound on the largest entry of what the chain adds to the logits: the better of two."""
+        """Bound on the largest entry of the chain's contribution: the better of two."""
         *hidden, last = self.layers
         stretch = math.prod(layer.spectral_norm for layer in hidden)
         return self.input_norm * stretch * min(last.row_norm, last.spectral_norm)
 
     @property
     def spread(self) -> float:
-        """Bound on how far apart the chain can put two logits."""
+        """Bound on the difference of two entries of the chain's contribution to the logits."""
         return min(LIPSCHITZ_EUCLIDEAN * self.logit_norm, LIPSCHITZ_MAX * self.largest_logit)
 
     def sensitivities(self) -> list[float]:

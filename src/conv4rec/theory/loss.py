@@ -1,4 +1,4 @@
-"""What the bounds must know of the cross-entropy: how steep it is, and how large it can get.
+"""Lipschitz constants and range of the cross-entropy, as the bounds use them.
 
 Statement 1. The gradient of log Σ exp(z) - z_y in the logits z is p - e_y. Its l1 norm is
 2(1 - p_y) < 2, so the loss is 2-Lipschitz in the largest-entry norm; its Euclidean norm is at
@@ -34,8 +34,8 @@ def negative_log_likelihood(
     >>> negative_log_likelihood(np.zeros((1, 4)), np.array([2])).round(4)
     array([1.3863])
     """
-    picked = np.take_along_axis(logits, np.asarray(outputs)[..., None], axis=-1)[..., 0]
-    log_p = picked - logsumexp(logits, axis=-1)
+    chosen = np.take_along_axis(logits, np.asarray(outputs)[..., None], axis=-1)[..., 0]
+    log_p = chosen - logsumexp(logits, axis=-1)
     if smoothing == 0.0:
         return -log_p
     return -np.log((1 - smoothing) * np.exp(log_p) + smoothing / logits.shape[-1])
@@ -49,7 +49,7 @@ def loss_range(n_outputs: int, spread: float, smoothing: float = 0.0) -> float:
     log M - log((1 - η) e^-spread + η) <= log(M / η), however large the logits are.
 
     Args:
-        n_outputs: M = items x levels (more than are allowed to a user does no harm).
+        n_outputs: M = items x levels (an overestimate only makes B larger).
         spread: Bound on z_j - z_y over all pairs of outputs.
         smoothing: η, the share of the uniform distribution that the model is mixed with.
 

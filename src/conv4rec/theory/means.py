@@ -1,7 +1,7 @@
-"""Three upper bounds on the mean of losses in [0, 1], valid at any number of them.
+"""Three upper bounds on the mean of losses in [0, 1], valid for any number of losses.
 
 Each takes the losses along the last axis (other axes are separate samples) and holds with
-probability `confidence` for independent losses of one mean, whatever their law.
+probability `confidence` for independent losses of one mean, whatever their distribution.
 """
 
 from __future__ import annotations
@@ -52,44 +52,44 @@ def empirical_bernstein(losses: FloatArray, confidence: float = 0.95) -> FloatAr
 
 
 def betting(losses: FloatArray, confidence: float = 0.95) -> FloatArray:
-    """The largest mean against which a gambler has not become rich, along the last axis.
+    """The largest mean that a betting martingale does not reject, along the last axis.
 
-    For each candidate mean m the gambler starts with capital 1 and stakes on each next loss
+    For each candidate mean m a bettor starts with capital 1 and bets on each next loss
     being below m: K_t(m) = K_{t-1}(m) (1 - λ_t (X_t - m)). If the mean were m or more, the
-    chance that K ever reaches 1/δ would be at most δ (Ville). K grows with m at every t, so
-    the means not yet refuted are those below one number, found by bisection.
+    probability that K ever reaches 1/δ would be at most δ (Ville). K grows with m at every t,
+    so the means that are not rejected are those below one number, found by bisection.
 
-    The stakes look only back: λ_t = sqrt(2 log(1/δ) / (n s²_{t-1})), at most 0.75 / (1 - m),
-    with s² the running variance of one imagined loss of 1/2 and those seen. The order of the
-    losses matters, and must not depend on their values. Other axes are separate samples;
-    memory is a few copies of `losses`.
+    The bets depend on past losses only: λ_t = sqrt(2 log(1/δ) / (n s²_{t-1})), at most
+    0.75 / (1 - m), with s² the running variance of one pseudo-loss of 1/2 and the past losses.
+    The order of the losses matters, and must not depend on their values. Other axes are
+    separate samples; memory is a few copies of `losses`.
 
     Reference:
         Waudby-Smith and Ramdas, JRSS-B 2024: their capital process, one-sided, with
-        predictable plug-in stakes for a fixed n. Why it holds is told above.
+        predictable plug-in bets for a fixed n. The proof is above.
     """
     losses = checked_losses(losses)
     log_failure = log_inverse(losses.shape[-1], confidence)
     flat = losses.reshape(-1, losses.shape[-1])
     size = max(1, _BETS_PER_BLOCK // flat.shape[1])
     blocks = [flat[start : start + size] for start in range(0, len(flat), size)]
-    upper = np.concatenate([_largest_unrefuted(block, log_failure) for block in blocks])
+    upper = np.concatenate([_largest_not_rejected(block, log_failure) for block in blocks])
     return upper.reshape(losses.shape[:-1])
 
 
-def _largest_unrefuted(losses: FloatArray, log_failure: float) -> FloatArray:
-    stakes = _stakes(losses, log_failure)
+def _largest_not_rejected(losses: FloatArray, log_failure: float) -> FloatArray:
+    bets = _bets(losses, log_failure)
     low, high = np.zeros(len(losses)), np.ones(len(losses))
-    refuted_somewhere = _largest_log_capital(losses, stakes, high) >= log_failure
+    rejected_at_one = _largest_log_capital(losses, bets, high) >= log_failure
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        refuted = _largest_log_capital(losses, stakes, middle) >= log_failure
-        high, low = np.where(refuted, middle, high), np.where(refuted, low, middle)
-    return np.where(refuted_somewhere, high, 1.0)
+        rejected = _largest_log_capital(losses, bets, middle) >= log_failure
+        high, low = np.where(rejected, middle, high), np.where(rejected, low, middle)
+    return np.where(rejected_at_one, high, 1.0)
 
 
-def _stakes(losses: FloatArray, log_failure: float) -> FloatArray:
-    """λ_t before the limit that depends on the candidate: each row uses its own past only."""
+def _bets(losses: FloatArray, log_failure: float) -> FloatArray:
+    """λ_t before its limit 0.75 / (1 - m): rows x times."""
     n = losses.shape[1]
     times = np.arange(1, n + 1)
     means = (0.5 + np.cumsum(losses, axis=1)) / (times + 1)
@@ -99,23 +99,23 @@ def _stakes(losses: FloatArray, log_failure: float) -> FloatArray:
 
 
 def _largest_log_capital(
-    losses: FloatArray, stakes: FloatArray, candidates: FloatArray
+    losses: FloatArray, bets: FloatArray, candidates: FloatArray
 ) -> FloatArray:
     """Max over t of log K_t(m), with one candidate m per row."""
     room = np.maximum(1 - candidates, 1e-300)[:, None]
-    bets = np.minimum(stakes, _LARGEST_BET / room)
-    return np.cumsum(np.log1p(-bets * (losses - candidates[:, None])), axis=1).max(axis=1)
+    limited = np.minimum(bets, _LARGEST_BET / room)
+    return np.cumsum(np.log1p(-limited * (losses - candidates[:, None])), axis=1).max(axis=1)
 
 
 def checked_losses(losses: FloatArray) -> FloatArray:
     """The losses as float64; raises SettingError for none, NaN, or any outside [0, 1]."""
     losses = np.asarray(losses, dtype=np.float64)
     if losses.size == 0 or losses.ndim == 0:
-        raise SettingError("no losses: at least one held-out user is needed")
+        raise SettingError("there are no losses: at least one held-out user is needed")
     outside = int((~((losses >= 0) & (losses <= 1))).sum())  # counts NaN too
     if outside:
         raise SettingError(
-            f"{outside} of {losses.size} losses are outside [0, 1] or NaN. "
-            "Divide by the largest loss possible, and leave users without a loss out"
+            f"{outside} of {losses.size} losses are outside [0, 1] or NaN: "
+            "divide by the largest possible loss, and leave out users without a loss"
         )
     return losses

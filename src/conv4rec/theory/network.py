@@ -1,4 +1,4 @@
-"""What a bound must know of a network: chains of layers that add up to the logits.
+"""Networks, as the bounds describe them: chains of layers whose outputs add up to the logits.
 
 A network here is a sum of chains of linear layers (activations may stand between them if they
 are 1-Lipschitz and keep 0 at 0), so a bias is a chain of its own: one layer, input norm 1.
@@ -14,24 +14,24 @@ from conv4rec.theory.loss import loss_range
 
 @dataclass(frozen=True)
 class NetworkNorms:
-    """Everything the bounds know of a network with a softmax over `n_outputs`.
+    """Norms and sizes of a network with a softmax over `n_outputs`.
 
     The theorems are about classes of networks chosen before the data is seen. Norms measured
-    after training are made honest by `on_grid`: rounded up, at the price of a union over the
-    grid. The bounds do this themselves unless the norms are `fixed`.
+    after training are valid after `on_grid`: it rounds them up and adds the cost of a union
+    bound over the grid. The bounds call it unless the norms are `fixed`.
     """
 
     chains: tuple[Chain, ...]
     n_outputs: int
-    """M: what one softmax is over."""
+    """M, the number of outputs of one softmax."""
     smoothing: float = 0.0
-    """Share of the uniform distribution mixed into the model: keeps the loss below log(M/η)."""
+    """η, the share of the uniform distribution in the model: the loss is below log(M/η)."""
     fixed: bool = False
     """True only if the norms are limits set before training, not measurements after it."""
     union_cost: float = 0.0
-    """Nats added to log(1/δ) for norms that were measured."""
+    """Cost of the union bound for measured norms, in nats added to log(1/δ)."""
     n_softmaxes: int = 1
-    """How many softmaxes a history has: one for picks, one an item for ratings."""
+    """Softmaxes per history: one for P(consume), one per item for the ratings."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -1,4 +1,4 @@
-"""The norm-based bound: how far training loss can be from the truth, whatever the width."""
+"""The norm-based bound on the gap between expected and training loss, for any width."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class NormBound:
     loss_range: float
     """B."""
     layer_terms: tuple[tuple[str, float], ...]
-    """Per layer g_l b_l B_l sqrt(q_l): how much loss the layer's distance from start can move."""
+    """Per layer g_l b_l B_l sqrt(q_l), the layer's term of the capacity."""
     union_cost: float
-    """Price of norms measured after training, in nats of probability."""
+    """Cost of the union bound for measured norms, in nats added to log(1/δ)."""
     log_failure: float
     """log(1/δ)."""
     trivial: float
-    """log M, the loss of guessing uniformly: a gap at least that large rules nothing out."""
+    """log M, the loss of the uniform distribution: a larger bound is vacuous."""
 
     @property
     def capacity(self) -> float:
@@ -52,7 +52,7 @@ class NormBound:
 
     @property
     def vacuous(self) -> bool:
-        """Whether the bound says less than guessing uniformly would."""
+        """Whether the bound is no smaller than the loss of the uniform distribution."""
         return self.value >= self.trivial
 
 
@@ -76,9 +76,9 @@ def norm_bound(
 
     Assumes: as `parameter_count_bound`.
 
-    Promises: the same as `parameter_count_bound`, with no number of weights in it: near
-    initialisation it goes to zero for networks of any width. Does not promise: anything for
-    targets drawn without replacement, or where vacuous, as it is for most trained networks.
+    Guarantees: as `parameter_count_bound`, without the number of weights: near initialisation
+    it goes to zero for networks of any width. It is vacuous for most trained networks. Does not
+    cover: targets drawn without replacement.
 
     Args:
         norms: Of the trained network; rounded up to a grid here unless they are `fixed`.

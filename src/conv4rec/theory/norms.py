@@ -1,4 +1,4 @@
-"""Norms of a weight matrix, and what becomes of them when one kernel serves every item.
+"""Norms of a weight matrix, and of the layer in which all items share it.
 
 A matrix maps inputs (columns) to outputs (rows). The (2,1) norm adds up the Euclidean norms of
 the rows: one term per output, as in Bartlett et al., who write it ||Wᵀ||_{2,1}.
@@ -20,7 +20,7 @@ FloatArray: TypeAlias = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class MatrixNorms:
-    """The norms of one matrix that the bounds of this room ask for."""
+    """The norms of one matrix that the bounds use."""
 
     shape: tuple[int, int]
     """Outputs, inputs."""
@@ -32,7 +32,7 @@ class MatrixNorms:
     """The largest Euclidean norm of a row: Euclidean inputs to largest-entry outputs."""
 
     def repeated(self, n_items: int) -> MatrixNorms:
-        """The norms of I_n ⊗ W, the 1x1 convolution W applied at every item; nothing is formed.
+        """The norms of I_n ⊗ W, the 1x1 convolution W applied to n items; it is never formed.
 
         Singular values and rows come in n copies: the two norms that are maxima stay, the
         Frobenius norm grows √n times, the (2,1) norm n times.
@@ -73,12 +73,12 @@ def singular_values(weights: FloatArray) -> FloatArray:
     if weights.ndim != 2:
         raise SettingError(f"a matrix was expected, got an array of shape {weights.shape}")
     if not np.isfinite(weights).all():
-        raise SettingError("the matrix has NaN or infinite entries: its norms mean nothing")
+        raise SettingError("the matrix has NaN or infinite entries: no norm is defined")
     return np.linalg.svd(weights, compute_uv=False)
 
 
 def spectral_norm(weights: FloatArray) -> float:
-    """The largest singular value: how much the map can stretch a vector."""
+    """The largest singular value."""
     return float(singular_values(weights)[0])
 
 
@@ -119,7 +119,7 @@ def schatten_norm(weights: FloatArray, p: float) -> float:
 
 
 def stable_rank(weights: FloatArray) -> float:
-    """||W||_F² / ||W||²: at most the rank, blind to directions that carry little. 0 for W = 0.
+    """||W||_F² / ||W||²: at most the rank, little changed by small singular values. 0 for W = 0.
 
     >>> round(stable_rank(np.diag([2.0, 1.0])), 12)
     1.25

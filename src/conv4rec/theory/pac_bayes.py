@@ -1,4 +1,4 @@
-"""PAC-Bayes: a certificate from training users, for a model whose weights are blurred a little."""
+"""PAC-Bayes bound: a certificate from training users, for a model with random weights."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class PacBayesBound:
     """Every term of the PAC-Bayes bound on the expected loss of a randomised model."""
 
     empirical_loss: float
-    """As given: on the users that the prior has not seen."""
+    """Mean loss over the users that the prior does not depend on."""
     randomised_loss: float
-    """Bound on the same without Monte Carlo error; equal to it if the loss was exact."""
+    """Upper bound on it without Monte Carlo error; equal to it if the loss is exact."""
     kl: float
     """KL(posterior || prior), in nats."""
     n: int
-    """Users that the prior has not seen."""
+    """Number of users that the prior does not depend on."""
     confidence: float
     log_failure: float
-    """log(2 √n / δ), δ the share left after Monte Carlo."""
+    """log(2 √n / δ), with δ what Monte Carlo leaves of it."""
     trivial: float = 1.0
 
     @property
     def complexity(self) -> float:
-        """(KL + log(2√n/δ)) / n: how far, in binary kl, truth and sample may be apart."""
+        """(KL + log(2√n/δ)) / n: bound on the binary kl of empirical and expected loss."""
         return (self.kl + self.log_failure) / self.n
 
     @property
@@ -42,7 +42,7 @@ class PacBayesBound:
 
     @property
     def vacuous(self) -> bool:
-        """Whether it says no more than that the loss has a largest value."""
+        """Whether the bound is no smaller than the largest loss."""
         return self.value >= self.trivial
 
 
@@ -57,22 +57,22 @@ def pac_bayes_bound(
 
         kl(empirical || expected) <= (KL(Q || P) + log(2 √n / δ)) / n.
 
-    Assumes: a loss in [0, 1] per user; n users i.i.d.; the prior P, its width included, fixed
-    before those n users are looked at. With a prior centred at weights trained on the first
-    half of the users, n is the *second* half and `empirical_loss` is measured there, although
-    the posterior's centre may be trained on both. To choose the width among k, give each a
+    Assumes: a loss in [0, 1] per user; n users i.i.d.; a prior P, with its width, that does not
+    depend on those n users. With a prior centred at weights trained on the first half of the
+    users, n is the *second* half and `empirical_loss` is measured there, although the
+    posterior's centre may be trained on both. To choose the width among k, give each a
     confidence of 1 - δ/k.
 
-    Promises: no held-out users are spent: all of them trained the model. Does not promise:
-    anything about the model with unblurred weights.
+    Guarantees: the bound holds although all users trained the model. It is for weights drawn
+    from the posterior; it does not cover the model with the posterior's mean as weights.
 
     Args:
         empirical_loss: Mean loss on those n users, expected over the posterior.
         kl: KL divergence from prior to posterior, such as `gaussian_kl`.
-        n: Users that the prior has not seen, at least 8.
+        n: Number of users that the prior does not depend on, at least 8.
         confidence: 1 - δ.
         n_draws: Independent weight draws over which `empirical_loss` was averaged, if it is
-            a Monte Carlo mean: half of δ then pays for that (Chernoff, by the binary kl).
+            a Monte Carlo mean: half of δ is then used for that (Chernoff, by the binary kl).
 
     Why: for one model, E exp(n kl(empirical || expected)) <= 2 √n from n = 8 on (losses of two
     values are the worst case; a test sums them up). So does the mean over the prior, which is
@@ -105,7 +105,7 @@ def pac_bayes_bound(
 
 
 def gaussian_kl(weights: FloatArray, prior: FloatArray, width: float) -> float:
-    """KL between Gaussians of one width around two sets of weights: ||w - w0||² / (2σ²).
+    """KL between Gaussians of equal width around two sets of weights: ||w - w0||² / (2σ²).
 
     Args:
         weights: Centre of the posterior, such as weights trained on all users.
@@ -121,20 +121,20 @@ def gaussian_kl(weights: FloatArray, prior: FloatArray, width: float) -> float:
 
 
 def binary_kl(q: float, p: float) -> float:
-    """kl(q || p) between coins, in nats; infinite where p excludes what q allows.
+    """kl(q || p) of two Bernoulli distributions, in nats; may be infinite.
 
     >>> round(binary_kl(0.5, 0.25), 4), binary_kl(0.5, 1.0)
     (0.1438, inf)
     """
     if (p <= 0 and q > 0) or (p >= 1 and q < 1):
         return math.inf
-    heads = xlogy(q, q / p) if q > 0 else 0.0
-    tails = xlogy(1 - q, (1 - q) / (1 - p)) if q < 1 else 0.0
-    return float(heads + tails)
+    ones = xlogy(q, q / p) if q > 0 else 0.0
+    zeros = xlogy(1 - q, (1 - q) / (1 - p)) if q < 1 else 0.0
+    return float(ones + zeros)
 
 
 def invert_kl(q: float, budget: float) -> float:
-    """The largest p >= q with kl(q || p) <= budget, by bisection; rounded up, never down.
+    """The largest p >= q with kl(q || p) <= budget, by bisection, rounded up.
 
     >>> round(invert_kl(0.0, 0.1), 6)  # 1 - exp(-0.1)
     0.095163

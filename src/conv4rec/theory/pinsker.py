@@ -1,4 +1,4 @@
-"""From excess log-loss to total variation: how close the model is to the sampling distribution."""
+"""Bounds on the total variation between model and sampling distribution, from excess log-loss."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conv4rec.errors import SettingError
 
 
 class GapBound(Protocol):
-    """What `recovery_bound` asks of a bound on expected minus training loss."""
+    """A bound on expected minus training loss, as `recovery_bound` uses it."""
 
     @property
     def value(self) -> float:
@@ -40,7 +40,7 @@ class TotalVariationBound:
     gap: float
     """Expected minus training loss of the fitted model, by a uniform bound."""
     comparator: float
-    """Training minus expected loss of the best model of the class: one model, so Hoeffding."""
+    """Training minus expected loss of the best model of the class, by Hoeffding."""
     approximation: float
     """Expected loss of the best model of the class minus the entropy of the truth."""
     optimisation: float
@@ -66,7 +66,7 @@ class TotalVariationBound:
 
     @property
     def vacuous(self) -> bool:
-        """Whether Pinsker's bound says nothing: what `value` then says is next to nothing."""
+        """Whether Pinsker's bound is at least 1; `value` is then close to 1."""
         return self.pinsker >= self.trivial
 
 
@@ -98,11 +98,12 @@ def recovery_bound(
     The last term is the deviation of the one best model, where the textbook has the uniform
     gap a second time.
 
-    Assumes: those of the gap's bound; the expectation is over users as they occur in it (A:
-    fresh users; B: the same users, by their share of the targets), and what is recovered is
-    the law of the target given the input half. Promises: the model's distribution is that
-    close to the law that produced the data. Does not promise: anything for one user, or for
-    ratings of items that the law seldom picks; `approximation` cannot be known from data.
+    Assumes: as the gap's bound; the expectation is over users as they occur in it (A: new
+    users; B: the same users, by their share of the targets), and what is recovered is the
+    distribution of the target given the input half. Guarantees: the model's distribution is
+    within `value` of the distribution of the data, on average over users. Does not cover: one
+    user, and ratings of items that are seldom drawn. `approximation` cannot be estimated from
+    data.
 
     >>> from conv4rec.theory.norm_based import NormBound
     >>> gap = NormBound(10**6, 0.95, 3.0, (("decoder", 0.01),), 0.0, 3.0, 3.0)

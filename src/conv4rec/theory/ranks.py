@@ -1,4 +1,4 @@
-"""How many directions a learned map really uses, and why depth makes them few."""
+"""Ranks of a learned map, and the cost of its factorisation by depth."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from conv4rec.theory.norms import (
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """The singular values of a map, largest first, and their summaries."""
+    """The singular values of a map, largest first, with summaries."""
 
     values: FloatArray
 
     @property
     def rank(self) -> int:
-        """How many values are not rounding error."""
+        """Number of singular values above rounding error."""
         return len(_not_rounding(self.values))
 
     @property
@@ -116,12 +116,12 @@ def trace_norm_limit(sum_of_squares: float, depth: int) -> float:
 
 
 def _not_rounding(values: FloatArray) -> FloatArray:
-    """Singular values above 1e-12 of the largest: deep costs take roots, which inflate dust."""
+    """Singular values above 1e-12 of the largest: roots would magnify rounding errors."""
     return values[values > 1e-12 * values[0]]
 
 
 def _thin(matrix: FloatArray) -> FloatArray:
-    """A matrix with the same singular values after any product from the right, and few rows."""
+    """A matrix of few rows, with the same singular values after any product from the right."""
     return np.linalg.qr(matrix)[1] if matrix.shape[0] > matrix.shape[1] else matrix
 
 

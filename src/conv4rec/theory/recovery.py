@@ -1,4 +1,4 @@
-"""Recovery of the sampling distribution: how far from the truth, and how fast that falls."""
+"""Recovery of the sampling distribution: total variation, baselines, and rates."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from conv4rec.errors import SettingError
 from conv4rec.theory.norms import FloatArray
 
 IntArray: TypeAlias = NDArray[np.integer[Any]]
-Law: TypeAlias = FloatArray | Callable[[IntArray], FloatArray]
+Distribution: TypeAlias = FloatArray | Callable[[IntArray], FloatArray]
 """One distribution per user: an array with users first, or a function from user numbers to such
 an array. All axes after the first are outputs (levels x items); a single row serves all users."""
 
 
-def total_variation(truth: Law, model: Law, n_users: int, block_size: int = 256) -> FloatArray:
+def total_variation(
+    truth: Distribution, model: Distribution, n_users: int, block_size: int = 256
+) -> FloatArray:
     """½ Σ |truth - model| over all outputs: one number in [0, 1] per user.
 
-    Memory: a few times block_size x outputs x 8 bytes where the laws are functions.
+    Memory: a few times block_size x outputs x 8 bytes where the distributions are functions.
 
     Raises:
-        SettingError: A law has negative, NaN or unnormalised rows: distances mean nothing then.
+        SettingError: A row is negative somewhere, holds NaN, or does not sum to 1.
 
     >>> total_variation(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.5, 0.5]]), n_users=2)
     array([0.5, 0. ])
@@ -41,15 +43,15 @@ def total_variation(truth: Law, model: Law, n_users: int, block_size: int = 256)
     return np.concatenate(distances) if distances else np.zeros(0)
 
 
-def smoothed_frequencies(counts: sparse.csr_array, smoothing: float = 1.0) -> Law:
+def smoothed_frequencies(counts: sparse.csr_array, smoothing: float = 1.0) -> Distribution:
     """The empirical table, a baseline: (count + a / M) / (interactions of the user + a).
 
     Args:
         counts: Users x outputs, how often each was drawn.
-        smoothing: a, imagined interactions per user, spread evenly over all M outputs.
+        smoothing: a, pseudo-counts per user, spread evenly over all M outputs.
 
-    >>> law = smoothed_frequencies(sparse.csr_array(np.array([[3, 1], [0, 0]])), smoothing=4.0)
-    >>> law(np.array([0, 1]))
+    >>> counts = sparse.csr_array(np.array([[3, 1], [0, 0]]))
+    >>> smoothed_frequencies(counts, smoothing=4.0)(np.array([0, 1]))
     array([[0.625, 0.375], [0.5  , 0.5  ]])
     """
     if smoothing <= 0:
@@ -57,12 +59,12 @@ def smoothed_frequencies(counts: sparse.csr_array, smoothing: float = 1.0) -> La
     table = sparse.csr_array(counts, dtype=np.float64)
     n_outputs = table.sum(axis=0).size
 
-    def law(users: IntArray) -> FloatArray:
+    def distribution(users: IntArray) -> FloatArray:
         rows = table[users].toarray()
         totals = rows.sum(axis=1, keepdims=True)
         return (rows + smoothing / n_outputs) / (totals + smoothing)
 
-    return law
+    return distribution
 
 
 def popularity_by_histogram(
@@ -73,7 +75,7 @@ def popularity_by_histogram(
     Args:
         counts: Users x (levels x items, level by level), how often each was drawn.
         n_levels: How many levels.
-        smoothing: Imagined interactions, spread evenly over the items and over the levels.
+        smoothing: Pseudo-counts, spread evenly over the items and over the levels.
 
     Returns:
         1 x outputs, in the order of the columns of `counts`.
@@ -112,9 +114,8 @@ class Slope:
 def log_log_slope(sizes: FloatArray, values: FloatArray, confidence: float = 0.95) -> Slope:
     """Least squares of log value on log size, with Student's interval (n - 2 degrees).
 
-    The interval assumes independent, equally noisy logarithms around a true power law: give
-    one point per repetition, not means. A curve that bends fits no power law, and the interval
-    does not know it.
+    The interval assumes independent, equally noisy logarithms around a power law: give one
+    point per repetition, not means. It does not detect a curve that is no power law.
 
     >>> print(log_log_slope(np.array([1.0, 10.0, 100.0]), np.array([1.0, 0.1, 0.01])))
     -1.000 [-1.000, -1.000]
@@ -140,10 +141,13 @@ def _positive(*arrays: FloatArray) -> tuple[FloatArray, FloatArray]:
     return first, second
 
 
-def _rows(law: Law, users: IntArray) -> FloatArray:
-    """The law of some users as rows x outputs, checked to be a law."""
-    rows = law(users) if callable(law) else law if len(law) == 1 else law[users]
+def _rows(distribution: Distribution, users: IntArray) -> FloatArray:
+    """The distribution of some users as rows x outputs, checked to be a distribution."""
+    if callable(distribution):
+        rows = distribution(users)
+    else:
+        rows = distribution if len(distribution) == 1 else distribution[users]
     rows = np.asarray(rows, dtype=np.float64).reshape(len(rows), -1)
     if not (rows >= 0).all() or not np.allclose(rows.sum(axis=1), 1.0, atol=1e-4):
-        raise SettingError("a law must be at least 0 everywhere and sum to 1 for each user")
+        raise SettingError("a distribution must be at least 0 and sum to 1 for each user")
     return rows

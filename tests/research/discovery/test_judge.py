@@ -7,10 +7,10 @@ import pytest
 from conv4rec.benchmark import records
 from conv4rec.data import Split, random_split
 from conv4rec.errors import SettingError
-from conv4rec.evaluate.discovery import Discovery
-from conv4rec.evaluate.random_exposure import shown_pairs
 from research.discovery import random_exposure as judge_module
 from research.discovery import tables
+from research.discovery.exposed_pairs import exposed_pairs
+from research.discovery.metrics import Discovery
 from research.discovery.random_exposure import Hearing, chosen, judge, list_scores, listed_pairs
 
 
@@ -60,7 +60,7 @@ def test_tables_are_means_over_seeds(lines):
     assert "old" not in text
     assert row in text
     assert tables.by_decile(lines).count("| 10 |") == 1
-    promised = np.mean([run["finds_promised"] for run in runs])
+    promised = np.mean([run["listed_p_like"] for run in runs])
     assert f"| {promised:.3f} ±" in tables.judged(lines, tables.FIND_COLUMNS)
     differences = tables.differences(lines)
     assert differences.count("| means |") == 1
@@ -73,7 +73,7 @@ def test_our_gems_are_ranked_as_recommend_ranks_them(split, small):
     from conv4rec import Conv4Rec
 
     model = Conv4Rec(seed=0, **small).fit(split.train)
-    shown = shown_pairs(model, split)
+    shown = exposed_pairs(model, split)
     scores = list_scores(model, split, shown, min_p_like=0)
     user = split.given.users.ids(shown.users[:1])[0]
     frame = model.recommend([user], k=3, by="discover", min_p_like=0)
@@ -81,7 +81,7 @@ def test_our_gems_are_ranked_as_recommend_ranks_them(split, small):
     items = split.train.items.ids(shown.items)
     own = [i for i in range(len(items)) if shown.users[i] == shown.users[0] and items[i] in wanted]
     assert all(scores[i] == pytest.approx(wanted[items[i]]) for i in own)
-    assert np.isneginf(scores[shown.places > 0.6]).all()
+    assert np.isneginf(scores[shown.percentiles > 0.6]).all()
     assert np.isfinite(list_scores(model, split, shown, novelty=0, min_p_like=0)).all()
 
 
@@ -89,11 +89,11 @@ def test_what_is_listed_is_what_recommend_lists(split, small):
     from conv4rec import Conv4Rec
 
     model = Conv4Rec(seed=0, **small).fit(split.train)
-    shown = shown_pairs(model, split)
+    shown = exposed_pairs(model, split)
     listed = listed_pairs(model, split, shown)
     answers = model.predict(shown_ids(split, shown))
-    assert 0 < listed.criteria.sum() < listed.hardly.sum() < len(shown.users)
-    assert (listed.criteria == listed.hardly & (answers["p_like"].to_numpy() >= 0.5)).all()
+    assert 0 < listed.discoveries.sum() < listed.candidates.sum() < len(shown.users)
+    assert (listed.discoveries == listed.candidates & (answers["p_like"].to_numpy() >= 0.5)).all()
 
 
 def shown_ids(split, shown):
@@ -114,8 +114,8 @@ def test_a_rival_is_compared_on_the_people_with_gems_under_every_seed():
     line, criteria = judge_module._comparisons(
         "coat/mar", {"conv4rec": ours, "rival": theirs, "one seed": fewer}
     )
-    assert (line["model"], line["metric"]) == ("rival", "gems@3")
-    assert (criteria["model"], criteria["metric"]) == ("rival", "finds@3")
+    assert (line["model"], line["metric"]) == ("rival", "discovery_precision@3")
+    assert (criteria["model"], criteria["metric"]) == ("rival", "listed_precision@3")
     assert criteria["difference"]["mean"] == pytest.approx(2 * line["difference"]["mean"])
     difference = line["difference"]
     assert difference["mean"] == pytest.approx(np.mean([1.0 - 0.5, 0.0 - 1.0]))  # persons 1 and 2
@@ -124,16 +124,18 @@ def test_a_rival_is_compared_on_the_people_with_gems_under_every_seed():
 
 
 def figures(gems):
-    """Of people by number: their gems@3, and twice as many liked finds."""
+    """Figures of people by number: discovery_precision@3, and listed_precision@3 twice that."""
     shares = np.array(list(gems.values()))
     users = np.array(list(gems))
-    return Discovery({}, {}, {"gems@3": shares, "finds@3": 2 * shares}, users)
+    return Discovery(
+        {}, {}, {"discovery_precision@3": shares, "listed_precision@3": 2 * shares}, users
+    )
 
 
 def test_a_judgement_ends_with_the_differences(lines):
     line, _ = [line for line in lines if line["kind"] == "comparison"]
     assert line["model"] == "means"
-    runs = {name: [r["gems@3"] for r in records.runs(lines) if r["model"] == name]
+    runs = {name: [r["discovery_precision@3"] for r in records.runs(lines) if r["model"] == name]
             for name in ("means", "conv4rec")}  # fmt: skip
     gap = np.mean(runs["means"]) - np.mean(runs["conv4rec"])
     assert line["difference"]["mean"] == pytest.approx(gap, abs=0.02)

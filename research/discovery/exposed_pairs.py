@@ -1,7 +1,7 @@
-"""Ratings of items shown at random, and how unlikely each item was to be picked.
+"""Rated test pairs of randomly exposed items, each with its rank by P(consume).
 
-"Unlikely" is always told by ONE model's P(consume), ours, so that a rival without one is asked
-about the same pairs.
+The ranks come from one model, ours, for all models that are compared, so that all of them are
+measured on the same pairs.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ N_DECILES = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
-    """The rated test pairs of a split, and how unlikely each was: parallel arrays, user by user."""
+class ExposedPairs:
+    """The rated test pairs of a split, as parallel arrays, user by user."""
 
     users: IntArray
     """Row of the user."""
     items: IntArray
     levels: IntArray
     """Level number of the rating given."""
-    places: FloatArray
-    """Share of the user's items (those outside the history) that were less likely to be picked
-    than this one, in (0, 1); items of equal P(consume) share their mean place."""
+    percentiles: FloatArray
+    """Share of the user's items outside the history with a lower P(consume), in (0, 1); items
+    of equal P(consume) share their mean rank."""
     ranks: IntArray
-    """Of the same items, how many were likelier: 0 is the most natural pick."""
+    """Number of these items with a higher P(consume)."""
 
     @property
     def deciles(self) -> IntArray:
         """Tenth of the user's items by P(consume), 0 the least likely."""
-        return np.minimum((self.places * N_DECILES).astype(np.int64), N_DECILES - 1)
+        return np.minimum((self.percentiles * N_DECILES).astype(np.int64), N_DECILES - 1)
 
     @property
     def is_unlikely(self) -> BoolArray:
@@ -49,33 +49,33 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False)
-class Listed:
-    """What our model's lists of finds hold of the pairs of a `Shown`."""
+class ListedPairs:
+    """Which pairs of `ExposedPairs` our model's discovery lists may hold, and do hold."""
 
-    hardly: BoolArray
-    """Surely hardly picked: what finds are taken from."""
-    finds: BoolArray
-    """Of these, those that are listed: likelier liked than not."""
+    candidates: BoolArray
+    """Unlikely to be consumed, with the confidence asked for."""
+    discoveries: BoolArray
+    """Candidates that are listed: P(like) is at least one half."""
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What a model says of the pairs of a `Shown`."""
+class Predictions:
+    """A model's predictions for the pairs of `ExposedPairs`."""
 
     expected: FloatArray
     """Expected rating, clipped to the scale."""
     probabilities: FloatArray
     """Pairs × levels."""
     scores: FloatArray | None = None
-    """How gems are ranked, higher first; P(like) if left out."""
+    """Score by which discoveries are ranked, higher first; P(like) if left out."""
 
 
-def shown_pairs(scorer: Scorer, split: Split, max_memory_mb: float = 512.0) -> Shown:
-    """The rated test pairs, each with its place among the user's items by P(consume).
+def exposed_pairs(scorer: Scorer, split: Split, max_memory_mb: float = 512.0) -> ExposedPairs:
+    """The rated test pairs, each with its rank among the user's items by P(consume).
 
     Args:
-        scorer: The model that says what is natural: only the order of its `rank_scores` counts.
-        split: What was given and what is to be foretold.
+        scorer: The model whose `rank_scores` define the ranks.
+        split: Histories at inference and test interactions.
         max_memory_mb: As in `evaluate`.
 
     Raises:
@@ -87,7 +87,7 @@ def shown_pairs(scorer: Scorer, split: Split, max_memory_mb: float = 512.0) -> S
         cells = Block(split, block, like_level=0)
         given = scorer.rank_scores(cells.given, block)
         if given is None:
-            raise DataError("discovery needs a model that ranks: it says what is hardly picked")
+            raise DataError("discovery is measured with the ranks of a model that ranks items")
         scores = np.array(given, dtype=np.float64)
         scores[cells.seen] = np.nan
         n_open = np.count_nonzero(~np.isnan(scores), axis=1)
@@ -95,28 +95,26 @@ def shown_pairs(scorer: Scorer, split: Split, max_memory_mb: float = 512.0) -> S
         highest = rankdata(scores, method="max", axis=1, nan_policy="omit")
         rated = cells.test_levels >= 0
         at = cells.test_rows[rated], cells.test_items[rated]
-        places = (middle[at] - 0.5) / n_open[at[0]]
+        percentiles = (middle[at] - 0.5) / n_open[at[0]]
         ranks = (n_open[at[0]] - highest[at]).astype(np.int64)
-        found.append((block[at[0]], at[1], cells.test_levels[rated], places, ranks))
+        found.append((block[at[0]], at[1], cells.test_levels[rated], percentiles, ranks))
     columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else []
     if not columns or len(columns[0]) == 0:
-        raise DataError(
-            f"split {split.name!r} has no rated test pair: there is nothing to foretell"
-        )
-    return Shown(*columns)
+        raise DataError(f"split {split.name!r} has no rated test pair: nothing can be measured")
+    return ExposedPairs(*columns)
 
 
-def answers_of(scorer: Scorer, split: Split, shown: Shown) -> Answers:
-    """What a model without a score for gems says of the pairs; gems go by P(like).
+def predictions_for(scorer: Scorer, split: Split, pairs: ExposedPairs) -> Predictions:
+    """The predictions of any model for the pairs; discoveries are ranked by P(like).
 
     Raises:
-        DataError: It does not rate.
+        DataError: The model has no rating probabilities.
     """
-    expected = scorer.expected_ratings(split.given, shown.users, shown.items)
-    probabilities = scorer.rating_probabilities(split.given, shown.users, shown.items)
+    expected = scorer.expected_ratings(split.given, pairs.users, pairs.items)
+    probabilities = scorer.rating_probabilities(split.given, pairs.users, pairs.items)
     if probabilities is None:
-        raise DataError("discovery needs a model with chances of ratings, and this one has none")
+        raise DataError("discovery is measured on models with rating probabilities")
     values = np.asarray(split.train.levels.values, dtype=np.float64)
     if expected is None:
         expected = probabilities @ values
-    return Answers(np.clip(expected, values.min(), values.max()), probabilities)
+    return Predictions(np.clip(expected, values.min(), values.max()), probabilities)
