@@ -40,8 +40,9 @@ OLD_NAMES = {
     "n_listed_users": "finders",
     "random": "chance",
     "share_above_random": "share_above_chance",
+    "propensity_validation": "propensity_check",
 }
-"""Names of figures in the committed records, where they differ."""
+"""Names of figures and settings in the committed records, where they differ."""
 COUNTS = ("n_listed", "n_listed_users")
 FAR_COLUMNS = {
     "auc_far@500": "AUC outside the 500 likeliest ↑",
@@ -63,7 +64,8 @@ WORLD_COLUMNS = {
 def label(run: Record) -> str:
     """A model with what was set by hand, if anything differs from its defaults."""
     changed = run.get("changed") or {}
-    words = ", ".join(f"{name} {value}" for name, value in changed.items())
+    new_names = {old: new for new, old in OLD_NAMES.items()}
+    words = ", ".join(f"{new_names.get(name, name)} {value}" for name, value in changed.items())
     return run["model"] + (f" ({words})" if words else "")
 
 

@@ -27,6 +27,7 @@ OLD_NAMES = {
     '"wanted": ': '"before_selection": ',
     '"pick": {': '"consume": {',
     '"side": "pick"': '"side": "consume"',
+    "pick_log_loss": "consume_log_loss",
     '"name": "pick: ': '"name": "consume: ',
     "conv4rec theory recover": "python -m research.theory recover",
     "conv4rec theory spectrum --emergence": "python -m research.theory emergence",
