@@ -7,17 +7,19 @@ import contextlib
 import io
 import os
 import re
+import sys
 import textwrap
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent
+RESEARCH = DOCS.parent / "research"
 COMMANDS = (
-    *("", "quickstart", "fit", "evaluate", "bench", "report", "discovery"),
-    *("recommend", "predict", "explain", "discover"),
+    *("", "quickstart", "fit", "evaluate", "bench", "report"),
+    *("recommend", "predict", "explain", "plot"),
     *("data", "data list", "data fetch", "data show", "doctor"),
-    *("theory", "theory bound", "theory certify", "theory recover", "theory spectrum"),
+    *("theory", "theory bound", "theory certify", "theory spectrum"),
 )
 
 
@@ -110,7 +112,7 @@ def bench_records() -> list[dict[str, Any]]:
     """The committed records; none before the first bench."""
     from conv4rec.benchmark.records import read
 
-    paths = sorted((DOCS / "bench" / "records").glob("*.jsonl"))
+    paths = sorted((RESEARCH / "benchmark" / "records").glob("*.jsonl"))
     return [record for path in paths for record in read(path)]
 
 
@@ -119,7 +121,7 @@ def discovery_page() -> str:
     from conv4rec.benchmark.records import read
     from research.discovery.tables import fill
 
-    folder = DOCS / "discovery" / "records"
+    folder = RESEARCH / "discovery" / "records"
     by_name = {path.stem: read(path) for path in sorted(folder.glob("*.jsonl"))}
     return fill((DOCS / "discovery.md").read_text(encoding="utf-8"), by_name)
 
@@ -165,5 +167,6 @@ PAGES = {
 }
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(DOCS.parent))  # `research` is not installed
     for page, write in PAGES.items():
         page.write_text(write(), encoding="utf-8")

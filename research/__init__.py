@@ -1,1 +1,1 @@
-"""Experiments behind the pages of the docs: nothing in the product imports them."""
+"""Experiments behind the pages of the docs: see README.md. Nothing in the product imports them."""

@@ -1,1 +1,1 @@
-"""Experiments behind the pages of the docs: nothing in the product imports them."""
+"""What each part of the model is worth: docs/ablation.md."""

@@ -1,105 +1,66 @@
-"""From the paper's own model to the default, rung by rung.
-
-`python docs/ablation/ladder.py LOG ...` fits each rung. A LOG is NAME/SPLIT, of whose *training*
-part a tenth (seed 0) judges: test parts are not looked at. NAME/SPLIT:N takes N of its people (seed
-0). Each line is added to ladder.jsonl beside this file, and one that is there already is not made
-again; at the end the table of docs/ablation.md is written anew. `--threads 1` runs on one core.
-"""
+"""Fits from the model of the paper to the default, adding one part at a time."""
 
 from __future__ import annotations
 
-import json
-import sys
-import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
+from conv4rec.benchmark.markdown import table
+from research.ablation.fits import HERE, Record, append, fill_page, fit_and_measure, read
 
-from conv4rec import Conv4Rec, Interactions
-from conv4rec.cli.console import note
-from conv4rec.data import Split, split_by_name
-from conv4rec.data.splits import random_split
-from conv4rec.evaluate import evaluate
-from conv4rec.evaluate.provenance import commit, versions
-
-HERE = Path(__file__).parent
-RECORDS, PAGE = HERE / "ladder.jsonl", HERE.parent / "ablation.md"
-ALONE = {"two_sided": False, "draws": 0, "ridge_size": 0, "neighbours": 0}
-RUNGS = {
-    "the paper's own model": {"preset": "paper"},
+RECORDS = HERE / "ladder.jsonl"
+ALONE = {"two_sided": False, "mf_draws": 0, "slim_neighbours": 0}
+RUNGS: dict[str, dict[str, Any]] = {
+    "the model of the paper": {"preset": "paper"},
     "an encoder for each task": ALONE,
-    "the second side": {**ALONE, "two_sided": True},
-    "the exact half": {"ridge_size": 0, "neighbours": 0},
-    "the closed-form half": {"neighbours": 0},
-    "the neighbours (the default)": {},
+    "the second side of ratings": {**ALONE, "two_sided": True},
+    "BayesianMF": {"slim_neighbours": 0},
+    "SLIM: the default": {},
 }
+RECORDED = {
+    "the paper's own model": "the model of the paper",
+    "an encoder for each task": "an encoder for each task",
+    "the second side": "the second side of ratings",
+    "the exact half": "BayesianMF",
+    "the closed-form half": "ridge (left since)",
+    "the neighbours (the default)": "SLIM: the default then",
+}
+"""Names in the committed records (the model then had a ridge component), and in tables."""
 COLUMNS = {"ndcg@20": 4, "rmse": 4, "nll": 4}
 
 
-def training_part(name: str) -> Interactions:
-    """The training rows of a split, of all its people or of some."""
-    split, _, n_people = name.partition(":")
-    log = split_by_name(split).train
-    if not n_people:
-        return log
-    some = np.random.default_rng(0).permutation(log.n_users)[: int(n_people)]
-    frame = log.take_users(np.sort(some)).to_frame()
-    return Interactions.from_frame(frame, levels=list(log.levels.values))
+def measure(logs: Sequence[str], path: Path = RECORDS) -> Iterator[Record]:
+    """Make the lines that are missing in a file of records, with seed 0."""
+    there = {(each["log"], each["rung"]) for each in read(path)}
+    for log in logs:
+        for rung, settings in RUNGS.items():
+            if (log, rung) not in there:
+                figures = fit_and_measure(log, settings, 0, COLUMNS)
+                record = {"log": log, "rung": rung, "seed": 0, "settings": settings, **figures}
+                append(path, record)
+                yield record
 
 
-def line(name: str, rung: str) -> dict[str, object]:
-    """Fit one rung, and measure."""
-    train, test = random_split(training_part(name), 0.1, seed=0)
-    began = time.perf_counter()
-    model = Conv4Rec(seed=0, **RUNGS[rung]).fit(train)
-    seconds = round(time.perf_counter() - began, 1)
-    found = evaluate(model, Split(name, train, given=train, test=test)).metrics
-    figures = {metric: found[metric] for metric in COLUMNS}
-    receipt = {"fit_s": seconds, "commit": commit(), "torch": versions()["torch"]}
-    return {"log": name, "rung": rung, "seed": 0, "settings": RUNGS[rung], **figures, **receipt}
-
-
-def records() -> list[dict[str, object]]:
-    """What has been measured."""
-    lines = RECORDS.read_text(encoding="utf-8").splitlines() if RECORDS.exists() else []
-    return [json.loads(text) for text in lines]
-
-
-def table(lines: list[dict[str, object]]) -> str:
-    """One row a rung, three columns a log."""
-    logs = list(dict.fromkeys(str(entry["log"]) for entry in lines))
-    text = f"| with | {' | '.join(f'{log}: NDCG@20 / RMSE / NLL' for log in logs)} |\n"
-    text += "| --- |" + " ---: |" * len(logs) + "\n"
-    for rung in RUNGS:
+def tables(records: list[Record]) -> str:
+    """One row for each rung, one column for each log."""
+    logs = list(dict.fromkeys(each["log"] for each in records))
+    rows = []
+    for rung in dict.fromkeys([*RECORDED, *RUNGS]):
         cells = []
         for log in logs:
-            mine = [e for e in lines if (e["log"], e["rung"]) == (log, rung)]
-            found = [f"{float(str(e[m])):.{d}f}" for e in mine[:1] for m, d in COLUMNS.items()]
-            cells.append(" / ".join(found))
-        text += f"| {rung} | {' | '.join(cells)} |\n"
-    return text
+            mine = [each for each in records if (each["log"], each["rung"]) == (log, rung)]
+            figures = (
+                [f"{mine[0][metric]:.{digits}f}" for metric, digits in COLUMNS.items()]
+                if mine
+                else ["-"]
+            )
+            cells.append(" / ".join(figures))
+        if set(cells) != {"-"}:
+            rows.append([RECORDED.get(rung, rung), *cells])
+    return table(["with", *(f"{log}: NDCG@20 / RMSE / NLL" for log in logs)], rows)
 
 
-def main(names: list[str]) -> None:
-    """Make the lines that are missing, then the table."""
-    if "--threads" in names:
-        at = names.index("--threads")
-        torch.set_num_threads(int(names[at + 1]))
-        del names[at : at + 2]
-    for name in names:
-        for rung in RUNGS:
-            if any((e["log"], e["rung"]) == (name, rung) for e in records()):
-                continue
-            entry = line(name, rung)
-            with RECORDS.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-            note(f"{name}, {rung}: ndcg@20 {entry['ndcg@20']:.4f}")
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = "<!-- ladder -->\n", "<!-- end ladder -->"
-    start, end = page.index(before) + len(before), page.index(after)
-    PAGE.write_text(page[:start] + table(records()) + page[end:], encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def fill() -> None:
+    """Write the table into the page, from the committed records."""
+    fill_page("ladder", tables(read(RECORDS)))

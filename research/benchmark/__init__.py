@@ -1,1 +1,1 @@
-"""Experiments behind the pages of the docs: nothing in the product imports them."""
+"""Records of the benchmark behind docs/bench, and the cost of being a new user."""

@@ -1,1 +1,1 @@
-"""Evidence for discovery: ratings of items shown at random, and worlds whose gems are known."""
+"""Discovery on items exposed at random, and in synthetic worlds whose truth is known."""

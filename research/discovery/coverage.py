@@ -1,15 +1,15 @@
-"""How often 90% intervals of P(like) hold the truth in made-up worlds; prints a table.
+"""Coverage of the 90% intervals of P(like) in synthetic worlds.
 
-`python docs/discover/coverage.py` prints a line a world and seed. Some minutes on one core. The
-seeds were not used to make the method. In "tastes", what is chosen and what is liked share part
-of their causes; in "selecting", a rating besides stays hidden more often the lower it is (30% are
-shown at the bottom, 80% at the top), which nothing in a log of ratings can tell.
+`python -m research.discovery coverage` prints one line for each world and seed; some minutes on one
+core. The seeds were not used to design the intervals. In "tastes", consuming and liking share some
+latent factors. In "selecting", a rating is also missing more often the lower it is: 30% are
+observed at the lowest level, 80% at the highest. A log of ratings cannot reveal this.
 """
 
 from __future__ import annotations
 
-import sys
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
@@ -27,11 +27,11 @@ def probability(log_odds: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-log_odds))
 
 
-def log_of(items: np.ndarray, level: np.ndarray, shown: np.ndarray) -> Interactions:
-    """Rows as Interactions: items and levels are users x picks; a level not shown is null."""
+def log_of(items: np.ndarray, level: np.ndarray, observed: np.ndarray) -> Interactions:
+    """Rows as Interactions: items and levels are users x draws; a level not observed is null."""
     users = np.repeat(np.arange(N_USERS), items.shape[1])
     rating = pl.Series((level + 1.0).ravel()).zip_with(
-        pl.Series(shown.ravel()), pl.Series([None], dtype=pl.Float64)
+        pl.Series(observed.ravel()), pl.Series([None], dtype=pl.Float64)
     )
     frame = pl.DataFrame({"user_id": users, "item_id": items.ravel(), "rating": rating})
     everything = pl.DataFrame({"item_id": np.arange(N_ITEMS)})["item_id"]
@@ -41,20 +41,22 @@ def log_of(items: np.ndarray, level: np.ndarray, shown: np.ndarray) -> Interacti
 
 
 def tastes(seed: int, selecting: bool = False) -> tuple[Interactions, np.ndarray]:
-    """Users with four tastes for picking and for liking, and P(like) of every pair."""
+    """Users with four tastes for consuming and for liking, and P(like) of every pair."""
     rng = np.random.default_rng(seed)
-    users, picks, likes = (rng.normal(size=(n, 4)) for n in (N_USERS, N_ITEMS, N_ITEMS))
+    users, consuming, likes = (rng.normal(size=(n, 4)) for n in (N_USERS, N_ITEMS, N_ITEMS))
     fame = np.log(rng.permutation(np.arange(1.0, N_ITEMS + 1) ** -0.8))
-    drawn = fame + 0.6 * users @ picks.T + rng.gumbel(size=(N_USERS, N_ITEMS))
+    drawn = fame + 0.6 * users @ consuming.T + rng.gumbel(size=(N_USERS, N_ITEMS))
     items = np.argsort(-drawn, axis=1)[:, :25]
     liking = 0.7 * rng.normal(size=(N_USERS, 1)) + 0.8 * rng.normal(size=(1, N_ITEMS))
-    liking = liking + 0.6 * users @ (0.4 * picks + 0.9 * likes).T
+    liking = liking + 0.6 * users @ (0.4 * consuming + 0.9 * likes).T
     cuts = np.linspace(-2.0, 1.5, LEVELS - 1)
     below = probability(cuts - liking[:, :, None])
     given = np.take_along_axis(below, items[:, :, None], axis=1)
     level = (rng.random(items.shape)[:, :, None] > given).sum(2)
-    shown = rng.random(items.shape) < (np.linspace(0.3, 0.8, LEVELS)[level] if selecting else 1.0)
-    return log_of(items, level, shown), 1 - below[:, :, 2]
+    observed = rng.random(items.shape) < (
+        np.linspace(0.3, 0.8, LEVELS)[level] if selecting else 1.0
+    )
+    return log_of(items, level, observed), 1 - below[:, :, 2]
 
 
 def mixture(seed: int) -> tuple[Interactions, np.ndarray]:
@@ -64,8 +66,8 @@ def mixture(seed: int) -> tuple[Interactions, np.ndarray]:
     return log, world.level_probabilities[:, log.levels.like_level() :].sum(1)
 
 
-def held(log: Interactions, truth: np.ndarray) -> list[float]:
-    """Shares of intervals that hold the truth: of all unseen pairs, rare, common, unlikely."""
+def coverage(log: Interactions, truth: np.ndarray) -> list[float]:
+    """Coverage over all unseen pairs, rare, common and unlikely ones; mean width."""
     model = Conv4Rec(seed=0).fit(log)
     everything = {"novelty": 0, "min_p_like": 0, "limit_exposure": False}
     with warnings.catch_warnings():
@@ -84,15 +86,15 @@ def held(log: Interactions, truth: np.ndarray) -> list[float]:
     return [float(part.mean()) for part in parts] + [float((high - low).mean())]
 
 
-if __name__ == "__main__":
-    say = sys.stdout.write
-    say("world      seed    all   rare  common  unlikely  width\n")
-    for name, world in (
-        ("mixture", mixture),
-        ("tastes", tastes),
-        ("selecting", lambda seed: tastes(seed, selecting=True)),
-    ):
+def lines() -> Iterator[str]:
+    """A heading, then one line for each world and seed."""
+    yield "world      seed    all   rare  common  unlikely  width"
+    worlds = {
+        "mixture": mixture,
+        "tastes": tastes,
+        "selecting": lambda seed: tastes(seed, selecting=True),
+    }
+    for name, world in worlds.items():
         for seed in SEEDS:
-            shares = held(*world(seed))
-            say(f"{name:<9}  {seed}  " + "   ".join(f"{share:.3f}" for share in shares) + "\n")
-            sys.stdout.flush()
+            shares = coverage(*world(seed))
+            yield f"{name:<9}  {seed}  " + "   ".join(f"{share:.3f}" for share in shares)

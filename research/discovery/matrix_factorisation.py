@@ -1,4 +1,4 @@
-"""Matrix factorisation, naive and debiased: what the literature would put in place of our model."""
+"""Matrix factorisation, naive and debiased (inverse propensities, doubly robust)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MOST = 10.0
 
 
 def inverse_propensities(train: Interactions, users: IntArray, items: IntArray) -> FloatArray:
-    """1 / P(observed) of some pairs, with P the popularity of the item and how active the user is.
+    """1 / P(observed) of some pairs, from the popularity of the item and the activity of the user.
 
         P(u, i) = n_u (n_i + 1) / sum_j (n_j + 1),
 
-    the law of independent picks. It reads training rows alone: the naive Bayes propensities of
-    the papers need a sample of ratings missing at random, which here would be the test.
+    as if items were consumed independently. It uses training rows alone: the naive Bayes
+    propensities of the papers need ratings missing at random, which here are the test.
     """
     n_user = np.diff(train.starts)
     n_item = np.bincount(train.item_numbers, minlength=train.n_items) + 1.0
@@ -123,8 +123,8 @@ class Factorisation(RatingAdapter):
             _step(ours, loss + penalty * model.size())
             if self.method == "dr":
                 with torch.no_grad():
-                    said = model(users, items)
-                gap = (said - ratings) ** 2 - (said - imputed(users, items)) ** 2
+                    predicted = model(users, items)
+                gap = (predicted - ratings) ** 2 - (predicted - imputed(users, items)) ** 2
                 _step(theirs, weights @ gap**2 + penalty * imputed.size())
         self.model_ = model
 
@@ -177,4 +177,4 @@ def _candidate(name: str, method: str) -> Candidate:
 
 
 CANDIDATES = (_candidate("mf", "naive"), _candidate("mf-ips", "ips"), _candidate("mf-dr", "dr"))
-"""Trained by us: naive, inverse propensity (IPS), doubly robust joint learning (DR-JL)."""
+"""Naive, inverse propensity (IPS) and doubly robust joint learning (DR-JL)."""

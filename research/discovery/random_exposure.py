@@ -1,4 +1,4 @@
-"""Our model and its rivals on ratings of items shown at random, with receipts."""
+"""Our model and other candidates on ratings of items exposed at random, with provenance."""
 
 from __future__ import annotations
 
@@ -6,164 +6,148 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from conv4rec.benchmark.adapters import ADAPTERS
 from conv4rec.benchmark.adapters.candidate import Candidate
-from conv4rec.benchmark.candidates import OURS, OWN_CANDIDATES
+from conv4rec.benchmark.candidates import OURS
 from conv4rec.data import Split
-from conv4rec.errors import Conv4RecError, SettingError
+from conv4rec.errors import Conv4RecError
 from conv4rec.evaluate import paired_bootstrap
 from conv4rec.evaluate.provenance import commit, machine, versions
 from conv4rec.evaluate.scorer import FloatArray
+from research.discovery.candidates import rating_candidates
 from research.discovery.exposed_pairs import (
     ExposedPairs,
     ListedPairs,
-    Predictions,
     exposed_pairs,
     predictions_for,
 )
-from research.discovery.matrix_factorisation import CANDIDATES
 from research.discovery.metrics import Discovery, measure_discovery
 
 Say = Callable[[str], object]
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """Who is judged on what."""
+class Configuration:
+    """Which models are evaluated on which split."""
 
     split: Split
     models: tuple[str, ...]
-    """Names of rivals; ours is always there, because it says what is hardly picked."""
+    """Names of candidates; ours is always evaluated, because its P(consume) defines the pairs."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     settings: dict[str, Any] = field(default_factory=dict)
     """Of our model."""
 
-
-def judges() -> dict[str, Candidate]:
-    """Everyone who rates, by name: ours, the means, the peers of the bench, and three of our own.
-
-    >>> [name for name in judges() if name.startswith("mf")]
-    ['mf', 'mf-ips', 'mf-dr']
-    """
-    known = {
-        **OWN_CANDIDATES,
-        **ADAPTERS,
-        **{candidate.name: candidate for candidate in CANDIDATES},
-    }
-    return {name: candidate for name, candidate in known.items() if "rate" in candidate.tasks}
+    def settings_of(self, candidate: Candidate) -> dict[str, Any]:
+        """The settings of a candidate: its defaults, and those given for our model."""
+        given = self.settings if candidate.name == OURS else {}
+        return {**candidate.defaults, **given}
 
 
-def chosen(words: str) -> tuple[str, ...]:
-    """The rivals meant by "all" or "a,b,c"; of all, those that are installed, ours first.
+def evaluate(configuration: Configuration, say: Say) -> Iterator[Record]:
+    """One record for each model and seed, then the difference of each model to ours.
 
-    Raises:
-        SettingError: There is no such rival.
-    """
-    known = judges()
-    if words == "all":
-        return tuple(name for name, candidate in known.items() if candidate.is_installed())
-    names = [word.strip() for word in words.split(",")]
-    if unknown := [name for name in names if name not in known]:
-        raise SettingError(f"--models: there is no {unknown[0]!r}; there are {', '.join(known)}")
-    return tuple(dict.fromkeys([OURS, *names]))
-
-
-def judge(hearing: Hearing, say: Say) -> Iterator[dict[str, Any]]:
-    """One line a model and seed, then each rival against ours, user by user.
-
-    With each seed our model is fitted first. The rivals answer for the very same pairs, and their
-    gems are taken from the half that OUR model calls unlikely.
+    With each seed our model is fitted first: its P(consume) says which pairs are unlikely. The
+    other candidates are measured on the same pairs.
 
     Args:
-        hearing: Who, on what.
-        say: Told one sentence whenever a model is done.
+        configuration: Models and split.
+        say: Called with one sentence whenever a model is done.
 
     Raises:
         Conv4RecError: Our own model fails.
     """
-    split, known = hearing.split, judges()
     found: dict[str, list[Discovery]] = {}
-    for seed in hearing.seeds:
-        shown: ExposedPairs | None = None
-        listed: ListedPairs | None = None
-        for name in dict.fromkeys([OURS, *hearing.models]):
+    known = rating_candidates()
+    for seed in configuration.seeds:
+        pairs: tuple[ExposedPairs, ListedPairs] | None = None
+        for name in dict.fromkeys([OURS, *configuration.models]):
             candidate = known[name]
-            settings = (
-                {**candidate.defaults, **hearing.settings} if name == OURS else candidate.defaults
-            )
-            head = {"dataset": split.name, "model": name, "seed": seed}
+            head = {"dataset": configuration.split.name, "model": name, "seed": seed}
             if not candidate.is_installed():
                 yield {"kind": "absent", **head, "reason": candidate.how_to_install()}
                 continue
-            started = time.perf_counter()
             try:
-                model = candidate.make(**settings).fit(split.train, seed=seed)
-                fit_s = time.perf_counter() - started
-                if shown is None:
-                    shown = exposed_pairs(model, split)
-                answers = predictions_for(model, split, shown)
+                figures, pairs, facts = _one_model(configuration, candidate, seed, pairs)
             except Conv4RecError as error:
                 if name == OURS:
                     raise
                 yield {"kind": "failure", **head, "reason": str(error)}
                 continue
-            if name == OURS:
-                scores = list_scores(model, split, shown, novelty=0, min_p_like=0)
-                answers = Predictions(answers.expected, answers.probabilities, scores)
-                listed = listed_pairs(model, split, shown)
-            levels = split.train.levels
-            figures = measure_discovery(shown, answers, levels.values, levels.like_level(), listed)
             found.setdefault(name, []).append(figures)
             say(f"{name} seed {seed}: {_headline(figures)}")
-            changed = hearing.settings if name == OURS else {}
-            receipt = _receipt(model, figures, settings, fit_s, shown)
-            yield {"kind": "run", **head, "changed": changed, **receipt}
-    yield from _comparisons(split.name, found)
+            yield {"kind": "run", **head, **facts}
+    yield from comparisons(configuration.split.name, found)
 
 
-def listed_pairs(model: Any, split: Split, shown: ExposedPairs) -> ListedPairs:
-    """Of finds below the median: which pairs they hold if likelier liked than not, and anyhow."""
+def _one_model(
+    configuration: Configuration,
+    candidate: Candidate,
+    seed: int,
+    pairs: tuple[ExposedPairs, ListedPairs] | None,
+) -> tuple[Discovery, tuple[ExposedPairs, ListedPairs], Record]:
+    """Fit and measure one model; without `pairs` it is ours, which defines them."""
+    split, settings = configuration.split, configuration.settings_of(candidate)
+    started = time.perf_counter()
+    model = candidate.make(**settings).fit(split.train, seed=seed)
+    fit_s = time.perf_counter() - started
+    if pairs is None:
+        exposed = exposed_pairs(model, split)
+        pairs = exposed, listed_pairs(model, split, exposed)
+    exposed, listed = pairs
+    predictions = predictions_for(model, split, exposed)
+    if candidate.name == OURS:
+        scores = list_scores(model, split, exposed, novelty=0, min_p_like=0)
+        predictions = replace(predictions, scores=scores)
+    levels = split.train.levels
+    figures = measure_discovery(exposed, predictions, levels.values, levels.like_level(), listed)
+    changed = configuration.settings if candidate.name == OURS else {}
+    facts = _provenance(model, figures, settings, fit_s, exposed)
+    return figures, pairs, {"changed": changed, **facts}
+
+
+def listed_pairs(model: Any, split: Split, exposed: ExposedPairs) -> ListedPairs:
+    """Which pairs are below the median of P(consume), and which of these the lists hold."""
     ranked = (
-        list_scores(model, split, shown, novelty="median", min_p_like=least) for least in (0, 0.5)
+        list_scores(model, split, exposed, novelty="median", min_p_like=least) for least in (0, 0.5)
     )
     return ListedPairs(*(np.isfinite(scores) for scores in ranked))
 
 
-def list_scores(model: Any, split: Split, shown: ExposedPairs, **options: Any) -> FloatArray:
-    """What `recommend(by="discover")` ranks by, for each pair; -inf for what it would not list.
+def list_scores(model: Any, split: Split, exposed: ExposedPairs, **options: Any) -> FloatArray:
+    """What `recommend(by="discover")` ranks by, for each pair; -inf for pairs it does not list.
 
     Args:
-        model: ours, fitted.
-        split: what it was given.
-        shown: the pairs.
-        options: of `recommend`.
+        model: Ours, fitted.
+        split: What it was fitted on.
+        exposed: The pairs.
+        options: Of `recommend`.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lists of everything are always shorter than asked for
-        asked = split.given.users.ids(np.unique(shown.users)).to_list()
-        asked_for = {"k": split.train.n_items, "by": "discover", "limit_exposure": False}
-        blocks = model.recommend_blocks(asked, **asked_for, **options)
+        warnings.simplefilter("ignore")  # lists of all items are always shorter than asked for
+        users = split.given.users.ids(np.unique(exposed.users)).to_list()
+        every = {"k": split.train.n_items, "by": "discover", "limit_exposure": False}
+        blocks = model.recommend_blocks(users, **every, **options)
         frame = pl.concat([block.select("user_id", "item_id", "score") for block in blocks])
     rows = split.given.users.numbers(frame["user_id"])
     cells = rows * split.train.n_items + split.train.items.numbers(frame["item_id"])
     order = np.argsort(cells)
-    wanted = shown.users * split.train.n_items + shown.items
+    wanted = exposed.users * split.train.n_items + exposed.items
     at = np.minimum(np.searchsorted(cells[order], wanted), len(cells) - 1)
     is_listed = cells[order][at] == wanted
     return np.where(is_listed, frame["score"].to_numpy()[order][at], -np.inf)
 
 
-def _comparisons(dataset: str, found: dict[str, list[Discovery]]) -> Iterator[dict[str, Any]]:
-    """discovery_precision@3, and the number of liked finds a person, theirs minus ours.
+def comparisons(dataset: str, found: dict[str, list[Discovery]]) -> Iterator[Record]:
+    """Differences to our model, user by user, with a bootstrap interval over users.
 
-    A user counts with the mean over seeds. Who has gems differs with the seed: those who have
-    some under every seed are compared.
+    Each user has the mean over seeds. The users with unlikely pairs differ between seeds: those
+    that have some with every seed are compared.
     """
     for name, theirs in found.items():
         if name == OURS or len(theirs) != len(found[OURS]):
@@ -189,27 +173,27 @@ def _by_user(figures: Discovery, metric: str) -> dict[int, float]:
     return dict(zip(figures.users.tolist(), figures.per_user[metric].tolist(), strict=True))
 
 
-def _receipt(
-    model: Any, figures: Discovery, settings: Any, fit_s: float, shown: ExposedPairs
-) -> dict[str, Any]:
+def _provenance(
+    model: Any, figures: Discovery, settings: Any, fit_s: float, exposed: ExposedPairs
+) -> Record:
     facts = {name: _round(value) for name, value in figures.metrics.items()}
     table = {name: [_round(v) for v in values] for name, values in figures.deciles.items()}
     return {
         **facts,
         "deciles": table,
-        "n_pairs": len(shown.users),
-        "n_gems": int(shown.is_unlikely.sum()),
+        "n_pairs": len(exposed.users),
+        "n_unlikely": int(exposed.is_unlikely.sum()),
         "fit_s": round(fit_s, 2),
         "settings": dict(settings),
-        "config": getattr(model, "config_", None) or _chosen_numbers(model),
+        "config": getattr(model, "config_", None) or _learned_numbers(model),
         "versions": versions(),
         "machine": machine(),
         "commit": commit(),
     }
 
 
-def _chosen_numbers(model: Any) -> dict[str, float]:
-    """The single numbers that a rival chose on validation."""
+def _learned_numbers(model: Any) -> dict[str, float]:
+    """The single numbers that another candidate chose on validation rows."""
     learned = {name: value for name, value in vars(model).items() if name.endswith("_")}
     return {name: v for name, v in learned.items() if isinstance(v, (int, float))}
 

@@ -1,4 +1,4 @@
-"""Fits in made-up worlds whose gems are known: of those that could be found, how many are?"""
+"""Fits in synthetic worlds: discovery lists against the best possible ones."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 
 from conv4rec.data import Interactions
-from conv4rec.data.selection_world import Causes, ShownWorld, selective_world
+from conv4rec.data.selection_world import LatentFactors, SelectionWorld, selective_world
 from conv4rec.evaluate.provenance import commit, machine, versions
-from research.discovery.world_discoveries import Found, gems_found
+from research.discovery.list_score import ListScore, score_lists
 
 K = 5
-"""Gems listed for each user."""
+"""Length of a list."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of world, and how much of it is seen."""
+    """A kind of world, and how much of it is observed."""
 
     name: str
     taste: float
-    """Spread of the personal part of liking: 1 is ordinary, 2 strong."""
+    """Standard deviation of the personal part of liking: 1 is ordinary, 2 strong."""
     selectivity: float
-    """How much the rating to come decides what is chosen (see `selective_world`)."""
+    """How much the future rating decides what is consumed (see `selective_world`)."""
     n_per_user: int = 50
     """Interactions a user."""
     n_users: int = 300
@@ -35,25 +35,24 @@ class Case:
 
 CASES = (
     Case("ordinary tastes", 1.0, 0.0),
-    Case("ordinary tastes, selective people", 1.0, 1.0),
+    Case("ordinary tastes, selective users", 1.0, 1.0),
     Case("strong tastes", 2.0, 0.0),
-    Case("strong tastes, selective people", 2.0, 1.0),
+    Case("strong tastes, selective users", 2.0, 1.0),
     Case("strong tastes, 30 interactions", 2.0, 1.0, n_per_user=30),
 )
-"""Most with self-selection by the rating itself."""
+"""Three of them with selection by the rating itself."""
 
 
 def simulate(
     case: Case, seed: int, settings: dict[str, Any] | None = None, ideal: bool = False
 ) -> dict[str, Any]:
-    """The record of one case with one seed: make a world, sample it, fit, list, judge.
+    """The record of one case with one seed: sample a world, fit, list, score.
 
     Args:
         case: The kind of world.
         seed: Of the world, of the sample and of the model.
         settings: Of our model; its defaults if left out.
-        ideal: Whether to find also what the best of all learners would list, which takes a minute
-            (see `research.discovery.ideal_learner`).
+        ideal: Also score the lists of the ideal learner (see `ideal_learner`): a minute.
     """
     from conv4rec.recommender import Conv4Rec  # needs torch
 
@@ -64,8 +63,8 @@ def simulate(
     started = time.perf_counter()
     model = Conv4Rec(seed=seed, **(settings or {})).fit(log)
     fitted = time.perf_counter()
-    promised = np.exp(model.rank_log_probabilities(log, np.arange(log.n_users)))
-    found = gems_found(world, log, lists_of(model, log, K), model.like_level_, promised)
+    p_consume = np.exp(model.rank_log_probabilities(log, np.arange(log.n_users)))
+    found = score_lists(world, log, lists_of(model, log, K), model.like_level_, p_consume)
     return {
         "kind": "run",
         "dataset": "worlds",
@@ -76,7 +75,7 @@ def simulate(
         **{name: round(value, 5) for name, value in asdict(found).items()},
         "share": round(found.share, 4),
         "share_in_half": round(found.share_in_half, 4),
-        "share_above_chance": round(found.share_above_chance, 4),
+        "share_above_random": round(found.share_above_random, 4),
         **(_beside_the_ideal(case, seed, world, log, found) if ideal else {}),
         "fit_s": round(fitted - started, 2),
         "changed": settings or {},
@@ -88,14 +87,15 @@ def simulate(
 
 
 def _beside_the_ideal(
-    case: Case, seed: int, world: ShownWorld, log: Interactions, found: Found
+    case: Case, seed: int, world: SelectionWorld, log: Interactions, found: ListScore
 ) -> dict[str, float]:
-    from research.discovery.ideal_learner import Law, ideal_lists  # needs torch
+    from research.discovery.ideal_learner import GenerativeModel, ideal_lists  # needs torch
 
-    law, like_level = Law(log, case.taste, case.selectivity), world.levels.like_level()
-    truth = Causes.drawn(case.n_users, case.n_items, seed)
-    lists, expected = ideal_lists(law, truth, K, like_level, seed)
-    ideal = gems_found(world, log, lists, like_level)
+    generative = GenerativeModel(log, case.taste, case.selectivity)
+    like_level = world.levels.like_level()
+    truth = LatentFactors.drawn(case.n_users, case.n_items, seed)
+    lists, expected = ideal_lists(generative, truth, K, like_level, seed)
+    ideal = score_lists(world, log, lists, like_level)
     return {
         "ideal_listed": round(ideal.listed, 5),
         "ideal_expected": round(float(expected.mean()), 5),
@@ -105,7 +105,7 @@ def _beside_the_ideal(
 
 
 def lists_of(model: Any, log: Interactions, k: int) -> np.ndarray:
-    """Its discover lists, whatever P(like): users x k item numbers, -1 past a short one's end."""
+    """Discovery lists with any P(like): users x k item numbers, -1 past the end of a short one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # short lists are counted as they are
         options = {"novelty": "median", "min_p_like": 0, "limit_exposure": False}

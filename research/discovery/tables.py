@@ -1,4 +1,4 @@
-"""The page of discovery: tables from its records alone, for the screen and for Markdown."""
+"""Tables of the discovery page as Markdown, from its records alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Record = dict[str, Any]
 COLUMNS = {
     "lift@1": "lift@1 ↑",
     "lift@3": "lift@3 ↑",
-    "discovery_precision@3": "gems@3 ↑",
+    "discovery_precision@3": "precision@3 ↑",
     "base": "base",
     "auc_like": "AUC ↑",
     "ece_low": "ECE low ↓",
@@ -22,13 +22,13 @@ COLUMNS = {
     "ndcg_like@5": "NDCG@5 ↑",
 }
 """The figures shown, and which way is better."""
-FIND_COLUMNS = {
-    "listed_precision@3": "finds liked ↑",
-    "listed_p_like": "promised",
+LISTED_COLUMNS = {
+    "listed_precision@3": "liked ↑",
+    "listed_p_like": "predicted",
     "listed_lift@3": "times the base ↑",
     "listed_base": "base",
-    "n_listed": "finds",
-    "n_listed_users": "people",
+    "n_listed": "discoveries",
+    "n_listed_users": "users",
 }
 OLD_NAMES = {
     "discovery_precision@3": "gems@3",
@@ -38,35 +38,39 @@ OLD_NAMES = {
     "listed_base": "finds_base",
     "n_listed": "n_finds",
     "n_listed_users": "finders",
+    "random": "chance",
+    "share_above_random": "share_above_chance",
+    "propensity_validation": "propensity_check",
 }
-"""What older records call a figure."""
+"""Names of figures and settings in the committed records, where they differ."""
 COUNTS = ("n_listed", "n_listed_users")
 FAR_COLUMNS = {
-    "auc_far@500": "AUC outside the 500 likeliest picks ↑",
+    "auc_far@500": "AUC outside the 500 likeliest ↑",
     "auc_like": "AUC of all ↑",
     "mse": "MSE ↓",
 }
 WORLD_COLUMNS = {
-    "share": "of the best ↑",
-    "ideal_share": "an ideal learner's",
-    "share_of_ideal": "of the ideal learner's ↑",
-    "share_in_half": "of the best in its half ↑",
-    "share_above_chance": "above chance ↑",
+    "share": "share of best ↑",
+    "ideal_share": "of ideal learner",
+    "share_of_ideal": "share of ideal ↑",
+    "share_in_half": "share in its half ↑",
+    "share_above_random": "share above random ↑",
     "listed": "true P(like)",
-    "chance": "by chance",
-    "best": "at best",
+    "random": "of random list",
+    "best": "of best list",
 }
 
 
 def label(run: Record) -> str:
     """A model with what was set by hand, if anything differs from its defaults."""
     changed = run.get("changed") or {}
-    words = ", ".join(f"{name} {value}" for name, value in changed.items())
+    new_names = {old: new for new, old in OLD_NAMES.items()}
+    words = ", ".join(f"{new_names.get(name, name)} {value}" for name, value in changed.items())
     return run["model"] + (f" ({words})" if words else "")
 
 
 def means(runs: Iterable[Record], names: Iterable[str], key: Any) -> dict[str, dict[str, str]]:
-    """For each group of runs, the mean over seeds of some figures, with the spread of one seed.
+    """Means over seeds of some figures by group of runs, with the standard deviation of a seed.
 
     Of each seed the newest run counts.
     """
@@ -86,7 +90,7 @@ def means(runs: Iterable[Record], names: Iterable[str], key: Any) -> dict[str, d
     }
 
 
-def judged(records: list[Record], columns: dict[str, str] = COLUMNS) -> str:
+def candidates(records: list[Record], columns: dict[str, str] = COLUMNS) -> str:
     """The table of models on one split, as Markdown."""
     rows = means(records, columns, label)
     lines = [[name, *figures.values()] for name, figures in rows.items()]
@@ -94,7 +98,7 @@ def judged(records: list[Record], columns: dict[str, str] = COLUMNS) -> str:
 
 
 def by_decile(records: list[Record], model: str = "conv4rec") -> str:
-    """Calibration and AUC by tenth of P(consume), mean over seeds: Markdown, a table a label."""
+    """Calibration and AUC by decile of P(consume), means over seeds; one table for each label."""
     parts = []
     groups: dict[str, list[Record]] = {}
     for run in records:
@@ -108,13 +112,13 @@ def by_decile(records: list[Record], model: str = "conv4rec") -> str:
                 for column in ("predicted", "observed", "auc")
             ]
             lines.append([str(decile + 1), *cells])
-        head = ["tenth", "P(like) promised", "share liked", "AUC of P(like)"]
-        parts.append(f"By {name}:\n\n{table(head, lines)}")
+        head = ["decile", "mean P(like)", "share liked", "AUC of P(like)"]
+        parts.append(f"{name}:\n\n{table(head, lines)}")
     return "\n\n".join(parts)
 
 
 def differences(records: list[Record]) -> str:
-    """Each rival minus ours, with its 95% interval over users: Markdown."""
+    """Each other model minus ours, with its 95% interval over users."""
     newest = {(r["model"], r["metric"]): r for r in records if r["kind"] == "comparison"}
     lines = []
     for name in dict.fromkeys(model for model, _ in newest):
@@ -123,7 +127,7 @@ def differences(records: list[Record]) -> str:
             for metric in ("discovery_precision@3", "listed_precision@3")
         ]
         lines.append([name, *(_difference(record) for record in found)])
-    return table(["model", "gems@3, theirs minus ours", "liked finds a person, likewise"], lines)
+    return table(["model minus ours", "precision@3", "liked discoveries of a user"], lines)
 
 
 def _difference(comparison: Record | None) -> str:
@@ -134,21 +138,25 @@ def _difference(comparison: Record | None) -> str:
 
 
 def worlds(records: list[Record]) -> str:
-    """The table of made-up worlds: Markdown."""
-    rows = means(records, WORLD_COLUMNS, lambda run: f"{run['case']['name']}: {label(run)}")
+    """The table of synthetic worlds."""
+    rows = means(
+        records,
+        WORLD_COLUMNS,
+        lambda run: f"{run['case']['name'].replace('people', 'users')}: {label(run)}",
+    )
     lines = [[name, *figures.values()] for name, figures in rows.items()]
     return table(["world", *WORLD_COLUMNS.values()], lines)
 
 
 def fill(text: str, by_name: dict[str, list[Record]]) -> str:
     """A page with its tables between `<!-- NAME -->` and `<!-- end NAME -->`."""
-    shown = by_name.get("coat-mar", [])
+    exposed = by_name.get("coat-mar", [])
     made = {
-        "judged": judged(shown),
-        "finds": judged(shown, FIND_COLUMNS),
-        "deciles": by_decile(shown),
-        "differences": differences(shown),
-        "far": judged(by_name.get("ml-1m-time", []), FAR_COLUMNS),
+        "candidates": candidates(exposed),
+        "listed": candidates(exposed, LISTED_COLUMNS),
+        "deciles": by_decile(exposed),
+        "differences": differences(exposed),
+        "far": candidates(by_name.get("ml-1m-time", []), FAR_COLUMNS),
         "worlds": worlds(by_name.get("worlds", [])),
     }
     for name, part in made.items():

@@ -1,1 +1,1 @@
-"""Experiments behind the pages of the docs: nothing in the product imports them."""
+"""Recovery of known distributions, emergence of low rank, and pictures of bounds: docs/theory."""

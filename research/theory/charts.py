@@ -1,18 +1,18 @@
-"""The pictures of the theory pages: recovery on log-log axes, and ranks while training."""
+"""The pictures of the theory pages: recovery, and ranks while training."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 
-from conv4rec.benchmark.drawing import Axes, Curve, Panel, svg
+from conv4rec.benchmark.charts import Axes, Curve, Panel, svg
 from research.theory.emergence import TRUE_RANK, Emergence
 from research.theory.ranks_while_training import Look
 from research.theory.recovery import ABOUT, Recovery
 
 
 def recovery_picture(found: Sequence[Recovery]) -> str:
-    """TV against interactions, one panel a sampling law: dots are fits, the line is the slope."""
+    """TV against interactions, one panel for each scheme: dots are fits, the line is the slope."""
     axes = Axes("interactions", "total variation from truth")
     return svg([_recovery_panel(each) for each in found], axes, ABOUT[0].upper() + ABOUT[1:] + ".")
 
@@ -28,15 +28,15 @@ def _recovery_panel(found: Recovery) -> Panel:
         Curve("pooled table", found.means("pooled"), 4),
         Curve("user's own smoothed frequencies", found.means("table"), 2),
     ]
-    if found.points[0].wanted is not None:
-        curves.append(Curve("Conv4Rec, against the law before selection", found.means("wanted"), 3,
-                            dashed=True))  # fmt: skip
-    held = "" if found.law.holds else " (no guarantee)"
-    return Panel(found.law.name + held, curves, f"slope {slope}")
+    if found.points[0].before_selection is not None:
+        curves.append(Curve("Conv4Rec, against the distribution before selection",
+                            found.means("before_selection"), 3, dashed=True))  # fmt: skip
+    held = "" if found.scheme.holds else " (no guarantee)"
+    return Panel(found.scheme.name + held, curves, f"slope {slope}")
 
 
 def training_picture(found: Mapping[str, Sequence[Look]]) -> str:
-    """Entropy rank of the recommender's maps against training steps, one panel a start."""
+    """Entropy rank of the recommender's maps against steps, one panel for each initialisation."""
     panels = []
     for name, looks in found.items():
         curves = [
@@ -49,12 +49,12 @@ def training_picture(found: Mapping[str, Sequence[Look]]) -> str:
             for place, each in enumerate(looks[0].entropy_ranks)
         ]
         panels.append(Panel(f"Conv4Rec, {name}", curves, "while training"))
-    caption = "Ranks of tables (encoder, decoder) and of the maps that they make."
+    caption = "Ranks of tables (encoder, decoder) and of their products (maps)."
     return svg(panels, Axes("training steps", "entropy rank"), caption)
 
 
 def emergence_picture(*found: Emergence) -> str:
-    """Entropy rank against training steps, one line a depth, the truth's rank marked if known."""
+    """Entropy rank against steps, one line for each depth; the rank of the truth if it is known."""
     caption = "Softmax models of 1 to 4 square factors; nothing is penalised."
     axes = Axes("training steps", "entropy rank of the learned logits")
     return svg([_emergence_panel(each) for each in found], axes, caption)
@@ -69,7 +69,7 @@ def _emergence_panel(found: Emergence) -> Panel:
         )
         for number, run in enumerate(found.runs)
     ]
-    name = "Ratings log" if found.truth is None else "Made-up world"
+    name = "Ratings log" if found.truth is None else "Synthetic world"
     if found.truth is None:
         return Panel(name, curves, found.about)
     truth = found.truth.entropy_rank

@@ -20,7 +20,7 @@ SERIES = (
     *(f"{each}{rank}_ranks" for each in RANKED for rank in ("entropy", "stable")),
     *("training_losses", "fresh_losses"),
 )
-"""What is noted at each check, in this order."""
+"""What is recorded at each check, in this order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One depth: how the product of the factors looked along the way."""
+    """One depth: ranks and losses of the product of the factors while it trains."""
 
     depth: int
     steps: tuple[int, ...]
@@ -64,7 +64,7 @@ class Run:
     decoder_stable_ranks: tuple[float, ...]
     training_losses: tuple[float, ...]
     fresh_losses: tuple[float, ...]
-    """On what the run never saw, nats."""
+    """On the third part, which is not used for training or for choosing a step, nats."""
     best: Spectrum
     """Of the product at the check with the least loss on validation rows."""
     best_step: int
@@ -79,7 +79,7 @@ class Run:
 
 
 def train(depth: int, size: int, parts: tuple[Rows, Rows, Rows], seed: int, steps: int) -> Run:
-    """Fit W_1 ... W_D to the first part; the second chooses when to look, the third judges.
+    """Fit W_1 ... W_D to the first part; the second chooses a step, the third measures the loss.
 
     All factors take steps of one size, as large as the curvature allows, with momentum 0.9.
     Nothing is penalised.

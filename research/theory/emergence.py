@@ -1,4 +1,4 @@
-"""Low rank that nobody asked for: softmax models of 1 to 4 factors, on made-up and real data."""
+"""Low rank without a penalty: softmax models of 1 to 4 factors, on synthetic and real data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from research.theory.deep_factors import Rows, Run, train
 
 DEPTHS = (1, 2, 3, 4)
 SIZE, TRUE_RANK, DRAWS = 60, 3, 60
-"""Users and items of the made-up world, rank of the true logits, draws per user."""
+"""Users and items of the synthetic world, rank of the true logits, draws per user."""
 STRENGTH = 2.0  # standard deviation of the true logits
 STEPS, REAL_STEPS = 2500, 5000
 N_ITEMS, FEWEST_USERS = 150, 20
@@ -28,7 +28,7 @@ NEVER = -1e4  # score of an item of the history
 
 @dataclass(frozen=True, eq=False)
 class Emergence:
-    """All depths on one task, and the truth to compare with where it is known."""
+    """All depths on one task, and the truth where it is known."""
 
     about: str
     runs: tuple[Run, ...]
@@ -46,12 +46,12 @@ class Emergence:
 
 
 def emergence(depths: Sequence[int] = DEPTHS, seed: int = 0, steps: int = STEPS) -> Emergence:
-    """Train W_1 ... W_D with softmax(W_1 ... W_D) = P(item | user), and watch the rank.
+    """Train W_1 ... W_D with softmax(W_1 ... W_D) = P(item | user), and record the rank.
 
     The factors are square and free, nothing is penalised, and every depth starts from a product
     of the same small size. The truth has logits of rank 3; it is seen through 60 draws a user.
-    Gradient descent (see `factors`); the validation draws choose when to look, and the fresh
-    loss is the expected one under the truth.
+    Gradient descent (see `deep_factors`); validation draws choose the step, and the fresh loss is
+    the expected one under the truth.
 
     Reference:
         The setting, in a linear softmax model, of Arora, Cohen, Hu and Luo, "Implicit
@@ -77,8 +77,8 @@ def real_emergence(
     """The same for a real log: softmax(input half @ W_1 ... W_D + popularity) = P(item | input).
 
     The consume side of the recommender without its kernel, at 1 to 4 factors of full width, on
-    the 150 most popular items. 60% of the users train, 20% choose when to look, 20% judge
-    (fresh users). No truth is known, so none is marked.
+    the 150 most popular items. 60% of the users train, 20% choose the step, and the
+    loss is measured on the other 20%. The truth is unknown.
 
     Raises:
         DataError: Fewer than 20 users have two interactions with those items.

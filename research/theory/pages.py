@@ -1,8 +1,7 @@
-"""Make the records of these pages again: `python docs/theory/remake.py NAME ...`.
+"""Make the records and pictures of the theory pages: `python -m research.theory pages [NAME]...`.
 
-NAME is ml-100k, ml-1m or made-up; without one, all three. Each record holds what a command
-printed with --json, the command, and where, when and with what it ran. At the end the tables of
-the pages are written anew. Data sets must have been fetched (`conv4rec data fetch`).
+Each record holds what a command printed with --json, and its provenance: the command, seed, time,
+versions, machine and commit. Data sets must have been fetched (`conv4rec data fetch`).
 """
 
 from __future__ import annotations
@@ -11,13 +10,11 @@ import contextlib
 import io
 import json
 import os
-import runpy
 import shutil
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import polars as pl
 
@@ -25,43 +22,63 @@ from conv4rec import Conv4Rec
 from conv4rec.cli import main as cli
 from conv4rec.cli.console import note
 from conv4rec.data import split_by_name
+from conv4rec.errors import BenchError, SettingError
 from conv4rec.evaluate.provenance import commit, machine, peak_rss_mb, versions
+from research.theory.tables import PAGES, RECORDS
 
-HERE = Path(__file__).parent
 SPLITS = {"ml-100k": "u1", "ml-1m": "r0"}
 """The split of each data set with fresh rows of known users; the other one is new-users."""
+NAMES = ("synthetic", *SPLITS)
 SEED = 0
-COMMIT = commit()  # before the first record changes the checkout
+RESEARCH = "python -m research.theory"
 
 
-def record(name: str, command: str, **more: object) -> None:
-    """Run a command of the program and keep what it says, with its receipt."""
-    note(command)
-    contribution, began = io.StringIO(), time.perf_counter()
-    with contextlib.redirect_stdout(contribution):
-        code = cli.run([*command.split()[1:], "--json"])
-    if code:
-        raise SystemExit(f"{command} ended with exit code {code}")
-    receipt = {
-        "command": f"{command} --json",
-        "seed": SEED,
-        "seconds": round(time.perf_counter() - began, 1),
-        **more,
-        "peak_rss_mb": peak_rss_mb(),
-        "versions": versions(),
-        "machine": machine(),
-        "commit": COMMIT,
-        "finished_at": datetime.now(UTC).isoformat("T", "seconds"),
-    }
-    text = json.dumps(
-        {"receipt": receipt, "said": json.loads(contribution.getvalue().splitlines()[-1])}
-    )
-    (HERE / "records" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    note(f"{name} took {receipt['seconds']} s")
+def remake(names: Sequence[str]) -> None:
+    """Make the records and pictures of some names.
+
+    Raises:
+        SettingError: A name is not in `NAMES`.
+        BenchError: A command fails.
+    """
+    if unknown := [name for name in names if name not in NAMES]:
+        raise SettingError(f"pages are made for {', '.join(NAMES)}; got {unknown[0]!r}")
+    os.environ.setdefault("COLUMNS", "100")
+    at = commit()  # before the first record changes the checkout
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
+        for name in names:
+            _synthetic(at) if name == "synthetic" else _real(name, at)
 
 
-def trained(split_name: str) -> tuple[str, str, dict[str, object]]:
-    """Fit a split's training part: folder of the model, file of the held-out rows, receipt."""
+def _synthetic(at: str | None) -> None:
+    """Recovery in five worlds; emergence in one world and on one data set."""
+    _record("recover", f"{RESEARCH} recover --out recovery.svg", commit=at)
+    _record("emergence", f"{RESEARCH} emergence --data ml-100k --out emergence.svg", commit=at)
+    for picture in ("recovery.svg", "emergence.svg"):
+        shutil.copy(picture, PAGES)
+
+
+def _real(data: str, at: str | None) -> None:
+    """Bounds in both settings, the certificates and the spectra of one data set."""
+    same, rows, facts = _trained(f"{data}/{SPLITS[data]}", at)
+    _record(f"bound-{same}", f"conv4rec theory bound {same} --data {rows}", **facts)
+    _record(f"spectrum-{same}", f"conv4rec theory spectrum {same}", **facts)
+    picture = f"training-{data}.svg"
+    _record(f"training-{same}", f"{RESEARCH} ranks {same} --out {picture}", **facts)
+    shutil.copy(picture, PAGES)
+    new, rows, facts = _trained(f"{data}/new-users", at)
+    _record(f"bound-{new}", f"conv4rec theory bound {new} --data {rows}", **facts)
+    certify = f"conv4rec theory certify {new} --data {rows}"
+    if data == "ml-100k":  # on ml-1m the models of PAC-Bayes would take longer than all the rest
+        certify += " --pac-bayes"
+    _record(f"certify-{new}", certify, **facts)
+    for kind in ("bound", "certificate"):
+        picture = f"{'certify' if kind == 'certificate' else kind}-{data}.svg"
+        _run(f"{RESEARCH} {kind}-picture {new} --data {rows} --out {picture}")
+        shutil.copy(picture, PAGES)
+
+
+def _trained(split_name: str, at: str | None) -> tuple[str, str, dict[str, object]]:
+    """Fit the training part of a split: folder of the model, file of held-out rows, provenance."""
     split, folder = split_by_name(split_name), split_name.replace("/", "-")
     began = time.perf_counter()
     Conv4Rec(seed=SEED).fit(split.train).save(folder)
@@ -72,48 +89,41 @@ def trained(split_name: str) -> tuple[str, str, dict[str, object]]:
     pl.concat(rows).write_csv(f"{folder}.csv")
     note(f"{split_name} fitted in {seconds} s")
     python = f'Conv4Rec(seed={SEED}).fit(split_by_name("{split_name}").train).save("{folder}")'
-    return folder, f"{folder}.csv", {"model": python, "fit_seconds": seconds}
+    return folder, f"{folder}.csv", {"model": python, "fit_seconds": seconds, "commit": at}
 
 
-def real(data: str) -> None:
-    """Bounds in both settings, the certificates and the spectra of one data set."""
-    same, rows, receipt = trained(f"{data}/{SPLITS[data]}")
-    record(f"bound-{same}", f"conv4rec theory bound {same} --data {rows}", **receipt)
-    record(f"spectrum-{same}", f"conv4rec theory spectrum {same}", **receipt)
-    drawn(f"training-{same}", f"conv4rec theory spectrum {same} --training", data, receipt)
-    new, rows, receipt = trained(f"{data}/new-users")
-    drawn(f"bound-{new}", f"conv4rec theory bound {new} --data {rows}", data, receipt)
-    command = f"conv4rec theory certify {new} --data {rows}"
-    if data == "ml-100k":  # on ml-1m the blurred models would take longer than all the rest
-        command += " --pac-bayes"
-    drawn(f"certify-{new}", command, data, receipt)
+def _record(name: str, command: str, **more: object) -> None:
+    """Run a command with --json and keep its output, with its provenance."""
+    began = time.perf_counter()
+    printed = _run(f"{command} --json")
+    provenance = {
+        "command": f"{command} --json",
+        "seed": SEED,
+        "seconds": round(time.perf_counter() - began, 1),
+        **more,
+        "peak_rss_mb": peak_rss_mb(),
+        "versions": versions(),
+        "machine": machine(),
+        "finished_at": datetime.now(UTC).isoformat("T", "seconds"),
+    }
+    record = {"provenance": provenance, "output": json.loads(printed.splitlines()[-1])}
+    (RECORDS / f"{name}.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
+    note(f"{name} took {provenance['seconds']} s")
 
 
-def drawn(name: str, command: str, data: str, receipt: dict[str, object]) -> None:
-    """The same as `record`, with a picture beside the page."""
-    picture = f"{name.partition('-')[0]}-{data}.svg"
-    record(name, f"{command} --out {picture}", **receipt)
-    shutil.copy(picture, HERE)
+def _run(command: str) -> str:
+    """Run a command line in this process; returns what it prints.
 
+    Raises:
+        BenchError: It ends with another exit code than 0.
+    """
+    from research.theory.__main__ import main as research
 
-def made_up() -> None:
-    """Recovery in five worlds; emergence in a made-up world and on one data set."""
-    record("recover", "conv4rec theory recover --out recovery.svg")
-    record("emergence", "conv4rec theory spectrum --emergence --data ml-100k --out emergence.svg")
-    for picture in ("recovery.svg", "emergence.svg"):
-        shutil.copy(picture, HERE)
-
-
-def main(names: list[str]) -> None:
-    """Make the records of some names, then the tables."""
-    if unknown := set(names) - {"made-up", *SPLITS}:
-        raise SystemExit(f"names are made-up and {' and '.join(SPLITS)}; got {min(unknown)!r}")
-    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
-        for name in names or ["made-up", *SPLITS]:
-            made_up() if name == "made-up" else real(name)
-    runpy.run_path(str(HERE / "tables.py"))["main"]()
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("COLUMNS", "100")
-    main(sys.argv[1:])
+    note(command)
+    is_research = command.startswith(RESEARCH)
+    words = command.removeprefix(RESEARCH if is_research else "conv4rec").split()
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        code = research(words) if is_research else cli.run(words)
+    if code:
+        raise BenchError(f"{command} ended with exit code {code}")
+    return printed.getvalue()

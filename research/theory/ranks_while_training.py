@@ -1,4 +1,4 @@
-"""Ranks of the recommender's own tables and maps while it trains, from both kinds of start."""
+"""Ranks of the recommender's tables and maps while it trains, from two initialisations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STARTS = {"default start": None, "random start": 0.0}
 
 @dataclass(frozen=True)
 class Look:
-    """Ranks by map, after some steps."""
+    """Ranks by map, after some steps of training."""
 
     step: int
     entropy_ranks: dict[str, float]
@@ -29,15 +29,14 @@ class Look:
 
 
 def ranks_while_training(model: Conv4Rec, n_looks: int = N_LOOKS) -> dict[str, list[Look]]:
-    """Train the final run of a fitted model again and look at its maps along the way.
+    """Train the final fit of a model again and record the ranks of its maps at some steps.
 
-    The same log, seed and schedule, hence the same weights at the end. They are
-    looked at as trained: without the closed-form half and the neighbours, one rating side and not
-    its last looks side by side. And once more with every table started at random. The default
-    start has item vectors from a decomposition of the log: the look at step 0 says what rank that
-    gives.
+    The first run has the log, seed and schedule of the model, hence the same weights at the end.
+    The maps are those of the neural component, without averaged snapshots. The second run starts
+    from random tables, where the default initialisation takes item vectors from a decomposition
+    of the log: step 0 shows the rank of that.
 
-    Time: two training runs, without rehearsals. The model is left as it is.
+    Time: two training runs, without validation fits. The model is left as it is.
     """
     shape, settings = configuration(model.preset, model.settings)
     schedule, log = model.fitted_.schedule, model.interactions_

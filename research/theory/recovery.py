@@ -1,4 +1,4 @@
-"""Does the model recover the law that made the data? Total variation against interactions."""
+"""Total variation between the model and the distribution of the data, against interactions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from conv4rec.theory import (
     smoothed_frequencies,
     total_variation,
 )
-from research.theory.known_laws import LAWS, N_LEVELS, RANK, Law, Sampled, restricted
+from research.theory.sampling_schemes import (
+    N_LEVELS,
+    RANK,
+    SCHEMES,
+    Sampled,
+    SamplingScheme,
+    restricted,
+)
 
 N_ITEMS, N_USERS = 120, 600
 SIZES = (3, 6, 12, 24, 48)
@@ -28,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "learning_rate": 0.02,
     "consume_size": 8,
     "rate_size": 8,
-    "n_rating_channels": N_LEVELS - 1,  # any law of the levels is within reach
+    "n_rating_channels": N_LEVELS - 1,  # any distribution of the levels can be expressed
     "consume_reg_factors": (1.0,),
 }
 CURVES = ("model", "table", "popularity", "pooled")
@@ -36,26 +43,26 @@ CURVES = ("model", "table", "popularity", "pooled")
 
 @dataclass(frozen=True)
 class Point:
-    """One fit: how far the model and the two baselines are from the truth, averaged over users."""
+    """One fit: total variation of model and baselines from the truth, mean over users."""
 
     interactions: int
     seed: int
     model: float
     table: float
-    """Each user's own smoothed frequencies: of items not drawn yet they know nothing."""
+    """Each user's own smoothed frequencies: uniform over items not drawn yet."""
     popularity: float
     """Popularity of the item times the histogram of levels, the same for all."""
     pooled: float
     """The smoothed frequencies of item and level over all users together, the same for all."""
-    wanted: float | None
-    """The model against the law one may have hoped for, where that is another."""
+    before_selection: float | None
+    """The model against the distribution before selection, where that is another."""
 
 
 @dataclass(frozen=True, eq=False)
 class Recovery:
-    """One sampling law: all points, and the slopes fitted through them."""
+    """One sampling scheme: all points, and the slopes fitted through them."""
 
-    law: Law
+    scheme: SamplingScheme
     points: tuple[Point, ...]
 
     def slope(self, curve: str = "model") -> Slope:
@@ -74,23 +81,23 @@ class Recovery:
         """One sentence: how the largest sample came out, and whether the guarantee covers it."""
         last = {curve: self.means(curve)[-1][1] for curve in CURVES}
         ratios = [f"{last['model'] / last[curve]:.0%}" for curve in CURVES[1:]]
-        covered = "covered by the guarantee" if self.law.holds else "the guarantee does not hold"
+        covered = "covered by the guarantee" if self.scheme.holds else "the guarantee does not hold"
         return (
             f"TV {last['model']:.3f} at the largest sample, {ratios[0]} of the user's table's, "
             f"{ratios[1]} of popularity's and {ratios[2]} of the pooled table's; {covered}: "
-            f"{self.law.why}"
+            f"{self.scheme.why}"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything for JSON."""
         slopes = {curve: vars(self.slope(curve)) for curve in CURVES}
         points = [vars(point) for point in self.points]
-        return {"world": self.law.name, "guarantee_holds": self.law.holds,
+        return {"world": self.scheme.name, "guarantee_holds": self.scheme.holds,
                 "verdict": self.verdict, "slopes": slopes, "points": points}  # fmt: skip
 
 
 def recover(
-    worlds: Sequence[str] = tuple(LAWS),
+    worlds: Sequence[str] = tuple(SCHEMES),
     seeds: Sequence[int] = (0, 1, 2),
     sizes: Sequence[int] = SIZES,
     n_users: int = N_USERS,
@@ -99,11 +106,11 @@ def recover(
 ) -> list[Recovery]:
     """Fit models to samples of growing size and measure the total variation from the truth.
 
-    The worlds have rank 2 over (item, level) and 3 levels. Truth and model are laws of the next
-    interaction, over the items that the user has not consumed; TV is averaged over users.
+    The worlds have rank 2 over (item, level) and 3 levels. Truth and model are distributions of
+    the next interaction, over the items that the user has not consumed; TV is averaged over users.
 
     Args:
-        worlds: names in `LAWS`.
+        worlds: names in `SCHEMES`.
         seeds: of the worlds, the samples and the models.
         sizes: interactions per user, at least 3 of them.
         n_users: users of each world.
@@ -117,16 +124,16 @@ def recover(
             for seed in seeds:
                 if on_fit is not None:
                     on_fit(world, n_each, seed)
-                sampled = LAWS[world].sample(n_users, n_items, n_each, seed)
+                sampled = SCHEMES[world].sample(n_users, n_items, n_each, seed)
                 points.append(_point(sampled, seed))
-        found.append(Recovery(LAWS[world], tuple(points)))
+        found.append(Recovery(SCHEMES[world], tuple(points)))
     return found
 
 
 def _point(sampled: Sampled, seed: int) -> Point:
     log = sampled.log
     model = Conv4Rec(seed=seed, **SETTINGS).fit(log)
-    law = learned_law(model, log)
+    learned = learned_distribution(model, log)
     truth = restricted(sampled.truth, log)
     counts = sparse.csr_array(
         (np.ones(len(log)), (log.user_numbers, log.level_numbers * log.n_items + log.item_numbers)),
@@ -138,19 +145,19 @@ def _point(sampled: Sampled, seed: int) -> Point:
     together = smoothed_frequencies(sparse.csr_array(counts.sum(axis=0)[None]))
     pooled = together(np.zeros(1, dtype=int)) if callable(together) else together
     others = (popularity_by_histogram(counts, log.n_levels), pooled)
-    laws = [law, rows, *(np.broadcast_to(each, rows.shape) for each in others)]
+    found = [learned, rows, *(np.broadcast_to(each, rows.shape) for each in others)]
     far = [
         float(total_variation(truth, restricted(each.reshape(truth.shape), log), len(truth)).mean())
-        for each in laws
+        for each in found
     ]
-    wanted = None
-    if sampled.wanted is not None:
-        hoped = restricted(sampled.wanted, log)
-        wanted = float(total_variation(hoped, law, len(truth)).mean())
-    return Point(len(log), seed, far[0], far[1], far[2], far[3], wanted)
+    before = None
+    if sampled.before_selection is not None:
+        untilted = restricted(sampled.before_selection, log)
+        before = float(total_variation(untilted, learned, len(truth)).mean())
+    return Point(len(log), seed, far[0], far[1], far[2], far[3], before)
 
 
-def learned_law(model: Conv4Rec, log: Interactions) -> np.ndarray:
+def learned_distribution(model: Conv4Rec, log: Interactions) -> np.ndarray:
     """The model's P(item, level | history): users x levels x items, float64."""
     (scores,) = model.scoring_.blocks(log, np.arange(log.n_users), log.n_levels)
     probability = np.exp(scores.log_p_consume.astype(np.float64))
@@ -161,6 +168,6 @@ def learned_law(model: Conv4Rec, log: Interactions) -> np.ndarray:
 
 
 ABOUT = (
-    f"made-up worlds of rank {RANK} with {N_LEVELS} levels; truth and model are laws of the next "
-    "interaction over unseen items; TV averaged over users"
+    f"synthetic worlds of rank {RANK} with {N_LEVELS} levels; truth and model are distributions of "
+    "the next interaction over unseen items; TV averaged over users"
 )

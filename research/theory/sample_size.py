@@ -1,13 +1,14 @@
-"""How many users would it take? Bounds and certificates against the size of the sample."""
+"""Bounds and certificates against the size of the sample."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 
-from conv4rec.benchmark.drawing import Axes, Curve, Panel, svg
+from conv4rec.benchmark.charts import Axes, Curve, Panel, svg
 from conv4rec.data import Interactions
 from conv4rec.recommender import Conv4Rec
 from conv4rec.recommender.guarantees.bounds import SMOOTHING
@@ -43,10 +44,8 @@ def bound_curves(
 def bound_picture(
     model: Conv4Rec, gaps: Mapping[Side, Gap] | None = None, confidence: float = 0.95
 ) -> str:
-    """Bounds of the smoothed model against the size of the sample, the trivial one marked."""
-    sides: dict[Side, NetworkNorms | None] = {
-        "pick": network_norms(model), "rating": rating_norms(model),
-    }  # fmt: skip
+    """Bounds of the smoothed model against the size of the sample, and the trivial bound."""
+    sides = dict(zip(get_args(Side), (network_norms(model), rating_norms(model)), strict=True))
     panels = []
     for side, norms in sides.items():
         n = gaps[side].n if gaps and side in gaps else training_n(model, side)
@@ -58,16 +57,16 @@ def bound_picture(
             for place, (name, points) in enumerate(found.items())
         ]
         trivial = float(np.log(norms.n_outputs))
-        panels.append(Panel(side, curves, f"n = {n:,} at hand", trivial, "guessing evenly"))
+        panels.append(Panel(side, curves, f"n = {n:,} at hand", trivial, "uniform guess"))
     axes = Axes("size of the sample", "bound on the gap, nats")
-    caption = "The same norms, had there been more data. Smoothed model (1% uniform)."
+    caption = "The same norms with more data. Smoothed model (1% uniform)."
     return svg(panels, axes, caption)
 
 
 def certificate_picture(
     model: Conv4Rec, held_out: Interactions, confidence: float = 0.95, k: int = 20, seed: int = 0
 ) -> str:
-    """Each certificate had only the first m held-out users come (in seeded order)."""
+    """Each certificate from the first m held-out users alone, in seeded order."""
     losses = user_losses(model, fold_in_split(held_out, seed), k)
     each = 1 - (1 - confidence) / N_STATEMENTS
     panels = []

@@ -1,4 +1,4 @@
-"""Write the tables of these pages from the records: `python docs/theory/tables.py`."""
+"""Tables of docs/theory, from the records: `python -m research.theory pages --tables`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,59 @@ import re
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+from research.theory.sampling_schemes import SCHEMES
+
+RECORDS = Path(__file__).parent / "records"
+PAGES = Path(__file__).parents[2] / "docs" / "theory"
 DATA = {"ml-100k": ("MovieLens 100K", "u1"), "ml-1m": ("MovieLens 1M", "r0")}
 CURVES = ("model", "table", "popularity", "pooled")
 NAMES = {
     "squared_error": "squared rating error",
     "rating_log_loss": "log-loss of the rating",
-    "consume_log_loss": "log-loss of the pick",
+    "consume_log_loss": "log-loss of the consumed item",
 }
 
 
+OLD_NAMES = {
+    '"receipt": ': '"provenance": ',
+    '"said": ': '"output": ',
+    '"promises": ': '"guarantees": ',
+    '"wanted": ': '"before_selection": ',
+    '"pick": {': '"consume": {',
+    '"side": "pick"': '"side": "consume"',
+    "pick_log_loss": "consume_log_loss",
+    '"name": "pick: ': '"name": "consume: ',
+    "conv4rec theory recover": "python -m research.theory recover",
+    "conv4rec theory spectrum --emergence": "python -m research.theory emergence",
+}
+"""Text of older records, and what the same thing is called now."""
+
+
 def load(name: str) -> dict[str, Any] | None:
-    """One record: what a command said, and its receipt; None if it was not made yet."""
-    path = HERE / "records" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """One record: output and provenance of a command, by today's names; None if it is missing."""
+    path = RECORDS / f"{name}.json"
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8")
+    for old, new in OLD_NAMES.items():
+        text = text.replace(old, new)
+    record = json.loads(text)
+    record["provenance"]["command"] = _as_called_now(record["provenance"]["command"])
+    return record
+
+
+def _as_called_now(command: str) -> str:
+    """A command of an old record, as it is called now.
+
+    >>> _as_called_now("conv4rec theory spectrum m --training --out t.svg --json")
+    'python -m research.theory ranks m --out t.svg --json'
+    >>> _as_called_now("conv4rec theory bound m --data m.csv --out b.svg --json")
+    'conv4rec theory bound m --data m.csv --json'
+    """
+    if " --training" in command:
+        command = command.replace(" --training", "")
+        return command.replace("conv4rec theory spectrum", "python -m research.theory ranks")
+    return re.sub(r"^(conv4rec .*?) --out \S+", r"\1", command)
 
 
 def table(header: str, rows: list[list[str]]) -> str:
@@ -30,9 +69,9 @@ def table(header: str, rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def receipt(record: dict[str, Any]) -> str:
-    """Where, when and with what it was made, in one line."""
-    facts = record["receipt"]
+def provenance(record: dict[str, Any]) -> str:
+    """Where, when and with what a record was made, in one line."""
+    facts = record["provenance"]
     fit = f" (fit {facts['fit_seconds']:,.0f} s)" if "fit_seconds" in facts else ""
     return (
         f"`{facts['command']}`: {facts['seconds']:,.0f} s{fit}, seed {facts['seed']}, conv4rec "
@@ -43,7 +82,7 @@ def receipt(record: dict[str, Any]) -> str:
 
 def missing(data: str) -> str:
     """What stands where a record is not there."""
-    return f"{DATA[data][0]}: not measured yet; `python docs/theory/remake.py {data}` does it."
+    return f"{DATA[data][0]}: not measured yet; `python -m research.theory pages {data}` does it."
 
 
 def bound() -> str:
@@ -57,7 +96,7 @@ def _bound(data: str) -> str:
     new, same = both
     if new is None or same is None:
         return missing(data)
-    found = [new["said"], same["said"]]
+    found = [new["output"], same["output"]]
     rows = []
     for side in found[0]["measured"]:
         gaps = [f"{each['measured'][side]['gap']:+.3f}" for each in found]
@@ -75,16 +114,16 @@ def _bound(data: str) -> str:
     return "\n\n".join([
         table(head, rows),
         "Log-losses in nats, " + "; ".join(sides) + ". The trace norm is in squared stars.",
-        f"Term by term, new-users ({name}):", _terms(new["said"]["bounds"]),
+        f"Term by term, new-users ({name}):", _terms(new["output"]["bounds"]),
         f"![Bounds against the size of the sample, {name}](bound-{data}.svg)",
-        receipt(new), receipt(same),
+        provenance(new), provenance(same),
     ])  # fmt: skip
 
 
 def _verdict(first: bool, second: bool) -> str:
     if first and second:
         return "vacuous"
-    return "vacuous in A" if first else "vacuous in B" if second else "says something"
+    return "vacuous in A" if first else "vacuous in B" if second else "not vacuous"
 
 
 def _terms(bounds: list[dict[str, Any]]) -> str:
@@ -106,7 +145,7 @@ def _terms(bounds: list[dict[str, Any]]) -> str:
 
 
 def certify() -> str:
-    """The four promises by three methods, and the bound without held-out users."""
+    """The four guarantees by three methods, and the bound without held-out users."""
     return "\n\n".join(_certify(data) for data in DATA)
 
 
@@ -117,27 +156,27 @@ def _certify(data: str) -> str:
     rows = [
         [f"{NAMES.get(p['name'], p['name'])} ({p['side']})", f"{p['mean']:.3f}",
          *[f"{p[method]:.3f}" for method in ("betting", "bernstein", "hoeffding")], str(p["n"])]
-        for p in made["said"]["guarantees"]
+        for p in made["output"]["guarantees"]
     ]  # fmt: skip
     return "\n\n".join([
         f"{DATA[data][0]}, `new-users` split, 95% together:",
         table("per user | mean | betting | Bernstein | Hoeffding | users", rows),
-        _pac_bayes(made["said"].get("pac_bayes")),
+        _pac_bayes(made["output"].get("pac_bayes")),
         f"![Certificates against held-out users, {DATA[data][0]}](certify-{data}.svg)",
-        receipt(made),
+        provenance(made),
     ])  # fmt: skip
 
 
-def _pac_bayes(pac_bayes_result: dict[str, Any] | None) -> str:
-    if pac_bayes_result is None:
-        return "No PAC-Bayes bound: its 250 blurred models on 3,000 users take too long here."
-    chosen, tuned = pac_bayes_result["chosen"], pac_bayes_result["fine_tuned"]
+def _pac_bayes(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "No PAC-Bayes bound: its 250 sampled models on 3,000 users take too long here."
+    chosen, tuned = found["chosen"], found["fine_tuned"]
     full = "vacuous" if tuned["vacuous"] else f"at least {tuned['recall_at_least']:.3f}"
     return (
-        f"PAC-Bayes, on the training users and nobody else: recall@{pac_bayes_result['k']} at least "
-        f"{chosen['recall_at_least']:.3f} at width {pac_bayes_result['width']:g} and {pac_bayes_result['share']:.0%} "
-        f"of the way to the fine-tuned weights (KL {chosen['kl']:.1f} nats, {chosen['n']:,} users "
-        f"judge); all the way: {full} (KL {tuned['kl']:,.0f} nats)."
+        f"PAC-Bayes, from the training users alone: recall@{found['k']} is at least "
+        f"{chosen['recall_at_least']:.3f} at width {found['width']:g} and {found['share']:.0%} "
+        f"of the way to the fine-tuned weights (KL {chosen['kl']:.1f} nats, measured on "
+        f"{chosen['n']:,} users); at the fine-tuned weights: {full} (KL {tuned['kl']:,.0f} nats)."
     )
 
 
@@ -145,9 +184,9 @@ def recover() -> str:
     """TV by world at the largest sample, the slopes, and the verdicts."""
     made = load("recover")
     if made is None:
-        return "Not measured yet; `python docs/theory/remake.py made-up` does it."
+        return "Not measured yet; `python -m research.theory pages synthetic` does it."
     rows, sentences, size, seeds = [], [], 0, set()
-    for world in made["said"]["worlds"]:
+    for world in made["output"]["worlds"]:
         points = world["points"]
         size = max(point["interactions"] for point in points)
         seeds |= {point["seed"] for point in points}
@@ -157,23 +196,25 @@ def recover() -> str:
         interval = f"{slope['slope']:+.3f} [{slope['low']:+.3f}, {slope['high']:+.3f}]"
         holds = "holds" if world["guarantee_holds"] else "does not hold"
         rows.append([world["world"], *[f"{mean:.3f}" for mean in means], interval, holds])
-        sentences.append(f"- {world['world']}: {world['verdict']}.")
-        if points[0]["wanted"] is not None:
-            wanted = sum(p["wanted"] for p in last) / len(last)
-            sentences.append(f"  Against the law before selection it stays at {wanted:.3f}.")
+        scheme = SCHEMES[world["world"]]
+        verdict = f"{world['verdict'].partition(': ')[0]}: {scheme.why}"
+        sentences.append(f"- {scheme.name}: {verdict}.")
+        if points[0]["before_selection"] is not None:
+            distance = sum(p["before_selection"] for p in last) / len(last)
+            sentences.append(f"  From the distribution before selection: {distance:.3f}.")
     head = f"TV at {size:,} interactions, {len(seeds)} seeds"
     head += " | Conv4Rec | user's table | popularity | pooled table | slope, 95% | guarantee"
-    return "\n\n".join([table(head, rows), "\n".join(sentences), receipt(made)])
+    return "\n\n".join([table(head, rows), "\n".join(sentences), provenance(made)])
 
 
 def emergence() -> str:
-    """Rank and loss by depth, on made-up and real data."""
+    """Rank and loss by depth, on synthetic and real data."""
     made = load("emergence")
     if made is None:
-        return "Not measured yet; `python docs/theory/remake.py made-up` does it."
+        return "Not measured yet; `python -m research.theory pages synthetic` does it."
     head = "entropy rank | stable rank | encoder | decoder | fresh loss | rank at the end"
     parts = []
-    for task, name in zip(made["said"]["tasks"], ("made-up", "MovieLens 100K"), strict=True):
+    for task, name in zip(made["output"]["tasks"], ("synthetic", "MovieLens 100K"), strict=True):
         rows = []
         for run in task["runs"]:
             at, best = run["steps"].index(run["best_step"]), run["best"]
@@ -188,7 +229,7 @@ def emergence() -> str:
             rows.append([name_of_truth, *ranks, "", "", f"{truth['entropy']:.3f}", ""])
         about = f"{task['about'][0].upper()}{task['about'][1:]}:"
         parts += [about, table(f"{name}: factors | {head}", rows)]
-    return "\n\n".join([*parts, receipt(made)])
+    return "\n\n".join([*parts, provenance(made)])
 
 
 def spectrum() -> str:
@@ -203,14 +244,14 @@ def _spectrum(data: str) -> str:
     rows = [
         [row["map"], str(row["rank"]), f"{row['stable_rank']:.2f}", f"{row['entropy_rank']:.1f}",
          f"{row['largest']:.2f}"]
-        for row in made["said"]["spectra"]
+        for row in made["output"]["spectra"]
     ]  # fmt: skip
     head = f"{data}/{DATA[data][1]} | rank | stable | entropy | largest singular value"
-    return table(head, rows) + "\n\n" + receipt(made)
+    return table(head, rows) + "\n\n" + provenance(made)
 
 
 def training() -> str:
-    """Ranks of the maps while training, from both starts."""
+    """Ranks of the maps while training, from both initialisations."""
     return "\n\n".join(_training(data) for data in DATA)
 
 
@@ -219,7 +260,7 @@ def _training(data: str) -> str:
     if made is None:
         return missing(data)
     parts = []
-    for start, looks in made["said"]["starts"].items():
+    for start, looks in made["output"]["starts"].items():
         maps = list(looks[0]["entropy_ranks"])
         few = [looks[0], *looks[1::3]]
         rows = [
@@ -231,7 +272,7 @@ def _training(data: str) -> str:
         ]  # fmt: skip
         parts.append(table(f"{data}, {start}: step | " + " | ".join(maps), rows))
     picture = f"![Entropy ranks while training on {data}](training-{data}.svg)"
-    return "\n\n".join([*parts, picture, receipt(made)])
+    return "\n\n".join([*parts, picture, provenance(made)])
 
 
 def filled(text: str) -> str:
@@ -244,11 +285,7 @@ def filled(text: str) -> str:
     return text
 
 
-def main() -> None:
-    """Fill the pages between their markers."""
-    for page in sorted(HERE.glob("*.md")):
+def fill_pages() -> None:
+    """Fill the tables of all pages between their markers."""
+    for page in sorted(PAGES.glob("*.md")):
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,6 @@
-"""The theory room through the front door."""
+"""`conv4rec theory`: bounds, certificates and spectra of a saved model."""
 
 import json
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -11,9 +10,9 @@ from conv4rec.data.synthetic import two_tribes
 
 @pytest.fixture(scope="session")
 def new_users_file(tmp_path_factory):
-    """100 other people of the two tribes, over the same items."""
+    """100 other users of the two tribes, over the same items."""
     log = two_tribes(n_users=100, crossing=0.3).sample(10, np.random.default_rng(9))
-    path = tmp_path_factory.mktemp("log") / "strangers.csv"
+    path = tmp_path_factory.mktemp("log") / "new-users.csv"
     frame = log.to_frame()
     frame.with_columns(user_id="new" + frame["user_id"]).write_csv(path)
     return path
@@ -36,21 +35,6 @@ def test_bounds_stand_beside_the_gap_and_the_empty_ones_are_called_vacuous(
     assert "vacuous" in said.out
     assert "does not promise" in said.out
     assert "log_cover: consume_in" in said.out
-
-
-def test_bounds_and_certificates_are_drawn_against_the_size_of_the_sample(
-    say, model_folder, new_users_file, tmp_path
-):
-    out = tmp_path / "picture.svg"
-    data = ("--data", new_users_file, "--out", out, "--json")
-    assert say("theory", "bound", model_folder, *data).code == 0
-    words = " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
-    for name in ("pick", "rating", "guessing evenly", "norms, kernel once", "n = 40 at hand"):
-        assert name in words
-    assert say("theory", "certify", model_folder, *data).code == 0
-    words = " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
-    for name in ("1 - recall@20", "squared error", "betting", "held-out users"):
-        assert name in words
 
 
 def test_without_fresh_rows_no_gap_is_claimed(say, model_folder):
@@ -89,64 +73,10 @@ def test_spectra_are_printed(say, model_folder):
     assert maps[:3] == ["encoder", "decoder", "logit map"]
 
 
-def test_ranks_while_training_are_printed_and_drawn(say, model_folder, tmp_path):
-    out = tmp_path / "training.svg"
-    said = say("theory", "spectrum", model_folder, "--training", "--out", out)
-    assert said.code == 0
-    assert "random start: step" in said.out
-    assert "logit map" in " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
-    found = say("theory", "spectrum", model_folder, "--training", "--json").json
-    assert set(found["starts"]) == {"default start", "random start"}
-
-
-def test_the_experiment_runs_on_a_log_too(say, log_file, tmp_path, monkeypatch):
-    from research.theory import emergence as room
-
-    whole, real = room.emergence, room.real_emergence
-    monkeypatch.setattr(room, "emergence", lambda **_: whole(depths=(1, 2), steps=5))
-    monkeypatch.setattr(room, "real_emergence", lambda log, **_: real(log, depths=(1, 2), steps=5))
-    out = tmp_path / "picture.svg"
-    said = say("theory", "spectrum", "--emergence", "--data", log_file, "--out", out)
-    assert said.code == 0
-    assert "40 users" in said.out
-    assert "truth" in said.out
-    words = " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
-    assert "Ratings log" in words
-    assert "Made-up world" in words
-    tasks = say("theory", "spectrum", "--emergence", "--data", log_file, "--json").json["tasks"]
-    assert [task["truth"] is None for task in tasks] == [False, True]
-
-
-def test_recovery_is_drawn(say, tmp_path, monkeypatch):
-    from research.theory import recovery as room
-
-    monkeypatch.setattr(room, "recover", lambda worlds, seeds: [
-        room.Recovery(room.LAWS[world], tuple(
-            room.Point(100 * 2**n, seed, 0.5 / (n + 1), 0.6, 0.5, 0.4, None)
-            for n in range(5) for seed in seeds))
-        for world in worlds
-    ])  # fmt: skip
-    out = tmp_path / "picture.svg"
-    said = say("theory", "recover", "--world", "drift", "--seeds", "2", "--out", out, "--json")
-    assert said.code == 0
-    (world,) = said.json["worlds"]
-    assert (world["world"], world["guarantee_holds"], len(world["points"])) == ("drift", False, 10)
-    assert "drift (no guarantee)" in " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
-    shown = say("theory", "recover", "--world", "drift", "--seeds", "2")
-    assert "does not hold" in " ".join(shown.out.split())
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("recover", "--world", "flat"), "--world is one of uniform"),
-        (("recover", "--out", "picture.gif"), "--out draws .svg"),
-        (("recover", "--out", "no/such/folder/picture.svg"), "there is no folder"),
-        (("spectrum",), "name one"),
-        (("spectrum", "MODEL", "--emergence"), "name one"),
-        (("spectrum", "MODEL", "--data", "x.csv"), "--data is for --emergence"),
-        (("spectrum", "--emergence", "--training"), "--training is of a MODEL"),
-        (("spectrum", "MODEL", "--out", "x.svg"), "add --training"),
+        (("spectrum",), "Missing argument"),
         (("bound", "MODEL", "--confidence", "2"), "--confidence lies between 0 and 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The made-up worlds are what they say they are."""
+"""The synthetic worlds have the distributions that they document."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_a_low_rank_world_has_that_rank(rank):
     assert np.linalg.matrix_rank(low_rank_world(40, 30, 5, rank, seed=2).flat) == rank
 
 
-def test_samples_follow_the_law():
+def test_samples_follow_the_distribution():
     """One draw a user is exact multinomial sampling: 20,000 users with the same taste."""
     world = low_rank_world(20_000, 4, 3, rank=1, seed=1)
     log = world.sample(1, np.random.default_rng(0))
@@ -60,17 +60,17 @@ def test_the_sequel_has_a_direction():
 
 def test_without_selectivity_an_item_is_rated_the_same_chosen_or_shown():
     world = selective_world(30, 20, selectivity=0.0)
-    np.testing.assert_allclose(world.level_probabilities, world.shown)
-    np.testing.assert_allclose(world.shown.sum(axis=1), 1)
+    np.testing.assert_allclose(world.level_probabilities, world.exposed)
+    np.testing.assert_allclose(world.exposed.sum(axis=1), 1)
     np.testing.assert_allclose(world.p.sum(axis=(1, 2)), 1)
 
 
-def test_selective_people_choose_what_they_will_rate_high():
+def test_selective_users_consume_what_they_will_rate_highly():
     """The same liking and habit: chosen items are rated higher than the same items shown."""
     free, selective = (selective_world(30, 20, selectivity=s, seed=4) for s in (0.0, 1.0))
-    np.testing.assert_allclose(free.shown, selective.shown)
-    assert (selective.level_probabilities[:, -1] > selective.shown[:, -1]).all()
-    ratio = selective.level_probabilities / selective.shown
+    np.testing.assert_allclose(free.exposed, selective.exposed)
+    assert (selective.level_probabilities[:, -1] > selective.exposed[:, -1]).all()
+    ratio = selective.level_probabilities / selective.exposed
     step = np.log(ratio[:, 1:] / ratio[:, :-1])
     np.testing.assert_allclose(step, 0.5)  # z goes from -1 to 1 in four steps
     assert selective.p_like(3).shape == (30, 20)

@@ -1,4 +1,4 @@
-"""Fewer labels: what is left of a log when most people no longer rate what they consume."""
+"""Label dropout: a log without a random share of its ratings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from conv4rec.errors import SettingError
 
 
 def drop_labels(interactions: Interactions, share: float, seed: int = 0) -> Interactions:
-    """Take away a random share of the ratings; the interactions themselves stay.
+    """Remove a random share of the ratings; the interactions themselves stay.
 
     With `p = default_rng([seed, 1]).permutation(n_rated)`, the first `floor(share * n_rated)` of
-    p lose their rating: with one seed, what is dropped at 30% is also dropped at 50%. (A stream
-    of its own: `random_split` with the same seed would else hold out the very rows dropped.)
+    p lose their rating: with one seed, what is dropped at 30% is also dropped at 50%. (The
+    random stream differs from that of `random_split`, which would hold out the dropped rows.)
 
     Args:
         interactions: A log.
@@ -46,9 +46,9 @@ def drop_labels(interactions: Interactions, share: float, seed: int = 0) -> Inte
 
 
 def scarce_split(split: Split, share: float, seed: int = 0) -> Split:
-    """The same split with fewer labels to learn from and to be given; the test stays whole.
+    """The same split with fewer labels in the training and given parts; the test part is the same.
 
-    The name stays too: the share is told apart from it.
+    The name of the split does not change.
 
     Raises:
         SettingError: `share` is out of range.

@@ -1,4 +1,4 @@
-"""Small made-up worlds whose truth is known, for tests and for theory."""
+"""Small synthetic worlds whose truth is known, for tests and research."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conv4rec.data.levels import Levels
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """A true law of what each user consumes next and how it is rated.
+    """A true distribution of what each user consumes next and how it is rated.
 
     Ids are strings ("u003", "i07"), so that no test can mistake an id for a number.
     """

@@ -1,23 +1,23 @@
-"""Lists of gems are judged by the truth of the world."""
+"""Discovery lists are scored by the truth of the world."""
 
 import numpy as np
 import pytest
 
 from conv4rec.data import Interactions, Levels
-from conv4rec.data.selection_world import ShownWorld
+from conv4rec.data.selection_world import SelectionWorld
+from research.discovery.list_score import score_lists
 from research.discovery.simulate import Case, lists_of, simulate
-from research.discovery.world_discoveries import gems_found
 
 CASE = Case("tiny", 1.0, 1.0, n_per_user=8, n_users=30, n_items=24)
 
 
 @pytest.fixture
 def world():
-    """One user, five items, two levels. P(pick) falls with the number of the item."""
+    """One user, five items, two levels. P(consume) falls with the number of the item."""
     p_item = np.array([[0.4, 0.3, 0.15, 0.1, 0.05]])
     p_like = np.array([[0.9, 0.9, 0.2, 0.6, 0.8]])
-    shown = np.stack([1 - p_like, p_like], 1)
-    return ShownWorld(shown * p_item[:, None], Levels((1.0, 2.0)), shown)
+    exposed = np.stack([1 - p_like, p_like], 1)
+    return SelectionWorld(exposed * p_item[:, None], Levels((1.0, 2.0)), exposed)
 
 
 @pytest.fixture
@@ -26,20 +26,20 @@ def log(world):
     return full.select(full.item_numbers == 0)
 
 
-def test_only_what_is_hardly_picked_counts(world, log):
+def test_only_unlikely_items_count(world, log):
     """Item 0 is in the history; of 1 to 4 the lower half is 3 (liked .6) and 4 (.8)."""
-    found = gems_found(world, log, np.array([[1, 4]]), like_level=1)
+    found = score_lists(world, log, np.array([[1, 4]]), like_level=1)
     assert found.listed == pytest.approx((0 + 0.8) / 2)
     assert found.listed_anyhow == pytest.approx((0.9 + 0.8) / 2)
     assert found.best == found.best_in_half == pytest.approx((0.8 + 0.6) / 2)
-    assert found.probability == pytest.approx(0.7)
+    assert found.random == pytest.approx(0.7)
     assert found.share == pytest.approx(0.4 / 0.7)
 
 
 def test_the_models_own_half_is_what_it_calls_unlikely(world, log):
     """A model that has 1 and 2 for the least likely: .9 and .2 at best."""
-    promised = np.array([[0.0, 0.1, 0.2, 0.3, 0.4]])
-    found = gems_found(world, log, np.array([[1, -1]]), like_level=1, promised=promised)
+    p_consume = np.array([[0.0, 0.1, 0.2, 0.3, 0.4]])
+    found = score_lists(world, log, np.array([[1, -1]]), like_level=1, p_consume=p_consume)
     assert found.best_in_half == pytest.approx((0.9 + 0.2) / 2)
     assert found.share_in_half == pytest.approx((0.9 + 0) / (0.9 + 0.2))
 

@@ -1,4 +1,4 @@
-"""Depth alone makes the rank low, on made-up and real data, and the descent is a careful one."""
+"""Depth alone makes the rank low, on synthetic and real data, and no step is too long."""
 
 import xml.etree.ElementTree as ET
 
@@ -32,7 +32,7 @@ def test_low_rank_emerges_with_depth(found):
 
 
 def test_the_training_loss_falls_at_every_check(found):
-    """But for the swing of the momentum. A longer step than the curvature allows makes it jump."""
+    """Up to an overshoot of the momentum. A step longer than the curvature allows makes it rise."""
     for run in found.runs:
         falls = -np.diff(run.training_losses)
         assert falls.min() >= -0.1, run.depth
@@ -104,21 +104,21 @@ def test_a_real_log_has_runs_of_every_depth_and_no_truth(people):
     assert "truth" not in words
 
 
-def test_users_are_shared_out_and_items_of_the_history_cannot_be_foretold(people, monkeypatch):
-    from research.theory import emergence as room
+def test_users_are_split_and_items_of_the_history_are_not_predicted(people, monkeypatch):
+    from research.theory import emergence as module
 
     seen = []
-    monkeypatch.setattr(room, "train", lambda *words: seen.append(words[1:3]))
+    monkeypatch.setattr(module, "train", lambda *words: seen.append(words[1:3]))
     real_emergence(people, depths=(1,))
     ((size, parts),) = seen
     assert size == 50
     assert [len(part.shares) for part in parts] == [144, 48, 48]
     for part in parts:
         probability = torch.softmax(part.offset, 1)
-        fed = part.inputs > 0
-        assert float(probability[fed].max()) < 1e-9
-        assert float(probability[~fed].min()) > 1e-6
-        assert float(part.shares[fed].max()) == 0
+        observed = part.inputs > 0
+        assert float(probability[observed].max()) < 1e-9
+        assert float(probability[~observed].min()) > 1e-6
+        assert float(part.shares[observed].max()) == 0
         np.testing.assert_allclose(part.shares.sum(1), 1.0)
         assert float(part.inputs.norm(dim=1).max()) < 1
 

@@ -1,71 +1,62 @@
-"""The theory pages are printed from their records, and the records say how they were made."""
+"""The theory pages are made from their records, and the records hold their provenance."""
 
-import json
 import re
-import runpy
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from conv4rec.cli import main as cli
+from research.theory.__main__ import main as research
+from research.theory.tables import PAGES, RECORDS, filled, load
 
-FOLDER = Path(__file__).parents[3] / "docs" / "theory"
-RECORDS = sorted((FOLDER / "records").glob("*.json"))
-REMADE = "run `python docs/theory/tables.py`"
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return runpy.run_path(str(FOLDER / "tables.py"))
+NAMES = sorted(path.stem for path in RECORDS.glob("*.json"))
+REMADE = "run `python -m research.theory pages --tables`"
 
 
-def record(name):
-    return json.loads((FOLDER / "records" / f"{name}.json").read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("page", sorted(FOLDER.glob("*.md")), ids=lambda page: page.name)
-def test_the_page_is_what_its_records_say(page, tables):
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+def test_the_page_has_the_figures_of_its_records(page):
     text = page.read_text(encoding="utf-8")
-    assert tables["filled"](text) == text, REMADE
+    assert filled(text) == text, REMADE
     markers = re.findall(r"<!-- (\w+) -->", text)
     assert len([name for name in markers if name != "end"]) >= 1
     assert markers.count("end") == len(markers) / 2
 
 
-def test_a_figure_changed_by_hand_is_noticed(tables):
-    text = (FOLDER / "recover.md").read_text(encoding="utf-8")
+def test_a_figure_changed_by_hand_is_noticed():
+    text = (PAGES / "recover.md").read_text(encoding="utf-8")
     figure = re.search(r"\| uniform \| (0\.\d+)", text)[1]
-    assert tables["filled"](text.replace(figure, "0.001")) == text
+    assert filled(text.replace(figure, "0.001")) == text
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_the_receipt_is_complete(path, capsys):
-    facts = json.loads(path.read_text(encoding="utf-8"))["receipt"]
+@pytest.mark.parametrize("name", NAMES)
+def test_the_provenance_is_complete_and_its_command_exists(name, capsys):
+    facts = load(name)["provenance"]
     assert facts["seconds"] > 0
     assert facts["seed"] == 0
     assert {"conv4rec", "torch", "numpy", "python"} <= facts["versions"].keys()
     assert facts["commit"]
     assert {"cpu", "n_cpus", "threads"} <= facts["machine"].keys()
     assert datetime.fromisoformat(facts["finished_at"])
-    command, *rest = facts["command"].split()
-    assert command == "conv4rec"
-    assert cli.run([*rest[:2], "--help"]) == 0
-    told = capsys.readouterr().out
-    for option in [word for word in rest if word.startswith("--")]:
-        assert option in told, facts["command"]
+    words = facts["command"].split()
+    if words[0] == "conv4rec":
+        assert cli.run([*words[1:3], "--help"]) == 0
+    else:
+        assert words[:3] == ["python", "-m", "research.theory"]
+        assert research([words[3], "--help"]) == 0
+    printed = capsys.readouterr().out
+    for option in [word for word in words[3:] if word.startswith("--")]:
+        assert option in printed, facts["command"]
 
 
 def test_everything_the_pages_need_on_ml_100k_is_recorded():
-    names = {path.stem for path in RECORDS}
-    assert names >= {
+    assert set(NAMES) >= {
         "recover", "emergence", "bound-ml-100k-new-users", "bound-ml-100k-u1",
         "certify-ml-100k-new-users", "spectrum-ml-100k-u1", "training-ml-100k-u1",
     }  # fmt: skip
 
 
 def test_recovery_ends_at_half_of_each_baseline_where_the_guarantee_holds():
-    worlds = record("recover")["said"]["worlds"]
+    worlds = load("recover")["output"]["worlds"]
     assert {world["world"] for world in worlds if world["guarantee_holds"]} == {
         "uniform", "power-law", "self-selection"
     }  # fmt: skip
@@ -89,16 +80,16 @@ def test_recovery_ends_at_half_of_each_baseline_where_the_guarantee_holds():
 
 def test_recorded_bounds_are_above_the_recorded_gaps():
     for kind in ("new-users", "u1"):
-        said = record(f"bound-ml-100k-{kind}")["said"]
-        assert set(said["measured"]) == {"pick", "rating"}
-        for line in said["bounds"]:
+        output = load(f"bound-ml-100k-{kind}")["output"]
+        assert set(output["measured"]) == {"consume", "rating"}
+        for line in output["bounds"]:
             assert line["vacuous"] == (line["value"] >= line["trivial"])
             if line["unit"] == "nats":
-                assert line["value"] >= said["measured"][line["side"]]["gap"]
+                assert line["value"] >= output["measured"][line["side"]]["gap"]
 
 
-def test_in_the_record_rank_falls_with_depth_in_the_made_up_world_and_on_ratings():
-    for task in record("emergence")["said"]["tasks"]:
+def test_in_the_record_rank_falls_with_depth_in_the_synthetic_world_and_on_ratings():
+    for task in load("emergence")["output"]["tasks"]:
         assert [run["depth"] for run in task["runs"]] == [1, 2, 3, 4]
         ranks = [run["best"]["entropy_rank"] for run in task["runs"]]
         assert ranks == sorted(ranks, reverse=True)

@@ -1,8 +1,8 @@
-"""Made-up worlds with a known law of what each user does next, and the ways of sampling them.
+"""Synthetic worlds with a known P(item, level | user), and ways to sample logs from them.
 
-Users draw items without replacement, as real people rate them, so the truth is what the model
-estimates: the world's law restricted to the items that a user has not consumed, renormalised.
-For draws one after the other that is exactly the law of the next interaction.
+Users draw items without replacement, as real users rate them. The truth is the distribution that
+the model estimates: that of the world, restricted to the items that a user has not consumed, and
+renormalised. For draws one after the other it is exactly the distribution of the next interaction.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ N_LEVELS, RANK = 3, 2
 GROUP = 10
 """Users who copy from one leader in the correlated world."""
 COPIED = 0.9
-"""Share of a copier's luck that is the leader's."""
+"""Share of a copier's random draws that are the leader's."""
 TILT = 1.0
 """In the self-selection world, a level is e times as likely to be consumed as the one below."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """A log and the laws to compare with, each users x levels x items, before restriction."""
+    """A log and the true distributions, each users x levels x items, before restriction."""
 
     log: Interactions
     truth: np.ndarray
-    """The law that the next interaction is drawn from."""
-    wanted: np.ndarray | None = field(default=None)
-    """Where it differs: the law that one may have hoped for."""
+    """The distribution that interactions are drawn from."""
+    before_selection: np.ndarray | None = field(default=None)
+    """The distribution before users select what they like, where that is another."""
 
 
 @dataclass(frozen=True)
-class Law:
+class SamplingScheme:
     """A way of sampling: its name, whether the guarantee covers it, and why."""
 
     name: str
@@ -51,21 +51,21 @@ def _world(n_users: int, n_items: int, seed: int, popularity: float = 0.0) -> Wo
 
 
 def uniform(n_users: int, n_items: int, n_each: int, seed: int) -> Sampled:
-    """Tastes without a popularity law."""
+    """Tastes, with items of equal popularity."""
     world = _world(n_users, n_items, seed)
     return Sampled(world.sample(n_each, np.random.default_rng(seed + 1)), world.p)
 
 
 def power_law(n_users: int, n_items: int, n_each: int, seed: int) -> Sampled:
-    """Tastes times a power law over items with exponent 0.8."""
+    """Tastes times a power law of item popularity with exponent 0.8."""
     world = _world(n_users, n_items, seed, popularity=0.8)
     return Sampled(world.sample(n_each, np.random.default_rng(seed + 1)), world.p)
 
 
 def self_selection(n_users: int, n_items: int, n_each: int, seed: int) -> Sampled:
-    """People consume what they will rate highly: the law is tilted by exp(level).
+    """Users consume what they will rate highly: P is multiplied by exp(level).
 
-    What is recovered is the tilted law; `wanted` is the law before the tilt.
+    The model can recover the tilted distribution; `before_selection` is the one before the tilt.
     """
     world = _world(n_users, n_items, seed)
     tilted = world.p * np.exp(TILT * np.arange(N_LEVELS))[:, None]
@@ -77,8 +77,8 @@ def self_selection(n_users: int, n_items: int, n_each: int, seed: int) -> Sample
 def drift(n_users: int, n_items: int, n_each: int, seed: int) -> Sampled:
     """The first half of a history is drawn from another user's taste than the second half.
 
-    The next interaction follows the present taste; a set of interactions has no order to tell
-    it from the past one.
+    The next interaction follows the second taste. A set of interactions has no order, so it does
+    not say which interactions follow which taste.
     """
     world = _world(n_users, n_items, seed)
     rng = np.random.default_rng(seed + 1)
@@ -96,10 +96,10 @@ def drift(n_users: int, n_items: int, n_each: int, seed: int) -> Sampled:
 
 
 def correlated(n_users: int, n_items: int, n_each: int, seed: int) -> Sampled:
-    """Groups of ten with one taste copy 90% of their luck from a leader.
+    """Groups of ten with one taste copy 90% of their random draws from a leader.
 
-    Each user alone follows the world's law exactly; together they say little more than their
-    leader does.
+    Each user alone follows the distribution of the world exactly. A group holds little more
+    information than its leader.
     """
     groups = -(-n_users // GROUP)
     leaders = _world(groups, n_items, seed)
@@ -107,13 +107,13 @@ def correlated(n_users: int, n_items: int, n_each: int, seed: int) -> Sampled:
     rng = np.random.default_rng(seed + 1)
     shape = (n_users, n_items)
     noise = _copied(rng.gumbel(size=shape), rng)
-    luck = _copied(rng.random(shape), rng)
+    uniform_draws = _copied(rng.random(shape), rng)
     probability = p.sum(axis=1)
     order = np.argsort(-(np.log(np.maximum(probability, 1e-300)) + noise), axis=1)
     items = order[:, :n_each].ravel()
     users = np.repeat(np.arange(n_users), order[:, :n_each].shape[1])
     cumulative = np.cumsum(p[users, :, items], axis=1)
-    drawn = (luck[users, items][:, None] * cumulative[:, -1:] >= cumulative).sum(axis=1)
+    drawn = (uniform_draws[users, items][:, None] * cumulative[:, -1:] >= cumulative).sum(axis=1)
     model = World(p, leaders.levels)
     names = model.sample(1, np.random.default_rng(0))
     levels = np.minimum(drawn, N_LEVELS - 1)
@@ -122,34 +122,49 @@ def correlated(n_users: int, n_items: int, n_each: int, seed: int) -> Sampled:
 
 
 def _copied(own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Replace most of each user's draws by those of the first of the group: margins stay."""
+    """Replace most draws of each user by those of the first in the group: margins stay."""
     leader = np.arange(len(own)) // GROUP * GROUP
     return np.where(rng.random(own.shape) < COPIED, own[leader], own)
 
 
-LAWS = {
-    law.name: law
-    for law in (
-        Law("uniform", True, "independent draws from a law of low rank", uniform),
-        Law("power-law", True, "popularity changes the constants, not the statement", power_law),
-        Law(
-            "self-selection", True,
-            "what is recovered is the law of what people choose to rate; the law of what they "
-            "would say of anything is not in the data", self_selection,
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        SamplingScheme(
+            "uniform", True, "independent draws from a distribution of low rank", uniform
         ),
-        Law("drift", False, "draws of one user come from two laws: a set has no order", drift),
-        Law("correlated", False, "raters copy each other: rows count for less than they are",
-            correlated),
+        SamplingScheme(
+            "power-law", True, "popularity changes the constants, not the statement", power_law
+        ),
+        SamplingScheme(
+            "self-selection",
+            True,
+            "what is recovered is the distribution of what users choose to rate; how they would "
+            "rate other items is not in the data",
+            self_selection,
+        ),
+        SamplingScheme(
+            "drift",
+            False,
+            "draws of one user come from two distributions, and a set has no order",
+            drift,
+        ),
+        SamplingScheme(
+            "correlated",
+            False,
+            "users copy each other, so rows hold less information than independent ones",
+            correlated,
+        ),
     )
-}  # fmt: skip
-"""Every sampling law by name."""
+}
+"""Every sampling scheme by name."""
 
 
-def restricted(law: np.ndarray, log: Interactions) -> np.ndarray:
-    """A law on the items that each user has not consumed, renormalised: the next interaction's.
+def restricted(p: np.ndarray, log: Interactions) -> np.ndarray:
+    """The distribution of the next interaction: `p` on the items not consumed, renormalised.
 
-    Same shape as `law`: users x levels x items.
+    Same shape as `p`: users x levels x items.
     """
     seen = log.to_csr().toarray() > 0
-    left = np.where(seen[:, None, :], 0.0, law)
+    left = np.where(seen[:, None, :], 0.0, p)
     return left / np.maximum(left.sum(axis=(1, 2), keepdims=True), 1e-300)

@@ -1,4 +1,4 @@
-"""Our model and rivals answer for the same pairs, and each leaves a receipt."""
+"""Our model and other candidates are measured on the same pairs, with provenance."""
 
 import numpy as np
 import polars as pl
@@ -7,11 +7,17 @@ import pytest
 from conv4rec.benchmark import records
 from conv4rec.data import Split, random_split
 from conv4rec.errors import SettingError
-from research.discovery import random_exposure as judge_module
 from research.discovery import tables
+from research.discovery.candidates import chosen
 from research.discovery.exposed_pairs import exposed_pairs
 from research.discovery.metrics import Discovery
-from research.discovery.random_exposure import Hearing, chosen, judge, list_scores, listed_pairs
+from research.discovery.random_exposure import (
+    Configuration,
+    comparisons,
+    evaluate,
+    list_scores,
+    listed_pairs,
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,25 +28,26 @@ def split(mixed):
 
 @pytest.fixture(scope="module")
 def lines(split, small):
-    told = []
-    found = list(judge(Hearing(split, ("means",), (0, 1), small), told.append))
-    assert len(told) == 4
+    sentences = []
+    configuration = Configuration(split, ("means",), (0, 1), small)
+    found = list(evaluate(configuration, sentences.append))
+    assert len(sentences) == 4
     return found
 
 
-def test_everyone_answers_for_the_pairs_that_ours_calls_unlikely(lines):
+def test_all_are_measured_on_the_pairs_that_ours_calls_unlikely(lines):
     runs = records.runs(lines)
     assert [(run["model"], run["seed"]) for run in runs] == [
         ("conv4rec", 0), ("means", 0), ("conv4rec", 1), ("means", 1)
     ]  # fmt: skip
     for ours, theirs in (runs[:2], runs[2:]):
-        assert ours["n_gems"] == theirs["n_gems"] > 0
+        assert ours["n_unlikely"] == theirs["n_unlikely"] > 0
         assert ours["base"] == theirs["base"]
         assert ours["best@3"] == theirs["best@3"]
         assert ours["deciles"]["observed"] == theirs["deciles"]["observed"]
 
 
-def test_a_line_holds_its_receipt_and_can_be_kept(lines, tmp_path):
+def test_a_line_holds_its_provenance_and_can_be_stored(lines, tmp_path):
     for run in records.runs(lines):
         assert {"settings", "config", "versions", "machine", "commit", "fit_s"} <= set(run)
     assert lines[0]["changed"]
@@ -54,14 +61,14 @@ def test_a_line_holds_its_receipt_and_can_be_kept(lines, tmp_path):
 def test_tables_are_means_over_seeds(lines):
     runs = [run for run in records.runs(lines) if run["model"] == "means"]
     mean = np.mean([run["auc_like"] for run in runs])
-    row = next(line for line in tables.judged(lines).splitlines() if "| means |" in line)
+    row = next(line for line in tables.candidates(lines).splitlines() if "| means |" in line)
     assert f"{mean:.3f} ±" in row
-    text = tables.fill("<!-- judged -->\nold\n<!-- end judged -->", {"coat-mar": lines})
+    text = tables.fill("<!-- candidates -->\nold\n<!-- end candidates -->", {"coat-mar": lines})
     assert "old" not in text
     assert row in text
     assert tables.by_decile(lines).count("| 10 |") == 1
-    promised = np.mean([run["listed_p_like"] for run in runs])
-    assert f"| {promised:.3f} ±" in tables.judged(lines, tables.FIND_COLUMNS)
+    predicted = np.mean([run["listed_p_like"] for run in runs])
+    assert f"| {predicted:.3f} ±" in tables.candidates(lines, tables.LISTED_COLUMNS)
     differences = tables.differences(lines)
     assert differences.count("| means |") == 1
     assert differences.count("[") == 2
@@ -69,7 +76,7 @@ def test_tables_are_means_over_seeds(lines):
     assert f"| {mean:.3f} ±" in far
 
 
-def test_our_gems_are_ranked_as_recommend_ranks_them(split, small):
+def test_our_pairs_are_ranked_as_recommend_ranks_them(split, small):
     from conv4rec import Conv4Rec
 
     model = Conv4Rec(seed=0, **small).fit(split.train)
@@ -101,38 +108,36 @@ def shown_ids(split, shown):
     return pl.DataFrame({"user_id": users, "item_id": items})
 
 
-def test_an_unknown_rival_is_one_sentence():
+def test_an_unknown_candidate_is_one_sentence():
     assert chosen("means,mf") == ("conv4rec", "means", "mf")
     with pytest.raises(SettingError, match="there is no 'magic'; there are conv4rec, means"):
         chosen("magic")
 
 
-def test_a_rival_is_compared_on_the_people_with_gems_under_every_seed():
+def test_models_are_compared_on_the_users_with_unlikely_pairs_with_every_seed():
     ours = [figures({1: 0.0, 2: 1.0, 3: 0.5}), figures({1: 1.0, 2: 1.0, 4: 0.0})]
     theirs = [figures({1: 1.0, 2: 0.0, 3: 0.0}), figures({1: 1.0, 2: 0.0, 4: 0.0})]
     fewer = [theirs[0]]
-    line, criteria = judge_module._comparisons(
-        "coat/mar", {"conv4rec": ours, "rival": theirs, "one seed": fewer}
-    )
-    assert (line["model"], line["metric"]) == ("rival", "discovery_precision@3")
-    assert (criteria["model"], criteria["metric"]) == ("rival", "listed_precision@3")
-    assert criteria["difference"]["mean"] == pytest.approx(2 * line["difference"]["mean"])
+    line, listed = comparisons("coat/mar", {"conv4rec": ours, "other": theirs, "one seed": fewer})
+    assert (line["model"], line["metric"]) == ("other", "discovery_precision@3")
+    assert (listed["model"], listed["metric"]) == ("other", "listed_precision@3")
+    assert listed["difference"]["mean"] == pytest.approx(2 * line["difference"]["mean"])
     difference = line["difference"]
-    assert difference["mean"] == pytest.approx(np.mean([1.0 - 0.5, 0.0 - 1.0]))  # persons 1 and 2
+    assert difference["mean"] == pytest.approx(np.mean([1.0 - 0.5, 0.0 - 1.0]))  # users 1 and 2
     assert difference["low"] == -1.0
     assert difference["high"] == 0.5
 
 
-def figures(gems):
+def figures(precision):
     """Figures of people by number: discovery_precision@3, and listed_precision@3 twice that."""
-    shares = np.array(list(gems.values()))
-    users = np.array(list(gems))
+    shares = np.array(list(precision.values()))
+    users = np.array(list(precision))
     return Discovery(
         {}, {}, {"discovery_precision@3": shares, "listed_precision@3": 2 * shares}, users
     )
 
 
-def test_a_judgement_ends_with_the_differences(lines):
+def test_an_evaluation_ends_with_the_differences(lines):
     line, _ = [line for line in lines if line["kind"] == "comparison"]
     assert line["model"] == "means"
     runs = {name: [r["discovery_precision@3"] for r in records.runs(lines) if r["model"] == name]
