@@ -93,12 +93,12 @@ def attribute_docstrings(module: str, class_name: str) -> dict[str, str]:
 
 
 def bench_page() -> str:
-    """Tables of the bench from the committed records, and the list of rivals."""
+    """Tables of the bench from the committed records, and the list of candidates."""
     from conv4rec.benchmark.report import fill
 
     page = DOCS / "bench" / "README.md"
     text = fill(page.read_text(encoding="utf-8"), bench_records(), page.parent)
-    return between(text, "rivals", rivals_table())
+    return between(text, "candidates", candidates_table())
 
 
 def readme() -> str:
@@ -126,8 +126,8 @@ def discovery_page() -> str:
     return fill((DOCS / "discovery.md").read_text(encoding="utf-8"), by_name)
 
 
-def rivals_table() -> str:
-    """Who is in the bench, with what settings, and what is tuned."""
+def candidates_table() -> str:
+    """The candidates of the bench, their settings, and what is tuned."""
     from conv4rec.benchmark.adapters.candidate import Choice
     from conv4rec.benchmark.candidates import candidates
     from conv4rec.benchmark.markdown import table
@@ -147,7 +147,7 @@ def rivals_table() -> str:
             "; ".join(filter(None, [", ".join(defaults), candidate.source])) or "none",
             "; ".join(space) or "nothing",
         ])  # fmt: skip
-    head = ["name", "library", "does", "serves new people", "chances", "defaults", "tuned"]
+    head = ["name", "library", "tasks", "new users", "distribution", "defaults", "tuned"]
     return table(head, lines).replace("---:", "---")
 
 

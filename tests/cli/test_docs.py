@@ -1,4 +1,4 @@
-"""What the docs say is what the program does: every command, option, setting and example."""
+"""The docs describe the program as it is: every command, option, setting and example."""
 
 import re
 import runpy
@@ -66,7 +66,8 @@ def test_every_command_in_the_docs_is_understood(say):
     for page in PAGES:
         if page.name == "cli.md":
             continue
-        for line in re.findall(r"^conv4rec .+$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        examples = "\n".join(blocks(page, "sh") + blocks(page, "text"))
+        for line in re.findall(r"^conv4rec .+$", examples, re.MULTILINE):
             words = re.split(r"\s{2,}", line)[0].split()[1:]
             command = words[:2] if words[0] in ("data", "theory") else words[:1]
             told = say(*command, "--help")
@@ -128,7 +129,7 @@ def test_python_examples_run(page, tmp_path, monkeypatch, small):
         # Named data sets may be absent: the one in the installed package stands in for them.
         quick = example.replace("Conv4Rec(seed=0)", "Conv4Rec()")
         quick = quick.replace('split_by_name("ml-100k/', 'split_by_name("movielens-2016/')
-        with warnings.catch_warnings():  # of 30 films few are finds: the list says so
+        with warnings.catch_warnings():  # of 30 films few are discoveries: the list says so
             warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
             exec(compile(quick.replace("Conv4Rec()", f"Conv4Rec({words})"), page.name, "exec"), {})
 
