@@ -14,7 +14,6 @@ from hypothesis import settings
 from conv4rec.data import Interactions
 from conv4rec.data.synthetic import low_rank_world, sequel, two_tribes
 
-
 settings.register_profile("no clock", deadline=None)  # a busy machine is no failure
 settings.load_profile("no clock")
 

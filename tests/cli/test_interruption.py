@@ -50,5 +50,6 @@ def test_a_signal_saves_and_resume_ends_in_the_same_model(ratings, tmp_path, num
     _, message = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, message
     whole = start_fit(ratings, tmp_path / "whole")
-    assert whole.communicate(timeout=120) and whole.returncode == 0
+    whole.communicate(timeout=120)
+    assert whole.returncode == 0
     assert predictions(tmp_path / "model").equals(predictions(tmp_path / "whole"))
