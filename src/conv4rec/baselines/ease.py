@@ -103,7 +103,7 @@ class EASE:
 
     def _solve(self, train: Interactions, reg: float) -> EASE:
         self.reg_ = reg
-        self.weights_ = _inverse(csr_array(train.to_csr(), dtype=np.float32), reg)
+        self.weights_ = _inverse(train, reg)
         self.weights_ /= -np.diag(self.weights_)  # broadcasts over rows: column j / -P_jj
         np.fill_diagonal(self.weights_, 0.0)
         return self
@@ -143,25 +143,27 @@ def _take_items(log: Interactions, item_numbers: IntArray) -> Interactions:
     return replace(chosen, items=ids, item_numbers=places[chosen.item_numbers])
 
 
-def _inverse(x: csr_array, reg: float) -> NDArray[np.float32]:
+def _inverse(train: Interactions, reg: float) -> NDArray[np.float32]:
     """(XᵀX + reg I)^-1, items × items, whichever way round is less work.
 
     With fewer users than items it is (I - Xᵀ (X Xᵀ + reg I)^-1 X) / reg, by Woodbury.
     """
-    n_users, n_items = x.shape
+    n_users, n_items = train.n_users, train.n_items
+    x = csr_array(train.to_csr(), dtype=np.float32)
+    transposed = csr_array(x.T)
     if n_users >= n_items:
-        return _ridge_inverse(_dense_product(x.T.tocsr(), x), reg)
-    half = x.T @ _ridge_inverse(_dense_product(x, x.T.tocsr()), reg)
-    inverse = np.asarray(x.T @ half.T, dtype=np.float32)
+        return _ridge_inverse(_dense_product(transposed, x, n_items), reg)
+    half = transposed @ _ridge_inverse(_dense_product(x, transposed, n_users), reg)
+    inverse = np.asarray(transposed @ half.T, dtype=np.float32)
     inverse /= -reg
     inverse[np.diag_indices(n_items)] += 1 / reg
     return inverse
 
 
-def _dense_product(a: csr_array, b: csr_array) -> NDArray[np.float32]:
-    """A B as a dense matrix, a block of rows at a time: a sparse product could take more memory."""
-    product = np.empty((a.shape[0], b.shape[1]), dtype=np.float32)
-    for start in range(0, len(product), BLOCK):
+def _dense_product(a: csr_array, b: csr_array, size: int) -> NDArray[np.float32]:
+    """A B, size × size, a block of rows at a time: a sparse product could take more memory."""
+    product = np.empty((size, size), dtype=np.float32)
+    for start in range(0, size, BLOCK):
         rows = slice(start, start + BLOCK)
         product[rows] = (a[rows] @ b).toarray()
     return product
