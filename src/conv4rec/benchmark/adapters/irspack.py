@@ -103,7 +103,7 @@ class IrspackEDLAE(IrspackAdapter):
 
     Args:
         reg: Weight of the plain penalty, in squared interactions.
-        dropout_p: Chance that an interaction of the history is left out, below 1.
+        dropout_p: Probability that an interaction of the history is left out, below 1.
 
     Reference:
         Steck, "Autoencoders that don't overfit towards the identity", NeurIPS 2020.
