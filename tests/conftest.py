@@ -9,9 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from conv4rec.data import Interactions
 from conv4rec.data.synthetic import low_rank_world, sequel, two_tribes
+
+
+settings.register_profile("no clock", deadline=None)  # a busy machine is no failure
+settings.load_profile("no clock")
 
 
 def torch_globals():

@@ -1,4 +1,4 @@
-"""The house stands: style, types and layers are checked by commands, and the door opens fast."""
+"""Style, types and layers are checked by their tools; imports load what they need and no more."""
 
 import importlib.util
 import json
@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ def run(*words: str) -> subprocess.CompletedProcess:
     [
         "ruff check .",
         "ruff format --check .",
-        "basedpyright src",
+        "basedpyright",
         "lint-imports --no-cache",
     ],
 )
@@ -53,23 +52,14 @@ def test_torch_is_not_loaded_before_it_is_needed(code):
 
 
 @pytest.mark.parametrize(
-    ("code", "limit_s"),
-    [("import conv4rec", 0.3), ("from conv4rec.cli import main; main.run(['--help'])", 0.6)],
+    "code",
+    ["import conv4rec", "from conv4rec.cli import main; main.run(['--help'])"],
 )
-def test_the_door_opens_in_a_blink(code, limit_s):
-    """The best of five, so that a busy machine does not fail it."""
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        assert run(sys.executable, "-c", code).returncode == 0
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < limit_s
-
-
-def test_help_loads_neither_numpy_nor_polars():
-    code = "from conv4rec.cli import main; main.run(['--help'])\nimport sys, json\n"
-    code += "print(json.dumps([m for m in ('numpy', 'polars', 'scipy') if m in sys.modules]))"
-    assert json.loads(run(sys.executable, "-c", code).stdout.splitlines()[-1]) == []
+def test_the_package_and_the_help_load_no_numerical_library(code):
+    heavy = ("torch", "numpy", "scipy", "polars", "pydantic", "safetensors", "matplotlib")
+    code += f"\nimport sys, json; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
+    said = run(sys.executable, "-c", code)
+    assert json.loads(said.stdout.splitlines()[-1]) == [], said.stderr
 
 
 def test_nothing_can_unpickle():
@@ -80,12 +70,12 @@ def test_nothing_can_unpickle():
 
 def test_print_is_left_to_the_command_line():
     for path in SOURCES:
-        if "app" not in path.parts:
+        if "cli" not in path.parts:
             statements = re.findall(r"^\s*print\(", path.read_text(encoding="utf-8"), re.MULTILINE)
             assert not statements, path
 
 
-def test_every_file_opens_with_a_sentence():
+def test_every_file_has_a_docstring():
     for path in SOURCES:
         first = path.read_text(encoding="utf-8").split("\n", 1)[0]
         if path.name != "_version.py":

@@ -1,4 +1,4 @@
-"""Who takes part, in which order, and what a rival of one's own must be."""
+"""The candidates of a bench, their order, and the checks of a user's own."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +10,7 @@ from conv4rec.errors import SettingError
 from conv4rec.model import NetworkConfig
 from conv4rec.train import TrainSettings
 
-OWN = Path(__file__).parent / "own_rivals.py"
+OWN = Path(__file__).parent / "own_candidates.py"
 
 
 def test_popularity_and_ease_come_first_and_popularity_always():
@@ -29,7 +29,7 @@ def test_an_unknown_model_is_refused_with_the_names_that_there_are():
         chosen("ease,magic", OWN_CANDIDATES)
 
 
-def test_a_rival_of_ones_own_takes_part():
+def test_a_candidate_of_the_user_takes_part():
     assert candidates([f"{OWN}:GOOD"])["good"].tasks == ("rate",)
 
 
@@ -37,11 +37,11 @@ def test_a_rival_of_ones_own_takes_part():
     ("place", "wrong"),
     [
         ("nowhere.py:GOOD", "a file that is there"),
-        (f"{OWN}:np", "defines no Rival called 'np'"),
+        (f"{OWN}:np", "defines no Candidate called 'np'"),
         ("conv4rec.benchmark:GOOD", "takes FILE.py:NAME"),
     ],
 )
-def test_what_is_no_rival_is_refused(place, wrong):
+def test_anything_but_a_candidate_is_refused(place, wrong):
     with pytest.raises(SettingError, match=wrong):
         candidates([place])
 

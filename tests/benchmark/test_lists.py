@@ -1,15 +1,16 @@
-"""Lists side by side: who takes part, and who says what is likely to be picked."""
+"""Lists of several models: the candidates, and the model that says what is likely consumed."""
 
 import numpy as np
 import pytest
 
 from conv4rec.baselines import EASE, Means
 from conv4rec.benchmark.candidates import OWN_CANDIDATES, candidates
-from conv4rec.benchmark.lists import evaluate_candidate_lists, opponents, recorded_lists
+from conv4rec.benchmark.lists import fit_each, opponents, recorded_lists
 from conv4rec.data import Split, new_users_split
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import evaluate_lists
 from conv4rec.evaluate.lists import NEUTRAL
+from conv4rec.evaluate.lists_record import record_lists
 from conv4rec.recommender.fit_and_evaluate import split_of
 
 
@@ -24,10 +25,12 @@ def test_opponents_are_named_once_each(split):
     assert opponents(None, "conv4rec", split) == []
 
 
-def test_who_is_not_installed_or_cannot_serve_new_people_is_refused(split, mixed, monkeypatch):
+def test_a_candidate_that_is_not_installed_or_cannot_serve_new_users_is_refused(
+    split, mixed, monkeypatch
+):
     peer = next(candidate for candidate in candidates().values() if not candidate.folds_in)
     monkeypatch.setattr(type(peer), "is_installed", lambda _: True)
-    with pytest.raises(SettingError, match=f"{peer.name} cannot serve new people"):
+    with pytest.raises(SettingError, match=f"{peer.name} cannot serve new users"):
         opponents(peer.name, "conv4rec", new_users_split(mixed))
     assert opponents(peer.name, "conv4rec", split) == [peer]
     monkeypatch.setattr(type(peer), "is_installed", lambda _: False)
@@ -35,20 +38,21 @@ def test_who_is_not_installed_or_cannot_serve_new_people_is_refused(split, mixed
         opponents(peer.name, "conv4rec", split)
 
 
-def test_the_model_says_for_all_what_is_likely_to_be_picked(split):
+def test_the_model_says_for_all_others_what_is_likely_consumed(split):
     ease, means = EASE(reg=10.0).fit(split.train), Means().fit(split.train, seed=0)
     told = []
-    found = evaluate_candidate_lists(split, "ease", ease, 0, [OWN_CANDIDATES["means"]], told.append)
+    others = fit_each([OWN_CANDIDATES["means"]], split, 0, told.append)
+    found = record_lists(split, "ease", ease, others)
     assert found["picks_by"] == "ease"
     assert found["models"]["means"] == evaluate_lists(means, split, ranker=ease).to_dict()
     assert found["models"]["means"] != evaluate_lists(means, split).to_dict()
     assert found["differences"]["means"] == {"unlikely": {}, "liked_if_shown": {}}
-    assert len(told) == 1
+    assert told == ["means: fitted"]
 
 
-def test_who_does_not_rank_leaves_it_to_equally_active_people(split):
+def test_popularity_among_equally_active_users_says_it_for_a_model_that_does_not_rank(split):
     means = Means().fit(split.train)
-    found = evaluate_candidate_lists(split, "means", means)
+    found = record_lists(split, "means", means)
     assert found["picks_by"] == NEUTRAL
     assert found["models"]["means"] == evaluate_lists(means, split).to_dict()
 
@@ -65,7 +69,7 @@ def test_recorded_lists_are_those_of_the_first_run_of_each_model():
 
 def test_our_model_is_measured_through_its_public_lists(split, fitted_model):
     rows = np.flatnonzero(np.diff(split.test.starts))
-    found = evaluate_candidate_lists(split, "conv4rec", fitted_model)["models"]["conv4rec"]["kinds"]
+    found = record_lists(split, "conv4rec", fitted_model)["models"]["conv4rec"]["kinds"]
     lists = fitted_model.recommend(split.given.take_users(rows), k=10, by="rating")
     assert found["rating"]["items"] == lists["item_id"].n_unique()
     assert found["rating"]["length"] == pytest.approx(lists.height / lists["user_id"].n_unique())

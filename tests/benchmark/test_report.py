@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from conv4rec.benchmark.report import everything, fill, fill_pages, summaries
+from conv4rec.benchmark.report import all_splits, fill, fill_pages, summaries
 from conv4rec.benchmark.report_pictures import draw_all
 from conv4rec.benchmark.summary import left_out, rows_of
 
@@ -41,12 +41,12 @@ MEANS = run("means", rmse=0.95, nll=1.3, distribution="gaussian", ece=0.04,
 ALL = [OURS, *EASE, MEANS, comparison("ease", "ndcg@20", 0.02)]
 
 
-def test_ours_comes_first_then_the_best_at_ranking_then_those_that_only_rate():
+def test_rows_are_ours_then_rankers_by_ndcg_then_raters_by_rmse():
     assert [row.model for row in rows_of(ALL, "ml-100k/u1")] == ["conv4rec", "ease", "means"]
 
 
 def test_a_row_is_the_mean_over_its_seeds_with_the_spread():
-    text = everything(ALL)
+    text = all_splits(ALL)
     assert "| ease | 0.5500 ± 0.0141 | +0.0200 [−0.5000, +0.5000] |" in text
     assert "| means ~ |" in text
     assert "| 2.0 | 0.50 | 300 |" in text
@@ -64,7 +64,7 @@ def test_tuned_and_default_settings_are_never_mixed():
     (row,) = (row for row in rows_of(records, "ml-100k/u1") if row.model == "ease")
     assert (row.is_tuned, row.seeds) == (True, [0])
     assert row.difference("ndcg@20").mean == 0.07
-    assert r"| ease \* | 0.6000 | +0.0700" in everything(records)
+    assert r"| ease \* | 0.6000 | +0.0700" in all_splits(records)
     (back,) = (r for r in rows_of([*records, EASE[0]], "ml-100k/u1") if r.model == "ease")
     assert back.seeds == [0, 1]
     assert back.difference("ndcg@20").mean == 0.02
@@ -76,12 +76,12 @@ def test_a_difference_to_another_kind_of_ours_is_not_shown():
     assert all(row.comparison is None for row in rows)
 
 
-def test_what_had_no_chance_is_infinite():
+def test_the_loss_of_an_outcome_of_probability_zero_is_infinite():
     never = run("never", nll=None, rmse=1.0, infinite=["nll"])
-    assert "| ∞ |" in everything([OURS, never])
+    assert "| ∞ |" in all_splits([OURS, never])
 
 
-def test_who_is_missing_is_said_until_it_has_figures():
+def test_a_missing_model_is_named_until_it_has_figures():
     failed = {"kind": "failure", "dataset": "ml-100k/u1", "model": "ease", "seed": 0,
               "drop_labels": 0.0, "reason": "killed by SIGKILL"}  # fmt: skip
     gone = {"kind": "absent", "dataset": "ml-100k/u1", "model": "elsa", "drop_labels": 0.0,
@@ -92,7 +92,7 @@ def test_who_is_missing_is_said_until_it_has_figures():
     ]
     assert left_out([failed, gone, *EASE, run("elsa")], "ml-100k/u1") == []
     assert left_out([*EASE, failed], "ml-100k/u1") == ["ease (seed 0): killed by SIGKILL"]
-    assert "- elsa: not installed" in everything([OURS, gone])
+    assert "- elsa: not installed" in all_splits([OURS, gone])
 
 
 def test_pages_are_filled_between_their_markers_only():
@@ -109,7 +109,7 @@ def test_pages_are_filled_between_their_markers_only():
 
 def test_label_scarcity_is_a_table_of_its_own():
     scarce = run("conv4rec", share=0.5, rmse=0.95, nll=1.3)
-    text = everything([*ALL, scarce])
+    text = all_splits([*ALL, scarce])
     assert "| RMSE / NLL, labels dropped | 0% | 50% |" in text
     assert "| conv4rec | 0.900 / 1.200 | 0.950 / 1.300 |" in text
 

@@ -25,7 +25,7 @@ from conv4rec.evaluate import evaluate
 from conv4rec.evaluate.stopwatch import Stopwatch
 from conv4rec.recommender.fit_and_evaluate import split_of
 
-OWN = Path(__file__).parent / "own_rivals.py"
+OWN = Path(__file__).parent / "own_candidates.py"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture
 def run(source, tmp_path):
-    """Run a bench of rivals of our own on the tribes; gives the lines and what was said."""
+    """Run a bench of our own candidates on the tribes; gives the lines and the sentences."""
 
     def go(names, own=(), source=source, **facts):
         also = tuple(f"{OWN}:{name}" for name in own)
@@ -58,12 +58,10 @@ def of(lines, kind, model=None):
     return [line for line in lines if line["kind"] == kind and model in (None, line["model"])]
 
 
-def test_whatever_a_rival_does_the_others_are_measured(run):
+def test_a_crash_a_hang_or_nan_of_one_model_leaves_the_others_measured(run):
     own = ("CRASHING", "DYING", "NAN", "SLEEPING", "ABSENT", "TALKING", "GOOD")
     names = "crashing,dying,nan,sleeping,absent,talking,good"
-    started = time.perf_counter()
     lines, said, plan = run(names, own, limit_minutes=0.2)
-    assert time.perf_counter() - started < 300  # the sleeper sleeps for 600
     assert {line["model"] for line in of(lines, "run")} == {"popularity", "talking", "good"}
     why = {line["model"]: line["reason"] for line in of(lines, "failure")}
     assert why["crashing"] == "ValueError: my library says no"
@@ -77,7 +75,7 @@ def test_whatever_a_rival_does_the_others_are_measured(run):
     assert records.read(plan.file) == [json.loads(records.as_line(line)) for line in lines]
 
 
-def test_a_record_is_a_receipt(run):
+def test_a_record_holds_figures_and_provenance(run):
     lines, _, plan = run("good", ("GOOD",), seeds=(3,))
     (good,) = of(lines, "run", "good")
     assert good["versions"]["numpy"] == np.__version__
@@ -136,16 +134,16 @@ def test_a_mistake_in_the_data_is_said_once(run):
         run("all", source=Source(dataset="no-such-set/r0"))
 
 
-def test_new_people_are_only_for_those_who_can(run, source):
+def test_new_users_are_served_only_by_models_that_fold_in(run, source):
     lines, said, _ = run(
         "homebody,good", ("HOMEBODY", "GOOD"), source=Source(data=source.data, split="new-users")
     )
     assert {line["model"] for line in of(lines, "run")} == {"popularity", "good"}
-    assert of(lines, "absent")[0]["reason"] == "cannot serve new people without training again"
-    assert "homebody: cannot serve new people without training again" in said
+    assert of(lines, "absent")[0]["reason"] == "cannot serve new users without training again"
+    assert "homebody: cannot serve new users without training again" in said
 
 
-def test_labels_go_and_interactions_stay_for_every_rival(run):
+def test_dropped_labels_leave_the_interactions_of_every_model(run):
     lines, _, plan = run("good,means,ease", ("GOOD",), drop_labels=(0.0, 0.5))
     whole, half = ([r for r in of(lines, "run") if r["drop_labels"] == s] for s in (0.0, 0.5))
     assert {run["model"] for run in half} == {"good", "means"}  # the others see no labels
@@ -162,6 +160,8 @@ def test_labels_go_and_interactions_stay_for_every_rival(run):
 def test_ours_is_compared_with_everyone_even_if_it_ran_before(run):
     first, _, plan = run("conv4rec,means")
     assert [line["model"] for line in of(first, "comparison")] == ["popularity", "means"]
+    kinds = [(line["kind"], line["model"]) for line in first]
+    assert kinds[2] == ("comparison", "popularity")  # as soon as ours has run, not at the end
     later, _, _ = run("ease")
     ease = next(line for line in of(later, "comparison") if line["model"] == "ease")
     runs = {run["model"]: run for run in records.runs(records.read(plan.file))}
@@ -254,6 +254,6 @@ def test_answers_are_timed_once_and_passed_on(mixed):
     watched = Stopwatch(Slow().fit(split.train))
     assert evaluate(watched, split).metrics == evaluate(Means().fit(split.train), split).metrics
     assert watched.seconds["expected"] >= 0.1
-    assert watched.seconds["chances"] >= 0.1  # they are made of the expected ratings
-    rating = max(watched.seconds["expected"], watched.seconds["chances"])
+    assert watched.seconds["probabilities"] >= 0.1  # they are made of the expected ratings
+    rating = max(watched.seconds["expected"], watched.seconds["probabilities"])
     assert watched.score_s == watched.seconds["rank"] + rating

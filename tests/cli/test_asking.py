@@ -35,7 +35,7 @@ def test_everyone_is_written_to_a_file_in_blocks(say, model, model_folder, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.csv", "all.parquet"]
 
 
-def test_a_newcomer_is_served_from_a_file(say, model, model_folder, tmp_path):
+def test_a_new_user_is_served_from_a_file(say, model, model_folder, tmp_path):
     newcomer = pl.DataFrame(
         {"user_id": ["new"] * 2, "item_id": ["i01", "i02"], "rating": [5.0, 4.0]}
     )
@@ -71,7 +71,7 @@ def test_predict_answers_in_the_order_of_the_pairs(say, model, model_folder, tmp
     assert rows["expected_rating"].to_list() == pytest.approx(expected["expected_rating"].to_list())
 
 
-def test_predict_says_how_sure_it_is_if_asked(say, model, model_folder, tmp_path):
+def test_predict_adds_an_interval_if_asked(say, model, model_folder, tmp_path):
     pairs = model.interactions_.to_frame().select("user_id", "item_id").head(3)
     pairs.write_csv(tmp_path / "pairs.csv")
     rows = pl.DataFrame(

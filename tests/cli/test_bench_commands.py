@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-OWN = Path(__file__).parents[1] / "bench" / "own_rivals.py"
+OWN = Path(__file__).parents[1] / "benchmark" / "own_candidates.py"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_json_is_one_object_with_every_line(say, words, tmp_path):
     assert [json.loads(line) for line in kept] == told["lines"]
 
 
-def test_differences_to_ours_stand_below_each_rival(say, words):
+def test_differences_to_ours_stand_below_each_model(say, words):
     told = say(*words, "--models", "conv4rec,means", "--drop-labels", "0,0.5")
     assert told.code == 0, told.err
     first, second = told.out.split("50% of the labels dropped")

@@ -25,8 +25,8 @@ def test_one_model_has_one_table_with_a_column_for_each_kind(say, words):
     assert "shorter than k" not in told.err
     table = told.out.partition("Lists of 10 by conv4rec, by kind:\n")[2]
     assert table.splitlines()[0].split() == KINDS
-    assert [line for line in table.splitlines() if line.startswith("people with a list")]
-    assert "likeliest picks by conv4rec's ranking, are likes" in " ".join(table.split())
+    assert [line for line in table.splitlines() if line.startswith("users with a list")]
+    assert "likeliest items by conv4rec's ranking:" in " ".join(table.split())
     assert max(len(line) for line in told.out.splitlines()) <= 100
 
 
@@ -44,7 +44,7 @@ def test_several_models_have_a_table_for_each_kind_that_fits(say, words, monkeyp
     )
     assert consume == ["conv4rec", "ease", "popularity"]
     assert discover == ["conv4rec", "by", "rule", "means"]
-    assert "note: means: fitted, its lists measured" in told.err
+    assert "note: means: fitted" in told.err
 
 
 def test_json_holds_the_figures_of_every_model_and_kind(say, words, log_file, small):
@@ -63,15 +63,15 @@ def test_json_holds_the_figures_of_every_model_and_kind(say, words, log_file, sm
     assert ours["like"]["people"] == len(people)
 
 
-def test_a_floor_alone_is_measured_without_our_model(say, log_file):
+def test_a_baseline_alone_is_measured_without_our_model(say, log_file):
     told = say("evaluate", "--data", log_file, "--model", "means", "--lists")
     assert told.code == 0, told.err
-    assert "by popularity among equally active people, are" in " ".join(told.out.split())
+    assert "items by popularity among equally active users:" in " ".join(told.out.split())
     ranks = say("evaluate", "--data", log_file, "--model", "ease", "--lists", "--json").json
     assert ranks["lists"]["picks_by"] == "ease"
 
 
-def test_new_people_get_lists_too(say, words):
+def test_new_users_get_lists_too(say, words):
     told = say(*words, "--split", "new-users", "--against", "means", "--json")
     assert told.json["lists"]["models"]["conv4rec"]["kinds"]["like"]["with_list"] == 1.0
 
@@ -111,7 +111,7 @@ def test_shares_and_differences_are_written_short():
     assert lists_shown._estimate({"share": 0.5, "low": 0.4, "high": 0.61}) == "50% (40-61)"
 
 
-def test_our_model_stands_before_whoever_ran_first(capfd, log):
+def test_our_model_is_the_first_column(capfd, log):
     split = split_of(log, "ratings", "r0")
     figures = evaluate_lists(Popularity().fit(split.train), split).to_dict()
     models = {"popularity": figures, "conv4rec": figures}

@@ -1,4 +1,4 @@
-"""Every mistake at the door is one sentence, exit code 2, and never a traceback."""
+"""Every mistake of a command line is one sentence, exit code 2, and never a traceback."""
 
 import shutil
 
@@ -93,7 +93,7 @@ def test_a_damaged_model_is_one_sentence(say, model_folder, tmp_path):
     assert "is damaged" in said.sentence
 
 
-def test_unknown_items_of_a_newcomer_are_noted(say, model_folder, tmp_path):
+def test_unknown_items_of_a_new_user_are_noted(say, model_folder, tmp_path):
     (tmp_path / "new.csv").write_text("user_id,item_id,rating\nx,i01,5\nx,i99,5\n")
     said = say("recommend", model_folder, "--history", tmp_path / "new.csv", "-k", "2")
     assert said.code == 0

@@ -1,4 +1,4 @@
-"""fit, evaluate and quickstart leave what they promise, and nothing else."""
+"""fit, evaluate and quickstart write what they document, and nothing else."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 from conv4rec import Conv4Rec
 
 MAIN = [sys.executable, "-m", "conv4rec"]
-PROMISED = (
+DOCUMENTED = (
     *("dataset", "model", "seed", "rmse", "mae", "nll", "rps", "ece", "auc_like", "nll_joint"),
     *("recall@20", "ndcg@20", "recall@50", "ndcg@100", "ndcg_like@20", "fit_s", "evaluate_s"),
     *("peak_rss_mb", "n_parameters", "config", "versions", "machine", "commit"),
@@ -66,16 +66,16 @@ def test_evaluate_ends_in_one_json_object(say, log_file, small_words):
     said = say(*words, *small_words)
     assert said.code == 0
     record = said.json
-    assert set(PROMISED) <= set(record)
+    assert set(DOCUMENTED) <= set(record)
     assert (record["dataset"], record["model"], record["seed"]) == ("ratings/r1", "conv4rec", 3)
     assert record["n_parameters"] > 0
     assert record["config"]["training"]["n_steps"] == 6
 
 
 @pytest.mark.parametrize("name", ["popularity", "means", "ease"])
-def test_floors_take_the_same_path_and_say_null_where_they_have_no_part(say, log_file, name):
+def test_baselines_report_null_for_the_task_that_they_do_not_do(say, log_file, name):
     record = say("evaluate", "--data", log_file, "--model", name, "--json").json
-    assert set(PROMISED) <= set(record)
+    assert set(DOCUMENTED) <= set(record)
     assert (record["rmse"] is None) == (name != "means")
     assert (record["ndcg@20"] is None) == (name == "means")
 
@@ -92,8 +92,8 @@ def test_quickstart_shows_both_tasks_and_leaves_a_model(say, log, small_words, t
     out = tmp_path / "tour"
     said = say("quickstart", "--data", tmp_path / "mine.csv", "--out", out, *small_words)
     assert said.code == 0
-    for promised in ("400 interactions", "rmse", "ndcg@20", "popularity", "means", "P(like)"):
-        assert promised in said.out
+    for documented in ("400 interactions", "rmse", "ndcg@20", "popularity", "means", "P(like)"):
+        assert documented in said.out
     assert any(bar in said.out for bar in "▂▃▄▅▆▇")
     assert Conv4Rec.load(out).interactions_.n_users == 40
     for line in said.out.splitlines():

@@ -225,6 +225,6 @@ def test_reasons_and_explanations_on_the_command_line(say, model, model_folder, 
 
 
 def test_the_command_line_is_as_sure_as_the_library():
-    from conv4rec.cli import ask as ask_commands
+    from conv4rec.cli import options
 
-    assert ask_commands.CONFIDENCE == CONFIDENCE
+    assert options.CONFIDENCE == CONFIDENCE

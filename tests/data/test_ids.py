@@ -83,7 +83,7 @@ def test_values_of_other_types_are_unknown_even_if_they_equal_an_id(stranger):
 
 
 def test_numpy_integers_are_integers():
-    assert Ids.from_values(pl.Series([5, 7])).number(np.int32(7)) == 1
+    assert Ids.from_values(pl.Series([5, 7])).number(np.int32(7)) == 1  # pyright: ignore[reportArgumentType]
 
 
 def test_unknown_ids_are_minus_one_whatever_their_size():

@@ -217,7 +217,9 @@ def published(name):
 
 
 def test_glocal_has_the_published_test_rows_of_ml_1m():
-    rows = np.sort(published("ml-1m/glocal").test.rows).astype("<i8")
+    rows = published("ml-1m/glocal").test.rows
+    assert rows is not None
+    rows = np.sort(rows).astype("<i8")
     assert rows[:5].tolist() == [1, 14, 38, 52, 54]
     digest = "f13cb0383e9e210508810e907460d1039107e95b4c0f087f26da91a1958e77ed"
     assert hashlib.sha256(rows.tobytes()).hexdigest() == digest

@@ -26,7 +26,7 @@ def test_all_items_are_drawn_where_there_are_no_more():
     assert inclusion_probabilities(p, np.array([2, 3])).tolist() == [[1, 1, 0], [1, 1, 1]]
 
 
-class TrueLaw:
+class TrueDistribution:
     """Scores from the distribution that generated the data."""
 
     def __init__(self, world):
@@ -40,6 +40,11 @@ class TrueLaw:
             return np.log(p / p.sum(axis=1, keepdims=True))
 
     rank_scores = rank_log_probabilities
+
+    def rating_probabilities(self, *_):
+        return None
+
+    expected_ratings = rating_probabilities
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def next_items(rng):
 
 def test_the_true_distribution_expects_the_recall_that_it_achieves(next_items):
     world, split = next_items
-    seen = expected_recall(TrueLaw(world), split, k=10)
+    seen = expected_recall(TrueDistribution(world), split, k=10)
     assert seen.expected.mean() == pytest.approx(seen.achieved.mean(), abs=0.03)
     found = seen.to_dict()
     assert found["rank_correlation"] > 0.1
@@ -65,14 +70,14 @@ def test_the_true_distribution_expects_the_recall_that_it_achieves(next_items):
 def test_an_overconfident_model_expects_more_than_it_achieves(next_items):
     world, split = next_items
 
-    class Boaster(TrueLaw):
+    class Overconfident(TrueDistribution):
         def rank_log_probabilities(self, given, rows):
             log_p = 6 * super().rank_log_probabilities(given, rows)
             return log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
 
         rank_scores = rank_log_probabilities
 
-    seen = expected_recall(Boaster(world), split, k=10)
+    seen = expected_recall(Overconfident(world), split, k=10)
     assert seen.expected.mean() > seen.achieved.mean() + 0.2
 
 

@@ -43,7 +43,9 @@ def test_how_many_get_a_list_and_how_long_it_is(log):
     assert found.with_list == 5 / 6
     assert found.active_without_list == 1 / 3  # of people 0, 2 and 5, the last
     assert found.length == (2 + 1 + 2 + 2 + 2) / 5
-    assert quality_of_lists(LISTS, log, n_ratings=np.zeros(6)).active_without_list is None
+    assert (
+        quality_of_lists(LISTS, log, n_ratings=np.zeros(6, dtype=int)).active_without_list is None
+    )
     assert quality_of_lists(LISTS, log).active_without_list is None
 
 

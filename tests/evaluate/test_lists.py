@@ -1,5 +1,7 @@
 """The door: lists by rule, a model's own lists, and models compared on the same pairs."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -60,13 +62,12 @@ class Maker(Tables):
 
 def interactions(levels, where):
     users, items = np.nonzero(where)
-    ids = [
+    user_ids, item_ids = (
         Ids.from_values(pl.Series([f"{what}{n:02}" for n in range(size)]))
         for what, size in (("u", N_USERS), ("i", N_ITEMS))
-    ]
-    return Interactions.from_numbers(
-        *ids, Levels.given([1, 2, 3, 4, 5]), users, items, levels[users, items]
     )
+    scale = Levels.given([1, 2, 3, 4, 5])
+    return Interactions.from_numbers(user_ids, item_ids, scale, users, items, levels[users, items])
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ def test_models_are_compared_pair_by_pair(world):
 
 def test_discoveries_are_also_compared_by_the_same_rule(world):
     split, model = world[3:]
-    rules = {"k": 8, "beyond": 2, "min_ratings": 0}
+    rules: dict[str, Any] = {"k": 8, "beyond": 2, "min_ratings": 0}
     maker = evaluate_lists(Maker(model.scores, model.probabilities), split, **rules)
     candidate = evaluate_lists(Tables(probabilities=model.probabilities), split, **rules)
     found = compare_lists(candidate, maker)["liked_if_shown"]

@@ -120,9 +120,10 @@ def popular_world(seed, n_users=900, n_items=200, held_out=0.3):
 
 def table(where, liked):
     users, items = np.nonzero(where)
-    ids = [Ids.from_values(pl.Series(range(size))) for size in where.shape]
+    user_ids, item_ids = (Ids.from_values(pl.Series(range(size))) for size in where.shape)
     levels = np.where(liked[users, items], 4, 0)
-    return Interactions.from_numbers(*ids, Levels.given([1, 2, 3, 4, 5]), users, items, levels)
+    scale = Levels.given([1, 2, 3, 4, 5])
+    return Interactions.from_numbers(user_ids, item_ids, scale, users, items, levels)
 
 
 def test_the_neutral_propensity_is_near_the_true_one():

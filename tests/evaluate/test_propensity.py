@@ -15,8 +15,8 @@ from conv4rec.evaluate.propensity import SMOOTHING
 def log(rows, n_items=4):
     users = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     items = np.concatenate([np.array(row, dtype=np.int64) for row in rows])
-    ids = [Ids.from_values(pl.Series(range(size))) for size in (len(rows), n_items)]
-    return Interactions.from_numbers(*ids, Levels.given([1, 2]), users, items)
+    user_ids, item_ids = (Ids.from_values(pl.Series(range(size))) for size in (len(rows), n_items))
+    return Interactions.from_numbers(user_ids, item_ids, Levels.given([1, 2]), users, items)
 
 
 GIVEN = [[0], [0], [1], [0, 1, 2], [0, 1, 2], []]

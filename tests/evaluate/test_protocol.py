@@ -287,7 +287,7 @@ def test_expected_ratings_of_nan_are_an_error(mixed):
             ratings[::5] = np.nan
             return ratings
 
-        def rating_probabilities(self, *_):
+        def rating_probabilities(self, *_):  # pyright: ignore[reportIncompatibleMethodOverride]
             return None
 
     with pytest.raises(Conv4RecError, match="expected_ratings holds NaN or infinity for"):

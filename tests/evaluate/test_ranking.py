@@ -94,7 +94,7 @@ def test_ndcg_and_recall_agree_with_trec_eval(k):
             for m in ir_measures.iter_calc(measures, qrels, run)
         }
     found = hits(items, relevant)
-    users = np.flatnonzero(n_relevant)
+    users = np.flatnonzero(n_relevant).tolist()
     assert len(users) > 30
     for user in users:
         assert ndcg(found, n_relevant)[user] == pytest.approx(theirs["n", user], abs=1e-12)

@@ -62,7 +62,7 @@ WORLDS = {
 def test_every_world_fits_and_its_chances_add_up(log, preset):
     model = Conv4Rec(preset=preset, n_steps=5, consume_reg_factors=(1.0,), rate_size=4).fit(log)
     known = model.interactions_
-    for weights in model.scoring_.network.parameters():
+    for weights in model.scoring_.model.parameters():
         assert weights.isfinite().all()
     users, items = known.users.to_series(), known.items.to_series()
     pairs = users.to_frame("user_id").join(items.to_frame("item_id"), how="cross")

@@ -104,7 +104,8 @@ def test_the_paper_preset_is_another_model(mixed, fitted_model, small):
     network = paper.fitted_.network
     assert network.config.shared_encoder
     assert not network.config.two_sided
-    parts = (network.rate_in, network.rater_in, network.bayesian_mf, network.slim)
+    model = paper.fitted_.model
+    parts = (network.rate_in, network.rater_in, model.bayesian_mf, model.slim)
     assert parts == (None, None, None, None)
     encoding = network.encode(Batches.from_interactions(mixed).whole, paper.fitted_.item_side)
     assert encoding.consume is encoding.rate  # one latent vector, which both decoders read whole

@@ -12,7 +12,7 @@ import json, resource, sys, threading, time
 import numpy as np, polars as pl, torch
 from conv4rec.data import Ids, Interactions, Levels
 from conv4rec.data.load_report import LoadReport
-from conv4rec.model import ItemSide, Network, NetworkConfig
+from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
 from conv4rec.recommender import Conv4Rec
 from conv4rec.train.fit import Fitted
 from conv4rec.train.loop import Schedule
@@ -37,7 +37,7 @@ counts = np.zeros((n_items, 6), dtype=np.float32)
 np.add.at(counts, (log.item_numbers, log.level_numbers), 1)
 side = ItemSide(torch.from_numpy(counts), torch.randn(n_items, size))
 model = Conv4Rec(max_memory_mb=budget_mb)
-model._serve(Fitted(network, side, Schedule((1, 1)), [], 0, config), log)
+model._serve(Fitted(ServedModel(network), side, Schedule((1, 1)), [], 0, config), log)
 del items
 
 def resident_mb():

@@ -142,12 +142,12 @@ def test_a_binned_scale_is_kept(rng, small, tmp_path):
 
 
 WRONG_WEIGHTS = {
-    "not a number": lambda a: a.update(consume_out=np.full_like(a["consume_out"], np.nan)),
-    "infinite": lambda a: a.update(level_bias=np.full_like(a["level_bias"], -np.inf)),
+    "not a number": lambda a: a.update({"network.consume_out": np.full_like(a["network.consume_out"], np.nan)}),
+    "infinite": lambda a: a.update({"network.level_bias": np.full_like(a["network.level_bias"], -np.inf)}),
     "one too many": lambda a: a.update(extra=np.zeros(3, np.float32)),
-    "one missing": lambda a: {n: v for n, v in a.items() if n != "rate_out"},
+    "one missing": lambda a: {n: v for n, v in a.items() if n != "network.rate_out"},
     "no item side": lambda a: {n: v for n, v in a.items() if n != "item_side.column"},
-    "fewer items": lambda a: a.update(consume_out=a["consume_out"][:-1]),
+    "fewer items": lambda a: a.update({"network.consume_out": a["network.consume_out"][:-1]}),
     "other counts": lambda a: a.update({"item_side.type_counts": np.zeros((3, 6), np.float32)}),
 }
 
@@ -239,5 +239,5 @@ def test_a_folder_of_an_earlier_schema_says_to_fit_again(folder):
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "schema": 1}))
-    with pytest.raises(SavedModelError, match=r"schema 1, .* reads schema 2: fit the model again"):
+    with pytest.raises(SavedModelError, match=r"schema 1, .* reads schema 3: fit the model again"):
         Conv4Rec.load(folder)

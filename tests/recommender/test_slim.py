@@ -1,23 +1,21 @@
 """A model that hears its neighbours answers, explains itself and is saved like any other."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import SavedModelError
-from conv4rec.recommender.guarantees.generalization_gap import trained_half
-from conv4rec.train import fit
+from conv4rec.recommender.guarantees.generalization_gap import neural_component
+from conv4rec.train import components
 from conv4rec.train.ensemble import EnsembleWeights
 
 
 @pytest.fixture(scope="module")
 def model(mixed, small):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "choose_ensemble_weights", lambda *_: EnsembleWeights(0.4, 0.6))
+        patch.setattr(components, "choose_ensemble_weights", lambda *_: EnsembleWeights(0.4, 0.6))
         found = Conv4Rec(seed=0, **small).fit(mixed)
-    assert found.scoring_.network.slim is not None
+    assert found.scoring_.model.slim is not None
     return found
 
 
@@ -32,7 +30,7 @@ def test_it_is_saved_and_loaded_bit_for_bit(model, mixed, tmp_path):
 
 
 def test_numbers_of_neighbours_that_are_no_items_are_refused(model, tmp_path):
-    items = model.scoring_.network.slim.get_buffer("items")
+    items = model.scoring_.model.slim.get_buffer("items")
     first = int(items[0, 0])
     items[0, 0] = model.interactions_.n_items
     try:
@@ -45,7 +43,7 @@ def test_numbers_of_neighbours_that_are_no_items_are_refused(model, tmp_path):
 
 @pytest.mark.parametrize("alone", [False, True], ids=["as served", "tables alone"])
 def test_its_reasons_add_up_to_its_own_chance(model, mixed, alone):
-    model = trained_half(model) if alone else model
+    model = neural_component(model) if alone else model
     user = mixed.users.ids(np.array([0]))[0]
     seen = set(mixed.item_numbers[mixed.user_numbers == 0].tolist())
     unseen = [n for n in range(mixed.n_items) if n not in seen]
@@ -57,15 +55,15 @@ def test_its_reasons_add_up_to_its_own_chance(model, mixed, alone):
 
 
 def test_ensemble_weights_are_chosen_by_what_slim_has_not_seen(mixed, small, monkeypatch):
-    fitted_on, shown, fit_slim = [], [], fit.fit_slim
+    fitted_on, shown, fit_slim = [], [], components.fit_slim
 
     def spied(log, size):
         fitted_on.append(log)
         return fit_slim(log, size)
 
-    monkeypatch.setattr(fit, "fit_slim", spied)
+    monkeypatch.setattr(components, "fit_slim", spied)
     monkeypatch.setattr(
-        fit, "choose_ensemble_weights", lambda *a: shown.append(a[2]) or EnsembleWeights(0.4, 0.6)
+        components, "choose_ensemble_weights", lambda *a: shown.append(a[2]) or EnsembleWeights(0.4, 0.6)
     )
     Conv4Rec(seed=0, **small).fit(mixed)
     observed = shown[0].observed.numpy() > 0
@@ -79,14 +77,14 @@ def test_ensemble_weights_are_chosen_by_what_slim_has_not_seen(mixed, small, mon
 
 def test_slim_is_served_with_the_ensemble_weights(model):
     weights = model.fitted_.ensemble_weights
-    assert model.scoring_.network.slim.scale.tolist() == pytest.approx(
+    assert model.scoring_.model.slim.scale.tolist() == pytest.approx(
         [weights.slim, weights.floor]
     )
     assert weights.slim > 0
 
 
 def test_the_theory_sees_the_tables_alone(model, mixed):
-    tables = trained_half(model)
+    tables = neural_component(model)
     assert (
         np.nanmax(
             np.abs(np.exp(probabilities(tables, mixed)) - np.exp(probabilities(model, mixed)))
@@ -95,9 +93,9 @@ def test_the_theory_sees_the_tables_alone(model, mixed):
     )
     scoring = model.scoring_
     encoding, _ = scoring.encode(mixed, np.arange(3))
-    expected = scoring.network.consume_logits(replace(encoding, history=None))
+    expected = scoring.network.consume_logits(encoding)
     found, _ = tables.scoring_.encode(mixed, np.arange(3))
-    assert (scoring.network.consume_logits(found) == expected).all()
+    assert (tables.scoring_.model.consume_logits(found) == expected).all()
 
 
 def test_someone_new_without_a_history_is_offered_what_is_popular(model, mixed):

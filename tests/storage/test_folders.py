@@ -172,6 +172,12 @@ def test_a_newer_schema_asks_for_an_upgrade(folder):
         load_folder(folder, "model")
 
 
+def test_an_earlier_schema_says_to_fit_again(folder):
+    rewrite(folder, lambda manifest: manifest.update(schema=2))
+    with pytest.raises(SavedModelError, match=r"schema 2, .*reads schema 3: fit the model again"):
+        load_folder(folder, "model")
+
+
 def test_another_kind_of_folder_is_named_and_not_overwritten(folder):
     with pytest.raises(SavedModelError, match="holds a model, not a training checkpoint"):
         load_folder(folder, "training checkpoint")

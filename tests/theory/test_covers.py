@@ -68,6 +68,7 @@ def test_the_points_that_prove_the_group_cover_do_cover(resolution):
     assert math.log(len(points)) <= group_cover((2, 2)) / resolution**2
 
     matrices = extreme_and_random_matrices((2, 2), rng)
+    nearest = np.zeros(0)
     for _ in range(30):  # hill climbing on the distance to the nearest point
         outputs = (sample @ matrices.transpose(0, 2, 1)).reshape(-1, 8)
         nearest = _distance(outputs, points)
@@ -153,7 +154,7 @@ def _steepness(weights, moved, step, x):
 
 
 def _largest_norms(first, second):
-    spectral = max(np.linalg.norm(first, 2), np.linalg.norm(second, 2))
+    spectral = float(max(np.linalg.norm(first, 2), np.linalg.norm(second, 2)))
     return spectral, max(np.linalg.norm(w, axis=1).max() for w in (first, second))
 
 

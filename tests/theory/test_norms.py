@@ -10,7 +10,6 @@ from conv4rec.theory.layers import Layer
 from conv4rec.theory.norms import (
     entropy_rank,
     group_norm,
-    matrix_norms,
     row_norm,
     schatten_norm,
     spectral_norm,
@@ -19,16 +18,6 @@ from conv4rec.theory.norms import (
 
 shapes = st.tuples(st.integers(1, 4), st.integers(1, 4))
 seeds = st.integers(0, 2**32 - 1)
-
-
-@given(seed=seeds, shape=shapes, n_items=st.integers(1, 6))
-def test_a_kernel_at_n_items_has_the_norms_of_the_kronecker_product(seed, shape, n_items):
-    kernel = np.random.default_rng(seed).normal(size=shape)
-    formed = matrix_norms(np.kron(np.eye(n_items), kernel))
-    found = matrix_norms(kernel).repeated(n_items)
-    assert found.shape == formed.shape
-    for name in ("spectral", "frobenius", "group", "row"):
-        assert getattr(found, name) == pytest.approx(getattr(formed, name), rel=1e-13), name
 
 
 @given(seed=seeds, shape=shapes, n_items=st.integers(1, 6))

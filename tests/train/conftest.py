@@ -11,9 +11,9 @@ SHAPE = {"consume_size": 8, "rate_size": 4}
 
 
 def weights_digest(fitted) -> str:
-    """A digest of all bits a fit leaves: weights, item side, schedule and checks."""
+    """A digest of all bits a fit leaves: weights, item side, schedule and validation results."""
     digest = hashlib.sha256(repr((fitted.schedule, fitted.validation_results)).encode())
-    for name, tensor in sorted(fitted.network.state_dict().items()):
+    for name, tensor in sorted(fitted.model.state_dict().items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
     digest.update(fitted.item_side.column.numpy().tobytes())
     return digest.hexdigest()
@@ -28,11 +28,12 @@ def digest():
 def make_fit():
     """A Fit of few steps; any setting can be changed."""
 
-    def fit(log, seed=0, shape=None, checkpoint=None, resume=False, on_progress=None, **changes):
+    def fit(log, seed=0, shape=None, checkpoint=None, resume=False, on_progress=None,
+            should_stop=None, **changes):
         settings = TrainSettings(**{"n_steps": 6, "consume_reg_factors": (1.0, 3.0), **changes})
         return Fit(
             log, SHAPE if shape is None else shape, settings, seed, "cpu", on_progress,
-            checkpoint, resume,
+            checkpoint, resume, should_stop,
         )  # fmt: skip
 
     return fit

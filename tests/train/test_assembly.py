@@ -1,15 +1,16 @@
-"""Tables side by side give the mean of the snapshots' logits and the sum of all parts."""
+"""The assembled model predicts the mean of the snapshots and adds up its components."""
 
 import pytest
 import torch
 
-from conv4rec.train.assembly import ConsumeParts, assemble, snapshots_of, take_snapshot
+from conv4rec.train.assembly import Components, assemble, average_snapshots
 from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import Schedule, Trainer
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
+from conv4rec.train.snapshot import take_snapshot
 
 SHAPE = {"consume_size": 8, "rate_size": 4}
 
@@ -30,13 +31,13 @@ def logits_now(trainer, mixed):
 
 
 def test_the_wider_network_predicts_the_mean_logits_of_its_snapshots(trainer, mixed):
-    averaged_snapshots, logits = [], []
+    snapshots, logits = [], []
     for step in (9, 12, 15):
         trainer.run(until=step)
-        averaged_snapshots.append(take_snapshot(trainer))
+        snapshots.append(take_snapshot(trainer))
         logits.append(logits_now(trainer, mixed))
     assert (logits[0] - logits[2]).abs().max() > 0.01  # the weights keep moving
-    network, side = assemble(trainer, averaged_snapshots, ConsumeParts())
+    network, side = average_snapshots(trainer, snapshots)
     network.requires_grad_(False)
     assert network.config.rate_size == 3 * trainer.network.config.rate_size
     encoding = network.encode(trainer.batches.whole, side)
@@ -52,30 +53,30 @@ def test_a_shared_encoder_stays_one_and_is_averaged(mixed):
     shape = {**SHAPE, "shared_encoder": True, "two_sided": False, "consume_channels": 2}
     network = new_network(mixed, shape, settings, 0)
     trainer = Trainer(network, Batches.from_interactions(mixed), settings, Schedule((15, 15)), 0)
-    averaged_snapshots, logits = [], []
+    snapshots, logits = [], []
     for step in (9, 12, 15):
         trainer.run(until=step)
-        averaged_snapshots.append(take_snapshot(trainer))
+        snapshots.append(take_snapshot(trainer))
         logits.append(logits_now(trainer, mixed))
-    alone, side = assemble(trainer, averaged_snapshots[-1:], ConsumeParts())
+    alone, side = average_snapshots(trainer, snapshots[-1:])
     alone.requires_grad_(False)
     users = torch.from_numpy(mixed.user_numbers).long()
     items = torch.from_numpy(mixed.item_numbers)
     found = alone.rating_logits(alone.encode(trainer.batches.whole, side), users, items)
-    torch.testing.assert_close(found, logits[-1])  # what all decoders share is in each of them
+    torch.testing.assert_close(found, logits[-1])  # what all decoders share is added to each
     assert not alone.rate_common.any()
     assert trainer.network.rate_common.any()
-    mean, _ = assemble(trainer, averaged_snapshots, ConsumeParts())
+    mean, _ = average_snapshots(trainer, snapshots)
     assert mean.config == trainer.network.config
     for name in ("consume_in", "consume_out", "consume_bias", "kernel_in", "level_bias"):
-        expected = torch.stack([snapshot[name] for snapshot in averaged_snapshots]).mean(0)
+        expected = torch.stack([snapshot.weights[name] for snapshot in snapshots]).mean(0)
         torch.testing.assert_close(mean.state_dict()[name], expected)
 
 
 def test_one_snapshot_is_the_network_itself(trainer, mixed):
     trainer.settings = TrainSettings(n_steps=5, averaged_snapshots=2)
     trainer.run()
-    network, side = assemble(trainer, [take_snapshot(trainer)], ConsumeParts())
+    network, side = average_snapshots(trainer, [take_snapshot(trainer)])
     network.requires_grad_(False)
     encoding = network.encode(trainer.batches.whole, side)
     users = torch.from_numpy(mixed.user_numbers).long()
@@ -83,14 +84,14 @@ def test_one_snapshot_is_the_network_itself(trainer, mixed):
     torch.testing.assert_close(found, logits_now(trainer, mixed))
 
 
-def test_the_consume_scores_are_the_sum_of_their_parts(trainer, mixed):
+def test_consume_logits_are_the_weighted_sum_of_the_components(trainer, mixed):
     trainer.run()
     weights = EnsembleWeights(neural=0.5)
     slim = fit_slim(mixed, 5)
     slim.scale.copy_(torch.tensor([0.3, 0.2]))
-    averaged_snapshots = [take_snapshot(trainer)]
-    plain, side = assemble(trainer, averaged_snapshots, ConsumeParts())
-    wide, _ = assemble(trainer, averaged_snapshots, ConsumeParts(weights, slim))
+    snapshots = [take_snapshot(trainer)]
+    plain, side = average_snapshots(trainer, snapshots)
+    wide, _ = assemble(trainer, snapshots, Components(weights, slim))
     wide.requires_grad_(False)
     plain.requires_grad_(False)
     whole = trainer.batches.whole
@@ -99,11 +100,3 @@ def test_the_consume_scores_are_the_sum_of_their_parts(trainer, mixed):
         + 0.3 * (slim.similarity(whole.pattern, whole.observed) + 0.2).log()
     )
     torch.testing.assert_close(wide.consume_logits(wide.encode(whole, side)), expected)
-
-
-def test_snapshots_are_found_by_step_in_their_order():
-    kept = {f"{name}/{step:06d}": torch.tensor(step) for name in "ab" for step in (10, 9)}
-    kept["best/users"] = torch.tensor(0)
-    assert [{name: int(t) for name, t in s.items()} for s in snapshots_of(kept)] == [
-        {"a": 9, "b": 9}, {"a": 10, "b": 10},
-    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Ensemble weights: the likeliest in doubt, ranking where it is sure, never a poor likelihood."""
+"""Ensemble weights: the likeliest, unless others rank significantly better."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from conv4rec.train.ensemble import (
     _Cells,
     _grid,
     _Trial,
-    _users,
+    _scored_users,
     choose_ensemble_weights,
 )
 from conv4rec.train.slim import fit_slim
@@ -32,19 +32,19 @@ def log():
 
 @pytest.fixture(scope="module")
 def validation(log):
-    shown = torch.from_numpy(~held_out(log, 0.1, 0)).float()
-    return replace(Batches.from_interactions(log).whole, observed=shown)
+    observed = torch.from_numpy(~held_out(log, 0.1, 0)).float()
+    return replace(Batches.from_interactions(log).whole, observed=observed)
 
 
-def test_a_neural_component_that_knows_nothing_is_outvoted(log, validation):
+def test_an_uninformative_neural_component_lets_slim_have_weight(log, validation):
     users, items = torch.zeros(log.n_users, 4), torch.zeros(log.n_items, 4)
-    shown = log.select(~held_out(log, 0.1, 0))
-    counts = torch.from_numpy(shown.to_csr().sum(0)).float() + 1
+    observed = log.select(~held_out(log, 0.1, 0))
+    counts = torch.from_numpy(observed.to_csr().sum(0)).float() + 1
     neural = NeuralScores(users, items, (counts / counts.sum()).log())
-    assert choose_ensemble_weights(neural, fit_slim(shown, 20), validation).slim > 0
+    assert choose_ensemble_weights(neural, fit_slim(observed, 20), validation).slim > 0
 
 
-def test_a_slim_component_that_knows_nothing_has_no_weight(log, validation):
+def test_an_uninformative_slim_component_has_no_weight(log, validation):
     world = low_rank_world(200, 60, popularity=0.7, seed=5)
     logits = torch.from_numpy(np.log(world.item_probabilities)).float()
     neural = NeuralScores(logits, torch.eye(log.n_items), torch.zeros(log.n_items))
@@ -55,10 +55,10 @@ def test_a_slim_component_that_knows_nothing_has_no_weight(log, validation):
     assert choose_ensemble_weights(neural, random_slim, validation).slim == 0
 
 
-def test_it_measures_the_ndcg_that_rehearsals_measure(log, validation, rng):
+def test_it_measures_the_ndcg_of_validation_fits(log, validation, rng):
     users, items = (torch.from_numpy(rng.standard_normal((n, 3))).float() for n in (200, 60))
     bias = torch.zeros(log.n_items)
-    rows = _users(validation, log.n_items)
+    rows = _scored_users(validation, log.n_items)
     nll, ndcg = _Cells.of(validation, rows, log.n_items).measure(users[rows] @ items.T)
     assert float(ndcg.mean()) == pytest.approx(
         masked_ndcg(users, items, bias, validation), rel=1e-5
@@ -71,14 +71,14 @@ def test_it_measures_the_ndcg_that_rehearsals_measure(log, validation, rng):
     assert nll == pytest.approx(-float(probabilities[at].mean()), rel=1e-5)
 
 
-def test_of_a_large_log_some_users_are_looked_at(validation):
-    everyone, some = _users(validation, 60), _users(validation, 300_000)
-    assert 0 < len(some) <= 40 < len(everyone)
-    assert set(some.tolist()) < set(everyone.tolist())
+def test_of_a_large_log_some_users_are_scored(validation):
+    all_users, some = _scored_users(validation, 60), _scored_users(validation, 300_000)
+    assert 0 < len(some) <= 40 < len(all_users)
+    assert set(some.tolist()) < set(all_users.tolist())
 
 
 @pytest.mark.parametrize(("nll", "taken"), [(1.01, True), (1.03, False)])
-def test_a_better_ranking_is_worth_two_hundredths_of_the_likelihood_and_no_more(
+def test_a_better_ranking_may_cost_two_hundredths_of_the_likelihood_and_no_more(
     log, validation, monkeypatch, nll, taken
 ):
     measured = iter([(1.0, torch.zeros(9))])  # the first weights, then all others
@@ -89,7 +89,7 @@ def test_a_better_ranking_is_worth_two_hundredths_of_the_likelihood_and_no_more(
 
 
 @pytest.mark.parametrize("clear", [True, False])
-def test_in_doubt_the_likeliest_weights_are_taken(clear):
+def test_without_a_significant_gain_the_likeliest_weights_are_taken(clear):
     likeliest = torch.tensor([0.2, 0.3, 0.4, 0.5])
     better = likeliest + (0.01 if clear else torch.tensor([0.5, -0.4, 0.3, -0.3]))
     trials = [
@@ -99,30 +99,30 @@ def test_in_doubt_the_likeliest_weights_are_taken(clear):
     assert _best(trials) == EnsembleWeights(slim=0.5 if clear else 0.0)
 
 
-def test_without_slim_no_weights_are_given_to_it():
+def test_without_slim_its_weight_is_zero():
     assert all(not weights.slim for weights in _grid(False))
     assert len(set(_grid(True))) == len(_grid(True))
 
 
-@pytest.mark.parametrize("loud", [0.7, 1.0, 1.8])
-def test_a_blend_that_is_too_loud_or_too_soft_is_mended(log, validation, loud):
+@pytest.mark.parametrize("scale", [0.7, 1.0, 1.8])
+def test_the_scale_of_the_logits_is_corrected(log, validation, scale):
     world = low_rank_world(200, 60, popularity=0.7, seed=5)
-    logits = torch.from_numpy(np.log(world.item_probabilities)).float() * loud
+    logits = torch.from_numpy(np.log(world.item_probabilities)).float() * scale
     neural = NeuralScores(logits, torch.eye(log.n_items), torch.zeros(log.n_items))
     found = choose_ensemble_weights(neural, None, validation)
-    # Not 1: what was consumed is not drawn again, which sharpens the rest.
-    assert found.neural * loud == pytest.approx(1.17, rel=0.06)
+    # Not 1: consumed items are not drawn again, which sharpens the distribution of the rest.
+    assert found.neural * scale == pytest.approx(1.17, rel=0.06)
 
 
-def test_a_search_goes_on_where_its_answer_lies_on_the_edge(log, validation, monkeypatch):
-    """Ranked by how near a blend is to one far outside the grid: that is nearly reached."""
+def test_the_search_goes_beyond_the_edge_of_the_grid(log, validation, monkeypatch):
+    """With a ranking that is best far outside the grid, the search comes close to it."""
     aim = {"neural": 0.02, "slim": 6.0}
 
     def far(weights: EnsembleWeights) -> float:
         return sum(abs(np.log((getattr(weights, n) + 1e-3) / to)) for n, to in aim.items())
 
-    def trial(*measured_of: object) -> _Trial:
-        return _Trial(1.0, torch.full((4,), -far(measured_of[2])), measured_of[2])
+    def trial(*arguments: object) -> _Trial:
+        return _Trial(1.0, torch.full((4,), -far(arguments[2])), arguments[2])
 
     monkeypatch.setattr(ensemble, "_Trial", trial)
     monkeypatch.setattr(_Cells, "measure", lambda *_: (1.0, torch.zeros(4)))

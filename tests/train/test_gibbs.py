@@ -1,4 +1,4 @@
-"""The chain behind the exact half finds what made the ratings, and nothing where nothing is."""
+"""The Gibbs sampler recovers the factors of simulated ratings."""
 
 from dataclasses import replace
 
@@ -11,9 +11,11 @@ from conv4rec.data import Interactions
 from conv4rec.evaluate import evaluate
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.recommender import Conv4Rec
+from conv4rec.train import factor_draws
 from conv4rec.train import gibbs as sampler
 from conv4rec.train.batches import Batches
-from conv4rec.train.gibbs import sample_bayesian_mf, wishart
+from conv4rec.train.factor_draws import wishart
+from conv4rec.train.gibbs import sample_bayesian_mf
 from conv4rec.train.mixture_weight import DEFAULT_SHARE, best_share, choose_share
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import normalised, pattern_features
@@ -37,19 +39,18 @@ def log_of(levels: np.ndarray, rated: np.ndarray) -> Interactions:
     return Interactions.from_frame(pl.DataFrame(frame))
 
 
-def expectations(half: BayesianMF, log: Interactions) -> np.ndarray:
+def expectations(model: BayesianMF, log: Interactions) -> np.ndarray:
     history = Batches.from_interactions(log).whole
-    length = (history.pattern.row_sums(history.observed) + 10).sqrt()[:, None]
-    encode = half.encode(history.pattern, history.types, history.observed, length)
-    return half.score_all(encode).numpy()
+    encoded = model.encode(history)
+    return model.score_all(encoded).numpy()
 
 
-def test_ratings_that_were_never_seen_are_foretold():
+def test_unseen_ratings_are_predicted():
     levels, rated = ratings()
     log = log_of(levels, rated)
-    half = sample_bayesian_mf(log, SETTINGS, 0)
-    assert half is not None
-    found = expectations(half, log)[~rated]
+    model = sample_bayesian_mf(log, SETTINGS, 0)
+    assert model is not None
+    found = expectations(model, log)[~rated]
     assert np.corrcoef(found, levels[~rated])[0, 1] > 0.9
 
 
@@ -60,7 +61,7 @@ def test_the_same_seed_gives_the_same_draws_and_another_others():
     assert not torch.equal(first.items, other.items)
 
 
-def test_a_log_with_hardly_any_rating_has_no_exact_half():
+def test_fewer_than_100_ratings_are_not_sampled():
     log = log_of(*ratings(n_users=10, n_items=5))
     assert log.n_rated < 100
     assert sample_bayesian_mf(log, SETTINGS, 0) is None
@@ -75,78 +76,75 @@ def test_a_chain_can_be_stopped():
         sample_bayesian_mf(log_of(*ratings()), SETTINGS, 0, stop)
 
 
-def test_a_wishart_draw_has_the_mean_and_the_spread_of_its_distribution():
+def test_wishart_draws_have_the_mean_and_variance_of_the_distribution():
     rng, scale = np.random.default_rng(0), np.array([[2.0, 0.5], [0.5, 1.0]])
     draws = np.array([wishart(scale, 9, rng) for _ in range(4000)])
     np.testing.assert_allclose(draws.mean(0), 9 * scale, rtol=0.05)
-    # Var(W_ij) = freedom (s_ij^2 + s_ii s_jj)
+    # Var(W_ij) = nu (s_ij^2 + s_ii s_jj)
     variance = 9 * (scale**2 + np.outer(np.diag(scale), np.diag(scale)))
     np.testing.assert_allclose(draws.var(0), variance, rtol=0.1)
 
 
-def test_the_exact_half_weighs_as_much_as_it_knows():
+def test_the_share_depends_on_which_component_predicts_better():
     levels, rated = ratings()
     log = log_of(levels, rated)
     masked = np.random.default_rng(1).random(len(log)) < 0.2
-    half = sample_bayesian_mf(log.select(~masked), SETTINGS, 0)
+    model = sample_bayesian_mf(log.select(~masked), SETTINGS, 0)
     history = Batches.from_interactions(log).whole
     validation = replace(history, observed=torch.from_numpy(~masked).float())
     vague = torch.zeros(int(masked.sum()), 5)
-    assert choose_share(half, vague, validation) > 0.9
+    assert choose_share(model, vague, validation) > 0.9
     pattern, at = validation.pattern, torch.from_numpy(np.flatnonzero(masked))
-    length = (pattern.row_sums(validation.observed) + 10).sqrt()[:, None]
-    encode = half.encode(pattern, validation.types, validation.observed, length)
-    half.share.fill_(1.0)
-    good = half.pooled(vague, encode, pattern.rows[at], pattern.columns[at])
-    half.items.copy_(torch.randn(half.items.shape, generator=torch.Generator().manual_seed(2)))
-    assert choose_share(half, good, validation) < 0.1
+    encoded = model.encode(validation)
+    model.share.fill_(1.0)
+    good = model.mixed(vague, encoded, pattern.rows[at], pattern.columns[at])
+    model.items.copy_(torch.randn(model.items.shape, generator=torch.Generator().manual_seed(2)))
+    assert choose_share(model, good, validation) < 0.1
 
 
 @pytest.mark.parametrize("truth", [0.0, 0.35, 0.9, 1.0])
-def test_the_share_is_that_under_which_ratings_are_likeliest(truth):
-    """Found again from draws of the mixture, also at the ends."""
+def test_the_share_of_a_simulated_mixture_is_recovered(truth):
     rng = torch.Generator().manual_seed(0)
-    halves = torch.randn(2, 60_000, 5, generator=rng).double().mul(2).softmax(2)
-    probabilities = (1 - truth) * halves[0] + truth * halves[1]
+    components = torch.randn(2, 60_000, 5, generator=rng).double().mul(2).softmax(2)
+    probabilities = (1 - truth) * components[0] + truth * components[1]
     levels = torch.multinomial(probabilities, 1, generator=rng)
-    neural, bayesian_mf = (half.gather(1, levels)[:, 0] for half in halves)
+    neural, bayesian_mf = (component.gather(1, levels)[:, 0] for component in components)
     assert best_share(neural, bayesian_mf) == pytest.approx(truth, abs=0.02)
 
 
-def test_a_few_ratings_do_not_move_the_share_from_the_usual_one():
-    """What 30 hidden ratings prefer is chance; what 1,000 do is not."""
+def test_a_few_ratings_do_not_move_the_share_from_the_default():
+    """The preference of 30 masked ratings is noise; that of 1,000 is not."""
     levels, rated = ratings()
     log = log_of(levels, rated)
-    half = sample_bayesian_mf(log, SETTINGS, 0)
+    model = sample_bayesian_mf(log, SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    length = (history.pattern.row_sums(history.observed) + 10).sqrt()[:, None]
-    half.share.fill_(1.0)
+    model.share.fill_(1.0)
     found = []
-    for n_hidden, sharper in ((30, 1.0), (1000, 2.0)):
+    for n_masked, sharper in ((30, 1.0), (1000, 2.0)):
         observed = torch.ones(len(log))
-        observed[torch.from_numpy(np.random.default_rng(2).permutation(len(log))[:n_hidden])] = 0.0
+        observed[torch.from_numpy(np.random.default_rng(2).permutation(len(log))[:n_masked])] = 0.0
         at = torch.nonzero(observed == 0).squeeze(1)
-        encode = half.encode(history.pattern, history.types, observed, length)
+        encoded = model.encode(replace(history, observed=observed))
         rows, columns = history.pattern.rows[at], history.pattern.columns[at]
-        as_good = half.pooled(torch.zeros(n_hidden, 5), encode, rows, columns)
-        noise = torch.randn(n_hidden, 5, generator=torch.Generator().manual_seed(3))
+        as_good = model.mixed(torch.zeros(n_masked, 5), encoded, rows, columns)
+        noise = torch.randn(n_masked, 5, generator=torch.Generator().manual_seed(3))
         neural = sharper * as_good + 0.05 * noise
-        if sharper > 1:  # this one knows better
+        if sharper > 1:  # this component predicts better
             neural += 3.0 * torch.nn.functional.one_hot(history.types[at], 5)
-        found.append(choose_share(half, neural, replace(history, observed=observed)))
-        half.share.fill_(1.0)
+        found.append(choose_share(model, neural, replace(history, observed=observed)))
+        model.share.fill_(1.0)
     assert found[0] == DEFAULT_SHARE
     assert found[1] < 0.3
 
 
-def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
+def test_the_mixture_predicts_ratings_from_factors_better_than_the_network():
     levels, rated = ratings(share=0.25)
     log = log_of(levels, rated)
     from conv4rec.data import random_split
     from conv4rec.data.splits import Split
 
     train, test = random_split(log, 0.2, 0)
-    split = Split("made-up", train, given=train, test=test)
+    split = Split("synthetic", train, given=train, test=test)
     with_half, without = (
         evaluate(Conv4Rec(seed=0, n_steps=30, draws=draws).fit(train), split).metrics["nll"]
         for draws in (20, 0)
@@ -166,11 +164,11 @@ def test_reasons_add_up_to_the_pooled_chance():
         assert parts == pytest.approx(np.log(contribution / (1 - contribution)), abs=1e-3)
 
 
-def test_intervals_do_not_read_the_exact_half_in_vain(monkeypatch):
-    """They are of the trained half; the exact one is the dearest to read."""
+def test_intervals_do_not_encode_entries(monkeypatch):
+    """Encoding entries is what costs most, and intervals do not need it."""
     levels, rated = ratings(share=0.25)
     model = Conv4Rec(seed=0, n_steps=20).fit(log_of(levels, rated))
-    monkeypatch.setattr(BayesianMF, "read_entries", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(BayesianMF, "encode_entries", lambda *_: pytest.fail("entries were encoded"))
     pair = pl.DataFrame({"user_id": [0], "item_id": [3]})
     (width,) = model.predict(pair, intervals=True).select(
         pl.col("p_like_high") - pl.col("p_like_low")
@@ -178,23 +176,22 @@ def test_intervals_do_not_read_the_exact_half_in_vain(monkeypatch):
     assert 0 < width[0] < 1
 
 
-def test_someone_who_rates_by_chance_is_believed_less():
+def test_users_who_rate_at_random_have_a_high_noise_variance():
     levels, rated = ratings(share=0.5)
     rng = np.random.default_rng(3)
     erratic = np.arange(len(levels)) % 4 == 0
     levels[erratic] = rng.integers(1, 6, levels[erratic].shape)
     log = log_of(levels, rated)
-    half = sample_bayesian_mf(log, SETTINGS, 0)
+    model = sample_bayesian_mf(log, SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    length = (history.pattern.row_sums(history.observed) + 10).sqrt()[:, None]
-    noise = half.about(half.encode(history.pattern, history.types, history.observed, length))[:, 0]
+    noise = model.response_style(model.encode(history))[:, 0]
     assert noise[erratic].min() > 2 * noise[~erratic].median()
-    spread = half.nu.mean()
+    spread = model.nu.mean()
     even = sample_bayesian_mf(log_of(*ratings(share=0.5)), SETTINGS, 0)
-    assert even.nu.mean() > 2 * spread  # there all are alike
+    assert even.nu.mean() > 2 * spread  # without such users, all are alike
 
 
-def test_who_rates_by_chance_does_not_spoil_it_for_the_others(monkeypatch):
+def test_users_who_rate_at_random_do_not_harm_the_predictions_for_others(monkeypatch):
     levels, rated = ratings(share=0.3)
     truth = levels.copy()
     erratic = np.arange(len(levels)) % 2 == 0
@@ -206,64 +203,62 @@ def test_who_rates_by_chance_does_not_spoil_it_for_the_others(monkeypatch):
         masked = ~rated & ~erratic[:, None]
         return 1 - np.corrcoef(found[masked], truth[masked])[0, 1]
 
-    weighed = error()
+    weighted = error()
     ones = torch.ones(log.n_users)
-    monkeypatch.setattr(sampler, "_draw_user_precision", lambda *_: (ones, sampler.NU_GRID[-1]))
+    monkeypatch.setattr(sampler, "draw_user_precision", lambda *_: (ones, sampler.NU_GRID[-1]))
     monkeypatch.setattr(sampler.Latent, "draw_user_precision", lambda *_: None)
-    assert weighed < 0.8 * error()
+    assert weighted < 0.8 * error()
 
 
-def test_steadiness_is_drawn_from_a_gamma_given_the_errors():
+def test_user_noise_precision_is_drawn_from_a_gamma_given_the_errors():
     """Mean (nu + n) / (nu + squares); the spread of a gamma of shape (nu + n) / 2."""
     log = log_of(np.full((4000, 9), 3), np.ones((4000, 9), dtype=bool))
     rng = np.random.default_rng(0)
-    _, users, *_ = sampler._sides(log, SETTINGS.mf_factors, SETTINGS, 0, rng)
-    user_precision, nu = sampler._draw_user_precision(users, torch.full((4000,), 18.0), 4.0, rng)
+    _, users, *_ = sampler.start_sides(log, SETTINGS.mf_factors, SETTINGS, 0, rng)
+    user_precision, nu = factor_draws.draw_user_precision(users, torch.full((4000,), 18.0), 4.0, rng)
     assert user_precision.mean() == pytest.approx(13 / 22, rel=0.03)
     assert user_precision.var() == pytest.approx(13 / 2 * (2 / 22) ** 2, rel=0.1)
-    # These spread like gammas of mean 0.6 and freedom 13, so no nu fits well; a smaller one than
+    # These are like gammas of mean 0.6 with 13 degrees of freedom, so no nu fits well; one below
     # 13 makes up for the mean.
     assert 4 <= nu <= 13
 
 
-def test_every_draw_kept_is_made_even_if_sweeps_are_fewer():
-    half = sample_bayesian_mf(log_of(*ratings()), replace(SETTINGS, mf_sweeps=1), 0)
-    assert (half.noise > 0).all()
-    assert torch.equal(half.items[0], half.items[4])  # five of ten come from the first chain
+def test_all_draws_are_filled_even_with_fewer_sweeps():
+    model = sample_bayesian_mf(log_of(*ratings()), replace(SETTINGS, mf_sweeps=1), 0)
+    assert (model.noise > 0).all()
+    assert torch.equal(model.items[0], model.items[4])  # five of ten come from the first chain
 
 
-def test_a_small_log_has_draws_of_several_widths_and_a_large_one_of_the_widest():
+def test_a_small_log_has_chains_of_several_widths_and_a_large_log_one():
     found = [sampler.widths(n, TrainSettings()) for n in (6_000, 30_000, 60_000)]
     assert found == [(8, 4), (20, 8, 4), (20,)]
-    half = sample_bayesian_mf(log_of(*ratings()), SETTINGS, 0)
-    used = (half.items[:, :, :-1] != 0).any(1).sum(1)
+    model = sample_bayesian_mf(log_of(*ratings()), SETTINGS, 0)
+    used = (model.items[:, :, :-1] != 0).any(1).sum(1)
     assert sorted(set(used.tolist())) == [2, 4]
 
 
-def test_factors_that_a_narrow_draw_lacks_say_nothing_and_are_in_no_doubt():
+def test_factors_that_a_narrow_draw_lacks_change_no_prediction():
     log = log_of(*ratings())
-    half = sample_bayesian_mf(log, SETTINGS, 0)
+    model = sample_bayesian_mf(log, SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    length = (history.pattern.row_sums(history.observed) + 10).sqrt()[:, None]
-    told = (history.pattern, history.types, history.observed, length)
-    n_features, own = half.features.shape[1], torch.tensor([0, 1, 10])
-    assert (half.items[-1, :, 2:10] == 0).all()  # the last draw has two factors
+    n_features, own = model.features.shape[1], torch.tensor([0, 1, 10])
+    assert (model.items[-1, :, 2:10] == 0).all()  # the last draw has two factors
     answers = []
     for size, kept in ((11, slice(None)), (3, own)):
         model = BayesianMF(log.n_items, 5, 1, size, n_features)
-        for name, table in half.named_parameters():
+        for name, table in model.named_parameters():
             values = table[-1:] if len(table) == SETTINGS.mf_draws else table
             if name in ("items", "prior", "precision", "reference_items"):
                 values = values[..., kept]
             if name == "precision":
                 values = values[:, kept]
             getattr(model, name).copy_(values)
-        answers.append(model.latent_all(model.encode(*told)))
+        answers.append(model.latent_all(model.encode(history)))
     for wide, narrow in zip(*answers, strict=True):
         torch.testing.assert_close(wide, narrow, rtol=1e-3, atol=1e-3)
 
 
-def test_how_far_the_pattern_is_believed_is_learned():
+def test_the_ridge_of_the_features_is_learned():
     """Factors that follow the features keep B free; those that do not hold it near 0."""
     rng = np.random.default_rng(0)
     features = np.column_stack([np.ones(300), rng.standard_normal((300, 20))])
@@ -272,15 +267,15 @@ def test_how_far_the_pattern_is_believed_is_learned():
     for slope in (1.0, 0.0):
         factors = slope * features[:, 1:] @ rng.standard_normal((20, 5)) + noise
         empty = torch.zeros(0)
-        side = sampler.Side(None, empty, features, torch.from_numpy(factors), empty, empty)
+        side = factor_draws.Side(None, empty, features, torch.from_numpy(factors), empty, empty)
         for _ in range(20):
-            sampler._draw_prior(side, rng)
+            factor_draws.draw_prior(side, rng)
         ridges.append(side.ridge)
     assert ridges[0] == pytest.approx(1.0, rel=0.5)
     assert ridges[1] > 30
 
 
-def test_weak_directions_of_the_pattern_have_little_spread():
+def test_features_of_noisy_directions_have_little_variance():
     log = log_of(*ratings())
     matrix, _ = normalised(log)
     singular = np.linalg.svd(matrix.toarray())[1]
@@ -290,7 +285,7 @@ def test_weak_directions_of_the_pattern_have_little_spread():
     np.testing.assert_allclose(of_items.std(0), wanted, rtol=1e-2)
 
 
-def test_what_was_consumed_and_not_rated_says_how_people_rate():
+def test_unrated_interactions_predict_ratings():
     """Two groups, told apart by what they consume unrated; one likes what the other dislikes."""
     rng = np.random.default_rng(0)
     rows = []
@@ -303,11 +298,11 @@ def test_what_was_consumed_and_not_rated_says_how_people_rate():
     log = Interactions.from_frame(
         pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
     )
-    half = sample_bayesian_mf(log, SETTINGS, 0)
+    model = sample_bayesian_mf(log, SETTINGS, 0)
     new = [(group, 20 * group + item, None) for group in (0, 1) for item in range(10)]
     schema = {"user_id": pl.Int64, "item_id": pl.Int64, "rating": pl.Float64}
     people = Interactions.from_frame(
         pl.DataFrame(new, schema=schema, orient="row"), items=log.items, levels=log.levels
     )
-    dislikes, likes = expectations(half, people)[:, 40:].mean(1)
+    dislikes, likes = expectations(model, people)[:, 40:].mean(1)
     assert likes - dislikes > 1.0

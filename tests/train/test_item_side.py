@@ -1,4 +1,4 @@
-"""The item side of a step is everyone's history but what the step hides."""
+"""The item side of a step is of all interactions but those that the step masks."""
 
 import pytest
 import torch
@@ -41,17 +41,17 @@ def test_types_are_counted_for_each_item():
     assert counts.tolist() == [[1, 0, 0], [0, 1, 2], [0, 0, 0]]
 
 
-def test_a_full_batch_sees_the_sums_over_what_it_feeds(mixed, network):
+def test_a_full_batch_has_the_sums_over_its_observed_interactions(mixed, network):
     batches = Batches.from_interactions(mixed)
     history = mask_history(batches.whole, SETTINGS, torch.Generator().manual_seed(0))
     found = ItemSums(batches).without_masked(network, torch.arange(mixed.n_users), history)
-    shown = Batches.from_interactions(mixed.select((history.observed > 0).numpy()))
-    expected = full_item_side(network, shown, shown.type_counts())
+    observed_part = Batches.from_interactions(mixed.select((history.observed > 0).numpy()))
+    expected = full_item_side(network, observed_part, observed_part.type_counts())
     assert torch.equal(found.type_counts, expected.type_counts)
     torch.testing.assert_close(found.column, expected.column)
 
 
-def test_right_after_a_refresh_a_small_batch_that_hides_nothing_sees_the_full_sums(mixed, network):
+def test_after_a_refresh_a_small_batch_without_masks_has_the_full_sums(mixed, network):
     batches = Batches.from_interactions(mixed)
     sums = ItemSums(batches)
     sums.refresh(network)
@@ -62,7 +62,7 @@ def test_right_after_a_refresh_a_small_batch_that_hides_nothing_sees_the_full_su
     torch.testing.assert_close(found.column, expected.column, atol=1e-5, rtol=1e-5)
 
 
-def test_a_small_batch_leaves_out_what_it_hides(mixed, network):
+def test_a_small_batch_leaves_out_what_it_masks(mixed, network):
     """Exactly in the counts; in the columns up to the mean of the other raters' item means."""
     batches = Batches.from_interactions(mixed)
     sums = ItemSums(batches)
@@ -75,15 +75,15 @@ def test_a_small_batch_leaves_out_what_it_hides(mixed, network):
     for row, user in enumerate(users.tolist()):
         observed = history.observed[history.pattern.rows == row] > 0
         keep[mixed.starts[user] : mixed.starts[user + 1]] = observed
-    shown = Batches.from_interactions(mixed.select(keep.numpy()))
-    expected = full_item_side(network, shown, shown.type_counts())
+    observed_part = Batches.from_interactions(mixed.select(keep.numpy()))
+    expected = full_item_side(network, observed_part, observed_part.type_counts())
     everything = full_item_side(network, batches, batches.type_counts())
     assert torch.equal(found.type_counts, expected.type_counts)
     error = (found.column - expected.column).norm()
     assert error < 0.2 * (everything.column - expected.column).norm()
 
 
-def test_users_at_a_time_changes_nothing(mixed, network, monkeypatch):
+def test_the_block_size_of_users_changes_nothing(mixed, network, monkeypatch):
     batches = Batches.from_interactions(mixed)
     whole = full_item_side(network, batches, batches.type_counts())
     monkeypatch.setattr("conv4rec.train.item_side.USERS_AT_A_TIME", 7)

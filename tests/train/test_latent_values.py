@@ -1,4 +1,4 @@
-"""Thresholds, noise and steadiness are found again, and latent values stay in their cells."""
+"""Thresholds, noise and user noise precision are recovered; latent values stay in range."""
 
 import numpy as np
 import pytest
@@ -12,11 +12,11 @@ N_USERS, EACH = 60, 80
 THRESHOLDS = torch.tensor([-1.6, -0.8, 0.0, 0.2, 1.0])
 START = torch.tensor(
     [-2.0, -1.2, -0.4, 0.0, 0.4, 1.6]
-)  # the second and the last are where they are
+)  # the second and the last threshold are fixed at their true values
 
 
-def made(noise: float, user_precision: np.ndarray, seed: int = 0) -> tuple[Latent, torch.Tensor]:
-    """Ratings by given means: the sampler of what is behind them, and the means."""
+def simulate(noise: float, user_precision: np.ndarray, seed: int = 0) -> tuple[Latent, torch.Tensor]:
+    """Ratings drawn around given means: their sampler, and the means."""
     rng = np.random.default_rng(seed)
     pattern = SparsePattern.from_rows(
         torch.arange(N_USERS + 1) * EACH, torch.arange(EACH).repeat(N_USERS), EACH
@@ -27,20 +27,20 @@ def made(noise: float, user_precision: np.ndarray, seed: int = 0) -> tuple[Laten
     return Latent(pattern, torch.bucketize(x, THRESHOLDS.double()), START), mean
 
 
-def test_thresholds_and_noise_are_found_again():
-    latent, mean = made(4.0, np.ones(N_USERS))
-    rng, found, taken = np.random.default_rng(1), [], 0
+def test_thresholds_and_noise_are_recovered():
+    latent, mean = simulate(4.0, np.ones(N_USERS))
+    rng, found, accepted = np.random.default_rng(1), [], 0
     for sweep in range(300):
-        taken += latent.draw_scale(mean, rng, adapt=sweep < 60)
+        accepted += latent.draw_scale(mean, rng, adapt=sweep < 60)
         found.append(torch.cat([latent.thresholds, torch.tensor([latent.noise])]))
     center, spread = torch.stack(found[100:]).mean(0), torch.stack(found[100:]).std(0)
     expected = torch.cat([THRESHOLDS.double(), torch.tensor([4.0]).double()])
     assert ((center - expected).abs() < 4 * spread + 1e-6).all()
-    assert (spread[:-1] == 0).sum() == 2  # two stay
-    assert 0.2 < taken / 1200 < 0.7
+    assert (spread[:-1] == 0).sum() == 2  # two are fixed
+    assert 0.2 < accepted / 1200 < 0.7
 
 
-def test_two_levels_have_nothing_to_find():
+def test_two_levels_leave_no_free_threshold():
     pattern = SparsePattern.from_rows(torch.tensor([0, 4]), torch.arange(4), 4)
     latent = Latent(pattern, torch.tensor([0, 1, 1, 0]), torch.tensor([-1.0, 1.0]))
     assert latent.draw_scale(torch.zeros(4).double(), np.random.default_rng(0), True) == 0
@@ -61,22 +61,22 @@ def test_levels_may_be_few_many_or_never_given(n_levels):
 
 
 def test_latent_values_are_truncated_normals():
-    latent, mean = made(2.0, np.ones(N_USERS))
+    latent, mean = simulate(2.0, np.ones(N_USERS))
     latent.noise, rng = 2.0, np.random.default_rng(3)
     draws = torch.stack([latent.draw_values(mean, rng) for _ in range(400)]).numpy()
     edges = np.concatenate([[-np.inf], latent.thresholds.numpy(), [np.inf]])
     for entry in range(0, len(mean), 577):
         level, m = int(latent.levels[entry]), float(mean[entry])
-        cell = (edges[level] - m, edges[level + 1] - m)
-        assert (draws[:, entry] >= cell[0] - 1e-9).all()
-        assert (draws[:, entry] <= cell[1] + 1e-9).all()
-        law = truncnorm(*(np.array(cell) * 2**0.5), scale=2**-0.5)
-        assert draws[:, entry].mean() == pytest.approx(law.mean(), abs=5 * law.std() / 20)
+        interval = (edges[level] - m, edges[level + 1] - m)
+        assert (draws[:, entry] >= interval[0] - 1e-9).all()
+        assert (draws[:, entry] <= interval[1] + 1e-9).all()
+        expected = truncnorm(*(np.array(interval) * 2**0.5), scale=2**-0.5)
+        assert draws[:, entry].mean() == pytest.approx(expected.mean(), abs=5 * expected.std() / 20)
 
 
-def test_who_rates_by_chance_is_found_unsteady():
+def test_users_who_rate_at_random_have_a_low_noise_precision():
     user_precision = np.where(np.arange(N_USERS) % 2, 3.0, 0.3)
-    latent, mean = made(4.0, user_precision)
+    latent, mean = simulate(4.0, user_precision)
     rng, total = np.random.default_rng(1), 0.0
     for sweep in range(150):
         latent.draw_scale(mean, rng, sweep < 50)
@@ -85,8 +85,8 @@ def test_who_rates_by_chance_is_found_unsteady():
     assert total[user_precision > 1].mean() > 4 * total[user_precision < 1].mean()
 
 
-def test_a_threshold_next_to_a_level_that_nobody_gave_does_not_drift_away():
-    """The ratings say nothing of it; its prior does."""
+def test_a_threshold_next_to_a_level_that_nobody_gave_does_not_drift():
+    """The ratings say nothing about it; its prior holds it."""
     rng = np.random.default_rng(0)
     pattern = SparsePattern.from_rows(
         torch.arange(N_USERS + 1) * EACH, torch.arange(EACH).repeat(N_USERS), EACH

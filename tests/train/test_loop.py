@@ -1,4 +1,4 @@
-"""Training: it learns, and it is the same to the last bit each time."""
+"""Training lowers the losses, and gives the same bits each time."""
 
 import numpy as np
 import pytest
@@ -39,13 +39,13 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
     assert first != other
 
 
-def test_stages_are_announced_with_their_losses(mixed, make_fit):
+def test_progress_names_each_stage_and_its_losses(mixed, make_fit):
     seen = []
     make_fit(mixed, on_progress=lambda *a: seen.append(a)).run()
     assert list(dict.fromkeys((name, at, of) for name, at, of, _ in seen)) == [
-        ("rehearsal 1", 0, 3), ("rehearsal 2", 1, 3), ("training", 2, 3),
+        ("validation fit 1", 0, 3), ("validation fit 2", 1, 3), ("final fit", 2, 3),
     ]  # fmt: skip
-    assert sum(name == "rehearsal 1" for name, *_ in seen) == 12
+    assert sum(name == "validation fit 1" for name, *_ in seen) == 12
     assert all(np.isfinite([p.consume_nll, p.rate_nll]).all() for *_, p in seen)
 
 
@@ -58,7 +58,7 @@ def trainer_of(log, schedule, seed=0, shape=None, **changes):
 
 @pytest.mark.parametrize("shape", [{}, {"shared_encoder": True, "two_sided": False}])
 @pytest.mark.parametrize(("stops", "frozen"), [((2, 6), "consume"), ((6, 2), "rate")])
-def test_a_task_is_left_alone_after_its_last_step(mixed, stops, frozen, shape):
+def test_a_task_is_frozen_after_its_last_step(mixed, stops, frozen, shape):
     trainer = trainer_of(mixed, Schedule(stops), shape=shape)
     trainer.run(until=2)
     at_stop = {name: p.detach().clone() for name, p in trainer.parameters.items()}
@@ -71,12 +71,12 @@ def test_a_task_is_left_alone_after_its_last_step(mixed, stops, frozen, shape):
             assert torch.equal(weights, at_stop[name]) == ended, name
 
 
-def test_what_is_hidden_depends_on_the_seed_and_on_the_step(mixed):
+def test_masks_depend_on_the_seed_and_on_the_step(mixed):
     seen = []
     for seed in (0, 1):
         trainer = trainer_of(mixed, Schedule((6, 6)), seed, learning_rate=0.0)
         trainer.run(on_step=lambda progress: seen.append(progress.consume_nll))
-    assert len(set(seen)) == 12  # the weights never change: what is predicted does
+    assert len(set(seen)) == 12  # the weights never change, the masks do
 
 
 def test_a_stronger_penalty_leaves_smaller_weights(mixed):
@@ -89,24 +89,24 @@ def test_a_stronger_penalty_leaves_smaller_weights(mixed):
         assert sizes[1][name] < 0.95 * sizes[0][name], name
 
 
-def test_each_epoch_deals_out_every_user_once(mixed):
+def test_each_epoch_takes_every_user_once(mixed):
     trainer = trainer_of(mixed, Schedule((12, 12)), n_steps=12, batch_cells=15 * mixed.n_items)
-    dealt = {}
+    batches = {}
     of_users = trainer.batches.of_users
 
     def spy(users):
         if len(users) == 15:  # else the whole log is asked for
-            dealt[trainer.step] = users.tolist()
+            batches[trainer.step] = users.tolist()
         return of_users(users)
 
     trainer.batches.of_users = spy
     trainer.run(until=8)
-    epochs = [[u for step in range(at, at + 4) for u in dealt[step]] for at in (0, 4)]
+    epochs = [[u for step in range(at, at + 4) for u in batches[step]] for at in (0, 4)]
     assert all(sorted(epoch) == list(range(60)) for epoch in epochs)
     assert epochs[0] != epochs[1] != list(range(60))
 
 
-def test_what_the_picks_are_read_by_does_not_move_with_the_ratings(mixed):
+def test_the_kernel_of_the_consume_encoder_stays_frozen(mixed):
     trainer = trainer_of(mixed, Schedule((6, 12)))
     kernels = [trainer.parameters[n].detach().clone() for n in ("kernel_in", "consume_kernel")]
     assert torch.equal(*kernels)

@@ -1,4 +1,4 @@
-"""The rehearsal: what it may not see, and what it decides."""
+"""Validation fits: what they may not see, and what they decide."""
 
 from dataclasses import replace
 
@@ -11,16 +11,15 @@ from conv4rec.evaluate.ranking import hits, ndcg, top_k
 from conv4rec.model import History
 from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.loop import Schedule
-from conv4rec.train.validation import (
+from conv4rec.train.selection import (
     ValidationResult,
     best_joint_schedule,
     best_schedule,
-    held_out,
-    keep_last,
-    masked_ndcg,
+    evaluation_steps,
     should_stop_early,
-    validation_steps,
 )
+from conv4rec.train.state import LastEvaluations
+from conv4rec.train.validation import held_out, masked_ndcg
 
 
 def test_the_held_out_part_has_its_share_and_depends_on_the_seed(mixed):
@@ -36,7 +35,7 @@ def test_too_few_interactions_are_not_held_out(mixed):
     assert not held_out(mixed, 0.0, seed=0).any()
 
 
-def test_a_held_out_rating_reaches_the_checks_and_nothing_else_of_the_rehearsal(
+def test_a_held_out_rating_changes_the_results_and_nothing_else_of_a_validation_fit(
     mixed, make_fit, with_type
 ):
     rated = np.flatnonzero(held_out(mixed, 0.1, seed=0) & (mixed.level_numbers >= 0))
@@ -48,18 +47,18 @@ def test_a_held_out_rating_reaches_the_checks_and_nothing_else_of_the_rehearsal(
             log, consume_reg_factors=(1.0,), on_progress=lambda *a, s=steps: s.append(a)
         ).run()
         runs.append((steps, fitted.validation_results))
-    (steps, validation_results), (other_steps, other_checks) = runs
+    (steps, validation_results), (other_steps, other_results) = runs
     assert steps[:6] == other_steps[:6]
-    assert all(step[0] == "rehearsal 1" for step in steps[:6])
-    assert [c.consume_nll for c in validation_results] == [c.consume_nll for c in other_checks]
+    assert all(step[0] == "validation fit 1" for step in steps[:6])
+    assert [c.consume_nll for c in validation_results] == [c.consume_nll for c in other_results]
     assert all(
-        a.rate_nll != b.rate_nll for a, b in zip(validation_results, other_checks, strict=True)
+        a.rate_nll != b.rate_nll for a, b in zip(validation_results, other_results, strict=True)
     )
 
 
-def test_a_shown_rating_does_reach_the_rehearsal(mixed, make_fit, with_type):
-    shown = np.flatnonzero(~held_out(mixed, 0.1, seed=0) & (mixed.level_numbers >= 0))
-    changed = with_type(mixed, shown[:5], 4 - mixed.level_numbers[shown[:5]])
+def test_an_observed_rating_changes_the_validation_fit(mixed, make_fit, with_type):
+    observed_entries = np.flatnonzero(~held_out(mixed, 0.1, seed=0) & (mixed.level_numbers >= 0))
+    changed = with_type(mixed, observed_entries[:5], 4 - mixed.level_numbers[observed_entries[:5]])
     validation_results, others = (
         make_fit(log, consume_reg_factors=(1.0,)).run().validation_results
         for log in (mixed, changed)
@@ -68,8 +67,8 @@ def test_a_shown_rating_does_reach_the_rehearsal(mixed, make_fit, with_type):
 
 
 @pytest.mark.parametrize("n_steps", [1, 5, 12, 13, 100])
-def test_checks_are_spread_over_the_steps_and_end_with_the_last(n_steps):
-    steps = validation_steps(n_steps)
+def test_evaluations_are_spread_over_the_steps_and_end_with_the_last(n_steps):
+    steps = evaluation_steps(n_steps)
     assert steps[-1] == n_steps
     assert steps == sorted(set(steps))
     assert 0 < steps[0] <= max(1, n_steps / 10)
@@ -86,13 +85,13 @@ def test_each_task_takes_its_own_best_step_and_penalty(mixed, make_fit):
     assert (apart[2].reg_factor, apart[-1].rate_factor) == (1.0, 0.4)
 
 
-def test_tasks_that_share_an_encoder_stop_at_one_look_of_one_rehearsal():
+def test_tasks_that_share_an_encoder_stop_at_one_step_of_one_validation_fit():
     validation_results = [
         ValidationResult(1.0, 5, 5.0, 1.3, 0.1, 0.4),
         ValidationResult(0.3, 5, 5.1, 1.2, 0.1, 1.0),
         ValidationResult(
             0.3, 9, None, 0.1, None, 1.0
-        ),  # past the end of the picks: one loss is unknown
+        ),  # the consume side has ended: its loss is unknown
         ValidationResult(2.0, 9, float("nan"), 1.0, 0.1, 1.0),
     ]
     assert best_joint_schedule(validation_results, 0.5) == Schedule((5, 5), (1.0, 0.4))
@@ -101,85 +100,86 @@ def test_tasks_that_share_an_encoder_stop_at_one_look_of_one_rehearsal():
         best_joint_schedule(validation_results[2:], 1.0)
 
 
-def test_training_goes_by_the_schedule_of_the_rehearsals(mixed, make_fit):
+def test_the_final_fit_has_the_best_schedule_of_the_validation_fits(mixed, make_fit):
     fitted = make_fit(mixed).run()
     assert fitted.schedule == best_schedule(fitted.validation_results)
-    first = [check for check in fitted.validation_results if check.rate_factor == 1.0]
-    assert [check.step for check in first] == list(range(1, 13))
-    assert [check.consume_nll is None for check in first] == [False] * 6 + [True] * 6
+    first = [r for r in fitted.validation_results if r.rate_factor == 1.0]
+    assert [r.step for r in first] == list(range(1, 13))
+    assert [r.consume_nll is None for r in first] == [False] * 6 + [True] * 6
     without = make_fit(mixed, consume_reg_factors=()).run()
     assert without.validation_results == []
     assert without.schedule.stops == (6, 12)
 
 
-def test_a_rehearsal_ends_early_only_when_both_sides_are_done():
-    def check(step, rate_nll):
+def test_a_validation_fit_ends_early_only_when_both_sides_are_done():
+    def result(step, rate_nll):
         return ValidationResult(1.0, step, 5.0, rate_nll, 0.1)
 
     assert not should_stop_early(
-        [check(5, 1.0), check(9, 1.5)], n_steps=10
+        [result(5, 1.0), result(9, 1.5)], n_steps=10
     )  # the consume side is not
-    assert not should_stop_early([check(5, 1.0), check(10, 1.005)], n_steps=10)  # it may recover
-    assert should_stop_early([check(5, 1.0), check(10, 1.5)], n_steps=10)
+    assert not should_stop_early([result(5, 1.0), result(10, 1.005)], n_steps=10)  # it may recover
+    assert should_stop_early([result(5, 1.0), result(10, 1.5)], n_steps=10)
 
 
-def test_a_rehearsal_far_behind_an_earlier_one_at_both_tasks_ends_early():
+def test_a_validation_fit_far_behind_an_earlier_one_at_both_tasks_ends_early():
     """From half-way on, the consume losses of one step may be compared."""
 
-    def looks(step, consume_nll, rate_nll=1.5, rate_before=1.4):
+    def results(step, consume_nll, rate_nll=1.5, rate_before=1.4):
         earlier = [ValidationResult(1.0, 4, 6.0, 1.0, 0.1), ValidationResult(1.0, 6, 5.0, 1.0, 0.1)]
         before = ValidationResult(2.0, step - 1, consume_nll, rate_before, 0.1)
         return [*earlier, before, ValidationResult(2.0, step, consume_nll, rate_nll, 0.1)]
 
-    assert should_stop_early(looks(6, 5.1), n_steps=10)
-    assert not should_stop_early(looks(6, 5.04), n_steps=10)  # near it
+    assert should_stop_early(results(6, 5.1), n_steps=10)
+    assert not should_stop_early(results(6, 5.04), n_steps=10)  # near it
     assert not should_stop_early(
-        looks(6, 5.1, rate_nll=1.0), n_steps=10
-    )  # ratings are foretold well
+        results(6, 5.1, rate_nll=1.0), n_steps=10
+    )  # ratings are predicted well
     assert not should_stop_early(
-        looks(6, 5.1, rate_before=1.6), n_steps=10
-    )  # and here better and better
-    assert not should_stop_early(looks(4, 6.1), n_steps=10)  # too early to tell
-    assert not should_stop_early(looks(8, 5.1), n_steps=10)  # nobody's is known at this step
+        results(6, 5.1, rate_before=1.6), n_steps=10
+    )  # and here better at each step
+    assert not should_stop_early(results(4, 6.1), n_steps=10)  # too early to tell
+    assert not should_stop_early(results(8, 5.1), n_steps=10)  # no other result is known at this step
 
 
-def test_the_last_looks_are_kept_and_those_of_other_kinds_left_alone():
-    kept = {"best/users": torch.zeros(1)}
+def test_only_the_last_evaluations_are_kept():
+    last = LastEvaluations()
     for step in (1, 2, 10):
-        keep_last(kept, f"logits/{step:06d}", torch.full((1,), float(step)), 2)
-    assert sorted(kept) == ["best/users", "logits/000002", "logits/000010"]
+        last.rating_logits.append(torch.full((1,), float(step)))
+        last.forget(2)
+    assert [int(logits) for logits in last.rating_logits] == [2, 10]
 
 
-def test_a_run_that_went_to_infinity_is_never_chosen():
-    ran_away = ValidationResult(1.0, 1, float("nan"), float("nan"), 0.9)
-    assert best_schedule([ran_away, ValidationResult(2.0, 2, 7.0, 2.0, 0.1)]).stops == (2, 2)
+def test_a_fit_that_diverged_is_never_chosen():
+    diverged = ValidationResult(1.0, 1, float("nan"), float("nan"), 0.9)
+    assert best_schedule([diverged, ValidationResult(2.0, 2, 7.0, 2.0, 0.1)]).stops == (2, 2)
     with pytest.raises(SettingError, match="learning_rate"):
-        best_schedule([ran_away])
+        best_schedule([diverged])
 
 
-def test_the_ndcg_of_hidden_items_is_the_evaluators(rng):
+def test_the_ndcg_of_masked_items_is_that_of_evaluate(rng):
     n_users, n_items = 12, 60
     consumed = rng.random((n_users, n_items)) < 0.5
-    consumed[3] = False  # nothing to find for this one
+    consumed[3] = False  # this user has no masked item
     users, items = np.nonzero(consumed)
-    shown = rng.random(len(users)) < 0.6
+    observed_entries = rng.random(len(users)) < 0.6
     starts = np.concatenate([[0], np.cumsum(consumed.sum(1))])
     pattern = SparsePattern.from_rows(torch.from_numpy(starts), torch.from_numpy(items), n_items)
-    observed = torch.from_numpy(shown).float()
+    observed = torch.from_numpy(observed_entries).float()
     history = History(pattern, torch.zeros(len(users), dtype=torch.long), observed)
     vectors, others, bias = (torch.from_numpy(rng.standard_normal(size)).float()
                              for size in ((n_users, 4), (n_items, 4), n_items))  # fmt: skip
 
     scores = (vectors @ others.T + bias).numpy()
-    scores[users[shown], items[shown]] = -np.inf
+    scores[users[observed_entries], items[observed_entries]] = -np.inf
     relevant = np.zeros_like(consumed)
-    relevant[users[~shown], items[~shown]] = True
+    relevant[users[~observed_entries], items[~observed_entries]] = True
     values = ndcg(hits(top_k(scores, 20), relevant), relevant.sum(1))
     expected = float(np.nanmean(values))
     assert masked_ndcg(vectors, others, bias, history) == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_choice_can_listen_more_to_ratings_of_unlikely_picks(mixed, make_fit):
+def test_selection_can_weight_ratings_of_unlikely_items(mixed, make_fit):
     """The consume side is the same; the losses that choose the rating side's stop are not."""
     plain, weighted = (
         make_fit(mixed, propensity_validation=p).run().validation_results for p in (0.0, 1.0)

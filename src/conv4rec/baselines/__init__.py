@@ -1,4 +1,4 @@
-"""The floors: popularity, means and EASE, which every deeper recommender must beat."""
+"""Baselines: popularity, means and EASE."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ BASELINES: dict[str, Callable[[], Baseline]] = {
     "means": Means,
     "ease": EASE,
 }
-"""The floors by the name that tables and the command line use."""
+"""The baselines by their names in tables and on the command line."""
 
 
 def baseline(name: str) -> Baseline:
-    """Make a floor, not yet fitted, from its name.
+    """Make a baseline, not yet fitted, from its name.
 
     Raises:
-        SettingError: There is no such floor.
+        SettingError: There is no such baseline.
 
     >>> baseline("means").reg_user is None
     True
     """
     if name not in BASELINES:
-        raise SettingError(f"unknown floor {name!r}: the floors are {', '.join(BASELINES)}")
+        raise SettingError(f"unknown baseline {name!r}: the baselines are {', '.join(BASELINES)}")
     return BASELINES[name]()

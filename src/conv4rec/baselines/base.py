@@ -1,4 +1,4 @@
-"""What every floor promises, and the checks that all of them make."""
+"""The interface of a baseline, and the checks that all baselines share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Baseline(Scorer, Protocol):
         """Fit on training rows.
 
         Args:
-            train: What to learn from.
+            train: The training rows.
             validation: Other rows of the same users, items and levels to choose penalties on.
                 If left out, a tenth of `train` is drawn with `seed`, and once the choice is
                 made the model is fitted again on all of `train`.
@@ -34,14 +34,14 @@ class Baseline(Scorer, Protocol):
 def parts(
     train: Interactions, validation: Interactions | None, seed: int
 ) -> tuple[Interactions, Interactions]:
-    """What to fit on and what to choose on, before the final fit on all of `train`."""
+    """The rows to fit on and the rows to choose on, before the final fit on all of `train`."""
     if validation is None:
         return random_split(train, test_share=VALIDATION_SHARE, seed=seed)
     return train, validation
 
 
 def check_fitted(model: object, attribute: str) -> None:
-    """Raise NotFittedError unless `fit` has left its attribute behind."""
+    """Raise NotFittedError unless `fit` has set the attribute."""
     if not hasattr(model, attribute):
         name = type(model).__name__
         raise NotFittedError(f"this {name} has not been fitted: call fit(train) first")

@@ -1,4 +1,4 @@
-"""Means: a generous user and a well liked item already explain most ratings."""
+"""Means of items and users: the baseline for ratings."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Means:
         b_u = sum_i (r_ui - μ - b_i) / (n_u + reg_user),
 
     alternated. Only μ and b_i are kept: b_u is computed from the history that is given, so
-    new users work. Level chances are the discretised Gaussian whose width is fitted on
+    new users work. Level probabilities are the discretised Gaussian whose width is fitted on
     validation. It does not rank. A penalty left out is chosen by validation RMSE.
 
     Args:
-        reg_item: Ratings' worth of zeros added to each item.
-        reg_user: Ratings' worth of zeros added to each user.
+        reg_item: Number of zero residuals added to each item.
+        reg_user: Number of zero residuals added to each user.
 
     Attributes:
         mean_: μ.
         item_biases_: b_i; 0 for an item without ratings.
-        gaussian_: Turns a predicted rating into level chances.
+        gaussian_: Turns a predicted rating into level probabilities.
 
     Reference:
         Koren, "Factorization meets the neighborhood", KDD 2008, section 2.1.
@@ -67,8 +67,8 @@ class Means:
         users, items = held.user_numbers[rated], held.item_numbers[rated]
         levels = held.level_numbers[rated].astype(np.int64)
 
-        def loss(consume_reg_factors: tuple[float, float]) -> float:
-            predictions = self._solve(part, *consume_reg_factors)._predict(part, users, items)
+        def loss(regs: tuple[float, float]) -> float:
+            predictions = self._solve(part, *regs)._predict(part, users, items)
             return float(((predictions - values[levels]) ** 2).mean())
 
         best = min(
@@ -84,10 +84,10 @@ class Means:
         return self._solve(train, *best)
 
     def rank_scores(self, given: Interactions, rows: IntArray) -> None:
-        """None: the means say nothing about what is consumed."""
+        """None: the means do not rank."""
 
     def rank_log_probabilities(self, given: Interactions, rows: IntArray) -> None:
-        """None: the means say nothing about what is consumed."""
+        """None: the means do not rank."""
 
     def expected_ratings(self, given: Interactions, rows: IntArray, items: IntArray) -> FloatArray:
         """μ + b_i + b_u of every pair, clipped to the scale."""

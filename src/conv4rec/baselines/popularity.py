@@ -1,4 +1,4 @@
-"""Popularity, the list that knows nobody."""
+"""Popularity: the same ranking for all users."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 class Popularity:
-    """What everybody consumed: the same list for every user, less what each has seen.
+    """Items ranked by their number of training users, less the items that a user has seen.
 
         P(i | x) = (n_i + 1) / sum over items j outside x of (n_j + 1)
 
-    with n_i the training users of item i. It has no ratings.
+    with n_i the number of training users of item i. It does not rate.
 
     Attributes:
         counts_: n_i of every item.
@@ -26,7 +26,7 @@ class Popularity:
     def fit(
         self, train: Interactions, validation: Interactions | None = None, seed: int = 0
     ) -> Popularity:
-        """Count the training users of every item; there is nothing to choose or to draw."""
+        """Count the training users of every item; nothing is chosen or drawn."""
         del validation, seed
         self.counts_ = np.bincount(train.item_numbers, minlength=train.n_items).astype(np.float64)
         return self
@@ -47,7 +47,7 @@ class Popularity:
             return np.log(shares / total)
 
     def rating_probabilities(self, given: Interactions, rows: IntArray, items: IntArray) -> None:
-        """None: popularity says nothing about ratings."""
+        """None: popularity does not rate."""
 
     def expected_ratings(self, given: Interactions, rows: IntArray, items: IntArray) -> None:
-        """None: popularity says nothing about ratings."""
+        """None: popularity does not rate."""

@@ -1,1 +1,1 @@
-"""Questions asked of recommenders, with receipts."""
+"""Several models measured on the same rows, with provenance."""

@@ -1,4 +1,4 @@
-"""Everyone who may enter the bench: our model, the floors, the rivals, and one of your own."""
+"""The models that a bench can run: ours, the baselines, other libraries', and the user's own."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from conv4rec.errors import SettingError
 
 OURS = "conv4rec"
 FIRST = ("popularity", "ease")
-"""Who runs before all others: the one that can be counted by hand, and the one to beat."""
+"""These run before all others: one can be counted by hand, the other is the one to beat."""
 
 
 class _Ours:
-    """Our model as a rival among rivals."""
+    """Our model as a candidate."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
@@ -29,7 +29,7 @@ class _Ours:
     ) -> Any:
         """A fitted `Conv4Rec`; it cuts its own validation part."""
         del validation
-        from conv4rec.recommender import Conv4Rec  # the other entrants may need no torch
+        from conv4rec.recommender import Conv4Rec  # other candidates may need no torch
 
         return Conv4Rec(seed=seed, **self.settings).fit(train)
 
@@ -87,17 +87,17 @@ OWN_CANDIDATES: dict[str, Candidate] = {
         ),
     )
 }
-"""Ours and the floors, which need no extra; the floors have nothing left to tune."""
+"""Ours and the baselines, which need no extra; the baselines tune themselves."""
 
 
 def candidates(also: Iterable[str] = ()) -> dict[str, Candidate]:
-    """Everyone by name: ours, the floors, the peers, then those of `also`.
+    """All candidates by name: ours, the baselines, other libraries', then those of `also`.
 
     Args:
         also: `FILE.py:NAME`, where NAME is a `Candidate` that the file defines.
 
     Raises:
-        SettingError: A file defines no such rival, or one of a name that is taken.
+        SettingError: A file defines no such candidate, or one of a name that is taken.
     """
     known = OWN_CANDIDATES | ADAPTERS
     for place in also:
@@ -111,10 +111,10 @@ def candidates(also: Iterable[str] = ()) -> dict[str, Candidate]:
 
 
 def chosen(words: str, known: dict[str, Candidate]) -> list[Candidate]:
-    """Who is meant by "all" or "a,b,c", popularity and EASE first; popularity always.
+    """The candidates of "all" or "a,b,c", popularity and EASE first; popularity always.
 
     Raises:
-        SettingError: There is no such rival.
+        SettingError: There is no such candidate.
 
     >>> [candidate.name for candidate in chosen("conv4rec,ease", OWN_CANDIDATES)]
     ['popularity', 'ease', 'conv4rec']
@@ -137,5 +137,5 @@ def _from_file(place: str) -> Candidate:
     spec.loader.exec_module(module)
     candidate = getattr(module, name, None)
     if not isinstance(candidate, Candidate):
-        raise SettingError(f"--also {place}: {path} defines no Rival called {name!r}")
+        raise SettingError(f"--also {place}: {path} defines no Candidate called {name!r}")
     return candidate

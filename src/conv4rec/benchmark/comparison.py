@@ -1,4 +1,4 @@
-"""One rival against ours on the same people: the paired difference of every metric."""
+"""One model against ours on the same users: the paired difference of every metric."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def compare(theirs: Sequence[Path], ours: Sequence[Path]) -> dict[str, dict[str,
     A user's value is its mean over the seeds. Users are resampled (see
     `evaluate.paired_bootstrap`): ranking metrics weigh users alike, rating metrics weigh each by
     the number of its test ratings, and RMSE is the root of the mean so weighted. A metric that is
-    infinite for somebody is left out.
+    infinite for some user is left out.
 
     Args:
-        theirs: Users' figures of a rival, a file for each seed.
+        theirs: Users' figures of the other model, a file for each seed.
         ours: The same of ours.
 
     Returns:
@@ -88,7 +88,7 @@ def comparison_line(theirs: list[dict[str, Any]], ours: list[dict[str, Any]], fo
     Only seeds that both have are compared.
 
     Args:
-        theirs: Runs of a rival: one split, one share of labels, one origin of settings.
+        theirs: Runs of the other model: one split, one share of labels, one origin of settings.
         ours: Runs of ours.
         folder: Where the records stand, and the users' figures beside them.
     """

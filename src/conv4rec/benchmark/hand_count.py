@@ -1,4 +1,4 @@
-"""Popularity, counted by hand: if the bench cannot get this right, nothing it says counts."""
+"""Popularity counted by hand, a check of the whole bench before any other model runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOLERANCE = 1e-9
 def check_popularity(scorer: Scorer, split: Split, evaluation: Evaluation) -> None:
     """Raise unless popularity's scores and its recall@20 are those of a count of training rows.
 
-    The count is a loop over rows of ids, which shares no code with the floor or the evaluator.
+    The count is a loop over rows of ids, which shares no code with the baseline or the evaluator.
 
     Raises:
         BenchError: They differ: says by how much.

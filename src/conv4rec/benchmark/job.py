@@ -1,4 +1,4 @@
-"""What one process of the bench is asked to do, as one JSON object."""
+"""The job of one process of the bench, as one JSON object."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEW_USERS = "new-users"
 
 @dataclass(frozen=True)
 class Source:
-    """Where the ratings come from, and how they are parted: a named split, or a file and a kind."""
+    """The ratings and how they are split: a named split, or a file and a kind of split."""
 
     dataset: str | None = None
     """Such as "ml-100k/u1"."""
@@ -34,12 +34,12 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What records and tables call it."""
+        """Its name in records and tables."""
         return self.dataset or f"{Path(str(self.data)).stem}/{self.split}"
 
     @property
     def of_new_users(self) -> bool:
-        """Whether the people of the test were never in training."""
+        """Whether the users of the test are not in training."""
         return self.name.endswith(f"/{NEW_USERS}")
 
     def load(self) -> Split:
@@ -73,7 +73,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Budget:
-    """What every model may spend on choosing its settings: whichever is used up first."""
+    """The budget of a model for choosing its settings: the limit reached first counts."""
 
     trials: int = 20
     minutes: float = 15.0
@@ -87,7 +87,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Job:
-    """Fit and measure one rival with one seed, or (with a budget) tune it."""
+    """Fit and measure one model with one seed, or (with a budget) tune it."""
 
     source: Source
     model: str
@@ -102,7 +102,7 @@ class Job:
     """Whether its lists are measured too."""
 
     def load(self) -> Split:
-        """The split, less the ratings that are dropped: the same ones for every rival."""
+        """The split, less the ratings that are dropped: the same ones for every model."""
         split = self.source.load()
         return scarce_split(split, self.drop_labels, self.seed) if self.drop_labels else split
 
@@ -120,5 +120,5 @@ class Job:
 
 
 def command_line(words: list[str]) -> str:
-    """A `conv4rec bench` command that can be pasted."""
+    """A `conv4rec bench` command, quoted for the shell."""
     return shlex.join(["conv4rec", "bench", *words])

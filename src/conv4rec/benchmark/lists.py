@@ -1,26 +1,24 @@
-"""The lists of one model beside those of rivals: the same people, the same pairs, one process."""
+"""Other models whose lists are measured beside those of one model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-
-import numpy as np
 
 from conv4rec.benchmark.adapters.candidate import Candidate
 from conv4rec.benchmark.candidates import candidates
 from conv4rec.benchmark.records import runs
 from conv4rec.data import Split
 from conv4rec.errors import SettingError
-from conv4rec.evaluate import Scorer, compare_lists, evaluate_lists
-from conv4rec.evaluate.lists import NEUTRAL, differences_to_dict
+from conv4rec.evaluate import Scorer
+from conv4rec.evaluate.lists import NEUTRAL
 
 
 def opponents(words: str | None, model: str, split: Split) -> list[Candidate]:
-    """Who is meant by `--against a,b,c`.
+    """The candidates of `--against a,b,c`.
 
     Raises:
-        SettingError: There is no such rival, it is not installed, or it cannot serve the people
+        SettingError: There is no such candidate, it is not installed, or it cannot serve the users
             of the split.
     """
     known, found = candidates(), []
@@ -31,55 +29,26 @@ def opponents(words: str | None, model: str, split: Split) -> list[Candidate]:
         if not known[name].is_installed():
             raise SettingError(f"--against: {known[name].how_to_install()}")
         if split.given is not split.train and not known[name].folds_in:
-            raise SettingError(f"--against: {name} cannot serve new people without training again")
+            raise SettingError(f"--against: {name} cannot serve new users without training again")
         found.append(known[name])
     return found
 
 
-def evaluate_candidate_lists(
-    split: Split,
-    name: str,
-    model: Scorer,
-    seed: int = 0,
-    against: Sequence[Candidate] = (),
-    say: Callable[[str], object] = lambda _: None,
-) -> dict[str, Any]:
-    """Measure the lists of a model, and of rivals fitted here; for a record.
-
-    What is likely to be picked is told by the model for all of them, if it ranks; else by
-    popularity among equally active people.
-
-    Args:
-        split: What to learn from and what to foretell.
-        name: What the model is called.
-        model: Fitted on `split.train`.
-        seed: Of the rivals' random draws.
-        against: Rivals to fit with their defaults.
-        say: Told when one is done.
-
-    Returns:
-        "picks_by" (the model, or "neutral"), "models" (figures by name) and "differences" (each
-        rival minus the model, by name; see `evaluate.compare_lists`).
-    """
-    ranks = model.rank_scores(split.given, np.flatnonzero(np.diff(split.test.starts))[:1])
-    ranker = None if ranks is None else model
-    ours = evaluate_lists(model, split, ranker=ranker)
-    found, differences = {name: ours.to_dict()}, {}
-    for candidate in against:
+def fit_each(
+    chosen: Sequence[Candidate], split: Split, seed: int, say: Callable[[str], object]
+) -> Iterator[tuple[str, Scorer]]:
+    """Name and model of each candidate, fitted with its defaults when it is asked for."""
+    for candidate in chosen:
         fitted = candidate.make(**candidate.defaults).fit(split.train, seed=seed)
-        theirs = evaluate_lists(fitted, split, ranker=ranker)
-        found[candidate.name] = theirs.to_dict()
-        differences[candidate.name] = differences_to_dict(compare_lists(theirs, ours))
-        say(f"{candidate.name}: fitted, its lists measured")
-    picks_by = NEUTRAL if ranker is None else name
-    return {"picks_by": picks_by, "models": found, "differences": differences}
+        say(f"{candidate.name}: fitted")
+        yield candidate.name, fitted
 
 
 def recorded_lists(records: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """What runs of a bench say of lists, as `evaluate_candidate_lists` says it; None if they say nothing.
+    """The lists of a bench's runs, as `evaluate.lists_record` gives them; None if there are none.
 
-    Of each model the first run counts. Each ran in a process of its own, so that what is likely
-    to be picked is told by popularity among equally active people.
+    Of each model the first run counts. Each ran in a process of its own, so that popularity among
+    equally active users says which items are likely to be consumed.
     """
     found: dict[str, Any] = {}
     for run in runs(records):

@@ -58,8 +58,8 @@ def label_table(records: list[dict[str, Any]], dataset: str) -> str:
 
 
 def summary_table(records: list[dict[str, Any]]) -> str:
-    """For each split our figures beside the best rival's, for each task."""
-    header = ["split", "figure", OURS, "best rival", "its figure", f"− {OURS}"]
+    """For each split and task, our figures beside those of the best other model."""
+    header = ["split", "figure", OURS, "best other", "its figure", f"− {OURS}"]
     lines = []
     for dataset in datasets(records):
         rows = rows_of(records, dataset, shares(records, dataset)[0])
@@ -100,7 +100,7 @@ def difference(row: Row, name: str) -> str:
 
 
 def _best(rows: Iterable[Row], metric: str) -> Row | None:
-    """Who has the best mean of a metric."""
+    """The row with the best mean of a metric."""
     found = [(row.metric(metric), row) for row in rows]
     known = [(spread.mean, number) for number, (spread, _) in enumerate(found) if spread]
     if not known:

@@ -1,4 +1,4 @@
-"""What is asked of a bench: who, on which rows, with which seeds and budget."""
+"""The plan of a bench: candidates, data, seeds and budget."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from conv4rec.benchmark.job import Budget, Source, command_line
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked of a bench."""
+    """The plan of a bench."""
 
     source: Source
     candidates: tuple[Candidate, ...]
     """In the order in which they run; popularity is the first."""
     seeds: tuple[int, ...] = (0,)
     budget: Budget | None = None
-    """For choosing settings; None for everybody's defaults."""
+    """For choosing settings; None for the defaults."""
     settings_from: Path | None = None
-    """Records whose tuned settings serve here."""
+    """Records whose tuned settings are used."""
     drop_labels: tuple[float, ...] = (0.0,)
     limit_minutes: float = 60.0
     """For one fit with its measurement."""
@@ -30,7 +30,7 @@ class Plan:
     threads: int | None = None
     also: tuple[str, ...] = ()
     lists: bool = False
-    """Whether everybody's lists are measured too."""
+    """Whether lists are measured too."""
 
     @property
     def file(self) -> Path:
@@ -39,18 +39,18 @@ class Plan:
 
 
 def cannot(candidate: Candidate, source: Source) -> str | None:
-    """Why a rival does not take part; None if it does."""
+    """Why a candidate does not take part; None if it does."""
     if not candidate.is_installed():
         return f"not installed; {candidate.how_to_install()}"
     if source.of_new_users and not candidate.folds_in:
-        return "cannot serve new people without training again"
+        return "cannot serve new users without training again"
     return None
 
 
 def command(
     plan: Plan, candidate: Candidate, seed: int, share: float, tuned: dict[str, Any] | None
 ) -> str:
-    """What repeats one run: tuned settings are read from the records, not searched again."""
+    """The command that repeats one run, with tuned settings read from the records."""
     words = [*plan.source.words(), "--models", candidate.name, "--seeds", "1"]
     words += ["--first-seed", str(seed)] if seed else []
     words += ["--drop-labels", f"{share:g}"] if share else []

@@ -1,4 +1,4 @@
-"""A job in a process of its own: whatever happens there, the bench hears of it and goes on."""
+"""A job in a process of its own: whatever happens there, the bench goes on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ THREAD_VARIABLES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of a process."""
+    """The outcome of a process."""
 
     findings: list[dict[str, Any]]
     """Every object that it told, in order."""

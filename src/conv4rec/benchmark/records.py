@@ -1,8 +1,8 @@
 """Records on disk: one JSON object a line, in a file for each split, only ever appended to.
 
-The kinds of lines: "run" (one rival, one seed: figures and receipt), "comparison" (one rival
+The kinds of lines: "run" (one model, one seed: figures and provenance), "comparison" (one model
 against ours, user by user), "failure" (it crashed, or took too long) and "absent" (not
-installed, or it cannot do what the split asks).
+installed, or unable to do what the split asks).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NEEDED = {"kind", "dataset", "model"}
 
 
 def file_of(folder: Path, dataset: str) -> Path:
-    """Where the records of a split stand.
+    """The file of the records of a split.
 
     >>> file_of(Path("bench-records"), "ml-100k/u1").name
     'ml-100k-u1.jsonl'
@@ -73,7 +73,7 @@ def read_folder(folder: Path) -> list[dict[str, Any]]:
 
 
 def as_line(record: dict[str, Any]) -> str:
-    """A record as JSON on one line; what is not a number is null."""
+    """A record as JSON on one line; NaN and infinities are null."""
     return json.dumps(_plain(record), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 

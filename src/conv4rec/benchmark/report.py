@@ -1,4 +1,4 @@
-"""Tables of a bench as Markdown, from its records alone: for the README, for docs, for anyone."""
+"""Tables of a bench as Markdown, from its records alone."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from conv4rec.benchmark.summary import datasets, left_out, rows_of, shares
 PICTURES = {
     "time": "Quality against the time to fit",
     "reliability": "Reliability of P(like)",
-    "levels": "Reliability of each rating's chance, our model",
+    "levels": "Reliability of each rating's probability, our model",
     "lists": "Expected against achieved recall@20",
     "labels": "With fewer labels",
 }
-"""What is drawn of a split, by the end of the file's name."""
+"""The pictures of a split, by the end of the file's name."""
 
 
-def everything(records: list[dict[str, Any]], pictures: Path | None = None) -> str:
+def all_splits(records: list[dict[str, Any]], pictures: Path | None = None) -> str:
     """All splits, one after another.
 
     Args:
         records: Of any splits.
-        pictures: Folder of the page, if pictures may stand there.
+        pictures: Folder of the page and its pictures; None for no pictures.
     """
     parts = [one_split(records, name, pictures) for name in datasets(records)]
     return "\n\n".join(parts) or NO_RECORDS
 
 
 def one_split(records: list[dict[str, Any]], dataset: str, pictures: Path | None = None) -> str:
-    """Heading, table, who is left out, label scarcity and pictures of one split."""
+    """Heading, table, missing models, label scarcity and pictures of one split."""
     dropped = shares(records, dataset)
     if not dropped:
         return NO_RECORDS
@@ -41,7 +41,7 @@ def one_split(records: list[dict[str, Any]], dataset: str, pictures: Path | None
     parts = [
         f"### {dataset}",
         f"{sizes['users']:,} users, {sizes['items']:,} items, {sizes['levels']} levels; "
-        f"{sizes['train']:,} interactions to learn from, {sizes['test']:,} to foretell; "
+        f"{sizes['train']:,} training interactions, {sizes['test']:,} in the test; "
         f"{seeds} seed{'s' if seeds > 1 else ''}.",
         quality_table(rows),
     ]
@@ -95,7 +95,7 @@ def fill(text: str, records: list[dict[str, Any]], pictures: Path | None = None)
     def made(found: re.Match[str]) -> str:
         name = found[1]
         if name == "all":
-            part = everything(records, pictures)
+            part = all_splits(records, pictures)
         elif name == "summary":
             part = summary_table(records)
         else:

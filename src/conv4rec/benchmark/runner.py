@@ -1,11 +1,10 @@
-"""The bench: every rival on the same rows, one process each, and a receipt for every figure."""
+"""The bench: every model on the same rows, one process each, with provenance."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,15 @@ PER_USER = "per-user"
 
 
 def bench(plan: Plan, say: Say) -> list[dict[str, Any]]:
-    """Run everyone; returns the lines that were added to the records, in order.
+    """Run every model of a plan, one process each; returns the lines added to the records.
 
     Args:
-        plan: Who, on what, with which seeds.
-        say: Told one sentence whenever something has happened.
+        plan: Models, data and seeds.
+        say: Called with one sentence after each event.
 
     Raises:
-        BenchError: Popularity failed, or its figures are not those of a count by hand; or the
-            records cannot be read.
+        BenchError: Popularity fails, or its figures differ from a count by hand; or the records
+            cannot be read.
         SettingError: A share of labels is out of range.
         MissingExtraError: Optuna is needed and not installed.
     """
@@ -42,37 +41,109 @@ def bench(plan: Plan, say: Say) -> list[dict[str, Any]]:
         check_optuna()
     if wrong := [share for share in plan.drop_labels if not 0 <= share < 1]:
         raise SettingError(f"--drop-labels takes shares from 0 up to, not including, 1: {wrong[0]}")
-    before = records.read(plan.file)
-    reused = _tuned_settings(plan.settings_from)
-    _keep_out_of_git(plan.folder / PER_USER)
-    added = []
-    for line in _lines(plan, reused, say):
-        records.append(plan.file, line)
-        added.append(line)
-    for line in _comparisons(plan, before, added):
-        records.append(plan.file, line)
-        added.append(line)
-    return added
+    running = _Bench(plan, say)
+    for share in plan.drop_labels:
+        running.run_share(share)
+    return running.added
 
 
-def _lines(plan: Plan, reused: dict[str, dict[str, Any]], say: Say) -> Iterator[dict[str, Any]]:
-    tuned: dict[str, dict[str, Any] | None] = {}
-    for number, share in enumerate(plan.drop_labels):
+class _Bench:
+    """The state of a bench: the lines of before, the lines added, the settings tuned so far."""
+
+    def __init__(self, plan: Plan, say: Say) -> None:
+        self.plan, self.say = plan, say
+        self.before = records.read(plan.file)
+        self.added: list[dict[str, Any]] = []
+        self.tuned: dict[str, dict[str, Any] | None] = dict(_tuned_settings(plan.settings_from))
+        _keep_out_of_git(plan.folder / PER_USER)
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Write a line to the records at once: an interrupted bench keeps what it measured."""
+        records.append(self.plan.file, line)
+        self.added.append(line)
+
+    def run_share(self, share: float) -> None:
+        """Run every model with a share of the labels dropped, and compare each with ours."""
+        plan = self.plan
+        is_first = share == plan.drop_labels[0]
+        taking_part = []
         for candidate in plan.candidates:
-            if number and "rate" not in candidate.tasks:
-                continue  # without ratings to learn from, it is as it was
-            if number == 0 and (reason := cannot(candidate, plan.source)):
-                say(f"{candidate.name}: {reason}")
-                yield _line(plan, candidate, share, kind="absent", reason=reason)
-            if cannot(candidate, plan.source):
-                continue
-            if candidate.name not in tuned:
-                tuned[candidate.name] = reused.get(candidate.name)
-                if plan.budget is not None and candidate.space and not tuned[candidate.name]:
-                    outcome = yield from _tune(plan, candidate, say)
-                    tuned[candidate.name] = outcome
+            if not is_first and "rate" not in candidate.tasks:
+                continue  # it does not see the labels: the figures would be the same
+            reason = cannot(candidate, plan.source)
+            if reason is None:
+                taking_part.append(candidate)
+            elif is_first:
+                self.say(f"{candidate.name}: {reason}")
+                self.add(_line(plan, candidate, share, kind="absent", reason=reason))
+        waiting = [candidate.name for candidate in taking_part]
+        for candidate in taking_part:
+            settings = self.settings_of(candidate)
             for seed in plan.seeds:
-                yield _run(plan, candidate, seed, share, tuned[candidate.name], say)
+                self.add(_run(plan, candidate, seed, share, settings, self.say))
+            waiting.remove(candidate.name)
+            self.compare(candidate.name, share, waiting)
+
+    def settings_of(self, candidate: Candidate) -> dict[str, Any] | None:
+        """The tuned settings of a model, searched for once; None for its defaults."""
+        if candidate.name not in self.tuned:
+            to_tune = self.plan.budget is not None and candidate.space
+            self.tuned[candidate.name] = self.tune(candidate) if to_tune else None
+        return self.tuned[candidate.name]
+
+    def tune(self, candidate: Candidate) -> dict[str, Any] | None:
+        """Choose the settings of a model, with the first seed; None if every trial failed.
+
+        A search that crashes or takes too long keeps the trials that it reported.
+        """
+        plan, budget = self.plan, self.plan.budget
+        assert budget is not None
+        share, seed = plan.drop_labels[0], plan.seeds[0]
+        job = Job(
+            plan.source, candidate.name, seed, drop_labels=share, budget=budget, also=plan.also
+        )
+        started = time.perf_counter()
+        outcome = run_job(job, 60 * (budget.minutes + plan.limit_minutes), plan.threads)
+        trials = [
+            {name: value for name, value in finding.items() if name != "kind"}
+            for finding in outcome.findings
+            if finding["kind"] == "trial"
+        ]
+        if outcome.failure is not None:
+            self.say(f"{candidate.name}, while tuned: {outcome.failure}")
+            facts = {"kind": "failure", "seed": seed, "while_tuned": True}
+            self.add(_line(plan, candidate, share, reason=outcome.failure, **facts))
+        best = best_of(trials)
+        if best is None:
+            return None
+        which = f"trial {best['number']} of {len(trials)}"
+        self.say(f"{candidate.name}: {which} is best, gain {best['gain']:+.4f}")
+        return {
+            "on": plan.source.name,
+            "seed": seed,
+            "budget": {"trials": budget.trials, "minutes": budget.minutes},
+            "spent_s": round(time.perf_counter() - started, 1),
+            "settings": best["settings"],
+            "gain": best["gain"],
+            "trials": trials,
+        }
+
+    def compare(self, name: str, share: float, waiting: list[str]) -> None:
+        """Compare a model that has run with ours; after ours, every model that has run before."""
+        old, new = (
+            newest_runs([line for line in lines if line.get("drop_labels") == share])
+            for lines in (self.before, self.added)
+        )
+        chosen = {**old, **new}
+        if OURS not in chosen or OURS in waiting:
+            return
+        for model in chosen if name == OURS else [name]:
+            is_new = model in new or OURS in new
+            if model == OURS or model in waiting or model not in chosen or not is_new:
+                continue
+            line = comparison_line(chosen[model], chosen[OURS], self.plan.folder)
+            if line is not None:
+                self.add(line)
 
 
 def _run(
@@ -83,15 +154,20 @@ def _run(
     tuned: dict[str, Any] | None,
     say: Say,
 ) -> dict[str, Any]:
-    """The line of one rival with one seed: a run or a failure."""
+    """The line of one model with one seed: a run or a failure."""
     place = Path(PER_USER) / records.slug(plan.source.name)
     parts = [candidate.name, f"seed{seed}", *([f"drop{share:g}"] if share else [])]
     per_user = place / f"{records.slug('-'.join([*parts, *(['tuned'] if tuned else [])]))}.parquet"
-    settings = dict(tuned["settings"]) if tuned else {}
     job = Job(
-        plan.source, candidate.name, seed, settings, share, None, str(plan.folder / per_user),
-        plan.also, plan.lists,
-    )  # fmt: skip
+        plan.source,
+        candidate.name,
+        seed,
+        settings=dict(tuned["settings"]) if tuned else {},
+        drop_labels=share,
+        per_user=str(plan.folder / per_user),
+        also=plan.also,
+        lists=plan.lists,
+    )
     outcome = run_job(job, 60 * plan.limit_minutes, plan.threads)
     label = f"{candidate.name} seed {seed}" + (f", {share:.0%} of labels dropped" if share else "")
     if outcome.failure is not None:
@@ -101,69 +177,13 @@ def _run(
         return _line(plan, candidate, share, kind="failure", seed=seed, reason=outcome.failure)
     run = outcome.findings[-1]
     say(f"{label}: {_headline(run)}")
-    receipt = {
+    provenance = {
         "tuned": tuned,
         "per_user": per_user.as_posix(),
         "limit_minutes": plan.limit_minutes,
         "command": command(plan, candidate, seed, share, tuned),
     }
-    return {"kind": "run", **run, **receipt}
-
-
-def _tune(
-    plan: Plan, candidate: Candidate, say: Say
-) -> Generator[dict[str, Any], None, dict[str, Any] | None]:
-    """Choose a rival's settings, with the first seed; None if no trial went well.
-
-    A search that crashes or takes too long keeps the trials that it has told.
-    """
-    budget = plan.budget
-    assert budget is not None
-    job = Job(plan.source, candidate.name, plan.seeds[0], budget=budget, also=plan.also)
-    job = replace(job, drop_labels=plan.drop_labels[0])
-    started = time.perf_counter()
-    outcome = run_job(job, 60 * (budget.minutes + plan.limit_minutes), plan.threads)
-    trials = [
-        {name: value for name, value in finding.items() if name != "kind"}
-        for finding in outcome.findings
-        if finding["kind"] == "trial"
-    ]
-    if outcome.failure is not None:
-        say(f"{candidate.name}, while tuned: {outcome.failure}")
-        line = {"kind": "failure", "seed": plan.seeds[0], "while_tuned": True}
-        yield _line(plan, candidate, plan.drop_labels[0], reason=outcome.failure, **line)
-    best = best_of(trials)
-    if best is None:
-        return None
-    say(
-        f"{candidate.name}: trial {best['number']} of {len(trials)} is best, gain {best['gain']:+.4f}"
-    )
-    return {
-        "on": plan.source.name,
-        "seed": plan.seeds[0],
-        "budget": {"trials": budget.trials, "minutes": budget.minutes},
-        "spent_s": round(time.perf_counter() - started, 1),
-        "settings": best["settings"],
-        "gain": best["gain"],
-        "trials": trials,
-    }
-
-
-def _comparisons(
-    plan: Plan, before: list[dict[str, Any]], added: list[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    """Every rival against ours, wherever this bench has added to either side."""
-    for share in plan.drop_labels:
-        old, new = (
-            newest_runs([line for line in lines if line.get("drop_labels") == share])
-            for lines in (before, added)
-        )
-        chosen = {**old, **new}
-        for model, theirs in chosen.items():
-            if model != OURS and OURS in chosen and {model, OURS} & set(new):
-                line = comparison_line(theirs, chosen[OURS], plan.folder)
-                if line is not None:
-                    yield line
+    return {"kind": "run", **run, **provenance}
 
 
 def _tuned_settings(path: Path | None) -> dict[str, dict[str, Any]]:
@@ -196,13 +216,13 @@ def _headline(run: dict[str, Any]) -> str:
 
 
 def _why_stopped(outcome: Outcome) -> str:
-    if hasattr(errors, outcome.error or ""):  # the data, or the check: nobody would fare better
+    if hasattr(errors, outcome.error or ""):  # the data or the check: all models would fail
         return str(outcome.failure)
     return f"the bench starts with popularity, which failed: {outcome.failure}"
 
 
 def _keep_out_of_git(folder: Path) -> None:
-    """Users' figures can be made again, and are large: they are not for committing."""
+    """Keep users' figures out of git: they are large, and can be made again."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     if not os.access(folder, os.W_OK):

@@ -1,4 +1,4 @@
-"""What the records of a split add up to: one row for each model, as every table shows it."""
+"""The records of a split as rows, one for each model, for every table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Row:
 
     @property
     def is_gaussian(self) -> bool:
-        """Whether its chances are a Gaussian's around its prediction."""
+        """Whether its probabilities are a Gaussian's around its prediction."""
         return self.runs[0]["distribution"] == "gaussian"
 
     @property
@@ -44,7 +44,7 @@ class Row:
         return spread_over_seeds(known) if known and len(known) == len(values) else None
 
     def is_infinite(self, name: str) -> bool:
-        """Whether a seed gave something that happened no chance at all."""
+        """Whether the metric is infinite for a seed: an outcome had probability 0."""
         return any(name in run.get("infinite", ()) for run in self.runs)
 
     def difference(self, name: str) -> Difference | None:
@@ -105,7 +105,7 @@ def shares(records: list[dict[str, Any]], dataset: str) -> list[float]:
 
 
 def left_out(records: list[dict[str, Any]], dataset: str) -> list[str]:
-    """A sentence for each rival that has no figures where it should have some: the newest word."""
+    """A sentence for each model that should have figures and has none, by its newest record."""
     last: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in records:
         if record["dataset"] == dataset and record["kind"] != "comparison":
@@ -116,7 +116,7 @@ def left_out(records: list[dict[str, Any]], dataset: str) -> list[str]:
 
 
 def sentence(record: dict[str, Any]) -> str:
-    """Why a rival has no figures."""
+    """Why a model has no figures."""
     if record["kind"] == "absent":
         return f"{record['model']}: {record['reason']}"
     share = f", {record['drop_labels']:.0%} of labels dropped" if record["drop_labels"] else ""

@@ -1,4 +1,4 @@
-"""Settings chosen on a validation part of the training rows, with one written budget for all."""
+"""Settings chosen on a validation part of the training rows, with the same budget for all."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from conv4rec.data import Interactions, Split, random_split
 from conv4rec.errors import MissingExtraError
 from conv4rec.evaluate import evaluate
 
-N_RANDOM = 8  # trials before the sampler starts to learn from them
+N_RANDOM = 8  # random trials before the sampler learns from them
 
 
 def check_optuna() -> None:
-    """Raise unless there is something to search with.
+    """Raise unless Optuna is installed.
 
     Raises:
         MissingExtraError: Optuna is not installed.
@@ -35,18 +35,18 @@ def trials(
 
     A tenth of `train`, drawn with `seed`, is held out; every trial is fitted on the rest and
     measured on that tenth. The sampler is Optuna's tree-structured Parzen estimator, seeded.
-    The gain of a trial is the sum over the rival's tasks of
+    The gain of a trial is the sum over the model's tasks of
 
         NDCG@20 / NDCG@20 of the defaults - 1      (ranking)
         1 - NLL / NLL of the defaults              (rating)
 
-    A setting that makes the rival fail is a failed trial; the search goes on. No trial begins
-    after the minutes are over; one that has begun is let finish.
+    A setting that makes the model fail is a failed trial; the search goes on. No trial begins
+    after the minutes are over; one that has begun ends.
 
     Yields:
         number, settings, ndcg@20, nll, gain (None if it failed), failure, seconds.
     """
-    optuna: Any = importlib.import_module("optuna")  # only where it is installed
+    optuna: Any = importlib.import_module("optuna")  # an optional dependency
     part, held = random_split(train, VALIDATION_SHARE, seed)
     split = Split("validation", part, given=part, test=held)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -111,7 +111,7 @@ def _gain(scores: Mapping[str, float], base: Mapping[str, float]) -> float:
 
 
 def _settings(candidate: Candidate, params: Mapping[str, Any]) -> dict[str, Any]:
-    """A rival's settings for what the sampler drew: choices are drawn by their place."""
+    """A model's settings for what the sampler drew: choices are drawn by their number."""
     settings = dict(candidate.defaults)
     for name, entry in candidate.space.items():
         value = params[name]
@@ -120,7 +120,7 @@ def _settings(candidate: Candidate, params: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _tell_defaults(study: Any, candidate: Candidate, ranges: dict[str, Any], optuna: Any) -> None:
-    """Let the sampler learn from the defaults too, if they lie in the space that it searches."""
+    """Tell the sampler the defaults too, if they lie in the space that it searches."""
     drawn = {}
     for name, entry in candidate.space.items():
         value = candidate.defaults.get(name)

@@ -1,6 +1,6 @@
-"""One rival with one seed, alone in a process: reads a job, writes a record.
+"""One model with one seed in a process of its own: reads a job, writes a record.
 
-Alone, so that its peak memory is its own, and so that its crash is nobody else's.
+The peak memory of the process is then that of the model, and a crash ends no other run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Tell = Callable[[dict[str, Any]], None]
 
 
 def work(job: Job, tell: Tell) -> None:
-    """Do the job, telling each finding as an object: trials as they end, then the record."""
+    """Do the job; tell each trial as it ends, then the record."""
     candidate = candidates(job.also)[job.model]
     split = job.load()
     if job.budget is not None:
@@ -49,7 +49,7 @@ def fit_and_measure(job: Job, candidate: Candidate, split: Split) -> dict[str, A
 
     Raises:
         BenchError: It is popularity, and its figures differ from a count by hand.
-        Conv4RecError: Its scores are NaN, or its chances are none.
+        Conv4RecError: Its scores are NaN, or its probabilities are not probabilities.
     """
     settings = {**candidate.defaults, **job.settings}
     done = measure(
@@ -80,13 +80,13 @@ def fit_and_measure(job: Job, candidate: Candidate, split: Split) -> dict[str, A
         "distribution": candidate.distribution,
         "folds_in": candidate.folds_in,
         "uses_unrated": candidate.uses_unrated,
-        **_known_to_itself(done, split),
+        **_calibration(done, split),
         **({"lists": evaluate_lists(done.model, split).to_dict()} if job.lists else {}),
     }
 
 
 def check_answers(candidate: Candidate, metrics: dict[str, float | None]) -> None:
-    """Raise unless a rival answers the questions that it says it answers.
+    """Raise unless a model answers the questions of its tasks.
 
     Raises:
         Conv4RecError: A metric of its task is missing.
@@ -96,8 +96,8 @@ def check_answers(candidate: Candidate, metrics: dict[str, float | None]) -> Non
             raise Conv4RecError(f"{candidate.name} should {task} and has no {name}")
 
 
-def _known_to_itself(done: Run, split: Split) -> dict[str, Any]:
-    """What the model promises against what happens: reliability tables, and its own recall."""
+def _calibration(done: Run, split: Split) -> dict[str, Any]:
+    """Predicted against observed: reliability tables, and expected against achieved recall."""
     pairs, levels = done.evaluation.pairs, split.train.levels
     tables = {}
     if pairs is not None:
@@ -115,7 +115,7 @@ def _version(package: str) -> str:
 
 
 def main() -> int:
-    """Answer one job; whatever libraries print goes to standard error."""
+    """Do one job; what libraries print goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""The commands that compare: bench runs everyone, report prints what the records say."""
+"""The command `bench`: several models on the same rows."""
 
 from __future__ import annotations
 
@@ -8,27 +8,21 @@ from typing import Annotated
 import typer
 
 from conv4rec.cli import options
-from conv4rec.cli.console import command, note, print_json, raw, say
+from conv4rec.cli.console import command, note, print_json, say
 from conv4rec.errors import SettingError
 
 
 def bench(
-    dataset: Annotated[
-        str | None, typer.Option(metavar="NAME/SPLIT", help="A named split, such as ml-100k/u1.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Instead of a named one: your own ratings.")
-    ] = None,
-    split: Annotated[
-        str, typer.Option(help="Of --data: r0 (or any seed), time, new-users.")
-    ] = "r0",
+    dataset: options.NamedSplit = None,
+    data: options.OwnData = None,
+    split: options.SplitKind = "r0",
     models: Annotated[
-        str, typer.Option(metavar="all|A,B,...", help="Who takes part; popularity always does.")
+        str, typer.Option(metavar="all|A,B,...", help="Which models; popularity always runs.")
     ] = "all",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each model.")] = 3,
     first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first run.")] = 0,
     tune: Annotated[
-        bool, typer.Option("--tune", help="First choose settings, on a part of the training rows.")
+        bool, typer.Option("--tune", help="First choose settings on a part of the training rows.")
     ] = False,
     trials: Annotated[int, typer.Option(min=1, help="Of --tune: trials of each model ...")] = 20,
     minutes: Annotated[float, typer.Option(help="... or minutes, whichever end first.")] = 15.0,
@@ -39,25 +33,25 @@ def bench(
         str, typer.Option(metavar="0,0.5,...", help="Shares of ratings to take out of training.")
     ] = "0",
     new_users: Annotated[
-        bool, typer.Option("--new-users", help="Test on people who were not in training.")
+        bool, typer.Option("--new-users", help="Test on users who are not in training.")
     ] = False,
     lists: Annotated[
-        bool, typer.Option("--lists", help="Measure everybody's lists too; see evaluate --lists.")
+        bool, typer.Option("--lists", help="Measure all lists too; see evaluate --lists.")
     ] = False,
     limit: Annotated[float, typer.Option(help="Minutes that one run may take.")] = 60.0,
     records: Annotated[
-        str, typer.Option(metavar="FOLDER", help="Where records are added.")
+        str, typer.Option(metavar="FOLDER", help="Folder of the records.")
     ] = "bench-records",
     also: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE.py:NAME", help="A rival of your own (repeatable); see docs."),
+        typer.Option(metavar="FILE.py:NAME", help="A model of your own (repeatable); see docs."),
     ] = None,
     threads: options.Threads = None,
     levels: options.LevelList = None,
     columns: options.Columns = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train our model and its rivals on the same rows, measure both tasks, keep the receipts.
+    """Train several models on the same rows, measure both tasks, and record the provenance.
 
     \b
     Example:
@@ -70,15 +64,15 @@ def bench(
     from conv4rec.benchmark.job import Budget, Source
     from conv4rec.benchmark.runner import Plan
     from conv4rec.benchmark.runner import bench as run_bench
-    from conv4rec.cli import parsing as words
+    from conv4rec.cli import parsing
 
     if threads is not None and threads < 1:
         raise SettingError(f"--threads is at least 1; got {threads}")
     if not limit > 0:
         raise SettingError(f"--limit is above 0; got {limit:g}")
-    named, kind = words.split_words(dataset, split, new_users)
+    named, kind = parsing.split_words(dataset, split, new_users)
     source = Source(
-        named, data, kind, words.columns_from_text(columns), words.levels_from_text(levels)
+        named, data, kind, parsing.columns_from_text(columns), parsing.levels_from_text(levels)
     )
     plan = Plan(
         source=source,
@@ -86,7 +80,7 @@ def bench(
         seeds=tuple(range(first_seed, first_seed + seeds)),
         budget=Budget(trials, minutes) if tune else None,
         settings_from=Path(settings_from) if settings_from else None,
-        drop_labels=words.shares_from_text(drop_labels),
+        drop_labels=parsing.shares_from_text(drop_labels),
         limit_minutes=limit,
         folder=Path(records),
         threads=threads,
@@ -103,44 +97,7 @@ def bench(
     from conv4rec.cli.lists_output import show_lists
 
     show_bench(read(plan.file), added, source.name)
-    if (judged := recorded_lists(added)) is not None:
-        show_lists(judged)
+    if (lists_found := recorded_lists(added)) is not None:
+        show_lists(lists_found)
     say(f"Records: {plan.file}. Tables and pictures of them:")
     command("conv4rec", "report", records)
-
-
-def report(
-    folder: Annotated[str, typer.Argument(help="Folder of records.")] = "bench-records",
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="FOLDER", help="Draw pictures there, and fill pages with markers."),
-    ] = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Print the tables of a bench from its records alone, as Markdown, and draw its pictures.
-
-    \b
-    Example:
-      conv4rec report bench-records
-      conv4rec report bench-records --out pages
-    """
-    from conv4rec.benchmark.records import read_folder
-    from conv4rec.benchmark.report import everything, fill_pages
-    from conv4rec.benchmark.report_pictures import draw_all
-
-    found = read_folder(Path(folder))
-    pictures, pages = [], []
-    if out is not None:
-        target = Path(out)
-        target.mkdir(parents=True, exist_ok=True)
-        pictures = draw_all(found, target)
-        pages = fill_pages(found, target)
-    if as_json:
-        from conv4rec.benchmark.report import summaries
-
-        print_json({"tables": summaries(found), "pictures": [str(path) for path in pictures],
-                    "pages": [str(path) for path in pages]})  # fmt: skip
-        return
-    raw(everything(found))
-    for path in [*pictures, *pages]:
-        note(f"written: {path}")

@@ -1,4 +1,4 @@
-"""The table of a bench: two lines a model, its figures and its paired differences to ours."""
+"""The table of a bench: two rows a model, its figures and its paired differences to ours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from conv4rec.benchmark.candidates import OURS
 from conv4rec.benchmark.records import runs
 from conv4rec.benchmark.summary import Row, left_out, rows_of
 from conv4rec.cli.console import say
-from conv4rec.cli.tables import Table
-from conv4rec.evaluate.uncertainty import Difference
+from conv4rec.cli.tables import Table, interval
 
 COLUMNS = {"ndcg@20": "ndcg@20 ↑", "rmse": "rmse ↓", "nll": "nll ↓"}
 COSTS = {"fit_s": "fit s", "score_s": "score", "peak_rss_mb": "GB"}
@@ -17,11 +16,11 @@ GAUSSIAN, TUNED = "~", "*"
 
 
 def show_bench(records: list[dict[str, Any]], added: list[dict[str, Any]], dataset: str) -> None:
-    """Print a table for each share of labels, then what is missing and what the marks mean.
+    """Print a table for each share of dropped labels, then the missing models and the marks.
 
     Args:
         records: All of the split.
-        added: Those that this bench has made: only models that took part are shown, and ours.
+        added: The lines of this bench: only its models are shown, and ours.
         dataset: Name of the split.
     """
     took_part = {run["model"] for run in runs(added)} | {OURS}
@@ -30,8 +29,8 @@ def show_bench(records: list[dict[str, Any]], added: list[dict[str, Any]], datas
         sizes = rows[0].runs[0]["sizes"]
         dropped = f"; {share:.0%} of the labels dropped" if share else ""
         say(
-            f"{dataset}: {sizes['train']:,} interactions to learn from, {sizes['test']:,} to "
-            f"foretell{dropped}"
+            f"{dataset}: {sizes['train']:,} training interactions, {sizes['test']:,} in the "
+            f"test{dropped}"
         )
         _show_rows(rows)
     for text in left_out(added, dataset):
@@ -39,19 +38,21 @@ def show_bench(records: list[dict[str, Any]], added: list[dict[str, Any]], datas
 
 
 def _show_rows(rows: list[Row]) -> None:
-    sheet = Table(["model", *COLUMNS.values(), *COSTS.values()], ("model",), elastic="model")
+    table = Table(["model", *COLUMNS.values(), *COSTS.values()], ("model",))
     for row in rows:
         marks = (TUNED if row.is_tuned else "") + (GAUSSIAN if row.is_gaussian else "")
-        sheet.add(
+        table.add(
             row.model + (f" {marks}" if marks else ""),
             *[_value(row, name) for name in COLUMNS],
             *[_cost(row, name) for name in COSTS],
         )
         differences = [row.difference(name) for name in COLUMNS]
         if any(differences):
-            cells = [interval(each) if each else "" for each in differences]
-            sheet.add(f"  − {OURS}", *cells, "", "", "")
-    sheet.show()
+            cells = [
+                interval(each.mean, each.low, each.high) if each else "" for each in differences
+            ]
+            table.add(f"  − {OURS}", *cells, "", "", "")
+    table.show()
     seeds = max(len(row.seeds) for row in rows)
     notes = [f"± standard deviation of one of {seeds} seeds"] if seeds > 1 else []
     if any(row.comparison for row in rows):
@@ -62,20 +63,6 @@ def _show_rows(rows: list[Row]) -> None:
     if any(row.is_gaussian for row in rows):
         notes.append(f"{GAUSSIAN} no distribution of its own: a Gaussian around its prediction")
     say("; ".join(notes) + ".")
-
-
-def interval(found: Difference) -> str:
-    """A difference with its interval, as short as it can be read.
-
-    >>> interval(Difference(0.0071, -0.0020, 0.0162, 0.95, 100))
-    '+.007 [−.002,+.016]'
-    """
-    return f"{_short(found.mean)} [{_short(found.low)},{_short(found.high)}]"
-
-
-def _short(value: float) -> str:
-    text = f"{abs(value):.3f}".removeprefix("0")
-    return ("−" if value < 0 and text != ".000" else "+") + text
 
 
 def _value(row: Row, name: str) -> str:

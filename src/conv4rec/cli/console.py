@@ -1,9 +1,11 @@
-"""How the command line speaks: answers on standard output, everything else on standard error."""
+"""Printing: answers on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -25,6 +27,15 @@ def err() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def screen_width() -> int | None:
+    """Characters of a line of the screen; None where answers go to a file or a pipe.
+
+    The variable COLUMNS decides where it is set.
+    """
+    console = out()
+    return console.width if console.is_terminal or os.environ.get("COLUMNS") else None
+
+
 def say(text: str = "", indent: int = 0) -> None:
     """Print a sentence of the answer, wrapped at the width of the screen."""
     out().print(Padding(Text(text), (0, 0, 0, indent), expand=False) if indent else Text(text))
@@ -39,7 +50,7 @@ IN_OPTIONS = (
     (r"columns=\{'(\w+)': ('?)[^}]*\}", r"--columns \1=NAME"),
     (r"levels=\[\.\.\.\]", "--levels 1,2,3,..."),
 )
-"""How the library's arguments, as its errors name them, are called on the command line."""
+"""The library's arguments, as its errors name them, and their options of the command line."""
 
 
 def fail(text: str) -> None:
@@ -55,14 +66,13 @@ def raw(text: str) -> None:
 
 
 def command(*words: str) -> None:
-    """Print a command to try, never wrapped: it must survive being pasted."""
-    out().print(Text("  " + " ".join(words)), soft_wrap=True)
+    """Print a command to try, never wrapped, so that it can be pasted."""
+    raw("  " + " ".join(words))
 
 
 def print_json(answer: dict[str, Any]) -> None:
-    """Print one JSON object on one line; what is not a number is null."""
-    line = json.dumps(plain(answer), ensure_ascii=False, allow_nan=False)
-    out().print(Text(line), soft_wrap=True)
+    """Print one JSON object on one line; NaN and infinities are null."""
+    raw(json.dumps(plain(answer), ensure_ascii=False, allow_nan=False))
 
 
 def plain(value: Any) -> Any:
@@ -78,7 +88,7 @@ def plain(value: Any) -> Any:
 
 @contextmanager
 def notes() -> Iterator[None]:
-    """Show the warnings of the library as notes; those of other libraries stay silent."""
+    """Print the warnings of the library as notes; the warnings of other libraries are ignored."""
 
     def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
         if category is UserWarning:
@@ -89,3 +99,27 @@ def notes() -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show  # pyright: ignore[reportAttributeAccessIssue]
         yield
+
+
+class _ErrorConsole(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        err().print(Text(record.getMessage()), soft_wrap=True)
+
+
+@contextmanager
+def log_lines() -> Iterator[None]:
+    """Print the library's log on standard error: a line a stage where no progress bar is drawn.
+
+    On a terminal the bar shows the stages, and only warnings are printed.
+    """
+    logger, handler = logging.getLogger("conv4rec"), _ErrorConsole()
+    level, propagate = logger.level, logger.propagate
+    logger.setLevel(logging.WARNING if err().is_terminal else logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate

@@ -1,13 +1,18 @@
-"""Commands about what is there: data sets and the machine."""
+"""The commands `data list`, `data fetch` and `data show`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from conv4rec.data import Dataset, Interactions
 
 data_app = typer.Typer(
     help="Data sets: list the known ones, fetch one from its owner, look at one.",
@@ -24,10 +29,10 @@ def list_(as_json: options.AsJson = False) -> None:
     Example:
       conv4rec data list
     """
-    from conv4rec.cli.datasets import shelf
     from conv4rec.cli.tables import show_frame
+    from conv4rec.data.available import available_datasets
 
-    frame = shelf()
+    frame = available_datasets().drop("is_here")
     if as_json:
         print_json({"datasets": frame.to_dicts()})
         return
@@ -66,43 +71,48 @@ def show(
     columns: options.Columns = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """What a ratings log holds, as conv4rec reads it: counts, scale, duplicates, first rows.
+    """The contents of a ratings log: counts, scale, duplicates, first rows.
 
     \b
     Example:
       conv4rec data show movielens-2016
       conv4rec data show ratings.csv
     """
-    from conv4rec.cli import parsing as words
-    from conv4rec.cli import service
-    from conv4rec.cli.datasets import level_counts, log_facts
+    from conv4rec.cli import parsing, service
     from conv4rec.cli.tables import show_frame
+    from conv4rec.data.description import level_counts
 
-    named = words.columns_from_text(columns)
+    named = parsing.columns_from_text(columns)
     log, dataset = service.load_log(data, named)
     if as_json:
-        print_json({"data": data, **log_facts(log, dataset)})
+        print_json({"data": data, **_facts(log, dataset)})
         return
     say(str(log.report))
     if dataset is not None:
         say(f"Source: {dataset.source}")
         say(f"Licence: {dataset.licence}")
-    show_frame(level_counts(log))
+    show_frame(_with_bars(level_counts(log)))
     say("The first rows, by user and item:")
     show_frame(log.to_frame().head(5), digits=1)
 
 
-def doctor(as_json: options.AsJson = False) -> None:
-    """What conv4rec runs on here: versions, threads, devices, data folders; for bug reports.
+def _with_bars(counts: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
 
-    \b
-    Example:
-      conv4rec doctor
-    """
-    from conv4rec.cli.doctor import examine, show_findings
+    most = max(1, *counts["interactions"])
+    bars = ["█" * round(30 * count / most) for count in counts["interactions"]]
+    return counts.with_columns(pl.Series(" ", bars))
 
-    findings = examine()
-    if as_json:
-        print_json(findings)
-    else:
-        show_findings(findings)
+
+def _facts(log: Interactions, dataset: Dataset | None) -> dict[str, Any]:
+    """The same for programs."""
+    from conv4rec.data.description import level_counts
+
+    facts = {name: value for name, value in vars(log.report).items() if name != "levels"}
+    counts = level_counts(log)
+    facts["levels"] = list(log.levels.values)
+    facts["level_counts"] = dict(zip(counts["level"], counts["interactions"], strict=True))
+    facts["like_threshold"] = log.levels.like_threshold()
+    if dataset is not None:
+        facts |= {"source": dataset.source, "licence": dataset.licence}
+    return facts

@@ -1,9 +1,9 @@
-"""The command that measures: evaluate."""
+"""The command `evaluate`: train on one part of a data set, measure on the other."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,19 +11,16 @@ from conv4rec.cli import options
 from conv4rec.cli.console import note, print_json
 from conv4rec.errors import SettingError
 
+if TYPE_CHECKING:
+    from conv4rec.data import Split
+
 
 def evaluate(
-    dataset: Annotated[
-        str | None, typer.Option(metavar="NAME/SPLIT", help="A named split, such as ml-100k/u1.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Instead of a named one: your own ratings.")
-    ] = None,
-    split: Annotated[
-        str, typer.Option(help="Of --data: r0 (or any seed), time, new-users.")
-    ] = "r0",
+    dataset: options.NamedSplit = None,
+    data: options.OwnData = None,
+    split: options.SplitKind = "r0",
     model: Annotated[
-        str, typer.Option(help="conv4rec, or a floor: popularity, means, ease.")
+        str, typer.Option(help="conv4rec, or a baseline: popularity, means, ease.")
     ] = "conv4rec",
     preset: options.Preset = "default",
     set_: options.Set = None,
@@ -41,7 +38,7 @@ def evaluate(
     ] = False,
     against: Annotated[
         str | None,
-        typer.Option(metavar="A,B,...", help="Of --lists: rivals, such as means,ease, beside it."),
+        typer.Option(metavar="A,B,...", help="Of --lists: other models, such as means,ease."),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -53,19 +50,11 @@ def evaluate(
       conv4rec evaluate --data ratings.csv --split time --model ease
       conv4rec evaluate --dataset coat/mar --lists --against means,ease
     """
-    from conv4rec.benchmark.lists import evaluate_candidate_lists, opponents
-    from conv4rec.cli import parsing as words
-    from conv4rec.cli import service
+    from conv4rec.cli import parsing, service
+    from conv4rec.cli.metrics_output import show_record
     from conv4rec.cli.progress import progress_bar
     from conv4rec.cli.writing import check_out, write_frames
-    from conv4rec.data import split_by_name
-    from conv4rec.recommender.fit_and_evaluate import (
-        MODELS,
-        ModelChoice,
-        per_user_frame,
-        run,
-        split_of,
-    )
+    from conv4rec.recommender.fit_and_evaluate import MODELS, ModelChoice, per_user_frame, run
 
     if (dataset is None) == (data is None):
         raise SettingError("evaluate needs either --dataset NAME/SPLIT or --data FILE")
@@ -73,38 +62,51 @@ def evaluate(
         raise SettingError("--against is of --lists: add it")
     if model not in MODELS:
         raise SettingError(f"--model is one of {', '.join(MODELS)}; got {model!r}")
-    choice = ModelChoice(model, preset, device, words.settings_from_words(set_ or []))
-    if model == "conv4rec":
-        service.unfitted(preset, seed, device, threads, set_)
     if per_user is not None:
         check_out(per_user)
-    if dataset is not None:
-        parts = split_by_name(dataset)
-    else:
-        log, _ = service.load_log(
-            str(data), words.columns_from_text(columns), levels=words.levels_from_text(levels)
-        )
-        parts = split_of(log, Path(str(data)).stem, split)
-    candidates = opponents(against, model, parts)
     if model == "conv4rec":
-        with progress_bar() as on_progress:
-            outcome = run(parts, choice, seed, on_progress)
-    else:
-        outcome = run(parts, choice, seed)
+        service.make_model(preset, seed, device, threads, set_)  # wrong? say so before the data
+    parts = _load_split(dataset, data, split, levels, columns)
+    others = _others(against, model, parts, seed)
+    choice = ModelChoice(model, preset, device, parsing.settings_from_words(set_ or []))
+    with progress_bar(is_shown=model == "conv4rec") as on_progress:
+        outcome = run(parts, choice, seed, on_progress)
     if per_user is not None:
         write_frames([per_user_frame(outcome.evaluation)], per_user)
-    judged = (
-        evaluate_candidate_lists(parts, model, outcome.model, seed, candidates, note)
-        if lists
-        else None
-    )
-    if as_json:
-        print_json(outcome.record.to_dict() | ({"lists": judged} if judged else {}))
-        return
-    from conv4rec.cli.metrics_output import show_record
+    measured = None
+    if lists:
+        from conv4rec.evaluate.lists_record import record_lists
 
+        measured = record_lists(parts, model, outcome.model, others)
+    if as_json:
+        print_json(outcome.record.to_dict() | ({"lists": measured} if measured else {}))
+        return
     show_record(outcome.record)
-    if judged is not None:
+    if measured is not None:
         from conv4rec.cli.lists_output import show_lists
 
-        show_lists(judged, model)
+        show_lists(measured, model)
+
+
+def _load_split(
+    dataset: str | None, data: str | None, split: str, levels: str | None, columns: str | None
+) -> Split:
+    from conv4rec.cli import parsing, service
+    from conv4rec.data import split_by_name
+    from conv4rec.recommender.fit_and_evaluate import split_of
+
+    if dataset is not None:
+        return split_by_name(dataset)
+    log, _ = service.load_log(
+        str(data), parsing.columns_from_text(columns), levels=parsing.levels_from_text(levels)
+    )
+    return split_of(log, Path(str(data)).stem, split)
+
+
+def _others(against: str | None, model: str, parts: Split, seed: int) -> Any:
+    """Name and model of each of --against, fitted one after another when they are measured."""
+    if against is None:
+        return ()
+    from conv4rec.benchmark.lists import fit_each, opponents  # all other models: not loaded before
+
+    return fit_each(opponents(against, model, parts), parts, seed, note)

@@ -1,4 +1,4 @@
-"""What a model means, in words: its kernels, and what it sees in one person."""
+"""Explanations on the screen: kernels, a user's profile, contributions to a score."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
 
 def show_kernels(served: Conv4Rec, kernels: pl.DataFrame) -> None:
-    """Print what each rating level means to each channel, in and out."""
+    """Print the input and output kernels, one row a rating level."""
     into = [name for name in kernels.columns if not name.endswith("_out")]
-    say("Going in: what one interaction of each level adds to each channel.")
+    say("Input kernel: what one interaction of each level adds to each channel.")
     show_frame(kernels.select(into))
     out = [name for name in kernels.columns if name.endswith("_out")]
     if out:
-        say("Coming out: what a unit of each channel adds to the logit of each level.")
+        say("Output kernel: what a unit of each channel adds to the logit of each level.")
         show_frame(kernels.select("level", *out).filter(kernels["level"] != "unrated"))
     schedule = served.fitted_.schedule
     say(
-        f"Trained for {schedule.stops[0]} steps on what is picked and {schedule.stops[1]} on how "
-        f"it is rated, as a held-out part of the log advised; {served.n_parameters_:,} parameters."
+        f"Trained for {schedule.stops[0]} steps on what is consumed and {schedule.stops[1]} on how "
+        f"it is rated, as chosen on held-out rows; {served.n_parameters_:,} parameters."
     )
 
 
 def show_profile(profile: Profile, titles: Mapping[Any, str]) -> None:
-    """Print one person as the model reads them."""
+    """Print the profile of one user."""
     say(
         f"User {profile.user_id}: {profile.n_interactions:,} interactions, "
         f"{profile.n_rated:,} of them rated."
     )
     if profile.n_rated:
-        sheet = Table(["level", "given", ""], ("level", ""))
+        table = Table(["level", "given", ""], ("level", ""))
         most = max(profile.levels_used.values())
         for level, count in profile.levels_used.items():
-            sheet.add(level, f"{count:,}", "█" * round(30 * count / most))
-        sheet.show()
+            table.add(level, f"{count:,}", "█" * round(30 * count / most))
+        table.show()
         kind = "generous" if profile.generosity > 0 else "strict"
         say(
             f"Rates {abs(profile.generosity):.2f} {'above' if kind == 'generous' else 'below'} "
@@ -55,50 +55,36 @@ def show_profile(profile: Profile, titles: Mapping[Any, str]) -> None:
         say(f"{number}. ({direction.strength:.2f}) {named}", indent=2)
 
 
-MOST_PARTS = 20  # of a history shown on the screen: --json has them all
+MOST_PARTS = 20  # items of a history on the screen; --json has them all
 SCORES = {
-    "consume": "log P(pick) less its mean over the items left",
+    "consume": "log P(consume) less its mean over the unseen items",
     "like": "the log-odds of P(like)",
-    "discover": "the log-odds of what P(like) exceeds as surely as finds must",
+    "discover": "the log-odds of the value that P(like) exceeds with the asked confidence",
 }
 
 
-def show_parts(parts: pl.DataFrame, by: str, name: str) -> None:
-    """Print what an item's score is made of, as `Conv4Rec.explain` gives it."""
+def show_contributions(parts: pl.DataFrame, by: str, name: str) -> None:
+    """Print the contributions to an item's score, as `Conv4Rec.explain` gives them."""
     from math import exp
 
-    base, said = parts["contribution"][0], parts[1:]
+    base, inputs = parts["contribution"][0], parts[1:]
     score = float(parts["contribution"].sum())
     meaning = (
         f"{exp(score):.3g} times as likely as a typical item"
         if by == "consume"
-        else f"a chance of {1 / (1 + exp(-score)):.0%}"
+        else f"a probability of {1 / (1 + exp(-score)):.0%}"
     )
     say(f"{name}: {SCORES[by]} is {score:+.2f}, {meaning}.")
-    say(f"{base:+.2f} of it whatever the history; each item of the history adds:")
-    if said.height > MOST_PARTS:
+    say(f"{base:+.2f} of it without the history (the baseline); each item of the history adds:")
+    if inputs.height > MOST_PARTS:
         half = MOST_PARTS // 2
-        say(f"(the {half} that speak most for it, and the {half} most against)", indent=2)
-        said = said.head(half).vstack(said.tail(half))
-    sheet = Table(["item_id", "title", "rated", "adds"], ("item_id", "title"), "title")
-    for row in said.iter_rows(named=True):
+        say(f"(the {half} that add most, and the {half} that add least)", indent=2)
+        inputs = inputs.head(half).vstack(inputs.tail(half))
+    table = Table(["item_id", "title", "rated", "adds"], ("item_id", "title"), "title")
+    for row in inputs.iter_rows(named=True):
         rated = "-" if row["rating"] is None else f"{row['rating']:g}"
-        sheet.add(str(row["item_id"]), row.get("title") or "", rated, f"{row['contribution']:+.3f}")
-    sheet.show()
-
-
-def show_reasons(frame: pl.DataFrame, titles: Mapping[Any, str]) -> None:
-    """Print the reasons of a list, if it has any: one line an item."""
-    columns = [name for name in frame.columns if name.startswith("reason_") and name[-1].isdigit()]
-    if not columns:
-        return
-    many = frame["user_id"].n_unique() > 1
-    say()
-    say("Because of, in order:")
-    for row in frame.head(MOST_PARTS).iter_rows(named=True):
-        told = [titles.get(row[name], str(row[name])) for name in columns if row[name] is not None]
-        whose = f"{row['user_id']} " if many else ""
-        say(f"{whose}{row['rank']}. {'; '.join(told) or 'nothing in the history'}", indent=2)
+        table.add(str(row["item_id"]), row.get("title") or "", rated, f"{row['contribution']:+.3f}")
+    table.show()
 
 
 def profile_facts(profile: Profile, titles: Mapping[Any, str]) -> dict[str, Any]:

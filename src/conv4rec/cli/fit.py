@@ -1,4 +1,4 @@
-"""Commands that leave a model behind: quickstart and fit."""
+"""The command `fit`: train a model on a log and save it."""
 
 from __future__ import annotations
 
@@ -14,41 +14,6 @@ import typer
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
 from conv4rec.errors import SettingError, TrainingInterrupted
-
-
-def quickstart(
-    data: Annotated[
-        str | None,
-        typer.Option(metavar="FILE|NAME", help="Your own ratings instead of MovieLens."),
-    ] = None,
-    out: Annotated[
-        str, typer.Option(metavar="FOLDER", help="Where to save the model.")
-    ] = "conv4rec-quickstart",
-    seed: options.Seed = 0,
-    user: Annotated[
-        str | None, typer.Option(help="Whose lists to show; by default someone of middling habits.")
-    ] = None,
-    titles: options.Titles = None,
-    columns: options.Columns = None,
-    set_: options.Set = None,
-    threads: options.Threads = None,
-) -> None:
-    """Train on real ratings, measure both tasks, and show one person's lists: two minutes.
-
-    \b
-    Example:
-      conv4rec quickstart
-      conv4rec quickstart --data ratings.csv --titles items.csv
-    """
-    from conv4rec.cli import parsing as words
-    from conv4rec.cli import quickstart as tour
-    from conv4rec.cli import service
-
-    changed = words.settings_from_words(set_ or [])
-    service.prepare_torch("cpu", threads)
-    service.check_folder(out)
-    named = words.columns_from_text(columns)
-    tour.quickstart(tour.QuickstartOptions(data, out, seed, user, titles, named, changed))
 
 
 def fit(
@@ -71,7 +36,7 @@ def fit(
     threads: options.Threads = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Where training keeps its state; else MODEL.training."),
+        typer.Option(metavar="FOLDER", help="Folder of the training's state; else MODEL.training."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted training stopped.")
@@ -86,33 +51,22 @@ def fit(
       conv4rec fit log.parquet --out my-model --columns user_id=client,item_id=sku
       conv4rec fit ml-100k --out ml --set n_steps=60 --seed 1
     """
-    from conv4rec.cli import parsing as words
-    from conv4rec.cli import service
-    from conv4rec.cli.progress import progress_bar
+    from conv4rec.cli import parsing, service
 
-    model = service.unfitted(preset, seed, device, threads, set_, like_threshold=like_threshold)
+    model = service.make_model(preset, seed, device, threads, set_, like_threshold=like_threshold)
     state = checkpoint or out.rstrip("/\\") + ".training"
     service.check_folder(out)
-    service.check_folder(state, "training checkpoint")
-    held = Path(state, "manifest.json").exists()
-    if resume and not held:
-        raise SettingError(f"there is no interrupted training in {state}: leave out --resume")
-    if held and not resume:
-        note(f"{state} holds an interrupted training; this one starts anew (--resume goes on)")
+    _check_state(state, resume)
     log, _ = service.load_log(
         data,
-        words.columns_from_text(columns),
-        levels=words.levels_from_text(levels),
+        parsing.columns_from_text(columns),
+        levels=parsing.levels_from_text(levels),
         duplicates=duplicates,
     )
     if not as_json:
         say(str(log.report))
     started = time.perf_counter()
-    try:
-        with progress_bar() as on_progress:
-            model.fit(log, on_progress=on_progress, checkpoint=state, resume=resume)
-    except TrainingInterrupted as interrupted:
-        raise _how_to_go_on(interrupted) from None
+    _train(model, log, state, resume)
     model.save(out)
     if checkpoint is None:
         shutil.rmtree(state, ignore_errors=True)
@@ -123,13 +77,42 @@ def fit(
         print_json({**facts, **sizes, "n_parameters": model.n_parameters_, "config": model.config_})
         return
     say(f"Saved to {out} after {seconds:.0f} s: {model.n_parameters_:,} parameters. Next:")
-    someone = shlex.quote(str(log.users.ids(log.user_numbers[:1])[0]))
-    command(f"conv4rec recommend {shlex.quote(out)} --user {someone}")
+    first_user = shlex.quote(str(log.users.ids(log.user_numbers[:1])[0]))
+    command(f"conv4rec recommend {shlex.quote(out)} --user {first_user}")
 
 
-def _how_to_go_on(interrupted: TrainingInterrupted) -> TrainingInterrupted:
-    """The same event, with the command that goes on from there."""
-    said = ["conv4rec", *sys.argv[1:]]
-    again = shlex.join([*said, *([] if "--resume" in said else ["--resume"])])
+def _check_state(state: str, resume: bool) -> None:
+    """Check the folder of the training's state before the data is read."""
+    from conv4rec.cli import service
+
+    service.check_folder(state, "training checkpoint")
+    is_held = Path(state, "manifest.json").exists()
+    if resume and not is_held:
+        raise SettingError(f"there is no interrupted training in {state}: leave out --resume")
+    if is_held and not resume:
+        note(f"{state} holds an interrupted training; this one starts anew (--resume goes on)")
+
+
+def _train(model: Any, log: Any, state: str, resume: bool) -> None:
+    from conv4rec.cli.progress import progress_bar
+    from conv4rec.cli.stopping import stop_request
+
+    try:
+        with progress_bar() as on_progress, stop_request() as request:
+            model.fit(
+                log,
+                on_progress=on_progress,
+                checkpoint=state,
+                resume=resume,
+                should_stop=request.is_set,
+            )
+    except TrainingInterrupted as interrupted:
+        raise _with_command(interrupted) from None
+
+
+def _with_command(interrupted: TrainingInterrupted) -> TrainingInterrupted:
+    """The same error, with the command that goes on from there."""
+    words = ["conv4rec", *sys.argv[1:]]
+    again = shlex.join([*words, *([] if "--resume" in words else ["--resume"])])
     what = str(interrupted).partition(":")[0]
     return TrainingInterrupted(f"{what}; to go on: {again}")

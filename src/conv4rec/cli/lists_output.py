@@ -1,31 +1,28 @@
-"""Tables of lists: what they look like, and whether they would be liked."""
+"""Tables of lists: their coverage, support and exposure, and whether they would be liked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from conv4rec.benchmark.candidates import OURS
-from conv4rec.cli.bench_output import interval
-from conv4rec.cli.console import out, say
-from conv4rec.cli.tables import Table, figure
+from conv4rec.cli.console import say
+from conv4rec.cli.tables import Table, figure, interval
 from conv4rec.evaluate.item_lists import BY_RULE, KINDS
 from conv4rec.evaluate.lists import NEUTRAL, RANKER
 from conv4rec.evaluate.off_policy import MIN_HITS
-from conv4rec.evaluate.uncertainty import Difference
 
-POPULARITY = "popularity among equally active people"
+POPULARITY = "popularity among equally active users"
 RULE = "by rule"
-"""Heading of our discoveries as the rule makes them."""
+"""Heading of discoveries as the rule makes them."""
 SHARE, NUMBER, COUNT, ONE = "share", "number", "count", "one"
 ROWS = {
-    "with_list": ("people with a list", SHARE),
+    "with_list": ("users with a list", SHARE),
     "active_without_list": ("20+ ratings, no list", SHARE),
     "length": ("items of a list", ONE),
     "items": ("different items", COUNT),
     "coverage": ("  of the catalogue", SHARE),
-    "top_item": ("commonest, of lists", SHARE),
-    "top_five": ("5 commonest, of places", SHARE),
+    "top_item": ("most listed item, of lists", SHARE),
+    "top_five": ("5 most listed, of places", SHARE),
     "gini": ("Gini of exposure", NUMBER),
     "support": ("ratings of an item", COUNT),
     "low_support": ("  3 or fewer, of places", SHARE),
@@ -37,15 +34,15 @@ ROWS = {
     "overlap": ("overlap of two lists", SHARE),
     "consume_rank": ("consume rank", COUNT),
 }
-"""What each figure is called on the screen, and how it is written."""
+"""The label of each figure on the screen, and its format."""
 
 
-def show_lists(found: Mapping[str, Any], model: str = OURS) -> None:
-    """Print what `bench.lists.evaluate_candidate_lists` found.
+def show_lists(found: Mapping[str, Any], model: str = "conv4rec") -> None:
+    """Print what `evaluate.lists_record.record_lists` measured.
 
     Args:
         found: Figures of one model or several.
-        model: Whose lists the others are compared with; the first if it is not there.
+        model: The model that the others are compared with; the first if it is not there.
     """
     models = found["models"]
     model = model if model in models else next(iter(models))
@@ -61,14 +58,15 @@ def show_lists(found: Mapping[str, Any], model: str = OURS) -> None:
                 _show_kind(found, kind, model)
     _show_unlikely(found, model)
     say(
-        f"\nPlaces, and what the rule may discover: by {_ranking(found['picks_by'])}. SNIPS: test "
-        "ratings of listed items, each divided by its chance to be there; with a 95% interval over "
-        f"people, from {MIN_HITS} such ratings on. docs/evaluation.md defines each figure."
+        f"\nPlaces, and the items that the rule may discover: by {_ranking(found['picks_by'])}. "
+        "SNIPS: test ratings of listed items, each divided by its probability to be there; with a "
+        f"95% interval over users, from {MIN_HITS} such ratings on. Definitions: "
+        "docs/evaluation.md."
     )
 
 
 def _show_kind(found: Mapping[str, Any], kind: str, model: str) -> None:
-    """One kind of list, a column a model; our discoveries also as the rule makes them."""
+    """One kind of list, a column a model; the discoveries also as the rule makes them."""
     models, differences = found["models"], found["differences"]
     say(f"\nLists of {models[model]['k']}, {kind}:")
     columns = {name: each["kinds"][kind] for name, each in models.items() if kind in each["kinds"]}
@@ -85,50 +83,44 @@ def _show_kind(found: Mapping[str, Any], kind: str, model: str) -> None:
 
 
 def _show_columns(columns: Mapping[str, Any], differences: Mapping[str, Any]) -> None:
-    """One column a model or a kind, as many side by side as fit."""
-    names = list(columns)
-    labels = max(len(label) for label, _ in ROWS.values()) + 2
-    width = max(12 if differences else 11, *map(len, names)) + 2
-    size = max(1, (out().width - labels) // width)
-    for start in range(0, len(names), size):
-        part = names[start : start + size]
-        sheet = Table(["", *part], ("",))
-        for key, (label, how) in ROWS.items():
-            values = [columns[name][key] for name in part]
-            if any(value is not None for value in values):
-                sheet.add(label, *[_written(value, how) for value in values])
-        shown = [columns[name]["liked_if_shown"] for name in part]
-        sheet.add("liked if shown (SNIPS)", *[_estimate(each) for each in shown])
-        for label, each in differences.items():
-            if any(each.get(name) for name in part):
-                sheet.add(label, *[_points(each.get(name)) for name in part])
-        sheet.add("  test ratings of them", *[f"{each['hits']:,}" for each in shown])
-        sheet.add("  as good as", *[f"{each['effective_hits']:,.0f}" for each in shown])
-        sheet.add("  liked of these", *[_written(each["hits_liked"], SHARE) for each in shown])
-        sheet.show()
+    """One column a model or a kind, one row a figure."""
+    table = Table(["", *columns], ("",))
+    for key, (label, how) in ROWS.items():
+        values = [column[key] for column in columns.values()]
+        if any(value is not None for value in values):
+            table.add(label, *[_written(value, how) for value in values])
+    liked = [column["liked_if_shown"] for column in columns.values()]
+    table.add("liked if shown (SNIPS)", *[_estimate(each) for each in liked])
+    for label, each in differences.items():
+        if any(each.get(name) for name in columns):
+            table.add(label, *[_points(each.get(name)) for name in columns])
+    table.add("  test ratings of them", *[f"{each['hits']:,}" for each in liked])
+    table.add("  effective number", *[f"{each['effective_hits']:,.0f}" for each in liked])
+    table.add("  liked of these", *[_written(each["hits_liked"], SHARE) for each in liked])
+    table.show()
 
 
 def _show_unlikely(found: Mapping[str, Any], model: str) -> None:
-    """Who liked what outside the likeliest picks: two lines a model, as in a bench."""
+    """Likes outside the items likeliest to be consumed: two rows a model, as in a bench."""
     models = {name: each for name, each in found["models"].items() if each["unlikely"]}
     if not models:
         return
     any_model = next(iter(models.values()))
-    for judge, facts in any_model["unlikely"].items():
-        by = _ranking(found["picks_by"] if judge == RANKER else NEUTRAL)
+    for basis, facts in any_model["unlikely"].items():
+        by = _ranking(found["picks_by"] if basis == RANKER else NEUTRAL)
         liked = _written(facts["liked"], SHARE)
         say(
-            f"\nOutside the {any_model['beyond']} likeliest picks by {by}, are likes told apart? "
-            f"{facts['pairs']:,} test pairs of {facts['people']:,} people, {liked} liked:"
+            f"\nLikes outside the {any_model['beyond']} likeliest items by {by}: "
+            f"{facts['pairs']:,} test pairs of {facts['people']:,} users, {liked} liked."
         )
         figures = ("auc", "auc_within", "ndcg@10")
-        sheet = Table(["model", "AUC ↑", "AUC within people ↑", "NDCG@10 ↑"], ("model",), "model")
+        table = Table(["model", "AUC ↑", "AUC within users ↑", "NDCG@10 ↑"], ("model",))
         for name, each in models.items():
-            sheet.add(name, *[figure(each["unlikely"][judge][key], 4) for key in figures])
-            there = found["differences"].get(name, {}).get("unlikely", {}).get(judge)
+            table.add(name, *[figure(each["unlikely"][basis][key], 4) for key in figures])
+            there = found["differences"].get(name, {}).get("unlikely", {}).get(basis)
             if there:
-                sheet.add(f"  − {model}", *[_interval(there.get(key)) for key in figures])
-        sheet.show()
+                table.add(f"  − {model}", *[_interval(there.get(key)) for key in figures])
+        table.show()
 
 
 def _ranking(picks_by: str) -> str:
@@ -165,4 +157,4 @@ def _points(found: Mapping[str, Any] | None) -> str:
 def _interval(found: Mapping[str, Any] | None) -> str:
     if not found:
         return ""
-    return interval(Difference(found["mean"], found["low"], found["high"], 0.95, found["n_users"]))
+    return interval(found["mean"], found["low"], found["high"])

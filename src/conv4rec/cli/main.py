@@ -1,7 +1,8 @@
-"""The front door: the commands, one sentence for every mistake, and nothing heavy to open it."""
+"""The command line: its commands, its exit codes, and what it sets for the whole process."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,18 +10,37 @@ from typing import Annotated
 import typer
 
 from conv4rec import __version__
-from conv4rec.cli.ask import explain, plot, predict, recommend
-from conv4rec.cli.bench import bench, report
-from conv4rec.cli.console import fail, notes, say
-from conv4rec.cli.data import data_app, doctor
+from conv4rec.cli.bench import bench
+from conv4rec.cli.console import fail, log_lines, notes, say
+from conv4rec.cli.data import data_app
+from conv4rec.cli.doctor import doctor
 from conv4rec.cli.evaluate import evaluate
-from conv4rec.cli.fit import fit, quickstart
+from conv4rec.cli.explain import explain
+from conv4rec.cli.fit import fit
+from conv4rec.cli.plot import plot
+from conv4rec.cli.predict import predict
+from conv4rec.cli.quickstart import quickstart
+from conv4rec.cli.recommend import recommend
+from conv4rec.cli.report import report
 from conv4rec.cli.theory import theory_app
 from conv4rec.errors import Conv4RecError, TrainingInterrupted
 
 EXIT_WRONG, EXIT_INTERRUPTED = 2, 130
 
-# Plain help and plain usage errors: what is printed last is the sentence, not a frame around it.
+COMMANDS = {
+    quickstart: "A tour on real ratings: two minutes.",
+    fit: "Train a model on a log of ratings.",
+    evaluate: "Train on a part, measure on the rest.",
+    bench: "Several models on the same rows, with provenance.",
+    report: "Tables and pictures of a bench, from its records.",
+    recommend: "List what users will consume, like or discover.",
+    predict: "Both answers for given pairs.",
+    explain: "Why a score is what it is; kernels; a user's profile.",
+    plot: "A picture of one user's items and discoveries.",
+}
+"""The commands in the order of `conv4rec --help`, each with its line there."""
+
+# Plain help and plain usage errors: the last line printed is the sentence, with no frame around it.
 app = typer.Typer(
     name="conv4rec",
     rich_markup_mode=None,
@@ -29,18 +49,11 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(short_help="A tour on real ratings: two minutes.")(quickstart)
-app.command(short_help="Train a model on a log of ratings.")(fit)
-app.command(short_help="Train on a part, measure on the rest.")(evaluate)
-app.command(short_help="Us and our rivals on the same rows, with receipts.")(bench)
-app.command(short_help="Tables and pictures of a bench, from its records.")(report)
-app.command(short_help="List what people would pick or love.")(recommend)
-app.command(short_help="Both answers for given pairs.")(predict)
-app.command(short_help="What the model sees in ratings, in a person.")(explain)
-app.command(short_help="A picture of one user's items and discoveries.")(plot)
+for function, short_help in COMMANDS.items():
+    app.command(short_help=short_help)(function)
 app.add_typer(data_app, name="data", short_help="Data sets: list, fetch, show.")
 app.add_typer(theory_app, name="theory", short_help="Bounds, certificates, ranks.")
-app.command(short_help="What conv4rec runs on here.")(doctor)
+app.command(short_help="Versions, threads, devices and folders of this machine.")(doctor)
 
 
 def _version(wanted: bool) -> None:
@@ -67,8 +80,12 @@ def conv4rec(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns its exit code: 0, 2 for any mistake, 130 when interrupted."""
+    # A thread of torch that waits for work spins by default, and takes the core from the thread
+    # that it waits for when anything else runs on the machine: a fit of 4 s took 65 s on two busy
+    # cores. Torch reads the variable when it is loaded, which no command has done yet.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        with notes():
+        with notes(), log_lines():
             app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="conv4rec")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0

@@ -11,40 +11,38 @@ from conv4rec.evaluate.provenance import Record
 MEANINGS = {
     "rmse": ("↓", "error of the expected rating, root mean square"),
     "mae": ("↓", "error of the median rating, mean absolute"),
-    "nll": ("↓", "surprise at the rating given, in nats"),
-    "rps": ("↓", "error of the chances of all ratings"),
-    "ece": ("↓", "how far P(like) is from what happens"),
-    "auc_like": ("↑", "liked items ranked above the others by P(like)"),
-    "nll_joint": ("↓", "surprise at the item and its rating, in nats"),
+    "nll": ("↓", "-log P(rating given), in nats"),
+    "rps": ("↓", "error of the probabilities of all ratings"),
+    "ece": ("↓", "calibration error of P(like)"),
+    "auc_like": ("↑", "liked items ranked above others by P(like)"),
+    "nll_joint": ("↓", "-log P(item and its rating), in nats"),
     "recall@20": ("↑", "held-out items found in the top 20"),
     "ndcg@20": ("↑", "the same, early places counting more"),
     "recall@50": ("↑", "held-out items found in the top 50"),
     "ndcg@100": ("↑", "as ndcg@20, in the top 100"),
     "ndcg_like@20": ("↑", "ndcg@20 of the liked items alone"),
 }
-"""Which way is better, and what it is, for every metric."""
+"""The better direction and the meaning of every metric."""
 
 
 def show_metrics(
     columns: Mapping[str, Mapping[str, float | None]], names: Sequence[str] | None = None
 ) -> None:
-    """Print metrics, one line each, one column a model, each with what it means."""
-    sheet = Table(
-        ["metric", *columns, "what it is"], ("metric", "what it is"), elastic="what it is"
-    )
+    """Print metrics, one line each with its meaning, one column a model."""
+    table = Table(["metric", *columns, "meaning"], ("metric", "meaning"), elastic="meaning")
     for name in names or next(iter(columns.values())):
         arrow, meaning = MEANINGS.get(name, ("", ""))
         values = [figure(metrics.get(name), 4) for metrics in columns.values()]
-        sheet.add(f"{name} {arrow}", *values, meaning)
-    sheet.show()
+        table.add(f"{name} {arrow}", *values, meaning)
+    table.show()
 
 
 def show_record(record: Record) -> None:
-    """Print one run: what was measured on what, the figures, and what they cost."""
+    """Print one run: model and data, the figures, and their costs."""
     sizes = record.sizes
     say(
-        f"{record.model} on {record.dataset}, seed {record.seed}: {sizes['train']:,} interactions "
-        f"to learn from, {sizes['test']:,} to foretell; liked from {record.like_threshold:g} up"
+        f"{record.model} on {record.dataset}, seed {record.seed}: {sizes['train']:,} training "
+        f"interactions, {sizes['test']:,} in the test; liked from {record.like_threshold:g} up"
     )
     show_metrics({record.model: record.metrics})
     parameters = "" if record.n_parameters is None else f", {record.n_parameters:,} parameters"

@@ -1,4 +1,4 @@
-"""The options that several commands share: each is described once."""
+"""The options that several commands share, each described once."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Annotated
 
 import typer
 
+# As in the library, which is not loaded for --help; a test compares them.
+CONFIDENCE, NOVELTY = 0.8, "0.9"
+ORDERS = "consume, like, rating, consume_and_like, discover"
+
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a saved model.")]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object, as the last line, for programs.")
 ]
-Seed = Annotated[
-    int, typer.Option(min=0, help="Of every random draw: the same seed, the same model.")
-]
-Device = Annotated[str, typer.Option(help="cpu, or what torch calls an accelerator: cuda.")]
-Threads = Annotated[
-    int | None, typer.Option(help="Threads to use; by default as many as torch likes.")
-]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]
+Device = Annotated[str, typer.Option(help="cpu, or torch's name of an accelerator, such as cuda.")]
+Threads = Annotated[int | None, typer.Option(help="Number of threads; by default torch's.")]
 Preset = Annotated[
-    str, typer.Option(help="default, the best we have; paper, the closest to the abstract.")
+    str, typer.Option(help="default, the most accurate; paper, the closest to the abstract.")
 ]
 Set = Annotated[
     list[str] | None,
@@ -29,7 +29,7 @@ Set = Annotated[
 Columns = Annotated[
     str | None,
     typer.Option(
-        metavar="ROLE=NAME,...", help="What a file calls its columns: user_id=client,item_id=sku."
+        metavar="ROLE=NAME,...", help="Names of a file's columns: user_id=client,item_id=sku."
     ),
 ]
 LevelList = Annotated[
@@ -44,9 +44,10 @@ Titles = Annotated[
         metavar="FILE|NAME", help="Titles of items: a table with item_id and title, or a data set."
     ),
 ]
+User = Annotated[str | None, typer.Option(help="A user of the training data.")]
 History = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="A log of people who were not in training."),
+    typer.Option(metavar="FILE", help="A log of users who were not in training."),
 ]
 Out = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write the table to a .csv or .parquet file.")
@@ -54,24 +55,35 @@ Out = Annotated[
 Novelty = Annotated[
     str,
     typer.Option(
-        metavar="CHANCE|N|median",
-        help="Finds come up alone with less chance, or are outside the top N, or below the median.",
+        metavar="P|N|median",
+        help="Discoveries are items that the user misses with probability P or more, or that are "
+        "outside the N likeliest, or below the median.",
     ),
 ]
 Confidence = Annotated[
     float,
     typer.Option(
-        help="Lists by like, rating and discover go by what P(like), or the rating, surely exceeds."
+        help="Lists by like, rating and discover are ranked by the value that P(like), or the "
+        "rating, exceeds with this probability."
     ),
 ]
 MinLike = Annotated[
     float | None,
-    typer.Option("--min-p-like", help="P(like) of a find is at least this; 0 for any."),
+    typer.Option("--min-p-like", help="Least P(like) of a discovery; 0 for any."),
 ]
 LimitExposure = Annotated[
     bool,
     typer.Option(
         "--limit-exposure/--no-limit-exposure",
-        help="Keep an item out of most people's lists by like, rating and discover.",
+        help="Keep an item out of most users' lists by like, rating and discover.",
     ),
 ]
+NamedSplit = Annotated[
+    str | None,
+    typer.Option("--dataset", metavar="NAME/SPLIT", help="A named split, such as ml-100k/u1."),
+]
+OwnData = Annotated[
+    str | None,
+    typer.Option("--data", metavar="FILE", help="Instead of a named split: your own ratings."),
+]
+SplitKind = Annotated[str, typer.Option(help="Of --data: r0 (or any seed), time, new-users.")]

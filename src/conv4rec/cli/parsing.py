@@ -1,4 +1,4 @@
-"""What the words of a command line mean: ids, settings, names of columns, files."""
+"""The meaning of the words of a command line: ids, settings, names of columns, files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SUFFIXES = (".csv", ".tsv", ".parquet", ".inter", ".dat", ".data", ".gz", ".txt"
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a word on the command line means a file, not the name of a data set."""
+    """Whether a word of the command line is a file rather than the name of a data set."""
     return Path(text).exists() or "/" in text or text.lower().endswith(SUFFIXES)
 
 
 def id_from_text(text: str, ids: Ids) -> int | str:
-    """What a word on the command line means as an id: an integer where the ids are integers.
+    """A word of the command line as an id: an integer where the ids are integers.
 
     >>> import polars as pl
     >>> from conv4rec.data import Ids
@@ -109,7 +109,7 @@ def shares_from_text(text: str) -> tuple[float, ...]:
 
 
 def number_or_word(text: str) -> float | str:
-    """A whole number or a fraction where a word is one.
+    """A word as a whole number or a fraction, where it is one.
 
     >>> number_or_word("500"), number_or_word("0.1"), number_or_word("median")
     (500, 0.1, 'median')
@@ -120,7 +120,7 @@ def number_or_word(text: str) -> float | str:
 
 
 def split_words(dataset: str | None, split: str, new_users: bool) -> tuple[str | None, str]:
-    """The named split, if any, and the kind of split of a file, once `--new-users` has its say.
+    """The named split, if any, and the kind of split of a file, with `--new-users` applied.
 
     >>> split_words("ml-100k", "r0", True)
     ('ml-100k/new-users', 'new-users')

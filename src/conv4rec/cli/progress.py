@@ -14,12 +14,15 @@ OnProgress = Callable[[str, int, int, Any], None]
 
 
 @contextmanager
-def progress_bar() -> Iterator[OnProgress]:
-    """A callback for `Conv4Rec.fit` that draws a bar on standard error while the context lasts.
+def progress_bar(is_shown: bool = True) -> Iterator[OnProgress | None]:
+    """A callback for `Conv4Rec.fit` that draws a bar on standard error; None if not shown.
 
-    Losses are in nats per hidden interaction: "pick" is -log P(item), "rate" is
-    -log P(rating | item). Off a terminal one line is left at the end.
+    Losses are in nats per masked interaction: "consume" is -log P(item), "rate" is
+    -log P(rating | item). Off a terminal nothing is drawn but one line at the end.
     """
+    if not is_shown:
+        yield None
+        return
     columns = (
         TextColumn("{task.description:<11}"),
         BarColumn(bar_width=20),
@@ -33,9 +36,9 @@ def progress_bar() -> Iterator[OnProgress]:
 
         def on_progress(stage: str, number: int, n_stages: int, now: Any) -> None:
             done = (number + now.step / now.n_steps) / n_stages
-            # A task that has stopped before the other has no loss any more.
-            pick, rate = (f"{x:.3f}" if x else "done" for x in (now.consume_nll, now.rate_nll))
-            losses = f"loss: pick {pick} rate {rate}"
+            # A task that stops before the other has no loss any more.
+            consume, rate = (f"{x:.3f}" if x else "done" for x in (now.consume_nll, now.rate_nll))
+            losses = f"loss: consume {consume} rate {rate}"
             bar.update(task, description=stage, completed=done, losses=losses)
 
         yield on_progress

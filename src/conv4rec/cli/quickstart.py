@@ -1,162 +1,147 @@
-"""The tour: real ratings, both tasks measured beside two floors, one person's lists."""
+"""The command `quickstart`: train on real ratings, measure both tasks, show one user's lists."""
 
 from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
+import typer
 
-from conv4rec.cli import service
+from conv4rec.cli import options
 from conv4rec.cli.console import command, say
-from conv4rec.cli.metrics_output import show_metrics
-from conv4rec.cli.parsing import id_from_text
-from conv4rec.cli.progress import progress_bar
-from conv4rec.cli.tables import show_answers
-from conv4rec.data.datasets import INSTALLED
-from conv4rec.recommender.fit_and_evaluate import ModelChoice, Run, run, split_of
 
 if TYPE_CHECKING:
     from conv4rec.data import Dataset, Interactions, Split
 
 SHOWN = ("rmse", "nll", "recall@20", "ndcg@20", "ndcg_like@20")
-FEWEST = 50  # interactions of the person shown, where anyone has as many
-K = 5
+K = 5  # items of a list
 
 
-@dataclass(frozen=True)
-class QuickstartOptions:
-    """What was asked for on the command line."""
+def quickstart(
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|NAME", help="Your own ratings instead of MovieLens."),
+    ] = None,
+    out: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Folder to save the model in.")
+    ] = "conv4rec-quickstart",
+    seed: options.Seed = 0,
+    user: Annotated[
+        str | None, typer.Option(help="The user whose lists are shown; else a typical one.")
+    ] = None,
+    titles: options.Titles = None,
+    columns: options.Columns = None,
+    set_: options.Set = None,
+    threads: options.Threads = None,
+) -> None:
+    """Train on real ratings, measure both tasks, and show one user's lists: two minutes.
 
-    data: str | None
-    out: str
-    seed: int
-    user: str | None
-    titles: str | None
-    columns: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-
-
-def quickstart(request: QuickstartOptions) -> None:
-    """Load, train, measure, show, save. The folder was checked before.
-
-    Raises:
-        DataError: The table cannot be used.
-        UnknownUserError: The user asked for is not in the data.
+    \b
+    Example:
+      conv4rec quickstart
+      conv4rec quickstart --data ratings.csv --titles items.csv
     """
+    from conv4rec.cli import parsing, service
+    from conv4rec.data.datasets import INSTALLED
+    from conv4rec.data.description import typical_user
+
+    settings = parsing.settings_from_words(set_ or [])
+    service.prepare_torch("cpu", threads)
+    service.check_folder(out)
     started = time.perf_counter()
-    data = request.data or INSTALLED
-    log, dataset = service.load_log(data, request.columns)
-    _show_data(log, dataset, data)
-    person = _person(log, request.user)
-    titles = service.load_titles(request.titles, log.items)
-    if not titles and dataset is not None:
-        titles = dataset.item_titles()
-    split = split_of(log, data, f"r{request.seed}")
-    say()
-    say(f"Training on {len(split.train):,} interactions; {len(split.test):,} are held out.")
-    with progress_bar() as on_progress:
-        ours = run(split, ModelChoice(settings=request.settings), request.seed, on_progress)
-    _show_figures(split, ours, request.seed)
-    _show_person(ours.model, split, person, titles)
-    ours.model.save(request.out)
+    name = data or INSTALLED
+    log, dataset = service.load_log(name, parsing.columns_from_text(columns))
+    _show_data(log, dataset, name)
+    user_id = typical_user(log)
+    if user is not None:
+        user_id = parsing.id_from_text(user, log.users)
+        log.users.number(user_id)  # unknown? say so before the training
+    names = service.load_titles(titles, log.items)
+    if not names and dataset is not None:
+        names = dataset.item_titles()
+    model, split = _train_and_measure(log, name, settings, seed)
+    _show_user(model, split, user_id, names)
+    model.save(out)
     say(
-        f"The model, as trained without the held-out tenth, is in {request.out}. "
+        f"The model, as trained without the held-out tenth, is in {out}. "
         f"All this took {time.perf_counter() - started:.0f} s. Next:"
     )
-    _show_next(request, data, dataset, person)
+    has_titles = dataset is not None and dataset.items is not None
+    _show_next(out, user_id, titles or (name if has_titles else None))
+    _show_own_data(data, columns)
 
 
-def _show_data(log: Interactions, dataset: Dataset | None, data: str) -> None:
-    say(f"Data: {data}" + (f", from {dataset.source}." if dataset else "."))
+def _show_data(log: Interactions, dataset: Dataset | None, name: str) -> None:
+    say(f"Data: {name}" + (f", from {dataset.source}." if dataset else "."))
     for line in log.report.lines():
         say(line, indent=2)
     if dataset is not None:
         say(f"Licence: {dataset.licence}.", indent=2)
 
 
-def _person(log: Interactions, wanted: str | None) -> int | str:
-    """Whose lists to show: as asked, or the median of those with `FEWEST` interactions or more."""
-    if wanted is not None:
-        return log.users.ids(np.array([log.users.number(id_from_text(wanted, log.users))]))[0]
-    counts = np.diff(log.starts)
-    active = np.flatnonzero(counts >= min(FEWEST, counts.max()))
-    in_order = active[np.argsort(counts[active], kind="stable")]
-    return log.users.ids(in_order[[len(in_order) // 2]])[0]
+def _train_and_measure(
+    log: Interactions, name: str, settings: dict[str, Any], seed: int
+) -> tuple[Any, Split]:
+    """Train, and print both tasks on the held-out part, beside two baselines."""
+    from conv4rec.cli.metrics_output import show_metrics
+    from conv4rec.cli.progress import progress_bar
+    from conv4rec.recommender.fit_and_evaluate import ModelChoice, run, split_of
 
-
-def _show_figures(split: Split, ours: Run, seed: int) -> None:
-    """Both tasks on the held-out part, beside the two floors."""
+    split = split_of(log, name, f"r{seed}")
+    say()
+    say(f"Training on {len(split.train):,} interactions; {len(split.test):,} are held out.")
+    with progress_bar() as on_progress:
+        ours = run(split, ModelChoice(settings=settings), seed, on_progress)
     columns = {"conv4rec": ours.record.metrics}
-    columns["popularity"] = run(split, ModelChoice("popularity"), seed).record.metrics
-    if (split.train.level_numbers >= 0).any():
-        columns["means"] = run(split, ModelChoice("means"), seed).record.metrics
+    baselines = ["popularity", *(["means"] if split.train.n_rated else [])]
+    for baseline in baselines:
+        columns[baseline] = run(split, ModelChoice(baseline), seed).record.metrics
     say()
-    say("Both tasks, on the held-out interactions, beside two floors:")
-    show_metrics(columns, [name for name in SHOWN if ours.record.metrics[name] is not None])
+    say("Both tasks, on the held-out interactions, beside baselines:")
+    show_metrics(columns, [metric for metric in SHOWN if ours.record.metrics[metric] is not None])
     say()
+    return ours.model, split
 
 
-def _show_person(model: Any, split: Split, person: int | str, titles: dict[Any, str]) -> None:
-    """The next picks and the finds of one person, with what they did in the held-out part."""
-    truth = _held_out(split, person)
-    rated = split.train.n_levels > 1
-    say(f"User {person}. {_legend(split)}")
-    lists = {"consume": "Would probably pick next:"}
-    if rated:
-        lists["discover"] = "Would love, but hardly find:"
-    for by, words in lists.items():
-        frame = model.recommend([person], K, by=by)
+def _show_user(model: Any, split: Split, user: int | str, titles: dict[Any, str]) -> None:
+    """The likely items and the discoveries of one user, with the held-out ratings."""
+    from conv4rec.cli.answers import legend, show_answers
+    from conv4rec.data.description import levels_by_item
+    from conv4rec.data.titles import with_titles
+
+    given = {
+        item: "consumed" if label is None else f"rated {label}"
+        for item, label in levels_by_item(split.test, user).items()
+    }
+    levels = split.train.levels
+    say(f"User {user}. {legend(levels)} Held out: what the user did, unseen by the model.")
+    lists = {"consume": "Will probably consume next:"}
+    if levels.n_levels > 1:
+        lists["discover"] = "Discoveries: would like, and hardly find alone:"
+    for by, heading in lists.items():
+        frame = model.recommend([user], K, by=by)
         if frame.height:
             say()
-            say(words)
-            marks = {id: truth[id] for id in frame["item_id"].to_list() if id in truth}
-            show_answers(service.with_titles(frame, titles), marks, with_ids=False)
+            say(heading)
+            marks = {item: given[item] for item in frame["item_id"].to_list() if item in given}
+            show_answers(with_titles(frame, titles), marks, with_ids=False)
     say()
 
 
-def _legend(split: Split) -> str:
-    levels = split.train.levels
-    bars = (
-        f"Bars: chance of each rating, from {levels.labels[0]} to {levels.labels[-1]}. "
-        f"P(like): chance of {levels.like_threshold():g} or more. "
-    )
-    return (
-        "P(pick): chance to be the next item picked. "
-        + (bars if levels.n_levels > 1 else "")
-        + "Held out: what they really did, unseen by the model."
-    )
+def _show_next(out: str, user: int | str, titles: str | None) -> None:
+    """Commands to try on the saved model."""
+    named = f" --titles {shlex.quote(titles)}" if titles else ""
+    model, whom = shlex.quote(out), f"--user={shlex.quote(str(user))}"
+    command(f"conv4rec recommend {model} {whom} --by like -k 10{named}")
+    command(f"conv4rec explain {model} {whom}{named}")
+    command(f"conv4rec recommend {model} --all -k 20 --out recommendations.parquet")
 
 
-def _held_out(split: Split, person: int | str) -> dict[Any, str]:
-    """What a person did in the test, in a word or two, by item id."""
-    test = split.test
-    user = test.users.number(person)
-    rows = slice(test.starts[user], test.starts[user + 1])
-    words = [*(f"rated {label}" for label in split.train.levels.labels), "picked"]
-    given = [words[level] for level in test.level_numbers[rows].tolist()]
-    items = test.items.ids(test.item_numbers[rows]).to_list()
-    return dict(zip(items, given, strict=True))
-
-
-def _show_next(
-    request: QuickstartOptions, data: str, dataset: Dataset | None, person: int | str
-) -> None:
-    source = request.titles or (data if dataset is not None and dataset.items is not None else None)
-    named = f" --titles {shlex.quote(source)}" if source else ""
-    out, user = shlex.quote(request.out), f"--user={shlex.quote(str(person))}"
-    command(f"conv4rec recommend {out} {user} --by like -k 10{named}")
-    command(f"conv4rec explain {out} {user}{named}")
-    command(f"conv4rec recommend {out} --all -k 20 --out recommendations.parquet")
-    if request.data is None:
+def _show_own_data(data: str | None, columns: str | None) -> None:
+    """The command that trains on all of the user's own data."""
+    if data is None:
         command("conv4rec quickstart --data your-ratings.csv")
-    else:
-        again = (
-            ""
-            if not request.columns
-            else " --columns "
-            + shlex.quote(",".join(f"{role}={name}" for role, name in request.columns.items()))
-        )
-        command(f"conv4rec fit {shlex.quote(data)} --out my-model{again}")
+        return
+    named = f" --columns {shlex.quote(columns)}" if columns else ""
+    command(f"conv4rec fit {shlex.quote(data)} --out my-model{named}")

@@ -1,21 +1,17 @@
-"""One service behind every door: what the command line asks, and later the web."""
+"""What several commands need before the library can be asked: logs, models, users, titles."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conv4rec.cli.parsing import id_from_text, is_file_name, settings_from_words
-from conv4rec.errors import DataError, SavedModelError, SettingError
+from conv4rec.errors import SavedModelError, SettingError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from conv4rec.data import Dataset, Ids, Interactions
     from conv4rec.recommender import Conv4Rec
 
@@ -23,7 +19,7 @@ if TYPE_CHECKING:
 def load_log(
     data: str, columns: Mapping[str, str] | None = None, **loading: Any
 ) -> tuple[Interactions, Dataset | None]:
-    """A log from a file, or from a named data set, which then comes too.
+    """A log from a file, or from a named data set; the second value is that data set.
 
     Raises:
         DataError: The table cannot be used: names the column and the rows.
@@ -39,42 +35,30 @@ def load_log(
     return Interactions.from_frame(dataset.frame, **loading), dataset
 
 
-def load_titles(source: str | None, ids: Ids) -> dict[Any, str]:
-    """Titles by item id, from a named data set or from a table with an item and a title column.
-
-    Args:
-        source: a name, a path, or None for no titles.
-        ids: the items of the model: says whether ids are integers or strings.
+def load_titles(source: str | None, items: Ids) -> dict[Any, str]:
+    """Titles by item id, from a file or from a named data set; none without a source.
 
     Raises:
-        DataError: The table has no such columns.
+        DataError: The file has no item and title columns.
         DatasetError: There is no such data set.
     """
     from conv4rec.data import load_dataset
-    from conv4rec.data.columns import column_names
+    from conv4rec.data.titles import read_titles
 
     if source is None:
         return {}
-    if not is_file_name(source):
-        return load_dataset(source).item_titles()
-    frame = _any_table(Path(source))
-    by_name = {re.sub(r"[\s_\-]", "", name).lower(): name for name in frame.columns}
-    title = by_name.get("title") or by_name.get("name")
-    if title is None:
-        raise DataError(f"{source} has no column title or name; it has {', '.join(frame.columns)}")
-    item = column_names(dict.fromkeys([*frame.columns, "user_id"]))["item_id"]
-    rows = frame.select(item, title).drop_nulls().iter_rows()
-    return {id_from_text(str(id), ids): str(text) for id, text in rows}
+    if is_file_name(source):
+        return read_titles(source, items)
+    return load_dataset(source).item_titles()
 
 
-def with_titles(frame: pl.DataFrame, titles: Mapping[Any, str]) -> pl.DataFrame:
-    """The same rows with a title column after item_id; an item without one has null."""
-    import polars as pl
-
-    if not titles:
-        return frame
-    named = pl.Series("title", [titles.get(id) for id in frame["item_id"]], dtype=pl.String)
-    return frame.insert_column(frame.columns.index("item_id") + 1, named)
+def users_from_words(served: Conv4Rec, user: Sequence[str] | None, history: str | None) -> Any:
+    """The library's `users` argument for the options --user and --history; None for all users."""
+    if history is not None:
+        return Path(history)  # a Path is never taken for the id of a user
+    if user:
+        return [id_from_text(word, served.interactions_.users) for word in user]
+    return None
 
 
 def prepare_torch(device: str, threads: int | None) -> None:
@@ -83,7 +67,6 @@ def prepare_torch(device: str, threads: int | None) -> None:
     Raises:
         SettingError: There is no such device here, or `threads` is below 1.
     """
-    import_module("conv4rec.model")  # before torch: it says how torch's threads wait
     import torch
 
     if threads is not None:
@@ -97,7 +80,7 @@ def prepare_torch(device: str, threads: int | None) -> None:
         raise SettingError(f"--device {device!r} cannot be used here: {reason}") from error
 
 
-def unfitted(
+def make_model(
     preset: str,
     seed: int,
     device: str,
@@ -120,13 +103,15 @@ def unfitted(
 
 
 def check_folder(folder: str, kind: str = "model") -> None:
-    """Raise unless a folder can be saved to: asked before hours of training, not after.
+    """Raise unless a folder can be saved to; called before the training, not after.
 
     Raises:
         SavedModelError: It holds something that conv4rec did not save, or cannot be made.
     """
     path = Path(folder)
-    if path.exists() and not (path.is_dir() and (not any(path.iterdir()) or _saved(path) == kind)):
+    if path.exists() and not (
+        path.is_dir() and (not any(path.iterdir()) or _saved_kind(path) == kind)
+    ):
         raise SavedModelError(
             f"{folder} exists and is not a {kind} saved by conv4rec: choose a new or empty folder"
         )
@@ -144,27 +129,10 @@ def load_model(folder: str, **options: Any) -> Conv4Rec:
     return Conv4Rec.load(folder, **options)
 
 
-def _saved(folder: Path) -> str | None:
-    """What kind of thing conv4rec saved in a folder, or None if it did not."""
+def _saved_kind(folder: Path) -> str | None:
+    """The kind of a folder saved by conv4rec, such as "model"; None for any other folder."""
     try:
         manifest = json.loads((folder / "manifest.json").read_bytes())
         return manifest["kind"] if "schema" in manifest else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def _any_table(path: Path) -> pl.DataFrame:
-    """A table of items: CSV, TSV or Parquet, with whatever columns it has."""
-    import polars as pl
-
-    try:
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        return pl.read_csv(
-            path, separator="\t" if path.suffix == ".tsv" else ",", infer_schema=False
-        )
-    except FileNotFoundError as error:
-        raise DataError(f"there is no file {path}") from error
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = (str(error).strip().splitlines() or ["it is damaged"])[0]
-        raise DataError(f"{path} cannot be read as a table with columns: {reason}") from error

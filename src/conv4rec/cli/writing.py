@@ -1,4 +1,4 @@
-"""Frames to files: any number of rows through little memory, and whole or not at all."""
+"""Frames to files: in bounded memory, and complete or not at all."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from pathlib import Path
 
 import polars as pl
 
+from conv4rec.cli.console import print_json, say
 from conv4rec.errors import DataError, SettingError
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a file got."""
+    """The size of a written table."""
 
     n_rows: int
     n_users: int
 
 
 def check_out(path: str) -> None:
-    """Raise unless a table can be written there: asked before the work, not after.
+    """Raise unless a table can be written there; called before the work, not after.
 
     Raises:
         SettingError: The name ends in neither .csv nor .parquet.
@@ -54,6 +55,14 @@ def write_frames(frames: Iterable[pl.DataFrame], path: str) -> Written:
         return _write_parquet(frames, partial)
 
 
+def tell_written(written: Written, path: str, as_json: bool) -> None:
+    """Print where a table is, and how large it is."""
+    if as_json:
+        print_json({"out": path, "rows": written.n_rows, "users": written.n_users})
+    else:
+        say(f"Wrote {written.n_rows:,} rows for {written.n_users:,} users to {path}.")
+
+
 def _write_csv(frames: Iterable[pl.DataFrame], path: Path) -> Written:
     n_rows = n_users = 0
     with path.open("wb") as file:
@@ -78,7 +87,7 @@ def _write_parquet(frames: Iterable[pl.DataFrame], path: Path) -> Written:
 
 @contextmanager
 def _whole_file(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write to: renamed to it if all went well, removed if not."""
+    """A path beside `target` to write to, renamed to `target` unless there is an error."""
     partial = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix.lower()}")
     try:
         yield partial

@@ -20,7 +20,7 @@ BEYOND = 100
 class ConsumeRanker(Protocol):
     """A model that ranks items by how likely they are consumed: a `Scorer` or `Propensity`."""
 
-    def rank_scores(self, given: Interactions, rows: IntArray) -> FloatArray | None:
+    def rank_scores(self, given: Interactions, rows: IntArray, /) -> FloatArray | None:
         """Score every item for some users, rows × items; only the order matters."""
         ...
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind: its figures, and everything needed to judge and repeat them."""
+"""The record of a run: its figures, and everything needed to judge and repeat them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Record:
     """Highest memory of the whole process so far; None where the system does not tell."""
     n_parameters: int | None
     config: dict[str, Any] | None
-    """Every setting that was in force, and what was chosen on validation."""
+    """Every setting, and what was chosen on validation."""
     like_threshold: float
     """The lowest rating that counts as liked."""
     sizes: dict[str, int]
@@ -67,7 +67,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """What the run ran on; `threads` are torch's, None where torch was not even loaded."""
+    """The machine of the run; `threads` are torch's, None where torch is not loaded."""
     torch: Any = sys.modules.get("torch")
     return {
         "system": f"{platform.system()} {platform.machine()}",
@@ -98,7 +98,7 @@ def n_cpus() -> int:
 def peak_rss_mb() -> float | None:
     """The highest memory this process ever held, in MB; None on Windows."""
     status = Path("/proc/self/status")
-    if status.is_file():  # getrusage would also count what its parent held when it was started
+    if status.is_file():  # getrusage would also count the memory of its parent at the start
         held = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
         if held:
             return round(int(held[1]) * 1024 / 1e6, 1)

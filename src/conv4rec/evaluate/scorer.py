@@ -24,7 +24,7 @@ class Scorer(Protocol):
     output; the metrics that need it are then None.
     """
 
-    def rank_scores(self, given: Interactions, rows: IntArray) -> FloatArray | None:
+    def rank_scores(self, given: Interactions, rows: IntArray, /) -> FloatArray | None:
         """Score every item for some users: rows × items, higher is more likely consumed.
 
         Items of the history need not be masked: the evaluator does that, for all models
@@ -32,7 +32,7 @@ class Scorer(Protocol):
         """
         ...
 
-    def rank_log_probabilities(self, given: Interactions, rows: IntArray) -> FloatArray | None:
+    def rank_log_probabilities(self, given: Interactions, rows: IntArray, /) -> FloatArray | None:
         """Log P(i | x): rows × items; the probabilities sum to one over items outside the history.
 
         Items of the history have -inf.
@@ -40,13 +40,13 @@ class Scorer(Protocol):
         ...
 
     def rating_probabilities(
-        self, given: Interactions, rows: IntArray, items: IntArray
+        self, given: Interactions, rows: IntArray, items: IntArray, /
     ) -> FloatArray | None:
         """P(k | i, x) for parallel arrays of users and items: pairs × levels."""
         ...
 
     def expected_ratings(
-        self, given: Interactions, rows: IntArray, items: IntArray
+        self, given: Interactions, rows: IntArray, items: IntArray, /
     ) -> FloatArray | None:
         """The predicted rating of parallel arrays of users and items, on the rating scale."""
         ...

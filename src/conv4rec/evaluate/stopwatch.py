@@ -1,4 +1,4 @@
-"""How long a model takes to answer, told apart from how long its answers take to measure."""
+"""The seconds that a model takes to answer, without the time of the metrics."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 class Stopwatch:
-    """A scorer that passes every question on and counts the seconds of each kind.
+    """A scorer that passes every call on and counts the seconds of each kind.
 
     Args:
-        scorer: Who answers.
+        scorer: The model that answers.
     """
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
-        self.seconds = {"rank": 0.0, "log_p": 0.0, "chances": 0.0, "expected": 0.0}
+        self.seconds = {"rank": 0.0, "log_p": 0.0, "probabilities": 0.0, "expected": 0.0}
 
     @property
     def score_s(self) -> float:
-        """Seconds to rank, and to rate: once, though the evaluator asks for chances and means."""
-        rate = max(self.seconds["chances"], self.seconds["expected"])
+        """Seconds to rank, and to rate once: the evaluator asks for probabilities and means."""
+        rate = max(self.seconds["probabilities"], self.seconds["expected"])
         return self.seconds["rank"] + rate
 
     def rank_scores(self, given: Interactions, rows: IntArray) -> FloatArray | None:
@@ -40,7 +40,7 @@ class Stopwatch:
         self, given: Interactions, rows: IntArray, items: IntArray
     ) -> FloatArray | None:
         """See `Scorer`."""
-        return self._timed("chances", self.scorer.rating_probabilities, given, rows, items)
+        return self._timed("probabilities", self.scorer.rating_probabilities, given, rows, items)
 
     def expected_ratings(
         self, given: Interactions, rows: IntArray, items: IntArray

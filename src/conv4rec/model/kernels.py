@@ -1,4 +1,4 @@
-"""Kernels that start where a statistician would: orthogonal polynomials of the rating scale."""
+"""First kernels: orthogonal polynomials of the rating scale."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ CHANNEL_NAMES = ("consumed", "liked", "polarising")
 def level_polynomials(level_counts: Tensor, n_rating_channels: int) -> Tensor:
     """Polynomials of degree 1, 2, ... in the level number, orthonormal under the level shares.
 
-    Each has mean 0 and variance 1 over the ratings at hand, and none repeats a lower one: the
-    first tells liked from disliked, the second extreme from middling. Levels are taken as
+    Each has mean 0 and variance 1 over the ratings, and is uncorrelated with the lower ones. The
+    first separates liked from disliked, the second extreme from middling. Levels are taken as
     equally spaced, because only their order is known.
 
     Args:
         level_counts: levels; how often each level was given. One is added to each.
-        n_channels: at most levels - 1.
+        n_rating_channels: at most levels - 1.
 
     Returns:
-        levels x n_channels, float32.
+        levels x n_rating_channels, float32.
 
     >>> level_polynomials(torch.tensor([1.0, 1.0]), 1).T
     tensor([[-1.,  1.]])
@@ -38,7 +38,7 @@ def level_polynomials(level_counts: Tensor, n_rating_channels: int) -> Tensor:
 
 
 def channel_names(n_rating_channels: int) -> list[str]:
-    """What the channels are called, "consumed" first: by what their polynomial tells.
+    """Names of the channels, "consumed" first, by the meaning of their polynomial.
 
     >>> channel_names(3)
     ['consumed', 'liked', 'polarising', 'degree_3']

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-BLOCK_BYTES = 64 * 2**20  # of logits held at a time
+BLOCK_BYTES = 64 * 2**20  # bytes of logits in memory at a time
 
 
 def consume_log_probabilities(logits: Tensor, users: Tensor, items: Tensor) -> Tensor:
@@ -21,29 +21,29 @@ def consume_log_probabilities(logits: Tensor, users: Tensor, items: Tensor) -> T
     """
     logits[users, items] = -torch.inf
     total = torch.logsumexp(logits, 1, keepdim=True)
-    return logits - total.masked_fill(total.isneginf(), 0.0)  # all consumed: nothing to share
+    return logits - total.masked_fill(total.isneginf(), 0.0)  # all items consumed: no softmax
 
 
 def joint_log_probabilities(consume_logits: Tensor, rating_logits: Tensor) -> Tensor:
     """Log P(i, k) as ONE softmax over all (item, level) pairs: users x items x levels.
 
-    The logit of a pair is the item's consume logit plus the level's log share within the item,
-    so that summing k out gives back the consume softmax. It is the same distribution as the
-    chain rule; the chain-rule form never needs the users x items x levels array.
+    The logit of a pair is the item's consume logit plus the level's log probability within the
+    item, so summing over k gives the consume softmax. The distribution is that of the chain
+    rule, which never needs the users x items x levels array.
     """
     joint = consume_logits[:, :, None] + torch.log_softmax(rating_logits, 2)
     return torch.log_softmax(joint.flatten(1), 1).view_as(joint)
 
 
 class MaskedNLL(torch.autograd.Function):
-    """- sum over hidden entries of weight x log P(i | fed), in blocks of users.
+    """- sum over masked entries of weight x log P(i | observed), in blocks of users.
 
-    The softmax runs over every item that was not fed. Value and gradient are computed in the
-    same sweep, so never more than `BLOCK_BYTES` of logits exist: 8 x users x items bytes less
+    The softmax runs over every item that was not observed. Value and gradient are computed in
+    one pass, so never more than `BLOCK_BYTES` of logits exist: 8 x users x items bytes less
     than autograd would keep.
 
     Inputs: user vectors (users x size), item vectors (items x size), item biases, CSR
-    `row_starts` and `columns` of the histories, `weights` per entry: 0 where fed, else > 0.
+    `row_starts` and `columns` of the histories, `weights` per entry: 0 where observed, else > 0.
     """
 
     @staticmethod
@@ -51,8 +51,8 @@ class MaskedNLL(torch.autograd.Function):
         n_users, n_items = len(user_vectors), len(item_vectors)
         block = max(1, BLOCK_BYTES // (4 * n_items))
         total = user_vectors.new_zeros((), dtype=torch.float64)
-        for_users = torch.zeros_like(user_vectors)
-        for_items, for_bias = torch.zeros_like(item_vectors), torch.zeros_like(bias)
+        users_gradient = torch.zeros_like(user_vectors)
+        items_gradient, bias_gradient = torch.zeros_like(item_vectors), torch.zeros_like(bias)
         bounds = row_starts.tolist()
         for first in range(0, n_users, block):
             last = min(first + block, n_users)
@@ -68,16 +68,16 @@ class MaskedNLL(torch.autograd.Function):
             flat.index_fill_(0, cells[~masked], -torch.inf)
             rows, cells, weight = rows[masked], cells[masked], weight[masked]
             log_total = torch.logsumexp(logits, 1)
-            log_total.masked_fill_(log_total.isneginf(), 0.0)  # every item was fed: no softmax
+            log_total.masked_fill_(log_total.isneginf(), 0.0)  # all observed: no softmax
             total += (weight * (log_total[rows] - flat[cells])).double().sum()
-            # d/dlogits = (sum of the user's weights) x softmax - weight at the hidden entries
+            # d/dlogits = (sum of the user's weights) x softmax - weight at the masked entries
             user_weight_power = torch.zeros_like(log_total).index_add(0, rows, weight)
             slope = logits.sub_(log_total[:, None]).exp_().mul_(user_weight_power[:, None])
             flat.index_add_(0, cells, -weight)
-            for_users[first:last] = slope @ item_vectors
-            for_items.addmm_(slope.T, vectors)
-            for_bias += slope.sum(0)
-        ctx.save_for_backward(for_users, for_items, for_bias)
+            users_gradient[first:last] = slope @ item_vectors
+            items_gradient.addmm_(slope.T, vectors)
+            bias_gradient += slope.sum(0)
+        ctx.save_for_backward(users_gradient, items_gradient, bias_gradient)
         return total.to(user_vectors.dtype)
 
     @staticmethod

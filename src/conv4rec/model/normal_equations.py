@@ -1,4 +1,4 @@
-"""Many small linear systems at once: one a person, or one an item, of the factors of the others."""
+"""Many small linear systems at once: one per user given the items' factors, or per item."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from conv4rec.model.sparse import SparsePattern
 
-CELLS = 16_384  # padded entries looked at together: more fall out of the cache
+CELLS = 16_384  # padded entries in one product: more do not fit into the cache
 
 
 def normal_equations(
@@ -17,9 +17,9 @@ def normal_equations(
 ) -> tuple[Tensor, Tensor]:
     """Sums over each row's entries of w z z' and w z (t - c): rows x size x size, rows x size.
 
-    (q, c) being the row of `factors` of an entry's column, z = (q, 1): what the row's own
-    factors and offset are multiplied by. Rows of like length are padded to one length and
-    multiplied together: a fifth of the time of summing outer products (ml-1m, one core).
+    (q, c) is the row of `factors` at an entry's column, and z = (q, 1) multiplies the row's own
+    factors and offset. Rows of similar length are padded to one length and multiplied together:
+    a fifth of the time of summing outer products (ml-1m, one core).
     """
     n_rows, size = pattern.shape[0], factors.shape[1]
     gram, right = factors.new_zeros(n_rows, size, size), factors.new_zeros(n_rows, size)
@@ -34,24 +34,24 @@ def normal_equations(
 
 
 def entry_variances(pattern: SparsePattern, factors: Tensor, root: Tensor) -> Tensor:
-    """How unsure the mean of each entry is, z' P^-1 z, P the precision of its row: entries.
+    """Posterior variance of the mean of each entry, z' P^-1 z, P its row's precision: entries.
 
     Args:
         pattern: whose entries.
         factors: columns x size, as in `normal_equations`.
         root: rows x size x size: lower Cholesky factors of P.
     """
-    found = factors.new_empty(len(pattern.columns))
+    variances = factors.new_empty(len(pattern.columns))
     for rows, entries, real in _padded(pattern):
         z = factors[pattern.columns[entries]]
         z[:, :, -1] = 1.0
-        apart = torch.linalg.solve_triangular(root[rows], z.transpose(1, 2), upper=False)
-        found[entries[real]] = apart.square().sum(1)[real]
-    return found
+        scaled = torch.linalg.solve_triangular(root[rows], z.transpose(1, 2), upper=False)
+        variances[entries[real]] = scaled.square().sum(1)[real]
+    return variances
 
 
 def _padded(pattern: SparsePattern) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Rows of like length together: their numbers, their entries (rows x width), which are real."""
+    """Groups of rows of similar length: row numbers, entries (rows x width), which are not padding."""
     lengths = pattern.row_starts.diff()
     order = torch.argsort(lengths, stable=True)
     by_length = lengths[order].tolist()
@@ -69,8 +69,8 @@ def solve(
 ) -> tuple[Tensor, Tensor]:
     """The posterior of each row's factors: its mean (rows x size), Cholesky factors of precision.
 
-    Normal prior of mean `prior` (rows x size) and one `precision`; observations of 1 / variance
-    `noise`, one a row or one for all.
+    The prior is normal with mean `prior` (rows x size) and one `precision`. Observations have
+    precision `noise`, one per row or one for all.
     """
     root = torch.linalg.cholesky(gram * noise.reshape(-1, 1, 1) + precision)
     right = right * noise.reshape(-1, 1) + prior @ precision

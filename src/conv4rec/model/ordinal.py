@@ -5,7 +5,7 @@ g_k < x <= g_(k+1), so that
 
     P(k) = Phi((g_(k+1) - mean) / deviation) - Phi((g_k - mean) / deviation).
 
-Levels need not be equally far apart, and a value beyond the last threshold is no surprise.
+Levels need not be equally far apart.
 
 References:
     Albert & Chib, "Bayesian analysis of binary and polychotomous response data", JASA 1993 (the
@@ -21,60 +21,61 @@ import torch
 from torch import Tensor
 
 EDGE = 100.0  # stands for infinity: latent values have a spread of about 1
-LEAST = 1e-12  # chance of a level
-FLATTEST, SHARPEST = 1e-5, 1.0 - 1e-6  # what one rating tells, in shares of what x itself would
+LEAST = 1e-12  # probability of a level
+FLATTEST, SHARPEST = 1e-5, 1.0 - 1e-6  # information of a rating, relative to that of x itself
 
 
 def edges(thresholds: Tensor) -> Tensor:
-    """The thresholds with an end on either side: levels + 1."""
+    """The thresholds with plus and minus infinity (`EDGE`) around them: levels + 1."""
     end = thresholds.new_full((1,), EDGE)
     return torch.cat([-end, thresholds, end])
 
 
 def interval_probability(low: Tensor, high: Tensor) -> Tensor:
-    """Phi(high) - Phi(low), taken in the tail where both are small."""
+    """Phi(high) - Phi(low), computed in the tail where both terms are small."""
     right = low + high > 0
     near, far = torch.where(right, -high, low), torch.where(right, -low, high)
     return torch.special.ndtr(far) - torch.special.ndtr(near)
 
 
 def level_log_probabilities(mean: Tensor, variance: Tensor, thresholds: Tensor) -> Tensor:
-    """Log chances of the levels, for latent values known up to a normal: (...) -> (..., levels).
+    """Log probabilities of the levels, for normally distributed latent values: (..., levels).
 
-    Memory: three copies of the answer.
+    Memory: three copies of the result.
     """
-    places = [(edge - mean) / variance.sqrt() for edge in edges(thresholds).unbind()]
-    probabilities = [interval_probability(*pair) for pair in pairwise(places)]
+    bounds = [(edge - mean) / variance.sqrt() for edge in edges(thresholds).unbind()]
+    probabilities = [interval_probability(*pair) for pair in pairwise(bounds)]
     probabilities = torch.stack(probabilities, -1).clamp(min=LEAST)
     return (probabilities / probabilities.sum(-1, keepdim=True)).log()
 
 
 def sites(
-    mean: Tensor, known: Tensor, noise: Tensor, low: Tensor, high: Tensor
+    mean: Tensor, cavity_variance: Tensor, noise: Tensor, low: Tensor, high: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What ratings tell of x's mean, as if it had been observed: (precision, value) of each.
+    """Expectation propagation: the normal observations of x's mean that replace ratings.
 
-    The first two moments of mean and rating together are matched (expectation propagation).
+    Returns the precision and the value of each. They match the first two moments of the mean
+    under its cavity distribution times the rating's likelihood.
 
     Args:
-        mean: of x, by all but this rating.
-        known: how unsure that mean is, as a variance.
+        mean: mean of x given everything but this rating.
+        cavity_variance: variance of that mean.
         noise: variance of x around its mean.
         low: threshold below the level given.
-        high: threshold above it.
+        high: threshold above the level given.
     """
-    variance = known + noise
+    variance = cavity_variance + noise
     deviation = variance.sqrt()
     a, b = (low - mean) / deviation, (high - mean) / deviation
     probability = interval_probability(a, b).clamp(min=1e-300)
     at_a, at_b = density(a), density(b)
     slope = (at_a - at_b) / (probability * deviation)
-    bend = slope.square() + (b * at_b - a * at_a) / (probability * variance)
-    bend = bend.clamp(min=0.0)
-    bend = torch.maximum(torch.minimum(bend, SHARPEST / variance), FLATTEST / variance)
+    curvature = slope.square() + (b * at_b - a * at_a) / (probability * variance)
+    curvature = curvature.clamp(min=0.0)
+    curvature = torch.maximum(torch.minimum(curvature, SHARPEST / variance), FLATTEST / variance)
     far = 30.0 * deviation
-    value = mean + torch.maximum(torch.minimum(slope / bend, far), -far)
-    return bend / (1.0 - known * bend), value
+    value = mean + torch.maximum(torch.minimum(slope / curvature, far), -far)
+    return curvature / (1.0 - cavity_variance * curvature), value
 
 
 def density(x: Tensor) -> Tensor:

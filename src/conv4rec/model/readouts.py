@@ -1,4 +1,4 @@
-"""What is read from P(k | i, history): expected rating, median level, chance of liking."""
+"""Expected rating and probability of liking, from P(k | i, history)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def expected_rating(p_rating: np.ndarray, values: Sequence[float]) -> np.ndarray
 
 
 def p_like(p_rating: np.ndarray, like_level: int) -> np.ndarray:
-    """Chance of a rating at `like_level` or above, if the item is consumed: (...,).
+    """Probability of a rating at `like_level` or above, if the item is consumed: (...,).
 
     >>> p_like(np.array([0.5, 0.25, 0.25]), like_level=1).item()
     0.5

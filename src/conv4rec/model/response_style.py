@@ -1,13 +1,12 @@
-"""How each person uses the scale: which levels they give more often than others would.
+"""Response style: which levels of the scale a user gives more often than others would.
 
-Some give whole stars only, some never a 3. For a person u, the chances of the levels are
+For a user u, the probabilities of the levels are
 
     P(k | u, i)  proportional to  P_0(k | u, i) exp(b_uk),    b_u ~ N(0, inverse of `precision`),
 
-P_0 being what is said without it. Given what P_0 says of each of their ratings, that rating left
-out, b_u is where its posterior is highest: a few Newton steps, each a small system a person, and
-each shortened where the whole of it would lead downhill. It asks nothing of a new person but a
-history.
+with P_0 the probabilities without response style. Given P_0 of each rating, predicted from the
+user's other ratings, b_u is the mode of its posterior. Newton's method finds it: each step solves
+one small system per user, and is shortened where the full step would lower the posterior.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from torch import Tensor
 
 from conv4rec.model.sparse import SparsePattern
 
-STEPS = 8  # of Newton's, from no biases at all
-SHARES = (1.0, 0.5, 0.2, 0.05)  # of a step: the best of them is taken, or none
+STEPS = 8  # of Newton's method, from zero biases
+SHARES = (1.0, 0.5, 0.2, 0.05)  # of a Newton step that are tried; the best is taken, or none
 
 
 def level_biases(
@@ -33,11 +32,11 @@ def level_biases(
 
     Args:
         pattern: whose entries.
-        log_chances: entries x levels: log P_0.
+        log_probabilities: entries x levels: log P_0.
         given: entries x levels: 1 at the level given, 0 elsewhere and where there is no rating.
         precision: levels x levels.
-        start: where to start from, instead of no biases.
-        steps: how many.
+        start: the first biases; by default 0.
+        steps: Newton steps.
     """
     rated = given.sum(1, keepdim=True)
     counts = pattern.row_sums(given)
@@ -46,18 +45,18 @@ def level_biases(
     for _ in range(steps):
         probabilities = torch.softmax(log_probabilities + biases[pattern.rows], 1) * rated
         expected = pattern.row_sums(probabilities)
-        told = torch.diag_embed(expected) - products(pattern, probabilities)
-        covariance = torch.linalg.inv(told + precision)
-        right = counts - expected + (told @ biases[:, :, None])[:, :, 0]
+        information = torch.diag_embed(expected) - products(pattern, probabilities)
+        covariance = torch.linalg.inv(information + precision)
+        right = counts - expected + (information @ biases[:, :, None])[:, :, 0]
         step = (covariance @ right[:, :, None])[:, :, 0] - biases
-        reached = _log_posterior(pattern, log_probabilities, given, precision, biases)
+        best = _log_posterior(pattern, log_probabilities, given, precision, biases)
         start = biases
         for share in SHARES:
             tried = start + share * step
-            found = _log_posterior(pattern, log_probabilities, given, precision, tried)
-            higher = found > reached
+            reached = _log_posterior(pattern, log_probabilities, given, precision, tried)
+            higher = reached > best
             biases = torch.where(higher[:, None], tried, biases)
-            reached = torch.where(higher, found, reached)
+            best = torch.where(higher, reached, best)
     return biases, covariance
 
 
@@ -68,9 +67,10 @@ def _log_posterior(
     precision: Tensor,
     biases: Tensor,
 ) -> Tensor:
-    """Of the biases of each row, up to a constant."""
-    contribution = (torch.log_softmax(log_probabilities + biases[pattern.rows], 1) * given).sum(1)
-    return pattern.row_sums(contribution) - ((biases @ precision) * biases).sum(1) / 2
+    """Log posterior of the biases of each row, up to a constant: rows."""
+    log_p = torch.log_softmax(log_probabilities + biases[pattern.rows], 1)
+    log_likelihood = pattern.row_sums((log_p * given).sum(1))
+    return log_likelihood - ((biases @ precision) * biases).sum(1) / 2
 
 
 def products(pattern: SparsePattern, values: Tensor) -> Tensor:

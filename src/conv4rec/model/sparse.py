@@ -1,4 +1,7 @@
-"""A 1-by-1 convolution of a one-hot row is a table look-up: its cost is the history's length."""
+"""Sparse products: a 1-by-1 convolution of a one-hot row is a table look-up.
+
+Its cost is proportional to the length of the history.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
-NARROW = 8  # columns of a table whose gradient is counted
+NARROW = 8  # columns: up to so many, the gradient of a look-up is a weighted count per column
 
 
 @dataclass(frozen=True)
 class SparsePattern:
-    """Where the entries of a sparse rows x columns matrix are, by row and by column.
+    """The positions of the entries of a sparse rows x columns matrix, by row and by column.
 
-    Memory: 32 bytes an entry. Entries are in row order; `to_column_order` lists them in column
+    Memory: 32 bytes per entry. Entries are in row order; `to_column_order` lists them in column
     order, which is what the gradient of a look-up and the convolution down a column need.
     """
 
@@ -60,18 +63,18 @@ class SparsePattern:
         """Sum over each row's entries and channels: values[e, c] x tables[c, column of e].
 
         Args:
-            values: entries x channels, what each entry says on each channel.
+            values: entries x channels.
             tables: channels x columns x size.
 
         Returns:
             rows x size. Differentiable in both arguments; no dense rows x columns array.
         """
         total = None
-        # Unbound at once: the gradient of tables[c] would be a zero-filled copy of all of them.
+        # Unbound at once: the gradient of tables[c] would be a zero-filled copy of all tables.
         for value, table in zip(values.unbind(1), tables.unbind(0), strict=True):
             part = _SparseTimesDense.apply(value.contiguous(), table, self)
             total = part if total is None else total + part
-        assert total is not None  # there is always the "consumed" channel
+        assert total is not None  # the channel "consumed" always exists
         return total
 
     def look_down(self, values: Tensor, tables: Tensor) -> Tensor:
@@ -92,8 +95,8 @@ class SparsePattern:
 class _SparseTimesDense(torch.autograd.Function):
     """(sparse rows x columns) @ (dense columns x size), with gradients for both.
 
-    torch's own sparse product has no gradient for the values of a CSR matrix on the pattern
-    alone, and `embedding_bag`, which does, takes 2-3 times as long backwards (measured on
+    torch's sparse product has no gradient for the values of a CSR matrix that stays sparse.
+    `embedding_bag` has one, but takes 2-3 times as long backwards (measured on
     800,000 entries).
     """
 
@@ -108,11 +111,11 @@ class _SparseTimesDense(torch.autograd.Function):
         values, table = ctx.saved_tensors
         pattern: SparsePattern = ctx.pattern
         grad = grads[0].contiguous()
-        for_values = for_table = None
+        values_gradient = table_gradient = None
         if ctx.needs_input_grad[0]:
             zeros = torch.zeros_like(values)
             where = csr(pattern.row_starts, pattern.columns, zeros, pattern.shape)
-            for_values = torch.sparse.sampled_addmm(
+            values_gradient = torch.sparse.sampled_addmm(
                 where, grad, table.t().contiguous(), beta=0.0
             ).values()
         if ctx.needs_input_grad[1]:
@@ -123,19 +126,19 @@ class _SparseTimesDense(torch.autograd.Function):
                 values[pattern.to_column_order],
                 (n_columns, n_rows),
             )
-            for_table = flipped @ grad
-        return for_values, for_table, None
+            table_gradient = flipped @ grad
+        return values_gradient, table_gradient, None
 
 
 def csr(starts: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """A sparse matrix of torch's, from its entries in row order."""
+    """A torch sparse CSR matrix, from its entries in row order."""
     with warnings.catch_warnings():  # "Sparse CSR tensor support is in beta state", once
         warnings.simplefilter("ignore", UserWarning)
         return torch.sparse_csr_tensor(starts, columns, values, shape, check_invariants=False)
 
 
-class _NarrowPick(torch.autograd.Function):
-    """Rows of a table of few columns, whose gradient is one weighted count a column."""
+class _NarrowLookUp(torch.autograd.Function):
+    """Rows of a table of few columns, whose gradient is one weighted count per column."""
 
     @staticmethod
     def forward(ctx, table, index):
@@ -151,13 +154,13 @@ class _NarrowPick(torch.autograd.Function):
 
 
 def gather_rows(table: Tensor, index: Tensor) -> Tensor:
-    """Rows `index` of a table, the gradient added up in the same order every time.
+    """Rows `index` of a table; the gradient is summed in the same order every time.
 
-    That of `table[index]` is not on several threads. `embedding`'s is, but for a few columns a
-    count in one sweep is several times faster.
+    On several threads, that of `table[index]` is not. That of `embedding` is, but for a few
+    columns a count is several times faster.
     """
     if 0 < table.shape[1] <= NARROW:
-        picked = _NarrowPick.apply(table, index)
-        assert isinstance(picked, Tensor)
-        return picked
+        rows = _NarrowLookUp.apply(table, index)
+        assert isinstance(rows, Tensor)
+        return rows
     return embedding(index, table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -80,6 +80,7 @@ class Conv4Rec:
         on_progress: OnProgress | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        should_stop: Callable[[], bool] | None = None,
         **loading: Any,
     ) -> Conv4Rec:
         """Learn from a log of interactions.
@@ -91,15 +92,16 @@ class Conv4Rec:
         Args:
             interactions: `Interactions`, a frame, or a file (see `Interactions.from_frame`).
             on_progress: called after each step with (stage name, stage, stages, Progress).
-            checkpoint: folder to keep the state of training in. With it, Ctrl-C and SIGTERM
-                save and raise TrainingInterrupted.
+            checkpoint: folder to keep the state of training in.
             resume: go on from `checkpoint`; ends in the weights of an uninterrupted run.
+            should_stop: asked after each step; once it returns True, the state is saved to
+                `checkpoint` and TrainingInterrupted is raised.
             **loading: passed to `Interactions.from_frame` (levels=, duplicates=, ...).
 
         Raises:
             DataError: The table cannot be used: names the column and the rows.
             SettingError: A setting is unknown or out of range.
-            TrainingInterrupted: Ctrl-C or SIGTERM came, and the state was saved.
+            TrainingInterrupted: `should_stop` returned True.
         """
         shape, settings = configuration(self.preset, self.settings)
         if not isinstance(self.seed, (int, np.integer)) or not 0 <= self.seed < 2**40:
@@ -111,7 +113,7 @@ class Conv4Rec:
             raise SettingError("resume needs the checkpoint folder to resume from")
         fit = Fit(
             interactions, shape, settings, int(self.seed), self.device, on_progress, checkpoint,
-            resume,
+            resume, should_stop,
         )  # fmt: skip
         self._serve(fit.run(), interactions)
         with contextlib.suppress(SettingError):  # too little max_memory_mb: at the first list
@@ -122,8 +124,8 @@ class Conv4Rec:
         self, fitted: Fitted, interactions: Interactions, norms: dict[int, Norms] | None = None
     ) -> None:
         self.fitted_, self.interactions_ = fitted, interactions
-        fitted.network.eval().requires_grad_(False)
-        self.scoring_ = Scoring(fitted.network, fitted.item_side, self.max_memory_mb)
+        fitted.model.eval().requires_grad_(False)
+        self.scoring_ = Scoring(fitted.model, fitted.item_side, self.max_memory_mb)
         self._norms_by_level = dict(norms or {})
 
     def _fitted(self) -> Interactions:

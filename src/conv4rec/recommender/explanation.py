@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.data.ids import shown
 from conv4rec.errors import SettingError
-from conv4rec.model.attribution import consume_attribution, entry_encodings, like_attribution
+from conv4rec.model.attribution import consume_attribution, entry_encodings
+from conv4rec.model.like_attribution import like_attribution
 from conv4rec.model.readouts import p_like
 from conv4rec.recommender.discovery import DiscoveryCriteria
 from conv4rec.recommender.list_scores import ListSpec, Norms, list_scores
@@ -36,14 +36,11 @@ class Explainer:
     def __init__(
         self, scoring: Scoring, histories: Interactions, row: int, like_level: int
     ) -> None:
-        self.network, self.like_level = scoring.network, like_level
+        self.model, self.like_level = scoring.model, like_level
         person = histories.take_users(np.array([row], dtype=np.int64))
         device = scoring.item_side.type_counts.device
         history = Batches.from_interactions(person, str(device)).whole
-        entries = entry_encodings(self.network, history, scoring.item_side)
-        self.entries = (
-            entries if scoring.whole else replace(entries, history=None, bayesian_mf=None)
-        )
+        self.entries = entry_encodings(self.model, history, scoring.item_side)
         self.items, self.levels = person.item_numbers, person.level_numbers
         self.n_items = histories.n_items
 
@@ -61,14 +58,14 @@ class Explainer:
             if not unseen.any():  # nothing is left to be likelier than
                 unseen[:] = True
             among = torch.from_numpy(np.flatnonzero(unseen)).to(at.device)
-            parts = consume_attribution(self.network, self.entries, at, among)
+            parts = consume_attribution(self.model, self.entries, at, among)
             parts.contribution[:, torch.from_numpy(np.isin(items, self.items))] = (
                 0.0  # never picked again
             )
         elif self.like_level == 0:
             return np.zeros(len(items)), np.zeros((len(self.items), len(items)))
         else:
-            parts = like_attribution(self.network, self.entries, at, self.like_level)
+            parts = like_attribution(self.model, self.entries, at, self.like_level)
         return parts.base.cpu().numpy(), parts.contribution.cpu().numpy()
 
 

@@ -14,17 +14,17 @@ from conv4rec._version import __version__
 from conv4rec.data import Ids, Interactions, Levels
 from conv4rec.data.load_report import LoadReport
 from conv4rec.errors import Conv4RecError, SavedModelError
-from conv4rec.model import ItemSide, Network, NetworkConfig
+from conv4rec.model import ItemSide, NetworkConfig, ServedConfig, ServedModel
 from conv4rec.recommender.configuration import configuration
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, Norms
 from conv4rec.storage.folders import load_folder, save_folder
 from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.fit import Fitted
 from conv4rec.train.loop import Schedule
-from conv4rec.train.validation import ValidationResult
+from conv4rec.train.selection import ValidationResult
 
 KIND = "model"
-NORMS = "norms."  # of the arrays that lists compare with
+NORMS = "norms."  # prefix of the arrays that lists compare with
 
 
 def save_model(
@@ -34,8 +34,19 @@ def save_model(
     options: dict[str, Any],
     norms: dict[int, Norms],
 ) -> None:
-    """Save what serving needs; `norms` by like level."""
-    weights = {name: tensor.cpu().numpy() for name, tensor in fitted.network.state_dict().items()}
+    """Save everything that serving needs.
+
+    Args:
+        folder: made if it does not exist.
+        fitted: the model as served, and how it was trained.
+        log: the training histories, with ids and levels.
+        options: arguments of `Conv4Rec`.
+        norms: what lists compare with, by like level.
+
+    Raises:
+        SavedModelError: The folder holds something else, or cannot be written.
+    """
+    weights = {name: tensor.cpu().numpy() for name, tensor in fitted.model.state_dict().items()}
     weights["item_side.type_counts"] = fitted.item_side.type_counts.cpu().numpy()
     weights["item_side.column"] = fitted.item_side.column.cpu().numpy()
     for level, found in norms.items():
@@ -54,11 +65,12 @@ def save_model(
         "conv4rec": __version__,
         "options": options,
         "network": asdict(fitted.network.config),
+        "components": asdict(fitted.model.config),
         "trained": asdict(fitted.trained),
         "ensemble_weights": asdict(fitted.ensemble_weights),
         "n_parameters": fitted.n_parameters,
         "schedule": asdict(fitted.schedule),
-        "validation_results": [asdict(check) for check in fitted.validation_results],
+        "validation_results": [asdict(result) for result in fitted.validation_results],
         "levels": {"values": log.levels.values, "edges": log.levels.edges},
         "report": {k: v for k, v in vars(log.report).items() if k != "levels"},
     }
@@ -68,10 +80,10 @@ def save_model(
 def load_model(
     folder: str | os.PathLike[str], device: str
 ) -> tuple[Fitted, Interactions, dict[str, Any], dict[int, Norms]]:
-    """Load what `save_model` saved: the network, the histories, the options and the norms.
+    """Load what `save_model` saved: the model, the histories, the options and the norms.
 
     Raises:
-        SavedModelError: The folder is missing, foreign or changed, or its parts do not fit.
+        SavedModelError: The folder is missing, foreign or changed, or its parts are of different models.
     """
     parts, facts = load_folder(folder, KIND)
     try:
@@ -80,7 +92,7 @@ def load_model(
             raise ValueError("its options are not those of a model")
         configuration(options["preset"], options["settings"])
         log = _interactions(parts["histories"], parts["ids"], facts)
-        _check_sizes(log, parts["weights"], facts["network"])
+        _check_sizes(log, parts["weights"], facts["network"], facts["components"])
         norms = _norms(parts["weights"], log.n_items)
         own = {n: a for n, a in parts["weights"].items() if not n.startswith(NORMS)}
         fitted = _fitted(own, facts, device)
@@ -95,25 +107,28 @@ def load_model(
 
 
 def _check_sizes(
-    log: Interactions, weights: dict[str, np.ndarray], network: dict[str, Any]
+    log: Interactions,
+    weights: dict[str, np.ndarray],
+    network: dict[str, Any],
+    components: dict[str, Any],
 ) -> None:
     """Refuse parts of different models before a number from one is used to index another."""
     n_users, n_items, n_levels = log.n_users, log.n_items, log.n_levels
     sizes = tuple(network[name] for name in ("n_users", "n_items", "n_levels"))
-    n_types, n_rating_channels = weights["kernel_in"].shape
+    n_types, n_rating_channels = weights["network.kernel_in"].shape
     width = network["rate_size"] if not network["shared_encoder"] else network["consume_size"]
     expected = {
         "item_side.type_counts": (n_items, n_levels + 1),
         "item_side.column": (n_items, width) if network["two_sided"] else (0,),
-        "consume_out": (n_items, network["consume_size"]),
+        "network.consume_out": (n_items, network["consume_size"]),
     }
-    if near := network.get("n_slim_neighbours", 0):
-        expected["slim.items"] = expected["slim.weights"] = (n_items, near)
+    if n_neighbours := components["n_slim_neighbours"]:
+        expected["slim.items"] = expected["slim.weights"] = (n_items, n_neighbours)
         numbers = weights["slim.items"]
         if ((numbers < 0) | (numbers >= n_items)).any():
             raise ValueError("its SLIM neighbours are no items")
     starts, items, levels = log.starts, log.item_numbers, log.level_numbers
-    fit = (
+    consistent = (
         sizes == (n_users, n_items, n_levels)
         and (n_types, n_rating_channels) == (n_levels + 1, network["n_rating_channels"] + 1)
         and all(weights[name].shape == shape for name, shape in expected.items())
@@ -123,12 +138,12 @@ def _check_sizes(
         and ((items >= 0) & (items < n_items)).all()
         and ((levels >= -1) & (levels < n_levels)).all()
     )
-    if not fit:
+    if not consistent:
         raise ValueError("its parts are of different models")
 
 
 def _norms(weights: dict[str, np.ndarray], n_items: int) -> dict[int, Norms]:
-    """The norms among the arrays, by like level."""
+    """The norms among the saved arrays, by like level."""
     arrays = {n.removeprefix(NORMS): a for n, a in weights.items() if n.startswith(NORMS)}
     if any(a.shape != (n_items,) or a.dtype != np.float32 for a in arrays.values()):
         raise ValueError("its norms are not one float32 an item")
@@ -141,26 +156,21 @@ def _norms(weights: dict[str, np.ndarray], n_items: int) -> dict[int, Norms]:
 
 
 def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) -> Fitted:
-    config = NetworkConfig(**facts["network"])
+    model = ServedModel.for_loading(
+        NetworkConfig(**facts["network"]), ServedConfig(**facts["components"])
+    )
     tensors = {name: torch.from_numpy(array).to(device) for name, array in weights.items()}
     item_side = ItemSide(tensors.pop("item_side.type_counts"), tensors.pop("item_side.column"))
-    network = Network(config, torch.zeros(config.n_levels), None)  # shapes alone
-    network.rater_in = None
-    network.load_state_dict(tensors, strict=True, assign=True)
+    model.load_state_dict(tensors, strict=True, assign=True)
     schedule = Schedule(*(tuple(facts["schedule"][key]) for key in ("stops", "reg_factors")))
-    validation_results = [ValidationResult(**check) for check in facts["validation_results"]]
-    trained, ensemble_weights = (
-        NetworkConfig(**facts["trained"]),
-        EnsembleWeights(**facts["ensemble_weights"]),
-    )
     return Fitted(
-        network,
+        model,
         item_side,
         schedule,
-        validation_results,
+        [ValidationResult(**result) for result in facts["validation_results"]],
         facts["n_parameters"],
-        trained,
-        ensemble_weights,
+        NetworkConfig(**facts["trained"]),
+        EnsembleWeights(**facts["ensemble_weights"]),
     )
 
 
@@ -183,7 +193,7 @@ def _interactions(
 
 
 def _packed(ids: Ids, name: str) -> dict[str, np.ndarray]:
-    """Ids as arrays: integers as they are, strings as UTF-8 bytes and where each ends."""
+    """Ids as arrays: integers unchanged, strings as UTF-8 bytes and the end of each."""
     values = ids.to_series()
     if ids.kind == "int":
         return {f"{name}.int": values.to_numpy()}

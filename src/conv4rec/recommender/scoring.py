@@ -1,50 +1,58 @@
-"""Scoring whole catalogues a few people at a time, within a stated memory budget."""
+"""Scores whole catalogues, a few users at a time, within a memory budget."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
-from conv4rec.model import ItemSide, Network
+from conv4rec.model import History, ItemSide, Network, ServedModel
+from conv4rec.model.bayesian_mf import LatentRating
 from conv4rec.model.likelihood import consume_log_probabilities
-from conv4rec.model.network import Encoding
+from conv4rec.model.served import ServedEncoding
 from conv4rec.recommender.uncertainty import Latent
 from conv4rec.train.batches import Batches
 
-CELL_BYTES = 40  # of users x items: scores, chances, and the copies that ranking makes
+CELL_BYTES = 40  # per user and item: scores, probabilities, and the copies that ranking makes
+PAIRS_AT_A_TIME = 65_536
 
 
 @dataclass
 class Scores:
-    """What the network says about a few people: rows are places in `rows`."""
+    """The consume probabilities of a few users, and their encoding."""
 
     rows: np.ndarray
+    """Row of each user in the histories that were asked about."""
     log_p_consume: np.ndarray
-    """rows x items, float32: -inf at the items of the history."""
-    encoding: Encoding
+    """len(rows) x items, float32: -inf at the items of the history."""
+    encoding: ServedEncoding
+    """Row i is of the user `rows[i]`."""
 
 
 class Scoring:
-    """A network ready to answer for any histories.
+    """A model that answers for any histories.
 
     Args:
-        network: trained.
-        item_side: what the training users say about each item.
-        max_memory_mb: of arrays with a cell for each user and item, at most, in MB.
-        whole: whether the exact half of the rating side and the neighbours are heard, if there
-            are any: the parts that are not a look-up in tables.
+        model: as served.
+        item_side: sums over the training users, per item.
+        max_memory_mb: limit on arrays with a cell per user and item, in MB.
     """
 
-    def __init__(
-        self, network: Network, item_side: ItemSide, max_memory_mb: float, whole: bool = True
-    ) -> None:
-        self.network, self.item_side, self.max_memory_mb = network, item_side, max_memory_mb
-        self.whole = whole
+    def __init__(self, model: ServedModel, item_side: ItemSide, max_memory_mb: float) -> None:
+        self.model, self.item_side, self.max_memory_mb = model, item_side, max_memory_mb
+
+    @property
+    def network(self) -> Network:
+        """The neural component, with its tables as served."""
+        return self.model.network
+
+    def neural_component(self) -> Scoring:
+        """The same without SLIM and without Bayesian matrix factorisation."""
+        return Scoring(self.model.neural_component(), self.item_side, self.max_memory_mb)
 
     def blocks(
         self, histories: Interactions, rows: np.ndarray, levels: int = 0
@@ -52,18 +60,18 @@ class Scoring:
         """Score all items for some rows of `histories`, as many rows at a time as fit.
 
         Args:
-            histories: who may be asked about.
-            rows: who is asked about.
-            levels: how many floats a cell the caller will add.
+            histories: of the users.
+            rows: which of them.
+            levels: how many floats per user and item the caller will add.
 
         Raises:
-            SettingError: Not even one person fits into the budget.
+            SettingError: Not even one user fits into the budget.
         """
         cell = (CELL_BYTES + 4 * levels) * histories.n_items
         size = int(self.max_memory_mb * 2**20 // cell)
         if size < 1:
             raise SettingError(
-                f"max_memory_mb={self.max_memory_mb:g} is too little to score one person on "
+                f"max_memory_mb={self.max_memory_mb:g} is too little to score one user on "
                 f"{histories.n_items:,} items: give at least {cell / 2**20 + 0.05:.1f}"
             )
         for first in range(0, len(rows), size):
@@ -71,13 +79,15 @@ class Scoring:
 
     @torch.no_grad()
     def score(self, histories: Interactions, rows: np.ndarray, with_ratings: bool = True) -> Scores:
-        """Read some histories and score every item; without `with_ratings`, for their P(pick) alone."""
+        """Encode some histories and compute P(consume) of every item.
+
+        Without `with_ratings`, the encoding serves no other question.
+        """
         encoding, history = self.encode(histories, rows, with_ratings=with_ratings)
-        logits = self.network.consume_logits(encoding)
-        probabilities = consume_log_probabilities(
-            logits, history.pattern.rows, history.pattern.columns
+        log_p = consume_log_probabilities(
+            self.model.consume_logits(encoding), history.pattern.rows, history.pattern.columns
         )
-        return Scores(rows, probabilities.cpu().numpy(), encoding)
+        return Scores(rows, log_p.cpu().numpy(), encoding)
 
     @torch.no_grad()
     def encode(
@@ -86,69 +96,54 @@ class Scoring:
         rows: np.ndarray,
         with_consume: bool = True,
         with_ratings: bool = True,
-    ):
-        """What the network knows after reading some rows of `histories`.
-
-        Without `with_consume`, what only the consume decoder reads is left out; without `with_ratings`,
-        what the exact half of the rating side solves.
-        """
+    ) -> tuple[ServedEncoding, History]:
+        """Encode some rows of `histories` (see `ServedModel.encode`); also returns them."""
         device = self.item_side.type_counts.device
         part = histories.take_users(np.asarray(rows, dtype=np.int64))
         history = Batches.from_interactions(part, str(device)).whole
-        encoding = self.network.encode(
-            history, self.item_side, with_consume, with_ratings and self.whole
-        )
-        return encoding if self.whole else replace(encoding, history=None), history
+        return self.model.encode(history, self.item_side, with_consume, with_ratings), history
 
     @torch.no_grad()
     def rating_probabilities(
-        self, encoding: Encoding, places: np.ndarray, items: np.ndarray
+        self, encoding: ServedEncoding, places: np.ndarray, items: np.ndarray
     ) -> np.ndarray:
-        """P(k | i, history) for pairs (row of the reading, item): pairs x levels, float32."""
-        device = encoding.rate.device
-        found = []
-        for first in range(0, len(places), 65_536):
-            pair = slice(first, first + 65_536)
-            where = [
-                torch.as_tensor(a[pair], dtype=torch.long, device=device) for a in (places, items)
-            ]
-            logits = self.network.rating_logits(encoding, *where)
+        """P(k | i, history) for pairs (row of the encoding, item): pairs x levels, float32."""
+        found = [np.zeros((0, self.network.config.n_levels), dtype=np.float32)]
+        for first in range(0, len(places), PAIRS_AT_A_TIME):
+            part = slice(first, first + PAIRS_AT_A_TIME)
+            pairs = self._pairs(places[part], items[part])
+            logits = self.model.rating_logits(encoding, *pairs)
             found.append(torch.softmax(logits, 1).cpu().numpy())
-        empty = np.zeros((0, self.network.config.n_levels), dtype=np.float32)
-        return np.concatenate(found) if found else empty
+        return np.concatenate(found)
 
     @torch.no_grad()
-    def all_rating_probabilities(self, encoding: Encoding) -> np.ndarray:
-        """P(k | i, history) for everyone in the reading and every item: rows x items x levels."""
-        return torch.softmax(self.network.all_rating_logits(encoding), 2).cpu().numpy()
+    def all_rating_probabilities(self, encoding: ServedEncoding) -> np.ndarray:
+        """P(k | i, history) for every user of the encoding and item: rows x items x levels."""
+        return torch.softmax(self.model.all_rating_logits(encoding), 2).cpu().numpy()
 
     @torch.no_grad()
-    def latent(self, encoding: Encoding) -> Latent | None:
-        """The value behind everyone's rating of every item; None where no draws tell."""
-        bayesian_mf = self.network.bayesian_mf
-        if bayesian_mf is None or encoding.bayesian_mf is None:
-            return None
-        mean, standard_error, deviation = (
-            part.cpu().numpy() for part in bayesian_mf.latent_all(encoding.bayesian_mf)
-        )
-        return Latent(mean, standard_error, deviation, bayesian_mf.thresholds.mean(0).cpu().numpy())
+    def latent(self, encoding: ServedEncoding) -> Latent | None:
+        """The latent value behind every user's rating of every item.
+
+        None without the Bayesian matrix factorisation.
+        """
+        return _latent(self.model.latent_ratings(encoding))
 
     @torch.no_grad()
     def latent_of_pairs(
-        self, encoding: Encoding, places: np.ndarray, items: np.ndarray
+        self, encoding: ServedEncoding, places: np.ndarray, items: np.ndarray
     ) -> Latent | None:
-        """The same for pairs (row of the reading, item) alone."""
-        bayesian_mf = self.network.bayesian_mf
-        if bayesian_mf is None or encoding.bayesian_mf is None:
-            return None
-        device = encoding.rate.device
+        """The same for pairs (row of the encoding, item) alone."""
+        return _latent(self.model.latent_ratings(encoding, self._pairs(places, items)))
+
+    def _pairs(self, places: np.ndarray, items: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        device = self.item_side.type_counts.device
         users, columns = (torch.as_tensor(a, device=device).long() for a in (places, items))
-        about = bayesian_mf.about(encoding.bayesian_mf)[users]
-        mean = bayesian_mf.score(encoding.bayesian_mf, users, columns)
-        standard_error = (
-            (about[:, 1] * bayesian_mf.uncertainty_ratio[columns]).clamp(min=0.0).sqrt()
-        )
-        found, error, deviation = (
-            part.cpu().numpy() for part in (mean, standard_error, about[:, 0].sqrt())
-        )
-        return Latent(found, error, deviation, bayesian_mf.thresholds.mean(0).cpu().numpy())
+        return users, columns
+
+
+def _latent(rating: LatentRating | None) -> Latent | None:
+    if rating is None:
+        return None
+    parts = (rating.mean, rating.standard_error, rating.deviation, rating.thresholds)
+    return Latent(*(part.cpu().numpy() for part in parts))

@@ -19,7 +19,7 @@ from conv4rec.errors import SavedModelError
 from conv4rec.storage.atomic import TEMPORARY, locked, write_file
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LARGEST_MANIFEST = 64 * 2**20  # bytes
 _OUR_PART = re.compile(r"[a-z_]+-[0-9a-f]{16}\.safetensors")
 
@@ -141,8 +141,8 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
         )
     if isinstance(manifest["schema"], int) and manifest["schema"] < SCHEMA_VERSION:
         raise SavedModelError(
-            f"{path} has schema {manifest['schema']}, of a version before the first release; this "
-            f"conv4rec reads schema {SCHEMA_VERSION}: fit the model again"
+            f"{path} has schema {manifest['schema']}, of an earlier version; this conv4rec reads "
+            f"schema {SCHEMA_VERSION}: fit the model again"
         )
     if digest != _digest(manifest):
         raise SavedModelError(f"{path} is damaged: its checksum is wrong")

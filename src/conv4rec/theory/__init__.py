@@ -13,7 +13,7 @@ from conv4rec.theory.loss import (
 from conv4rec.theory.means import betting, empirical_bernstein, hoeffding
 from conv4rec.theory.network import NetworkNorms
 from conv4rec.theory.norm_based import NormBound, norm_bound
-from conv4rec.theory.norms import MatrixNorms, entropy_rank, matrix_norms, stable_rank
+from conv4rec.theory.norms import entropy_rank, stable_rank
 from conv4rec.theory.pac_bayes import PacBayesBound, gaussian_kl, invert_kl, pac_bayes_bound
 from conv4rec.theory.pinsker import TotalVariationBound, recovery_bound, total_variation_from_excess
 from conv4rec.theory.ranks import (
@@ -37,7 +37,6 @@ __all__ = [
     "Certificate",
     "Chain",
     "Layer",
-    "MatrixNorms",
     "NetworkNorms",
     "NormBound",
     "PacBayesBound",
@@ -57,7 +56,6 @@ __all__ = [
     "invert_kl",
     "log_log_slope",
     "loss_range",
-    "matrix_norms",
     "negative_log_likelihood",
     "norm_bound",
     "pac_bayes_bound",

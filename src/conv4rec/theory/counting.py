@@ -20,7 +20,7 @@ class ParameterCountBound:
     """Users in setting A, target interactions in setting B."""
     confidence: float
     loss_range: float
-    """B."""
+    """B, the largest loss."""
     resolution: float
     """ε, the error in the loss at which the network class is covered."""
     log_cover: float

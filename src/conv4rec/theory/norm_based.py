@@ -20,7 +20,7 @@ class NormBound:
     """Users in setting A, target interactions in setting B."""
     confidence: float
     loss_range: float
-    """B."""
+    """B, the largest loss."""
     layer_terms: tuple[tuple[str, float], ...]
     """Per layer g_l b_l B_l sqrt(q_l), the layer's term of the capacity."""
     union_cost: float

@@ -1,4 +1,4 @@
-"""Norms of a weight matrix, and of the layer in which all items share it.
+"""Norms and ranks of a weight matrix.
 
 A matrix maps inputs (columns) to outputs (rows). The (2,1) norm adds up the Euclidean norms of
 the rows: one term per output, as in Bartlett et al., who write it ||Wᵀ||_{2,1}.
@@ -6,8 +6,6 @@ the rows: one term per output, as in Bartlett et al., who write it ||Wᵀ||_{2,1
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,55 +14,6 @@ from numpy.typing import NDArray
 from conv4rec.errors import SettingError
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class MatrixNorms:
-    """The norms of one matrix that the bounds use."""
-
-    shape: tuple[int, int]
-    """Outputs, inputs."""
-    spectral: float
-    frobenius: float
-    group: float
-    """(2,1): the sum over rows of their Euclidean norms."""
-    row: float
-    """The largest Euclidean norm of a row: Euclidean inputs to largest-entry outputs."""
-
-    def repeated(self, n_items: int) -> MatrixNorms:
-        """The norms of I_n ⊗ W, the 1x1 convolution W applied to n items; it is never formed.
-
-        Singular values and rows come in n copies: the two norms that are maxima stay, the
-        Frobenius norm grows √n times, the (2,1) norm n times.
-
-        >>> kernel = np.array([[3.0, 4.0], [0.0, 1.0]])
-        >>> matrix_norms(kernel).group, matrix_norms(kernel).repeated(100).group
-        (6.0, 600.0)
-        """
-        if n_items < 1:
-            raise SettingError(f"n_items must be at least 1, got {n_items}")
-        return MatrixNorms(
-            (self.shape[0] * n_items, self.shape[1] * n_items),
-            self.spectral,
-            self.frobenius * math.sqrt(n_items),
-            self.group * n_items,
-            self.row,
-        )
-
-
-def matrix_norms(weights: FloatArray) -> MatrixNorms:
-    """All the norms of one matrix; one SVD.
-
-    >>> matrix_norms(np.diag([2.0, 1.0])).spectral
-    2.0
-    """
-    return MatrixNorms(
-        (weights.shape[0], weights.shape[1]),
-        spectral_norm(weights),
-        frobenius_norm(weights),
-        group_norm(weights),
-        row_norm(weights),
-    )
 
 
 def singular_values(weights: FloatArray) -> FloatArray:

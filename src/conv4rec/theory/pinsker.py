@@ -19,7 +19,7 @@ class GapBound(Protocol):
 
     @property
     def loss_range(self) -> float:
-        """B."""
+        """B, the largest loss."""
         ...
 
     @property

@@ -10,7 +10,6 @@ from conv4rec.errors import SettingError
 from conv4rec.theory.norms import (
     FloatArray,
     entropy_rank,
-    schatten_norm,
     singular_values,
     stable_rank,
 )
@@ -36,10 +35,6 @@ class Spectrum:
     def entropy_rank(self) -> float:
         """Exp of the entropy of the singular values."""
         return entropy_rank(np.diag(self.values))
-
-    def schatten(self, p: float) -> float:
-        """(Σ σ^p)^(1/p)."""
-        return schatten_norm(np.diag(self.values), p)
 
 
 def spectrum(*factors: FloatArray) -> Spectrum:

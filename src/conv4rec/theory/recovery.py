@@ -43,7 +43,9 @@ def total_variation(
     return np.concatenate(distances) if distances else np.zeros(0)
 
 
-def smoothed_frequencies(counts: sparse.csr_array, smoothing: float = 1.0) -> Distribution:
+def smoothed_frequencies(
+    counts: sparse.csr_array, smoothing: float = 1.0
+) -> Callable[[IntArray], FloatArray]:
     """The empirical table, a baseline: (count + a / M) / (interactions of the user + a).
 
     Args:

@@ -1,4 +1,4 @@
-"""Network + data -> weights: the loop, stopping, checkpoints."""
+"""From interactions to a served model: validation fits, selection, components, final fit."""
 
 from conv4rec.train.fit import Fit, Fitted
 from conv4rec.train.settings import TrainSettings

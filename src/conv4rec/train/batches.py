@@ -15,7 +15,7 @@ from conv4rec.model.sparse import SparsePattern
 
 @dataclass
 class Batches:
-    """All interactions on one device, as CSR: 16 bytes an interaction."""
+    """All interactions on one device, as CSR: 16 bytes per interaction."""
 
     starts: Tensor
     items: Tensor
@@ -42,11 +42,11 @@ class Batches:
 
     @cached_property
     def whole(self) -> History:
-        """The histories of all users, everything fed."""
+        """The histories of all users, everything observed."""
         return self._history(self.starts, self.items, self.types)
 
     def of_users(self, users: Tensor) -> History:
-        """The histories of some users, in that order, everything fed."""
+        """The histories of some users, in that order, everything observed."""
         if len(users) == self.n_users:  # the order of a full batch changes nothing
             return self.whole
         lengths = self.starts[users + 1] - self.starts[users]

@@ -1,40 +1,34 @@
-"""An interrupted training, saved so that it ends in the weights it would have ended in."""
+"""Saves the state of a fit, so that a resumed fit ends in the same weights, bit for bit."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from conv4rec.data import Interactions
 from conv4rec.errors import SavedModelError
 from conv4rec.storage.folders import load_folder, save_folder
-from conv4rec.train.loop import State
-from conv4rec.train.validation import Kept, ValidationResult
+from conv4rec.train.ensemble import NeuralScores
+from conv4rec.train.loop import TrainerState
+from conv4rec.train.selection import ValidationResult
+from conv4rec.train.snapshot import Snapshot
+from conv4rec.train.state import BestPredictions, FitState, LastEvaluations
 
 KIND = "training checkpoint"
-PARTS = ("weights", "first_moments", "second_moments", "frozen")
+TRAINER_PARTS = ("weights", "first_moments", "second_moments", "adam_steps", "epoch_weights")
+COLUMN, LOGITS = "column", "rating_logits"  # beside the parameters of snapshots
 
-
-@dataclass
-class Checkpoint:
-    """Where a fit is: which stage, what it has seen, and the state of the loop in it."""
-
-    stage: int
-    validation_results: list[ValidationResult]
-    state: State | None
-    n_before: int = 0
-    """How many of the checks are of earlier stages."""
-    kept: Kept = field(default_factory=dict)
-    """Tensors that later looks need: see `conv4rec.train.validation.evaluate_validation`."""
+Tensors = dict[str, Tensor]
 
 
 def fingerprint(interactions: Interactions, settings: dict[str, Any]) -> str:
-    """A digest of everything the weights depend on: data, settings, seed."""
+    """A digest of everything that the weights depend on: data, settings, seed."""
     digest = hashlib.sha256(repr(sorted(settings.items())).encode())
     for array in (interactions.starts, interactions.item_numbers, interactions.level_numbers):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -42,41 +36,83 @@ def fingerprint(interactions: Interactions, settings: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint, key: str) -> None:
-    """Save atomically: a kill while saving leaves the checkpoint before."""
-    parts = {"kept": {name: tensor.cpu().numpy() for name, tensor in checkpoint.kept.items()}}
-    step = 0
-    if checkpoint.state is not None:
-        step = checkpoint.state.step
-        for part in PARTS:
-            tensors = getattr(checkpoint.state, part)
-            parts[part] = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+def save_checkpoint(folder: str | os.PathLike[str], state: FitState, key: str) -> None:
+    """Save atomically: a kill while saving leaves the checkpoint before.
+
+    Args:
+        folder: made if it does not exist.
+        state: of the fit.
+        key: its `fingerprint`.
+    """
+    parts: dict[str, Tensors] = {"best": _best_tensors(state.best)}
+    parts["last"] = _last_tensors(state.last)
+    if state.trainer is not None:
+        parts |= {name: getattr(state.trainer, name) for name in TRAINER_PARTS}
     facts = {
         "fingerprint": key,
-        "stage": checkpoint.stage,
-        "step": step,
-        "n_before": checkpoint.n_before,
-        "validation_results": [asdict(check) for check in checkpoint.validation_results],
+        "stage": state.stage,
+        "step": 0 if state.trainer is None else state.trainer.step,
+        "n_before": state.n_before,
+        "results": [asdict(result) for result in state.results],
+        "snapshot_steps": [snapshot.step for snapshot in state.last.snapshots],
     }
-    save_folder(folder, KIND, parts, facts)
+    arrays = {part: {n: t.cpu().numpy() for n, t in named.items()} for part, named in parts.items()}
+    save_folder(folder, KIND, arrays, facts)
 
 
-def load_checkpoint(folder: str | os.PathLike[str], key: str) -> Checkpoint:
-    """Load a checkpoint of the same fit.
+def load_checkpoint(folder: str | os.PathLike[str], key: str) -> FitState:
+    """Load the state of the same fit.
 
     Raises:
         SavedModelError: It is missing or damaged, or of other data or other settings.
     """
-    parts, facts = load_folder(folder, KIND)
+    arrays, facts = load_folder(folder, KIND)
     if facts["fingerprint"] != key:
         raise SavedModelError(
             f"the training saved in {folder} was of other data, settings or another seed: "
             "resume with the same ones, or start anew without resume"
         )
-    validation_results = [ValidationResult(**check) for check in facts["validation_results"]]
-    state = None
-    kept = {name: torch.from_numpy(array) for name, array in parts.pop("kept").items()}
-    if parts:
-        tensors = {p: {n: torch.from_numpy(a) for n, a in parts[p].items()} for p in PARTS}
-        state = State(facts["step"], **tensors)
-    return Checkpoint(facts["stage"], validation_results, state, facts["n_before"], kept)
+    parts = {part: {n: torch.from_numpy(a) for n, a in named.items()} for part, named in arrays.items()}
+    trainer = None
+    if TRAINER_PARTS[0] in parts:
+        trainer = TrainerState(facts["step"], **{name: parts[name] for name in TRAINER_PARTS})
+        trainer.adam_steps = {n: step.reshape(()) for n, step in trainer.adam_steps.items()}
+    return FitState(
+        facts["stage"],
+        [ValidationResult(**result) for result in facts["results"]],
+        facts["n_before"],
+        _best_predictions(parts["best"]),
+        _last_evaluations(parts["last"], facts["snapshot_steps"]),
+        trainer,
+    )
+
+
+def _best_tensors(best: BestPredictions) -> Tensors:
+    consume = {} if best.consume is None else vars(best.consume)
+    rating = {} if best.rating_logits is None else {"rating_logits": best.rating_logits}
+    return {**consume, **rating}
+
+
+def _best_predictions(tensors: Tensors) -> BestPredictions:
+    rating_logits = tensors.pop("rating_logits", None)
+    return BestPredictions(NeuralScores(**tensors) if tensors else None, rating_logits)
+
+
+def _last_tensors(last: LastEvaluations) -> Tensors:
+    """Snapshots and logits, each stacked: all have the same shapes."""
+    tensors = {LOGITS: torch.stack(last.rating_logits)} if last.rating_logits else {}
+    for name in last.snapshots[0].weights if last.snapshots else ():
+        tensors[name] = torch.stack([snapshot.weights[name] for snapshot in last.snapshots])
+    if last.snapshots:
+        tensors[COLUMN] = torch.stack([snapshot.column for snapshot in last.snapshots])
+    return tensors
+
+
+def _last_evaluations(tensors: Tensors, steps: list[int]) -> LastEvaluations:
+    logits = list(tensors.pop(LOGITS).unbind()) if LOGITS in tensors else []
+    columns = tensors.pop(COLUMN) if steps else ()
+    snapshots = [
+        Snapshot(step, {name: stacked[at] for name, stacked in tensors.items()}, column)
+        for at, (step, column) in enumerate(zip(steps, columns, strict=True))
+    ]
+    return LastEvaluations(snapshots, logits)

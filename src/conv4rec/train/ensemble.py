@@ -13,10 +13,10 @@ from conv4rec.model import History
 from conv4rec.model.slim import SLIM
 from conv4rec.model.sparse import SparsePattern
 
-CELLS = 12_000_000  # users x items looked at; of a larger log some users, evenly spaced
+CELLS = 12_000_000  # users x items scored; of a larger log some users, evenly spaced
 CUTOFF = 20  # of NDCG
-NEAR = 0.02  # relative: how much likelihood may be given for a better ranking
-N_STANDARD_ERRORS = 2.0  # standard errors by which the ranking must then be better, user by user
+NEAR = 0.02  # relative: the likelihood that may be given up for a better ranking
+N_STANDARD_ERRORS = 2.0  # by which the ranking must then be better, over users
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class EnsembleWeights:
 
 
 NEURAL_ALONE = (1.0, 0.8, 0.6, 0.4)
-NEURAL = (0.6, 0.4, 0.2, 0.1)  # beside SLIM
+NEURAL_BESIDE_SLIM = (0.6, 0.4, 0.2, 0.1)
 SLIM_WEIGHTS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.4, 1.8)
 EDGES = {
-    "neural": (min(NEURAL), max(NEURAL_ALONE), 1.5),
+    "neural": (min(NEURAL_BESIDE_SLIM), max(NEURAL_ALONE), 1.5),
     "slim": (min(SLIM_WEIGHTS), max(SLIM_WEIGHTS), 1.3),
 }
-"""The ends of the grid, and the factor of a step beyond it."""
-FURTHEST = 7.0  # how far the search may leave the grid, in logs: 1,000 times
+"""The ends of the grid, and the factor of a step beyond them."""
+FURTHEST = 7.0  # largest |log weight| of the search
 SCALE_STEP = 1.1
 
 
@@ -69,20 +69,20 @@ class _Trial:
 def choose_ensemble_weights(
     neural: NeuralScores, slim: SLIM | None, validation: History
 ) -> EnsembleWeights:
-    """The weights with the best validation likelihood, or some that rank better beyond doubt.
+    """The weights with the best validation likelihood, or some that rank significantly better.
 
     Weights within `NEAR` of the best likelihood of the masked interactions are compared by
     NDCG@20. The best of them replaces the likeliest if its gain, a mean over users, is more than
-    `N_STANDARD_ERRORS` standard errors: on a small log the best of many is the luckiest. Both
-    weights are then multiplied by one number, which changes no ranking, until the likelihood is
-    best.
+    `N_STANDARD_ERRORS` standard errors: on a small log the best of many is best by noise. Both
+    weights are then multiplied by the number that maximises the likelihood, which changes no
+    ranking.
 
     Args:
         neural: the neural component's scores, given what was observed.
         slim: fitted on the same observed interactions; None to do without.
-        validation: observed is 1 where the validation fit saw an interaction, 0 where it was masked.
+        validation: all interactions; those of the validation part are masked.
     """
-    rows = _users(validation, len(neural.items))
+    rows = _scored_users(validation, len(neural.items))
     cells = _Cells.of(validation, rows, len(neural.items))
     neural_scores = neural.users[rows] @ neural.items.T + neural.bias
     log_similarity = None
@@ -90,31 +90,29 @@ def choose_ensemble_weights(
         similarity = slim.to(neural_scores.device).similarity(*_histories(validation, rows))
         log_similarity = (similarity + EnsembleWeights.floor).log()
 
-    def tried(weights: EnsembleWeights) -> _Trial:
+    def trial(weights: EnsembleWeights) -> _Trial:
         logits = neural_scores * weights.neural
         if log_similarity is not None and weights.slim:
             logits += log_similarity * weights.slim
         return _Trial(*cells.measure(logits), weights)
 
-    trials = [tried(weights) for weights in _grid(log_similarity is not None)]
+    trials = [trial(weights) for weights in _grid(with_slim=log_similarity is not None)]
     best = _best(trials)
-    while further := _beyond(best, {trial.weights for trial in trials}):
-        trials += [tried(weights) for weights in sorted(further, key=astuple)]
+    while further := _beyond(best, {each.weights for each in trials}):
+        trials += [trial(weights) for weights in sorted(further, key=astuple)]
         best = _best(trials)
-    return _best_scale(best, tried)
+    return _best_scale(best, trial)
 
 
-def _grid(slim: bool) -> list[EnsembleWeights]:
+def _grid(with_slim: bool) -> list[EnsembleWeights]:
     grid = [EnsembleWeights(weight) for weight in NEURAL_ALONE]
-    if slim:
-        grid += [EnsembleWeights(weight, beside) for weight in NEURAL for beside in SLIM_WEIGHTS]
+    if with_slim:
+        grid += [EnsembleWeights(weight, slim) for weight in NEURAL_BESIDE_SLIM for slim in SLIM_WEIGHTS]
     return grid
 
 
 def _beyond(best: EnsembleWeights, tried: set[EnsembleWeights]) -> set[EnsembleWeights]:
-    """Weights a step past the edge of the grid, where the best so far lies on it or beyond.
-
-    A search whose answer lies on its edge has not ended.
+    """Weights a step past the edge of the grid, if the best so far lies on the edge or beyond it.
     """
     if not best.slim:
         return set()  # one component alone is only scaled
@@ -139,18 +137,18 @@ def _best(trials: list[_Trial]) -> EnsembleWeights:
 
 
 def _best_scale(
-    weights: EnsembleWeights, tried: Callable[[EnsembleWeights], _Trial]
+    weights: EnsembleWeights, trial: Callable[[EnsembleWeights], _Trial]
 ) -> EnsembleWeights:
-    """The likeliest multiple, in steps of `SCALE_STEP`: the loss is convex, with one minimum."""
-    found = tried(weights)
+    """The likeliest multiple, in steps of `SCALE_STEP`: the loss is convex."""
+    best = trial(weights)
     for by in (SCALE_STEP, 1 / SCALE_STEP):
-        while (next_ := tried(found.weights.scaled(by))).nll < found.nll:
-            found = next_
-    return found.weights
+        while (further := trial(best.weights.scaled(by))).nll < best.nll:
+            best = further
+    return best.weights
 
 
 def _histories(validation: History, rows: Tensor) -> tuple[SparsePattern, Tensor]:
-    """Of some users alone: where their entries are, and which were fed."""
+    """The entries of some users, and which are observed."""
     pattern = validation.pattern
     wanted = torch.zeros(pattern.shape[0], dtype=torch.bool, device=rows.device)
     wanted[rows] = True
@@ -161,8 +159,8 @@ def _histories(validation: History, rows: Tensor) -> tuple[SparsePattern, Tensor
     return part, validation.observed[entries]
 
 
-def _users(validation: History, n_items: int) -> Tensor:
-    """Users with something hidden, evenly spaced if there are too many to look at all."""
+def _scored_users(validation: History, n_items: int) -> Tensor:
+    """Users with a masked interaction, evenly spaced if they are too many."""
     masked = validation.pattern.row_sums((validation.observed == 0).float())
     rows = torch.nonzero(masked).squeeze(1)
     step = max(1, -(-len(rows) * n_items // CELLS))
@@ -171,11 +169,11 @@ def _users(validation: History, n_items: int) -> Tensor:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Where the fed and the hidden interactions of some users are."""
+    """The observed and the masked interactions of some users: (place among the users, item)."""
 
     observed: tuple[Tensor, Tensor]
     masked: tuple[Tensor, Tensor]
-    n_hidden: Tensor
+    n_masked: Tensor
     gain: Tensor
 
     @classmethod
@@ -197,11 +195,11 @@ class _Cells:
         )
 
     def measure(self, logits: Tensor) -> tuple[float, Tensor]:
-        """Mean -log P(hidden item) over interactions, and NDCG@20 of each user."""
+        """Mean -log P(masked item) over interactions, and NDCG@20 of each user."""
         logits[self.observed] = -torch.inf
         nll = torch.logsumexp(logits, 1)[self.masked[0]] - logits[self.masked]
         best = logits.topk(len(self.gain), dim=1).indices
-        found = (best[self.masked[0]] == self.masked[1][:, None]).float() @ self.gain
-        dcg = torch.zeros(len(logits), device=logits.device).index_add(0, self.masked[0], found)
-        ideal = self.gain.cumsum(0)[self.n_hidden.clamp(max=len(self.gain)) - 1]
+        gains = (best[self.masked[0]] == self.masked[1][:, None]).float() @ self.gain
+        dcg = torch.zeros(len(logits), device=logits.device).index_add(0, self.masked[0], gains)
+        ideal = self.gain.cumsum(0)[self.n_masked.clamp(max=len(self.gain)) - 1]
         return float(nll.mean()), dcg / ideal

@@ -1,4 +1,4 @@
-"""The network before its first step: shapes from the data, weights from the seed."""
+"""The network before its first step: shapes from the data, weights from seed and data."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from torch import Tensor
 
 from conv4rec.data import Interactions
 from conv4rec.model import Network, NetworkConfig
-from conv4rec.model.network import PRIOR_COUNT
 from conv4rec.train.batches import Batches
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import spectral_item_vectors
 
-SPREAD_USERS = 500  # enough to estimate a scale
-ITEM_PRIOR = 1.0  # interactions added to each item: one that nobody touched is possible
+SPREAD_USERS = 500  # users from whom `score_spread` is estimated
+ITEM_PRIOR = 1.0  # interactions added to each item, so that no probability is 0
 
 
 def new_network(
@@ -32,9 +31,9 @@ def new_network(
     Args:
         interactions: give the sizes, the level shares and the items' popularity.
         shape: fields of `NetworkConfig` beyond the sizes of the data.
-        settings: says how the consume side starts.
+        settings: `spectral_init` and `spectral_damping`, the start of the consume side.
         seed: of every random weight.
-        device: where the network is to live.
+        device: of the network.
     """
     unknown = set(shape) - {field.name for field in fields(NetworkConfig)}
     assert not unknown, f"not fields of NetworkConfig: {unknown}"
@@ -65,12 +64,12 @@ def new_network(
 
 
 def score_spread(interactions: Interactions, vectors: Tensor) -> float:
-    """How far apart a user's first scores are: standard deviation over items, mean over users.
+    """Standard deviation of a user's first scores over the items, mean over users.
 
-    The same vectors encode and decode, so scaling them by s scales the scores by s squared.
+    The same vectors encode and decode, so a factor s on them is a factor s squared on the scores.
     """
     users = torch.arange(min(interactions.n_users, SPREAD_USERS))
     history = Batches.from_interactions(interactions).of_users(users)
-    length = (history.pattern.row_sums(history.observed) + PRIOR_COUNT).sqrt()[:, None]
-    scores = history.pattern.look_up(history.observed[:, None], vectors[None]) / length @ vectors.T
+    latent = history.pattern.look_up(history.observed[:, None], vectors[None])
+    scores = latent / history.root_length() @ vectors.T
     return float(scores.std(1, correction=0).mean())

@@ -1,4 +1,4 @@
-"""What the training users say about each item, kept right while they come in batches."""
+"""The item side: sums over the training users, kept up to date while they come in batches."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ USERS_AT_A_TIME = 4096
 
 
 class ItemSums:
-    """Sums over all users, from which a batch takes out itself and what it hides.
+    """Sums over all users, less the masked interactions of a batch.
 
-    Type counts are exact at every step. The convolution down the columns needs every user's
-    weights, so for the users outside a batch it comes from a copy of the network that
-    `refresh` makes once an epoch. A batch of all users needs no copy and is exact.
+    Type counts are exact at every step. The convolution down the columns depends on the weights.
+    For the users outside a batch it is computed with a copy of the network, which `refresh` makes
+    once per epoch. A batch of all users needs no copy and is exact.
     """
 
     def __init__(self, batches: Batches) -> None:
         self.batches = batches
         self.type_counts = batches.type_counts()
-        self.frozen: Network | None = None
+        self.epoch_network: Network | None = None
         self.column = torch.zeros(0)
 
     def refresh(self, network: Network) -> None:
-        """Copy the network and sum its columns over all users: 4 x its size in bytes."""
-        self.frozen = copy.deepcopy(network).requires_grad_(False)
-        self.column = full_item_side(self.frozen, self.batches, self.type_counts).column
+        """Copy the network and sum its columns over all users."""
+        self.epoch_network = copy.deepcopy(network).requires_grad_(False)
+        self.column = full_item_side(self.epoch_network, self.batches, self.type_counts).column
 
     def without_masked(self, network: Network, users: Tensor, history: History) -> ItemSide:
-        """The item side that a step may see: everyone's history but what this batch hides."""
+        """The item side of a step: all interactions but those that its batch masks."""
         masked = history.observed == 0
         pattern = history.pattern
         counts = self.type_counts - count_types(
@@ -44,17 +44,17 @@ class ItemSums:
         )
         if not network.config.two_sided:
             return ItemSide(counts, self.column)
-        values, _ = network.channels(history, network.item_mean(counts))
-        column = network.column(values, pattern, users)
-        if self.frozen is not None:
+        channels, _ = network.channels(history, network.item_mean(counts))
+        column = network.column(channels, pattern, users)
+        if self.epoch_network is not None:
             whole = self.batches.of_users(users)
-            column = column + self.column - _column(self.frozen, whole, self.type_counts, users)
+            column = column + self.column - _column(self.epoch_network, whole, self.type_counts, users)
         return ItemSide(counts, column)
 
 
 @torch.no_grad()
 def full_item_side(network: Network, batches: Batches, type_counts: Tensor) -> ItemSide:
-    """The item side with every training interaction fed, as inference uses it."""
+    """The item side of all training interactions, as serving uses it."""
     if not network.config.two_sided:
         return ItemSide(type_counts, type_counts.new_zeros(0))
     total = network.rate_out.new_zeros(network.rate_out.shape[1:])
@@ -64,5 +64,5 @@ def full_item_side(network: Network, batches: Batches, type_counts: Tensor) -> I
 
 
 def _column(network: Network, history: History, type_counts: Tensor, users: Tensor) -> Tensor:
-    values, _ = network.channels(history, network.item_mean(type_counts))
-    return network.column(values, history.pattern, users)
+    channels, _ = network.channels(history, network.item_mean(type_counts))
+    return network.column(channels, history.pattern, users)

@@ -1,10 +1,11 @@
-"""The training loop, whole: hide, read, predict, step; stop each task in its time."""
+"""The training loop: mask, encode, predict, step; each task has its own last step."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ WARM_UP_STEPS = 10
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is, for progress bars and logs."""
+    """Losses of one step, in nats per masked interaction; 0 for a task that has ended."""
 
     step: int
     n_steps: int
@@ -30,14 +31,16 @@ class Progress:
 
 
 @dataclass
-class State:
-    """Everything a later process needs to go on as if nothing had happened."""
+class TrainerState:
+    """Everything that a later process needs to go on; tensors by parameter name."""
 
     step: int
     weights: dict[str, Tensor]
     first_moments: dict[str, Tensor]
     second_moments: dict[str, Tensor]
-    frozen: dict[str, Tensor] = field(default_factory=dict)
+    adam_steps: dict[str, Tensor]
+    epoch_weights: dict[str, Tensor] = field(default_factory=dict)
+    """At the start of the epoch; empty where a batch holds all users."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +50,27 @@ class Schedule:
     stops: tuple[int, int]
     """Steps after which the consume side and the rating side are frozen."""
     reg_factors: tuple[float, float] = (1.0, 1.0)
-    """On the penalties in `TrainSettings`: consume side, rating side."""
+    """Multipliers of the penalties in `TrainSettings`: consume side, rating side."""
 
 
 class Trainer:
-    """One run of the loop: `run` goes on until the schedule ends or `on_step` says stop.
+    """One run of the loop.
 
-    The consume side's learning rate falls to zero; the rating side's never falls: it is the
-    predictions of its last looks that are averaged (`conv4rec.train.assembly`). A shared encoder
-    goes with the rating side. The same seed,
-    machine and thread count give the same bits; so does a run that was stopped, saved with
-    `state` and continued from there, because every random draw depends on the seed and the
-    step number alone.
+    The learning rate of the consume side falls to zero on a cosine. That of the rating side and of
+    a shared encoder stays constant, because their last snapshots are averaged
+    (`conv4rec.train.assembly`).
+
+    Every random draw depends on the seed and the step number alone. So the same seed, machine and
+    thread count give the same bits, also when the run is stopped, saved with `state` and
+    continued.
+
+    Args:
+        network: trained in place.
+        batches: the training histories.
+        settings: learning rates, penalties, masking.
+        schedule: last step and penalty factor of each task.
+        seed: of masks and of the order of users.
+        state: of an earlier run, to go on from.
     """
 
     def __init__(
@@ -68,24 +80,22 @@ class Trainer:
         settings: TrainSettings,
         schedule: Schedule,
         seed: int,
-        state: State | None = None,
+        state: TrainerState | None = None,
     ) -> None:
         self.network, self.batches = network, batches
         self.settings, self.schedule, self.seed = settings, schedule, seed
         self.parameters = dict(network.named_parameters())
         self.sums = ItemSums(batches)
         self.step = 0
-        self._first, self._second = (
-            {name: torch.zeros_like(p.detach()) for name, p in self.parameters.items()}
-            for _ in range(2)
-        )
-        users_a_batch = max(1, settings.batch_cells // batches.n_items)
-        self.n_batches = math.ceil(batches.n_users / users_a_batch)
+        groups = [self._group(name, p) for name, p in self.parameters.items() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)
+        users_per_batch = max(1, settings.batch_cells // batches.n_items)
+        self.n_batches = math.ceil(batches.n_users / users_per_batch)
         if state is not None:
             self._restore(state)
 
     def run(self, on_step: Callable[[Progress], bool] | None = None, until: int = 10**9) -> bool:
-        """Train up to step `until` or the end; True if the end was reached.
+        """Train up to step `until` or the end of the schedule; True if the end was reached.
 
         Args:
             on_step: called after each step; training stops if it returns True.
@@ -93,30 +103,30 @@ class Trainer:
         """
         end = max(self.schedule.stops)
         while self.step < min(until, end):
-            users = self._users_of_step()
-            rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
-            history = mask_history(self.batches.of_users(users), self.settings, rng)
-            item_side = self.sums.without_masked(self.network, users, history)
-            tasks = (
-                self.step < self.schedule.stops[CONSUME],
-                self.step < self.schedule.stops[RATE],
-            )
-            with_consume = tasks[CONSUME] or self.settings.propensity_power > 0
-            encoding = self.network.encode(history, item_side, with_consume)
-            loss = losses(self.network, encoding, history, self.settings, tasks)
-            self.network.zero_grad()
-            total = loss.consume + self.settings.rate_weight * loss.rate
-            if total.requires_grad:  # nothing to learn from: no rating is hidden, say
-                total.backward()
-            self._update(tasks)
-            self.step += 1
-            progress = Progress(self.step, end, loss.consume.item(), loss.rate.item())
+            progress = self._one_step(end)
             if on_step is not None and on_step(progress):
                 return False
         return self.step >= end
 
+    def _one_step(self, end: int) -> Progress:
+        users = self._users_of_step()
+        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
+        history = mask_history(self.batches.of_users(users), self.settings, rng)
+        item_side = self.sums.without_masked(self.network, users, history)
+        tasks = (self.step < self.schedule.stops[CONSUME], self.step < self.schedule.stops[RATE])
+        with_consume = tasks[CONSUME] or self.settings.propensity_power > 0
+        encoding = self.network.encode(history, item_side, with_consume)
+        loss = losses(self.network, encoding, history, self.settings, tasks)
+        self.network.zero_grad()
+        total = loss.consume + self.settings.rate_weight * loss.rate
+        if total.requires_grad:  # False if no rating is masked and the consume side has ended
+            total.backward()
+        self._update(tasks)
+        self.step += 1
+        return Progress(self.step, end, loss.consume.item(), loss.rate.item())
+
     def _users_of_step(self) -> Tensor:
-        """The users of this step's batch: each epoch deals all users out in a new order."""
+        """The users of this step's batch; each epoch takes all users in a new order."""
         device = self.batches.items.device
         if self.n_batches == 1:
             return torch.arange(self.batches.n_users, device=device)
@@ -124,72 +134,97 @@ class Trainer:
         if place == 0 and self.network.config.two_sided:
             self.sums.refresh(self.network)
         rng = torch.Generator().manual_seed(self.seed * 1_000_003 - 1 - epoch)
-        dealt = torch.randperm(self.batches.n_users, generator=rng)
-        return dealt.tensor_split(self.n_batches)[place].to(device)
+        order = torch.randperm(self.batches.n_users, generator=rng)
+        return order.tensor_split(self.n_batches)[place].to(device)
 
-    @torch.no_grad()
     def _update(self, tasks: tuple[bool, bool]) -> None:
-        """Adam (Kingma & Ba 2015) on loss + penalty."""
-        settings, beta1, beta2 = self.settings, 0.9, 0.99
-        t = self.step + 1
-        warm_up = min(1.0, t / WARM_UP_STEPS)
+        """One step of Adam (Kingma & Ba 2015) on loss + penalty, for the tasks that train."""
+        settings = self.settings
+        warm_up = min(1.0, (self.step + 1) / WARM_UP_STEPS)
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / settings.n_steps)))
         rates = (settings.learning_rate * warm_up * cosine, settings.rate_learning_rate * warm_up)
-        shared = self.network.config.shared_encoder
-        for name, p in self.parameters.items():
-            task = CONSUME if name.startswith("consume") else RATE
-            if p.grad is None or not tasks[task]:
-                continue
-            penalty, grad = self._penalty(name), p.grad
-            if isinstance(penalty, Tensor):
-                grad.addcmul_(p, penalty)
-            else:
-                grad.add_(p, alpha=penalty)
-            first = self._first[name].lerp_(grad, 1 - beta1)
-            second = self._second[name].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-            spread = (second / (1 - beta2**t)).sqrt_().add_(1e-8)
-            rate = rates[RATE if shared and name == "consume_in" else task]
-            p.addcdiv_(first, spread, value=-rate / (1 - beta1**t))
+        for group in self.optimizer.param_groups:
+            (p,) = group["params"]
+            if not tasks[group["task"]]:
+                p.grad = None  # Adam leaves parameters without a gradient alone
+            group["lr"] = rates[group["rate"]]
+        consume_in = self.network.consume_in
+        if consume_in.grad is not None:
+            consume_in.grad.addcmul_(consume_in.detach(), self._consume_in_penalty())
+        self.optimizer.step()
 
-    def _penalty(self, name: str) -> float | Tensor:
-        """Slope of the penalty per unit of weight: 2 x reg / interactions."""
-        settings, n_interactions = self.settings, max(1, len(self.batches.items))
-        unit = 2.0 / n_interactions
-        growth = max(1.0, n_interactions / 100_000) ** (1 / 3)
-        consume = unit * growth * self.schedule.reg_factors[CONSUME]
-        if name == "consume_in":
-            n_more = len(self.network.consume_in) - 1
-            consume_reg_factors = [settings.consume_reg, *[settings.consume_rating_reg] * n_more]
-            return (
-                consume
-                * torch.tensor(consume_reg_factors, device=self.batches.items.device)[:, None, None]
-            )
+    def _group(self, name: str, parameter: Tensor) -> dict[str, Any]:
+        """A parameter group of Adam: its task, its learning rate and its penalty."""
+        task = CONSUME if name.startswith("consume") else RATE
+        shared = self.network.config.shared_encoder and name == "consume_in"
+        return {
+            "params": [parameter],
+            "name": name,
+            "task": task,
+            "rate": RATE if shared else task,
+            "weight_decay": self._penalty(name),
+        }
+
+    def _penalty(self, name: str) -> float:
+        """Slope of the penalty per unit of weight, 2 x reg / interactions."""
         if name == "consume_out":
-            return consume * settings.consume_reg
+            return self._unit(CONSUME) * self.settings.consume_reg
         if name in ("rate_in", "rate_out", "rate_common", "rater_in", "rate_bias"):
-            return unit * self.schedule.reg_factors[RATE] * settings.rate_reg
+            return self._unit(RATE) * self.settings.rate_reg
         return 0.0
 
+    def _consume_in_penalty(self) -> Tensor:
+        """The slope for `consume_in`, whose channels differ: channels x 1 x 1."""
+        settings, n_more = self.settings, len(self.network.consume_in) - 1
+        reg = [settings.consume_reg, *[settings.consume_rating_reg] * n_more]
+        reg = torch.tensor(reg, device=self.batches.items.device)[:, None, None]
+        return self._unit(CONSUME) * reg
+
+    def _unit(self, task: int) -> float:
+        n_interactions = max(1, len(self.batches.items))
+        growth = max(1.0, n_interactions / 100_000) ** (1 / 3) if task == CONSUME else 1.0
+        return 2.0 / n_interactions * growth * self.schedule.reg_factors[task]
+
     def item_side(self) -> ItemSide:
-        """The item side with everything that is trained on fed, at the weights of the moment."""
+        """The item side of all training interactions, at the current weights."""
         return full_item_side(self.network, self.batches, self.sums.type_counts)
 
-    def state(self) -> State:
-        """A snapshot to save; shares no memory with the run."""
-        frozen = {} if self.sums.frozen is None else dict(self.sums.frozen.named_parameters())
-        parts = (self.parameters, self._first, self._second, frozen)
-        copied = [{n: p.detach().clone() for n, p in part.items()} for part in parts]
-        return State(self.step, *copied)
+    def state(self) -> TrainerState:
+        """A copy of the state, to save."""
+        moments = {
+            g["name"]: self.optimizer.state[g["params"][0]] for g in self.optimizer.param_groups
+        }
+        moments = {name: state for name, state in moments.items() if state}
+        epoch = self.sums.epoch_network
+        return TrainerState(
+            self.step,
+            _copies(self.parameters),
+            *(
+                _copies({name: state[key] for name, state in moments.items()})
+                for key in ("exp_avg", "exp_avg_sq", "step")
+            ),
+            {} if epoch is None else _copies(dict(epoch.named_parameters())),
+        )
 
     @torch.no_grad()
-    def _restore(self, state: State) -> None:
+    def _restore(self, state: TrainerState) -> None:
         self.step = state.step
-        if state.frozen:
-            for name, p in self.parameters.items():
-                p.copy_(state.frozen[name])
+        if state.epoch_weights:
+            self._load(state.epoch_weights)
             self.sums.refresh(self.network)
-        parts = (self.parameters, self._first, self._second)
-        saved = (state.weights, state.first_moments, state.second_moments)
-        for part, values in zip(parts, saved, strict=True):
-            for name, p in part.items():
-                p.copy_(values[name])
+        self._load(state.weights)
+        for name, first in state.first_moments.items():
+            p = self.parameters[name]
+            self.optimizer.state[p] = {
+                "step": state.adam_steps[name].clone(),
+                "exp_avg": first.to(p).clone(),
+                "exp_avg_sq": state.second_moments[name].to(p).clone(),
+            }
+
+    def _load(self, weights: dict[str, Tensor]) -> None:
+        for name, p in self.parameters.items():
+            p.copy_(weights[name])
+
+
+def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}

@@ -1,4 +1,4 @@
-"""What is minimised: the likelihood of the hidden part of each history, given the rest."""
+"""The training objective: -log likelihood of the masked part of each history, given the rest."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from conv4rec.model.likelihood import BLOCK_BYTES, MaskedNLL
 from conv4rec.model.network import Encoding
 from conv4rec.train.settings import TrainSettings
 
-MOST = 10.0  # times the geometric mean weight: one rating of an unlikely item may count no more
+MOST = 10.0  # largest weight of a rating, in units of the geometric mean weight
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Mean negative log-likelihoods over hidden interactions, in nats."""
+    """Mean negative log-likelihoods over masked interactions, in nats."""
 
     consume: Tensor
     rate: Tensor
 
 
 def mask_history(history: History, settings: TrainSettings, rng: torch.Generator) -> History:
-    """Hide a random part of each history: the share is drawn per user, then each entry.
+    """Mask a random part of each history: the share is drawn per user, then each entry.
 
-    If the interactions to predict were also fed, the best network would copy its input.
+    If the interactions to predict were also observed, the network would learn to copy its input.
     """
     n_users = history.pattern.shape[0]
     low, high = settings.mask_low, settings.mask_high
@@ -47,10 +47,10 @@ def losses(
     settings: TrainSettings,
     tasks: tuple[bool, bool] = (True, True),
 ) -> Losses:
-    """Both negative log-likelihoods of the hidden entries of `history`, read as `encoding`.
+    """Both negative log-likelihoods of the masked entries of `history`, encoded as `encoding`.
 
     An entry without a rating adds to the consume loss alone: its likelihood is
-    sum_k P(i, k) = P(i). A task that is switched off costs nothing and returns 0.
+    sum_k P(i, k) = P(i). The loss of a task that is not in `tasks` is 0.
     """
     masked = history.observed == 0
     zero = history.observed.new_zeros(())
@@ -69,7 +69,7 @@ def losses(
 
 
 def weighted_nll(logits: Tensor, types: Tensor, weights: Tensor | None) -> Tensor:
-    """Mean -log P(level) of pairs; by weights, if there are any, that sum to 1."""
+    """Mean -log P(level) of pairs; weighted, if there are weights, which sum to 1."""
     if weights is None:
         return functional.cross_entropy(logits, types)
     return (functional.cross_entropy(logits, types, reduction="none") * weights).sum()
@@ -79,19 +79,19 @@ def weighted_nll(logits: Tensor, types: Tensor, weights: Tensor | None) -> Tenso
 def rarity_weights(
     network: Network, encoding: Encoding, history: History, entries: Tensor, power: float
 ) -> Tensor | None:
-    """Weights of hidden ratings by how unlikely the pick was: w ~ P(i | fed) ** -power.
+    """Inverse-propensity weights of masked ratings: w ~ P(i | observed) ** -power.
 
-    With power 1 a weighted mean over what people picked estimates the plain mean over all items
-    (inverse propensities), and between 0 and 1 it goes a part of the way. They sum to 1
-    (self-normalised), and none is more than `MOST` times their geometric mean (clipped).
-    P(i | fed) is the model's own, at the weights of the moment; no gradient runs through it.
+    With power 1, a weighted mean over consumed items estimates the mean over all items; a power
+    between 0 and 1 is a compromise. Weights sum to 1 (self-normalised), and none is more than
+    `MOST` times their geometric mean (clipped). P(i | observed) is the network's own, at its
+    current weights; no gradient runs through it.
     Memory: at most `BLOCK_BYTES` of logits at a time.
 
     Args:
-        network: its consume side gives P(i | fed).
-        reading: of `history`, the consume side included.
-        history: who saw what, and what of it is hidden.
-        entries: which entries are weighted; all of them hidden.
+        network: its consume side gives P(i | observed).
+        encoding: of `history`, the consume side included.
+        history: partly masked.
+        entries: which entries are weighted; all of them masked.
         power: 0 for no weights (None).
 
     Reference:
@@ -121,7 +121,7 @@ def rarity_weights(
 def masked_consume_nll(
     network: Network, vectors: Tensor, history: History, weights: Tensor
 ) -> Tensor:
-    """Mean -log P(i | fed) over the hidden entries, weighted (weights sum to 1)."""
+    """Mean -log P(i | observed) over the masked entries, weighted (weights sum to 1)."""
     pattern = history.pattern
     nll = MaskedNLL.apply(
         vectors,
@@ -136,11 +136,11 @@ def masked_consume_nll(
 
 
 def user_weights(history: History, masked: Tensor, power: float) -> Tensor:
-    """Entry weights that sum to 1: each is (its user's hidden entries) ** -power, 0 if fed.
+    """Entry weights that sum to 1: (masked entries of the user) ** -power, 0 if observed.
 
-    Between 0 (every interaction counts the same: heavy users rule) and 1 (every user does).
-    P(i | history) has the same optimum under all of them.
+    With power 0 every interaction counts the same, with power 1 every user does. The optimal
+    P(i | history) is the same for all powers.
     """
-    n_hidden = history.pattern.row_sums(masked.float()).clamp(min=1.0)
-    weights = n_hidden.pow(-power)[history.pattern.rows] * masked
+    n_masked = history.pattern.row_sums(masked.float()).clamp(min=1.0)
+    weights = n_masked.pow(-power)[history.pattern.rows] * masked
     return weights / weights.sum().clamp(min=1e-12)

@@ -1,4 +1,4 @@
-"""Start where a linear method would end: item vectors from a truncated SVD of the log."""
+"""Item vectors and features from a truncated SVD of the implicit-feedback matrix."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def spectral_item_vectors(
     """Right singular vectors of the normalised consumption matrix, damped: items x size.
 
     The matrix is D_u^(-1/2) X D_i^(-1/2), X the 0/1 users x items matrix. Column j is scaled by
-    s_j / sqrt(s_j^2 + (fading s_mid)^2), s_mid the middle singular value kept: a ridge filter
-    that fades the noisy half.
+    s_j / sqrt(s_j^2 + (fading s_mid)^2), with s_mid the middle singular value kept: a ridge
+    filter of the noisy directions.
 
     Args:
         interactions: the log; ratings are not read.
         size: vectors wanted; columns beyond the rank of X are zero.
-        seed: of the random range.
-        fading: how much it fades.
+        seed: of the random range finder.
+        fading: strength of the filter.
     """
     matrix, _ = normalised(interactions)
     _, singular, right = truncated_svd(matrix, size, seed)
@@ -53,10 +53,10 @@ def normalised(interactions: Interactions) -> tuple[Any, np.ndarray]:
 def pattern_features(
     interactions: Interactions, size: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the pattern says of each user and item: leading singular vectors.
+    """Features of each user and item: leading singular vectors of the implicit-feedback matrix.
 
-    Vector j has deviation (s_j / s_1)^2 over users and over items, s_j its singular value: a prior
-    that knows all directions alike would trust the noisy ones like the leading ones.
+    Vector j has standard deviation (s_j / s_1)^2 over users and over items, with s_j its singular
+    value, so that noisy directions weigh less in a prior that treats all features alike.
 
     Returns:
         users x size, items x size, and the items x size table whose rows, summed over a history
@@ -91,5 +91,5 @@ def truncated_svd(matrix: Any, size: int, seed: int) -> tuple[np.ndarray, np.nda
 
 
 def orthonormal(matrix: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the columns: torch's QR takes a fifth of NumPy's time here."""
+    """An orthonormal basis of the columns (torch's QR takes a fifth of NumPy's time here)."""
     return torch.linalg.qr(torch.from_numpy(matrix))[0].numpy()

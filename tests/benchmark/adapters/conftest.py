@@ -1,4 +1,4 @@
-"""Every rival whose library is here, fitted once to a small world; the others are skipped."""
+"""Every candidate whose library is installed, fitted once; the others are skipped."""
 
 from functools import cache
 
@@ -35,7 +35,7 @@ def make(name: str, **settings):
 
 @pytest.fixture(scope="session")
 def fitted(mixed):
-    """Ask for a rival fitted to `mixed`: for reading only, as all tests share it."""
+    """Ask for an adapter fitted to `mixed`: for reading only, as all tests share it."""
     return cache(lambda name: make(name).fit(mixed, seed=0))
 
 

@@ -1,4 +1,4 @@
-"""Every rival keeps the scorer's promises: shapes, chances, seeds, blocks, histories."""
+"""Every adapter keeps the contract of a scorer: shapes, probabilities, seeds, blocks, histories."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def all_pairs(log):
 
 
 def answers(model, log, peer):
-    """What a rival is good at, for everybody."""
+    """The main answer of an adapter, for all users."""
     if "rank" in ADAPTERS[peer].tasks:
         return model.rank_scores(log, np.arange(log.n_users))
     return model.expected_ratings(log, *all_pairs(log))
@@ -63,7 +63,7 @@ class TestRankers:
         blind = make_peer(ranker).fit(plain, seed=0).rank_scores(plain, rows)
         np.testing.assert_array_equal(blind, fitted(ranker).rank_scores(mixed, rows))
 
-    def test_chances_to_be_consumed_leave_out_the_history(self, fitted, mixed, ranker):
+    def test_probabilities_to_be_consumed_leave_out_the_history(self, fitted, mixed, ranker):
         model, rows = fitted(ranker), np.arange(mixed.n_users)
         log_p = model.rank_log_probabilities(mixed, rows)
         if log_p is None:
@@ -82,7 +82,7 @@ class TestRankers:
 
 
 class TestRaters:
-    def test_ratings_are_on_the_scale_and_chances_sum_to_one(self, fitted, mixed, rater):
+    def test_ratings_are_on_the_scale_and_probabilities_sum_to_one(self, fitted, mixed, rater):
         model, pairs = fitted(rater), all_pairs(mixed)
         expected = model.expected_ratings(mixed, *pairs)
         probabilities = model.rating_probabilities(mixed, *pairs)
@@ -93,7 +93,7 @@ class TestRaters:
         assert probabilities.min() >= 0
         np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-9)
 
-    def test_chances_agree_with_the_rating(self, fitted, mixed, rater):
+    def test_probabilities_agree_with_the_rating(self, fitted, mixed, rater):
         model, pairs = fitted(rater), all_pairs(mixed)
         means = model.rating_probabilities(mixed, *pairs) @ np.array(mixed.levels.values)
         expected = model.expected_ratings(mixed, *pairs)
@@ -182,7 +182,7 @@ class TestAll:
             else:
                 assert parts[name] == pytest.approx(value, abs=1e-4)
 
-    def test_whoever_and_whatever_training_lacks_is_answered(self, make_peer, mixed, peer):
+    def test_users_and_items_that_training_lacks_are_answered(self, make_peer, mixed, peer):
         known = (mixed.user_numbers != 0) & (mixed.item_numbers != 1)
         train = mixed.select(known)
         found = answers(make_peer(peer).fit(train, seed=0), train, peer)

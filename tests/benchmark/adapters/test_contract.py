@@ -1,4 +1,4 @@
-"""The contract of a rival: everything the bench reads of it is there and agrees with itself."""
+"""The contract of a candidate: its fields are present and agree with its adapter."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from conv4rec.benchmark.adapters.isolation import library
 from conv4rec.errors import MissingExtraError, NotFittedError
 
 
-def test_a_rival_says_what_it_does_and_where_its_settings_come_from(peer):
+def test_a_candidate_states_its_tasks_and_the_source_of_its_settings(peer):
     candidate = ADAPTERS[peer]
     assert candidate.name == peer
     assert candidate.tasks
@@ -42,7 +42,7 @@ def test_its_defaults_can_be_made_and_lie_where_it_is_tuned(peer):
             assert not tuned.log or tuned.low > 0
 
 
-def test_what_a_rival_promises_about_histories_is_what_its_adapter_does(peer):
+def test_a_candidate_folds_in_if_its_adapter_does(peer):
     candidate = ADAPTERS[peer]
     model = candidate.make(**candidate.defaults)
     assert model.folds_in == candidate.folds_in
@@ -50,18 +50,19 @@ def test_what_a_rival_promises_about_histories_is_what_its_adapter_does(peer):
         assert model.own_distribution == (candidate.distribution == "own")
 
 
-def test_no_library_is_loaded_to_look_at_the_rivals():
+def test_no_library_is_loaded_to_read_the_candidates():
     modules = sorted({candidate.module for candidate in ADAPTERS.values()} | {"torch", "pandas"})
     code = (
-        "import sys, json; from conv4rec.benchmark.adapters import PEERS\n"
-        "for rival in PEERS.values(): rival.make(**rival.defaults); rival.is_installed()\n"
+        "import sys, json; from conv4rec.benchmark.adapters import ADAPTERS\n"
+        "for candidate in ADAPTERS.values():\n"
+        "    candidate.make(**candidate.defaults); candidate.is_installed()\n"
         f"print(json.dumps([name for name in {modules} if name in sys.modules]))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert json.loads(said.stdout) == [], said.stderr
 
 
-def test_a_library_that_is_not_there_is_named_with_the_way_to_install_it():
+def test_a_missing_library_is_named_with_its_install_command():
     absent = Candidate(
         "x", ("rank",), dict, package="pip-name", module="no_such_library", extra="slow"
     )
@@ -71,7 +72,7 @@ def test_a_library_that_is_not_there_is_named_with_the_way_to_install_it():
         library("no_such_library")
 
 
-def test_a_rival_must_be_fitted_before_it_answers(peer, mixed):
+def test_an_adapter_must_be_fitted_before_it_answers(peer, mixed):
     candidate = ADAPTERS[peer]
     model, first = candidate.make(**candidate.defaults), np.array([0])
     ask, question = model.expected_ratings, (first, first)

@@ -48,7 +48,7 @@ def test_a_tribe_likes_its_own_shelf(make_peer, rater):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_recvae_is_heard_in_evaluation_mode(make_peer, seed):
+def test_recvae_answers_in_evaluation_mode(make_peer, seed):
     """Cornac leaves it in training mode, where it would drop half of each history at random."""
     log, _, _ = two_shelves(crossing=0.05)
     model = make_peer("cornac-recvae", n_epochs=2).fit(log, seed=seed)

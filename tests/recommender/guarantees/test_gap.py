@@ -16,7 +16,7 @@ from conv4rec.recommender.guarantees.fold_in_split import (
 from conv4rec.recommender.guarantees.generalization_gap import (
     measured_gap,
     measured_gaps,
-    trained_half,
+    neural_component,
     training_n,
 )
 
@@ -53,7 +53,7 @@ def test_fresh_users_are_compared_with_training_users(trained, new_users):
     gap = measured_gap(trained, new_users)
     assert (gap.setting, gap.n, gap.n_fresh) == ("A", 120, 120)
     split = fold_in_split(new_users)
-    fresh = consume_log_losses(trained_half(trained), split.given, split.test).mean()
+    fresh = consume_log_losses(neural_component(trained), split.given, split.test).mean()
     assert gap.fresh == pytest.approx(fresh)
     assert gap.value == gap.fresh - gap.training
 

@@ -46,8 +46,7 @@ def by_chains(model, log):
 
 def test_the_chains_add_up_to_the_trained_logits(mixed, fitted_model):
     encoding, _ = fitted_model.scoring_.encode(mixed, np.arange(mixed.n_users))
-    tables = replace(encoding, history=None)  # without the neighbours
-    logits = fitted_model.scoring_.network.consume_logits(tables).double().numpy()
+    logits = fitted_model.scoring_.network.consume_logits(encoding).double().numpy()
     logits -= logits.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(by_chains(fitted_model, mixed), logits, atol=1e-4)
 
@@ -58,8 +57,7 @@ def test_no_history_spreads_the_logits_further_than_the_norms_say(mixed, preset)
     norms = network_norms(model)
     assert len(norms.chains) == 3  # what is fed, what centring takes from it, popularity
     encoding, _ = model.scoring_.encode(mixed, np.arange(mixed.n_users))
-    tables = replace(encoding, history=None)
-    logits = model.scoring_.network.consume_logits(tables).double().numpy()
+    logits = model.scoring_.network.consume_logits(encoding).double().numpy()
     spread = sum(chain.spread for chain in norms.chains)
     assert (logits.max(axis=1) - logits.min(axis=1)).max() <= spread
     assert norms.loss_range == pytest.approx(np.log(mixed.n_items) + spread)

@@ -1,4 +1,4 @@
-"""Real rivals: other libraries' recommenders, each behind one small adapter."""
+"""Adapters: other libraries' recommenders behind the interface of a baseline."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ ADAPTERS: dict[str, Candidate] = {
     for module in (implicit, irspack, elsa, cornac, surprise, myfm, cmfrec)
     for candidate in module.CANDIDATES
 }
-"""The rivals by name; none of their libraries is imported before its adapter is fitted."""
+"""The candidates by name; a library is imported when its adapter is fitted, not before."""

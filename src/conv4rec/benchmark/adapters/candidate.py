@@ -1,4 +1,4 @@
-"""What the bench has to know about an entrant: how to make it, tune it, install it and read it."""
+"""What the bench knows about a candidate: how to make, tune and install it."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ Space = Mapping[str, Range | Choice]
 
 @dataclass(frozen=True)
 class Candidate:
-    """An entrant of the bench, ours or another library's.
+    """A model that the bench can run, ours or another library's.
 
     Args:
-        name: What `--models` and the tables call it.
-        tasks: What it is measured on: "rank", "rate" or both.
+        name: Its name in `--models` and in tables.
+        tasks: "rank", "rate" or both.
         make: `make(**settings)` is a scorer, not yet fitted.
         defaults: Its authors' recommended settings.
         space: What `--tune` searches; a part of the settings that `make` takes.
-        package: What pip calls its library; None if it comes with conv4rec.
-        module: What `import` calls its library.
+        package: The library's name for pip; None if it comes with conv4rec.
+        module: The library's name for `import`.
         extra: The extra of conv4rec that installs it.
         source: Where the defaults come from.
         uses_unrated: Whether interactions without a rating help it.
         folds_in: Whether it serves histories unseen in training without training again.
-        distribution: "own" level chances; "gaussian" if they are the discretised Gaussian around
+        distribution: "own" level probabilities; "gaussian" if they are discretised Gaussians around
             its prediction, with a width fitted on validation; "none" if it does not rate.
 
     >>> Candidate("ours", ("rank",), make=dict, distribution="none").is_installed()
@@ -78,9 +78,9 @@ class Candidate:
     distribution: str = "own"
 
     def is_installed(self) -> bool:
-        """Whether its library is there; looked for, never imported."""
+        """Whether its library is installed; it is not imported."""
         return self.module is None or find_spec(self.module) is not None
 
     def how_to_install(self) -> str:
-        """One sentence for a rival that is skipped because its library is not there."""
+        """One sentence for a candidate that is skipped because its library is not installed."""
         return f"{self.name} needs {self.package}: pip install 'conv4rec[{self.extra}]'"

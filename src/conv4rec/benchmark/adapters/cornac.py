@@ -146,7 +146,7 @@ CANDIDATES = (
         defaults=settings_of(VAECF),
         space={
             "k": Range(10, 200, log=True, whole=True),
-            "masked": Range(20, 600, log=True, whole=True),
+            "hidden": Range(20, 600, log=True, whole=True),
             "beta": Range(0.01, 1.0, log=True),
             "learning_rate": Range(3e-4, 3e-3, log=True),
             "n_epochs": Range(20, 200, log=True, whole=True),

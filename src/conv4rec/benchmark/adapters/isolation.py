@@ -1,4 +1,4 @@
-"""Guests in the house: another library's warnings, chatter and random state stay in its room."""
+"""Isolation of other libraries: their warnings, output and random state have no effect outside."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from conv4rec.evaluate.scorer import IntArray
 
 
 def library(module: str) -> Any:
-    """Import another library, or a part of it, now that it is needed.
+    """Import another library, or a part of it, when it is needed.
 
     Raises:
         MissingExtraError: It is not there, or what it needs itself is not.
@@ -42,18 +42,18 @@ def library(module: str) -> Any:
 
 @contextlib.contextmanager
 def contained() -> Iterator[None]:
-    """Run calls of another library without a word of theirs, and with NumPy's global state kept.
+    """Run calls of another library silently, and with NumPy's global random state restored.
 
-    Their warnings (of deprecated imports, of thread settings) are theirs to heed; progress bars
-    have no place in a bench. Errors pass through.
+    Warnings (of deprecated imports, of thread settings) and progress bars are discarded. Errors
+    pass through.
     """
     numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - libraries draw from it
-    chatter = io.StringIO()
+    output = io.StringIO()
     try:
         with (
             warnings.catch_warnings(),
-            contextlib.redirect_stdout(chatter),
-            contextlib.redirect_stderr(chatter),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(output),
         ):
             warnings.simplefilter("ignore")
             yield
@@ -76,7 +76,7 @@ def contained_torch(seed: int) -> Iterator[None]:
 
 
 def thread_count() -> int:
-    """How many threads a library may start: OMP_NUM_THREADS, or every processor of ours.
+    """How many threads a library may start: OMP_NUM_THREADS, or one for every processor.
 
     >>> thread_count() >= 1
     True
@@ -90,7 +90,7 @@ def thread_count() -> int:
 
 
 def histories(given: Interactions, rows: IntArray) -> csr_matrix:
-    """What some users consumed, whatever the rating: ones, rows × items, float32.
+    """The implicit-feedback matrix of some users: ones, rows × items, float32.
 
     The older matrix class, as these libraries ask for it by name.
     """
@@ -101,12 +101,12 @@ def histories(given: Interactions, rows: IntArray) -> csr_matrix:
 
 
 def consumed(train: Interactions) -> csr_matrix:
-    """What everybody consumed, whatever the rating: ones, users × items, float32."""
+    """The implicit-feedback matrix of all users: ones, users × items, float32."""
     return histories(train, np.arange(train.n_users))
 
 
 def check_same_histories(name: str, train: Interactions, given: Interactions) -> None:
-    """Raise DataError if a rival that cannot fold in is asked for other histories than its own."""
+    """Raise DataError if a model that cannot fold in is asked for other histories than its own."""
     if given is train:
         return
     same = (
@@ -122,5 +122,5 @@ def check_same_histories(name: str, train: Interactions, given: Interactions) ->
 
 
 def settings_of(model: type) -> Mapping[str, Any]:
-    """The settings of an adapter and what they are unless set otherwise."""
+    """The settings of an adapter and their defaults."""
     return {field.name: field.default for field in fields(model) if field.init}

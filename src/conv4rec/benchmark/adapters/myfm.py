@@ -1,4 +1,4 @@
-"""`myfm`: Bayesian factorisation machines over who saw what and what was seen by whom."""
+"""`myfm`: Bayesian factorisation machines over the histories of users and of items."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ class BayesianFM(FlippedFM):
 
 @dataclass(eq=False)
 class OrderedProbitFM(FlippedFM):
-    """The ordered probit machine: cut points on a latent scale, hence level chances of its own.
+    """The ordered probit machine: cut points on a latent scale give level probabilities.
 
-    A level that no training rating has gets no chance.
+    A level that no training rating has gets probability 0.
 
     Args:
         rank: How many factors.

@@ -1,4 +1,4 @@
-"""What all rivals that rank share: answers on demand, some users at a time, none for ratings."""
+"""The base of all adapters that rank."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 class RankingAdapter:
-    """Another library's ranker behind our contract; adapters fill in `_learn` and `_score`.
+    """Another library's ranker as a baseline; adapters define `_learn` and `_score`.
 
     Attributes:
         train_: What it was fitted on.
@@ -23,12 +23,12 @@ class RankingAdapter:
     folds_in = True
     """Whether `_score` reads the history; else it knows users by their row in training."""
     multinomial = False
-    """Whether the scores are the logarithms of chances, up to a constant for each user."""
+    """Whether the scores are log probabilities, up to a constant for each user."""
 
     train_: Interactions
 
     def _learn(self, train: Interactions, seed: int) -> None:
-        """Fit the library's model on who consumed what."""
+        """Fit the library's model on the implicit-feedback matrix."""
         raise NotImplementedError
 
     def _score(self, given: Interactions, rows: IntArray) -> FloatArray:
@@ -38,7 +38,7 @@ class RankingAdapter:
     def fit(
         self, train: Interactions, validation: Interactions | None = None, seed: int = 0
     ) -> RankingAdapter:
-        """Fit on who consumed what, whatever the rating; nothing is chosen on validation rows."""
+        """Fit on the implicit-feedback matrix; nothing is chosen on validation rows."""
         del validation
         with contained():
             self._learn(train, seed)
@@ -49,7 +49,7 @@ class RankingAdapter:
         """The library's scores of some users: rows × items.
 
         Raises:
-            DataError: Other histories than those of training, and the rival cannot fold in.
+            DataError: Other histories than those of training, and the model cannot fold in.
             Conv4RecError: The library answered NaN or infinity.
         """
         check_fitted(self, "train_")
@@ -64,18 +64,18 @@ class RankingAdapter:
         return scores
 
     def rank_log_probabilities(self, given: Interactions, rows: IntArray) -> FloatArray | None:
-        """Log of the chances among the items not seen; None unless the rival is multinomial."""
+        """Log probabilities among the unseen items; None unless the model is multinomial."""
         if not self.multinomial:
             return None
         scores = self.rank_scores(given, rows).astype(np.float64)
         owners, at = positions(given, np.asarray(rows))
         scores[owners, given.item_numbers[at]] = -np.inf
-        left = np.isfinite(scores).any(axis=1)  # somebody may have seen everything
+        left = np.isfinite(scores).any(axis=1)  # a user may have seen every item
         scores[left] = log_softmax(scores[left], axis=1)
         return scores
 
     def rating_probabilities(self, given: Interactions, rows: IntArray, items: IntArray) -> None:
-        """None: it learns from who consumed what alone."""
+        """None: it learns from the implicit-feedback matrix alone."""
 
     def expected_ratings(self, given: Interactions, rows: IntArray, items: IntArray) -> None:
-        """None: it learns from who consumed what alone."""
+        """None: it learns from the implicit-feedback matrix alone."""

@@ -1,4 +1,4 @@
-"""What all rivals that rate share: pairs in, ratings out, and honest chances around them."""
+"""The base of all adapters that rate."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 class RatingAdapter:
-    """Another library's rating model behind our contract; adapters fill in `_learn`, `_answer`.
+    """Another library's rating model as a baseline; adapters define `_learn` and `_answer`.
 
-    `_answer` gives predicted ratings, which get level chances from a discretised Gaussian: its
-    width is fitted on validation rows by a first model that has not seen them. An adapter with
-    `own_distribution` answers level chances instead, and is fitted once.
+    `_answer` gives predicted ratings, which get level probabilities from a discretised Gaussian.
+    Its width is fitted on validation rows by a first model that has not seen them. An adapter
+    with `own_distribution` answers level probabilities instead, and is fitted once.
 
     Attributes:
         train_: What it was fitted on.
-        gaussian_: Turns a predicted rating into level chances.
+        gaussian_: Turns a predicted rating into level probabilities.
     """
 
     folds_in = False
     """Whether `_answer` reads the history; else it knows users by their row in training."""
     own_distribution = False
-    """Whether `_answer` gives chances, pairs × levels, rather than ratings."""
+    """Whether `_answer` gives probabilities, pairs × levels, rather than ratings."""
 
     train_: Interactions
     gaussian_: DiscretisedGaussian
@@ -37,7 +37,7 @@ class RatingAdapter:
         raise NotImplementedError
 
     def _answer(self, given: Interactions, rows: IntArray, items: IntArray) -> FloatArray:
-        """Predicted ratings of pairs, or the chances of their levels."""
+        """Predicted ratings of pairs, or the probabilities of their levels."""
         raise NotImplementedError
 
     def fit(
@@ -69,16 +69,16 @@ class RatingAdapter:
         return self
 
     def rank_scores(self, given: Interactions, rows: IntArray) -> None:
-        """None: how something is rated says little about whether it is consumed."""
+        """None: the model does not rank."""
 
     def rank_log_probabilities(self, given: Interactions, rows: IntArray) -> None:
-        """None: how something is rated says little about whether it is consumed."""
+        """None: the model does not rank."""
 
     def expected_ratings(self, given: Interactions, rows: IntArray, items: IntArray) -> FloatArray:
         """The predicted rating of pairs, clipped to the scale.
 
         Raises:
-            DataError: Other histories than those of training, and the rival cannot fold in.
+            DataError: Other histories than those of training, and the model cannot fold in.
             Conv4RecError: The library answered NaN or infinity.
         """
         answers = self._ask(given, rows, items)
@@ -89,7 +89,7 @@ class RatingAdapter:
     def rating_probabilities(
         self, given: Interactions, rows: IntArray, items: IntArray
     ) -> FloatArray:
-        """Level chances of pairs: pairs × levels."""
+        """Level probabilities of pairs: pairs × levels."""
         if self.own_distribution:
             return self._ask(given, rows, items)
         return self.gaussian_.probabilities(self.expected_ratings(given, rows, items))
@@ -100,7 +100,7 @@ class RatingAdapter:
         self.train_ = part
 
     def _ask(self, given: Interactions, rows: IntArray, items: IntArray) -> FloatArray:
-        """`_answer`, remembered: the same pairs are asked for ratings and then for chances."""
+        """`_answer`, kept: the same pairs are asked for ratings and then for probabilities."""
         check_fitted(self, "train_")
         check_items(given, self.train_.n_items)
         name = type(self).__name__

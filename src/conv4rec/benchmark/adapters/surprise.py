@@ -15,7 +15,7 @@ from conv4rec.evaluate.scorer import FloatArray, IntArray
 
 
 class SurpriseAdapter(RatingAdapter):
-    """A rating model of Surprise; whoever or whatever it has not seen gets what is left: biases.
+    """A rating model of Surprise; an unseen user or item gets the biases alone.
 
     Interactions without a rating are of no use to it.
     """

@@ -125,10 +125,7 @@ def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) 
         state["rate_in"] = torch.cat([latent.repeat(1, 1, copies), offsets], 2)
         state["rate_out"] = start.rate_out.repeat(1, 1, copies) / math.sqrt(copies)
     state.pop("rater_in", None)
-    # The exact half and the neighbours start nowhere.
-    shape = replace(served, n_users=1, n_mf_draws=0, n_slim_neighbours=0)
-    network = Network(shape, torch.ones(served.n_levels), None)
-    network.rater_in = None
+    network = Network(replace(served, n_users=1), torch.ones(served.n_levels), None)
     network.load_state_dict(state, strict=True, assign=True)
     return network
 

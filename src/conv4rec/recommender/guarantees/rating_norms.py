@@ -114,7 +114,7 @@ def rating_weights(network: Network, encoding: Encoding | None = None) -> Rating
         offsets = (_array(network.rate_bias) + means @ _array(network.from_item_mean)).T
         if encoding.item_column is not None:
             decoder[:, 0] += _array(encoding.item_column)
-    decoder *= 3.0 / np.sqrt(decoder.shape[2])
+    decoder *= network.rate_scale
     if network.rate_in is not None:  # the users' offsets reach every item's channels unchanged
         channels = np.eye(decoder.shape[1])
         constants = np.broadcast_to(channels, (n, *channels.shape))

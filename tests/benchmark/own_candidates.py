@@ -1,5 +1,5 @@
-# ruff: noqa: ARG002, T201 - what a rival does not use, and what it prints, is its own affair
-"""Rivals as a user would write them: a good one, and every kind of bad one."""
+# ruff: noqa: ARG002, T201 - a user's code may ignore arguments and print
+"""Candidates as a user would write them: a good one, and every kind of bad one."""
 
 import os
 import time

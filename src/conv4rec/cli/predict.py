@@ -1,0 +1,50 @@
+"""The command `predict`: both answers for given pairs of a user and an item."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from conv4rec.cli import options
+from conv4rec.cli.console import print_json, say
+
+
+def predict(
+    model: options.Model,
+    pairs: Annotated[
+        str, typer.Argument(metavar="PAIRS", help="A table with the columns user_id and item_id.")
+    ],
+    history: options.History = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Add a 90% interval of P(like).")
+    ] = False,
+    titles: options.Titles = None,
+    out: options.Out = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Both answers for given pairs of a user and an item.
+
+    \b
+    Example:
+      conv4rec predict my-model pairs.csv
+      conv4rec predict my-model pairs.csv --intervals
+      conv4rec predict my-model pairs.csv --history newcomers.csv --out answers.csv
+    """
+    from conv4rec.cli import service
+    from conv4rec.cli.answers import legend, show_answers
+    from conv4rec.cli.writing import check_out, tell_written, write_frames
+    from conv4rec.data.titles import with_titles
+
+    if out is not None:
+        check_out(out)
+    served = service.load_model(model)
+    frame = served.predict(pairs, histories=history, intervals=intervals)
+    frame = with_titles(frame, service.load_titles(titles, served.interactions_.items))
+    if out is not None:
+        tell_written(write_frames([frame], out), out, as_json)
+    elif as_json:
+        print_json({"model": model, "predictions": frame.to_dicts()})
+    else:
+        say(legend(served.interactions_.levels, served.like_threshold))
+        show_answers(frame)

@@ -1,0 +1,156 @@
+"""Draws of the item factors, and the posterior of any user's factors under each draw.
+
+The model is an ordered probit (see `conv4rec.model.ordinal`) of a matrix factorisation. A rating
+is the level whose thresholds a latent value falls between,
+
+    x_ui = p_u . q_i + b_u + c_i + e_ui,    e_ui ~ N(0, 1 / (noise w_u)),
+    (p_u, b_u) ~ N((1, f_u) B, inverse of `precision`),    w_u ~ Gamma(nu / 2, nu / 2),
+
+with f_u features of the user's implicit feedback (ratings aside) and w_u the user noise
+precision. Given a draw of (q_i, c_i), expectation propagation replaces each rating by one normal
+observation of x, with a precision and a value. The posterior of (p_u, b_u) is then one small
+linear system per user, the same for training users and new ones.
+
+Reference:
+    Minka, "Expectation propagation for approximate Bayesian inference", UAI 2001.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from conv4rec.model.network import History
+from conv4rec.model.normal_equations import entry_variances, normal_equations, solve
+from conv4rec.model.ordinal import edges, interval_probability, sites
+from conv4rec.model.sparse import SparsePattern
+
+FIRST_ROUNDS = 6  # rounds of expectation propagation at the first draw; one at each later draw
+FIRST_SHARE = 0.9  # precision of a rating before the first round, in units of that of x itself
+USER_PRECISION_GRID = tuple(2.0 ** (0.75 * step) for step in range(-4, 5))  # values of w_u
+N_REFERENCE_ITEMS = 64  # items, drawn like ratings, on which a user's uncertainty is measured
+
+
+@dataclass(frozen=True)
+class UserPosterior:
+    """The users under one draw of the items."""
+
+    mean: Tensor  # users x size: of (p_u, b_u)
+    root: Tensor  # users x size x size: Cholesky factors of its precision
+    weight: Tensor  # entries: precision of the observation that replaces the rating; 0: unrated
+    value: Tensor  # entries: value of that observation
+    cavity_mean: Tensor  # entries: mean of x given everything but the entry's own rating
+    cavity_variance: Tensor  # entries
+    noise_variance: Tensor  # users: variance of x around its mean, 1 / (noise w_u)
+
+
+class PosteriorDraws(nn.Module):
+    """Posterior draws of everything that is not of one user.
+
+    Args:
+        n_items: rows of the tables.
+        n_levels: levels that a rating can have.
+        n_draws: draws kept.
+        size: width of a draw: the factors and one offset.
+        n_features: width of f_u.
+    """
+
+    def __init__(self, n_items: int, n_levels: int, n_draws: int, size: int, n_features: int):
+        super().__init__()
+
+        def table(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape), requires_grad=False)
+
+        self.items = table(n_draws, n_items, size)  # q_i, then the offset c_i
+        self.prior = table(n_draws, 1 + n_features, size)  # B
+        self.precision = table(n_draws, size, size)
+        self.noise = table(n_draws)  # 1 / variance
+        self.nu = table(n_draws)  # degrees of freedom of w_u: a large nu makes all users alike
+        self.thresholds = table(n_draws, n_levels - 1)  # between the levels
+        self.features = table(n_items, n_features)  # what an item adds to f_u
+        self.ratings = table(n_levels)  # x of each level before the first round
+        self.reference_items = table(n_draws, N_REFERENCE_ITEMS, size)  # rows of `items`
+
+    def user_features(self, history: History) -> Tensor:
+        """(1, f_u): users x (1 + features)."""
+        pattern, observed = history.pattern, history.observed
+        f = pattern.look_up(observed[:, None], self.features[None]) / history.root_length()
+        return torch.cat([torch.ones_like(f[:, :1]), f], 1)
+
+    def users(
+        self, history: History, features: Tensor | None = None, items: Tensor | None = None
+    ) -> Iterator[UserPosterior]:
+        """The users' posterior under each draw in turn.
+
+        Each draw starts from the observations and the w_u of the draw before, so that one round
+        is enough for all draws but the first. w_u is its posterior mean (of the logarithm) on a
+        grid.
+
+        Args:
+            history: of any users.
+            features: (1, f_u), if known already: users x (1 + features).
+            items: the table of items, in another dtype. Factors are solved in the dtype of both;
+                what belongs to entries is float64.
+        """
+        f = self.user_features(history) if features is None else features
+        items = self.items if items is None else items
+        pattern, n_levels = history.pattern, len(self.ratings)
+        rated = (history.observed * (history.types < n_levels)).double()
+        level = history.types.clamp(max=n_levels - 1)
+        weight, value = rated * FIRST_SHARE * self.noise[0], self.ratings.double()[level]
+        for draw, factors in enumerate(items):
+            bounds = edges(self.thresholds[draw].double())
+            low, high = bounds[level], bounds[level + 1]
+            for rounds_left in range(1 if draw else FIRST_ROUNDS, 0, -1):
+                user = self._solve(draw, pattern, f, factors, weight, value, (low, high, rated))
+                if rounds_left == 1:
+                    yield user
+                noise = user.noise_variance[pattern.rows]
+                weight, value = sites(user.cavity_mean, user.cavity_variance, noise, low, high)
+                weight = weight * rated
+
+    def _solve(
+        self,
+        draw: int,
+        pattern: SparsePattern,
+        f: Tensor,
+        factors: Tensor,
+        weight: Tensor,
+        value: Tensor,
+        interval: tuple[Tensor, Tensor, Tensor],
+    ) -> UserPosterior:
+        """One round: the users' linear systems, and the cavity distribution of each entry."""
+        expected, precision = f @ self.prior[draw].to(f), self.precision[draw].to(f)
+        z, c = factors[pattern.columns], factors[pattern.columns, -1].double()
+        z[:, -1] = 1.0
+        gram, right = normal_equations(pattern, factors, value.to(f), weight.to(f))
+        mean, root = solve(gram, right, expected, precision, f.new_ones(1))
+        x = (z * mean[pattern.rows]).sum(1).double() + c
+        variance = entry_variances(pattern, factors, root).double().clamp(min=1e-8)
+        cavity_variance = 1.0 / (1.0 / variance - weight).clamp(min=1e-4 / variance)
+        cavity_mean = (x / variance - weight * value) * cavity_variance
+        w = self._user_precision(draw, pattern, cavity_mean, cavity_variance, interval)
+        noise = 1.0 / (self.noise[draw].double() * w)
+        return UserPosterior(mean, root, weight, value, cavity_mean, cavity_variance, noise)
+
+    def _user_precision(
+        self,
+        draw: int,
+        pattern: SparsePattern,
+        mean: Tensor,
+        variance: Tensor,
+        interval: tuple[Tensor, Tensor, Tensor],
+    ) -> Tensor:
+        """w_u by how well each rating is predicted from the user's other ratings: users."""
+        low, high, rated = interval
+        noise, nu = self.noise[draw].double(), self.nu[draw].double()
+        grid, log_likelihoods = mean.new_tensor(USER_PRECISION_GRID), []
+        for user_precision in USER_PRECISION_GRID:
+            deviation = (variance + 1.0 / (noise * user_precision)).sqrt()
+            probability = interval_probability((low - mean) / deviation, (high - mean) / deviation)
+            log_likelihoods.append(pattern.row_sums(probability.clamp(min=1e-300).log() * rated))
+        log_posterior = torch.stack(log_likelihoods, 1) + nu / 2 * (grid.log() - grid)
+        return (torch.softmax(log_posterior, 1) @ grid.log()).exp()

@@ -1,0 +1,143 @@
+"""The model that is served: the neural component, SLIM and Bayesian matrix factorisation.
+
+The consume logit of an item is the network's logit plus the SLIM component's score. The
+distribution of its rating is a mixture of the network's and the Bayesian matrix factorisation's
+(`conv4rec.model.bayesian_mf`). Ensemble weights are inside the tables: the consume decoder is
+multiplied by the neural component's weight, and SLIM and BayesianMF hold their own.
+
+The network's tables are wider than those that were trained, as several snapshots of the rating
+side stand side by side in them (`conv4rec.train.assembly`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from conv4rec.model.bayesian_mf import BayesianMF, LatentRating
+from conv4rec.model.config import NetworkConfig
+from conv4rec.model.network import Encoding, History, ItemSide, Network
+from conv4rec.model.slim import SLIM
+
+
+@dataclass(frozen=True)
+class ServedConfig:
+    """Sizes of the components beside the network; 0 where there is none."""
+
+    n_slim_neighbours: int = 0
+    """Neighbours of each item in the SLIM component."""
+    n_mf_draws: int = 0
+    """Posterior draws of the Bayesian matrix factorisation."""
+    mf_width: int = 0
+    """Width of a draw: the factors and one offset."""
+    n_mf_features: int = 0
+    """Features of a history that its prior reads."""
+
+
+@dataclass(frozen=True)
+class ServedEncoding(Encoding):
+    """Histories as all components see them."""
+
+    history: History  # read by SLIM
+    user_posterior: Tensor | None  # of `BayesianMF.encode`; None without ratings
+
+
+class ServedModel(nn.Module):
+    """The network with the components beside it.
+
+    Args:
+        network: with its tables as served; needs no table of raters.
+        slim: None to do without.
+        bayesian_mf: None to do without.
+    """
+
+    def __init__(
+        self, network: Network, slim: SLIM | None = None, bayesian_mf: BayesianMF | None = None
+    ) -> None:
+        super().__init__()
+        self.network, self.slim, self.bayesian_mf = network, slim, bayesian_mf
+
+    @classmethod
+    def for_loading(cls, network: NetworkConfig, config: ServedConfig) -> ServedModel:
+        """A model of these shapes whose weights are about to be loaded."""
+        n, k = network.n_items, network.n_levels
+        slim = SLIM(n, config.n_slim_neighbours) if config.n_slim_neighbours else None
+        bayesian_mf = None
+        if config.n_mf_draws:
+            sizes = (config.n_mf_draws, config.mf_width, config.n_mf_features)
+            bayesian_mf = BayesianMF(n, k, *sizes)
+        return cls(Network(network, torch.zeros(k), None), slim, bayesian_mf)
+
+    @property
+    def config(self) -> ServedConfig:
+        """Sizes of the components, from their tables."""
+        n_neighbours = 0 if self.slim is None else self.slim.weights.shape[1]
+        if self.bayesian_mf is None:
+            return ServedConfig(n_neighbours)
+        n_draws, _, width = self.bayesian_mf.items.shape
+        return ServedConfig(n_neighbours, n_draws, width, self.bayesian_mf.features.shape[1])
+
+    def neural_component(self) -> ServedModel:
+        """The network alone, with the same tables."""
+        return ServedModel(self.network)
+
+    def encode(
+        self,
+        history: History,
+        item_side: ItemSide,
+        with_consume: bool = True,
+        with_ratings: bool = True,
+    ) -> ServedEncoding:
+        """Encode histories.
+
+        Args:
+            history: of any users, in training or new.
+            item_side: sums over the training users.
+            with_consume: whether consume logits will be asked for.
+            with_ratings: whether ratings will be asked for: solving the users of the Bayesian
+                matrix factorisation is the larger part of the time.
+        """
+        encoding = self.network.encode(history, item_side, with_consume)
+        user_posterior = None
+        if self.bayesian_mf is not None and with_ratings:
+            user_posterior = self.bayesian_mf.encode(history)
+        return ServedEncoding(**vars(encoding), history=history, user_posterior=user_posterior)
+
+    def consume_logits(self, encoding: ServedEncoding) -> Tensor:
+        """One logit per user of the encoding and item: users x items."""
+        logits = self.network.consume_logits(encoding)
+        if self.slim is None:
+            return logits
+        return logits + self.slim.score(encoding.history.pattern, encoding.history.observed)
+
+    def rating_logits(self, encoding: ServedEncoding, users: Tensor, items: Tensor) -> Tensor:
+        """One logit per level for pairs (row of the encoding, item): pairs x levels."""
+        logits = self.network.rating_logits(encoding, users, items)
+        if self.bayesian_mf is None or encoding.user_posterior is None:
+            return logits
+        return self.bayesian_mf.mixed(logits, encoding.user_posterior, users, items)
+
+    def all_rating_logits(self, encoding: ServedEncoding) -> Tensor:
+        """One logit per level for every user of the encoding and item: users x items x levels.
+
+        Memory: 4 x users x items x (levels + 2 channels) bytes: call it on a few users at a time.
+        """
+        logits = self.network.all_rating_logits(encoding)
+        if self.bayesian_mf is None or encoding.user_posterior is None:
+            return logits
+        return self.bayesian_mf.mixed_all(logits, encoding.user_posterior)
+
+    def latent_ratings(
+        self, encoding: ServedEncoding, pairs: tuple[Tensor, Tensor] | None = None
+    ) -> LatentRating | None:
+        """The latent value behind ratings: of pairs (users, items), or of all users and items.
+
+        None without the Bayesian matrix factorisation.
+        """
+        if self.bayesian_mf is None or encoding.user_posterior is None:
+            return None
+        if pairs is None:
+            return self.bayesian_mf.latent_all(encoding.user_posterior)
+        return self.bayesian_mf.latent_of_pairs(encoding.user_posterior, *pairs)

@@ -1,0 +1,134 @@
+"""Conditional draws of one side of the matrix factorisation: prior, factors, user noise precision.
+
+The factors of a row are normal around a regression on the features of its implicit feedback:
+(p_u, b_u) ~ N((1, f_u) B, inverse precision). B has a normal prior whose precision is `ridge`
+times that of the factors, with an exponential prior on `ridge`, so the data choose how much the
+features matter. The precision has a Wishart prior.
+
+References:
+    Salakhutdinov & Mnih, "Bayesian probabilistic matrix factorization using Markov chain Monte
+    Carlo", ICML 2008 (the normal-Wishart prior); Simm et al., "Macau: scalable Bayesian
+    factorization with high-dimensional side information", MLSP 2017 (B).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import gammaln
+from torch import Tensor
+
+from conv4rec.model.normal_equations import solve
+from conv4rec.model.sparse import SparsePattern
+
+START = 0.1  # standard deviation of the first factors
+PRIOR_ROWS = 5.0  # prior mean of `Side.ridge`, and its first value
+CONSTANT_RIDGE = 2.0  # of the constant feature, whose coefficient many rows determine
+NU_GRID = 2.0 ** (np.arange(13) / 2)  # degrees of freedom, 1 to 64: a large nu makes users alike
+
+
+@dataclass
+class Side:
+    """Users or items: their ratings, features and current draw."""
+
+    pattern: SparsePattern  # rated entries, by row of this side
+    values: Tensor  # per entry: the current latent value
+    features: np.ndarray  # rows x (1 + features): a constant first
+    factors: Tensor  # rows x size
+    prior: Tensor  # (1 + features) x size: B
+    precision: Tensor  # size x size
+    ridge: float = PRIOR_ROWS  # precision of B, in units of `precision`
+
+    @classmethod
+    def start(
+        cls, ratings: Any, features: np.ndarray, size: int, rng: np.random.Generator
+    ) -> Side:
+        """A side at random factors; `ratings` is a sparse matrix of first latent values."""
+        n_rows, n_columns = ratings.shape
+        starts = torch.from_numpy(ratings.indptr.astype(np.int64))
+        columns = torch.from_numpy(ratings.indices.astype(np.int64))
+        factors = torch.from_numpy(rng.standard_normal((n_rows, size)).astype(np.float32))
+        features = np.concatenate([np.ones((n_rows, 1)), features], 1)
+        return cls(
+            SparsePattern.from_rows(starts, columns, n_columns),
+            torch.from_numpy(ratings.data.astype(np.float32)),
+            features,
+            factors * START,
+            torch.zeros(features.shape[1], size),
+            torch.eye(size),
+        )
+
+
+def draw_prior(side: Side, rng: np.random.Generator) -> None:
+    """B, the precision and the ridge, given the factors: a regression of them on the features."""
+    factors, features = side.factors.double().numpy(), side.features
+    size, n_features = factors.shape[1], features.shape[1]
+    ridge = np.full(n_features, side.ridge)
+    ridge[0] = CONSTANT_RIDGE
+    inverse = np.linalg.inv(features.T @ features + np.diag(ridge))
+    mean = inverse @ (features.T @ factors)
+    residuals = factors - features @ mean
+    scatter = np.eye(size) + residuals.T @ residuals + mean.T * ridge @ mean
+    precision = wishart(np.linalg.inv(scatter), size + len(factors), rng)
+    draw = rng.standard_normal((n_features, size))
+    root = np.linalg.inv(np.linalg.cholesky(precision))  # root' root is the covariance
+    prior = mean + np.linalg.cholesky(inverse) @ draw @ root
+    slopes = prior[1:]  # without the constant
+    squares = float(((slopes @ precision) * slopes).sum())
+    side.ridge = float(rng.gamma(1.0 + slopes.size / 2, 1.0 / (1.0 / PRIOR_ROWS + squares / 2)))
+    side.prior = torch.from_numpy(prior).float()
+    side.precision = torch.from_numpy(precision).float()
+
+
+def draw_factors(
+    side: Side, gram: Tensor, right: Tensor, noise: Tensor, rng: np.random.Generator
+) -> None:
+    """The prior, then the factors, given the other side.
+
+    Args:
+        side: whose draw is replaced.
+        gram: of `normal_equations` with the other side's factors.
+        right: likewise.
+        noise: precision of the latent values, one per row or one for all.
+        rng: of the draws.
+    """
+    draw_prior(side, rng)
+    prior = torch.from_numpy(side.features).float() @ side.prior
+    mean, root = solve(gram, right, prior, side.precision, noise)
+    draw = torch.from_numpy(rng.standard_normal(mean.shape).astype(np.float32))
+    deviation = torch.linalg.solve_triangular(root.transpose(1, 2), draw[:, :, None], upper=True)
+    side.factors = mean + deviation[:, :, 0]
+
+
+def draw_user_precision(
+    users: Side, squares: Tensor, nu: float, rng: np.random.Generator
+) -> tuple[Tensor, float]:
+    """The user noise precision w, a gamma given the squared errors; then nu, one of `NU_GRID`.
+
+    Args:
+        users: their ratings are counted.
+        squares: per user: the sum of squared errors of the latent values, times the noise
+            precision.
+        nu: degrees of freedom of the prior of w.
+        rng: of the draws.
+    """
+    n_ratings = users.pattern.row_starts.diff().numpy()
+    user_precision = rng.gamma((nu + n_ratings) / 2, 2.0 / (nu + squares.numpy()))
+    half, rated = NU_GRID / 2, user_precision[n_ratings > 0]
+    summed = (np.log(rated) - rated).sum()
+    log_probabilities = len(rated) * (half * np.log(half) - gammaln(half)) + half * summed
+    probabilities = np.exp(log_probabilities - log_probabilities.max())
+    nu = float(rng.choice(NU_GRID, p=probabilities / probabilities.sum()))
+    return torch.from_numpy(user_precision).float(), nu
+
+
+def wishart(scale: np.ndarray, nu: int, rng: np.random.Generator) -> np.ndarray:
+    """A draw of the Wishart distribution of mean `nu` x `scale` (Bartlett decomposition)."""
+    size = len(scale)
+    root = np.linalg.cholesky((scale + scale.T) / 2)
+    lower = np.tril(rng.standard_normal((size, size)), -1)
+    lower[np.diag_indices(size)] = np.sqrt(rng.chisquare(nu - np.arange(size)))
+    return root @ lower @ lower.T @ root.T

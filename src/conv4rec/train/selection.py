@@ -1,0 +1,98 @@
+"""Which schedule to train with, from the results of the validation fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+from conv4rec.data import Interactions
+from conv4rec.errors import SettingError
+from conv4rec.train.loop import Schedule
+
+N_EVALUATIONS = 20  # per fit
+WORSE = 0.01  # relative: a loss this far above the best is not expected to fall below it again
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """Losses on the validation part after some steps of a validation fit, in nats."""
+
+    reg_factor: float
+    """Multiplier of the consume side's penalties."""
+    step: int
+    consume_nll: float | None
+    """None once the consume side has ended."""
+    rate_nll: float
+    """Of the averaged predictions of the last evaluations."""
+    ndcg: float | None
+    """NDCG@20 of the masked interactions, mean over users."""
+    rate_factor: float = 1.0
+    """Multiplier of the rating side's penalties."""
+
+
+def evaluation_steps(n_steps: int) -> list[int]:
+    """The steps after which a fit is evaluated; the last is the end."""
+    steps = {round(n_steps * (i + 1) / N_EVALUATIONS) for i in range(N_EVALUATIONS)}
+    return sorted(steps - {0})
+
+
+def n_validation_fits(interactions: Interactions, consume_reg_factors: tuple[float, ...]) -> int:
+    """How many penalty factors to try: fewer for larger logs, so that a fit takes minutes."""
+    n_cells = interactions.n_users * interactions.n_items
+    affordable = 3 if n_cells <= 4_000_000 else 2 if n_cells <= 40_000_000 else 1
+    return min(affordable, len(consume_reg_factors))
+
+
+def should_stop_early(results: list[ValidationResult], n_steps: int) -> bool:
+    """Whether a validation fit may end: neither task will reach its best in the steps left.
+
+    The rating side must be overfitting. The consume side must have ended or, from half-way on, be
+    well behind an earlier validation fit at the same step: all have the same learning rates.
+    """
+    last, best = results[-1], min(result.rate_nll for result in results)
+    if last.rate_nll <= (1 + WORSE) * best:
+        return False
+    if last.consume_nll is None or last.step >= n_steps:
+        return True
+    is_rising = len(results) > 1 and results[-2].rate_nll < last.rate_nll
+    if not is_rising or 2 * last.step < n_steps:
+        return False
+    earlier = [r.consume_nll for r in results[:-1] if r.step == last.step and r.consume_nll]
+    return bool(earlier) and last.consume_nll > (1 + WORSE) * min(earlier)
+
+
+def best_schedule(results: list[ValidationResult]) -> Schedule:
+    """For each task, the stopping step and the penalty with the best validation likelihood.
+
+    Raises:
+        SettingError: Every loss of a task is NaN or infinite: training diverged.
+    """
+    consume = [(r.consume_nll, r) for r in results if r.consume_nll and isfinite(r.consume_nll)]
+    rate = [(r.rate_nll, r) for r in results if isfinite(r.rate_nll)]
+    consume, rate = _least(consume), _least(rate)
+    return Schedule((consume.step, rate.step), (consume.reg_factor, rate.rate_factor))
+
+
+def best_joint_schedule(results: list[ValidationResult], rate_weight: float) -> Schedule:
+    """One stopping step, and the penalties of one validation fit, for a shared encoder.
+
+    They minimise the training objective on the validation part.
+
+    Args:
+        results: of all validation fits.
+        rate_weight: weight of the rating loss beside the consume loss.
+
+    Raises:
+        SettingError: Every loss is NaN or infinite: training diverged.
+    """
+    losses = [
+        (r.consume_nll + rate_weight * r.rate_nll, r) for r in results if r.consume_nll is not None
+    ]
+    best = _least([entry for entry in losses if isfinite(entry[0])])
+    return Schedule((best.step, best.step), (best.reg_factor, best.rate_factor))
+
+
+def _least(losses: list[tuple[float, ValidationResult]]) -> ValidationResult:
+    if not losses:
+        raise SettingError("training diverged to infinite losses: lower learning_rate")
+    return min(losses, key=lambda entry: entry[0])[1]

@@ -1,0 +1,123 @@
+"""What all stages of a fit share: data, settings, callbacks, and the state that is saved."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from conv4rec.data import Interactions
+from conv4rec.errors import TrainingInterrupted
+from conv4rec.model import History
+from conv4rec.train.batches import Batches
+from conv4rec.train.checkpoint import save_checkpoint
+from conv4rec.train.initialise import new_network
+from conv4rec.train.loop import Progress, Schedule, Trainer
+from conv4rec.train.settings import TrainSettings
+from conv4rec.train.state import FitState
+
+OnProgress = Callable[[str, int, int, Progress], Any]
+"""Called after each step with (stage name, stage, stages, progress)."""
+
+logger = logging.getLogger("conv4rec")
+
+
+@dataclass
+class Session:
+    """A fit that is running."""
+
+    interactions: Interactions
+    shape: dict[str, Any]
+    """Fields of `NetworkConfig` beyond the sizes of the data."""
+    settings: TrainSettings
+    seed: int
+    device: str
+    masked: np.ndarray
+    """Which interactions the validation fits may not see."""
+    reg_factors: tuple[float, ...]
+    """Of the consume side, one per validation fit."""
+    state: FitState
+    on_progress: OnProgress | None = None
+    should_stop: Callable[[], bool] | None = None
+    folder: str | os.PathLike[str] | None = None
+    """Where checkpoints are saved; None for no checkpoints."""
+    key: str = ""
+    """Fingerprint of the fit."""
+
+    @property
+    def shared_encoder(self) -> bool:
+        """Whether both tasks are decoded from one latent vector."""
+        return bool(self.shape.get("shared_encoder"))
+
+    def observed(self) -> Interactions:
+        """The interactions that the validation fits are trained on."""
+        return self.interactions.select(~self.masked)
+
+    def validation_history(self) -> History:
+        """All interactions; those that the validation fits may not see are masked."""
+        observed = torch.from_numpy(~self.masked).float().to(self.device)
+        whole = Batches.from_interactions(self.interactions, self.device).whole
+        return replace(whole, observed=observed)
+
+    def trainer(self, interactions: Interactions, schedule: Schedule) -> Trainer:
+        """A trainer at its first step, or where the saved state of this stage left it."""
+        network = new_network(interactions, self.shape, self.settings, self.seed, self.device)
+        batches = Batches.from_interactions(interactions, self.device)
+        state = self.state.trainer
+        return Trainer(network, batches, self.settings, schedule, self.seed, state)
+
+    def advance(self, trainer: Trainer, until: int, stage: str) -> Progress | None:
+        """Train up to a step; returns the progress of the last step.
+
+        Raises:
+            TrainingInterrupted: `should_stop` returned True.
+        """
+        last, stop = None, False
+
+        def on_step(progress: Progress) -> bool:
+            nonlocal last, stop
+            last = progress
+            if self.on_progress is not None:
+                self.on_progress(stage, self.state.stage, len(self.reg_factors) + 1, progress)
+            stop = self._asked_to_stop()
+            return stop
+
+        trainer.run(on_step, until)
+        if stop:
+            self.save(trainer)
+            raise self._interrupted(f"in the {stage} after step {trainer.step}")
+        return last
+
+    def save(self, trainer: Trainer) -> None:
+        """Save a checkpoint, if there is a folder for it."""
+        if self.folder is not None:
+            self.state.trainer = trainer.state()
+            save_checkpoint(self.folder, self.state, self.key)
+
+    def on_sweep(self, sweep: int) -> None:
+        """Stop between two sweeps of the Gibbs sampler; a resumed fit starts its chains again.
+
+        Raises:
+            TrainingInterrupted: `should_stop` returned True.
+        """
+        if sweep % 50 == 0:
+            logger.info("Gibbs sampler: sweep %d of a chain", sweep)
+        if self._asked_to_stop():
+            if self.folder is not None:
+                save_checkpoint(self.folder, self.state, self.key)
+            raise self._interrupted("before the final fit")
+
+    def _asked_to_stop(self) -> bool:
+        return self.should_stop is not None and self.should_stop()
+
+    def _interrupted(self, where: str) -> TrainingInterrupted:
+        if self.folder is None:
+            return TrainingInterrupted(f"training stopped {where}: nothing was saved")
+        return TrainingInterrupted(
+            f"training stopped {where} and saved to {self.folder}: go on from there with resume"
+        )

@@ -1,0 +1,80 @@
+"""The stages of a fit: validation fits on a part of the data, then the final fit on all of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from conv4rec.model import ItemSide, NetworkConfig, ServedModel
+from conv4rec.train.assembly import Components, assemble
+from conv4rec.train.loop import RATE, Schedule
+from conv4rec.train.selection import (
+    best_joint_schedule,
+    best_schedule,
+    evaluation_steps,
+    should_stop_early,
+)
+from conv4rec.train.session import Session, logger
+from conv4rec.train.validation import evaluate_validation, keep_snapshot
+
+
+def validation_fit(session: Session) -> None:
+    """Train on the observed part, and evaluate on the masked part at some steps.
+
+    The results, and the best predictions, are added to the state of the session.
+    """
+    state, settings = session.state, session.settings
+    rate_factors = settings.rate_reg_factors
+    rate_factor = rate_factors[state.stage] if state.stage < len(rate_factors) else 1.0
+    schedule = Schedule(
+        (settings.n_steps, settings.rate_steps), (session.reg_factors[state.stage], rate_factor)
+    )
+    trainer, end = session.trainer(session.observed(), schedule), max(schedule.stops)
+    stage = f"validation fit {state.stage + 1}"
+    for step in evaluation_steps(end)[len(state.results) - state.n_before :]:
+        session.advance(trainer, step, stage)
+        result = evaluate_validation(trainer, session.validation_history(), state)
+        session.save(trainer)
+        consume = "ended" if result.consume_nll is None else f"{result.consume_nll:.3f}"
+        logger.info(
+            "%s of %d: step %d of %d, consume NLL %s, rating NLL %.3f",
+            stage, len(session.reg_factors), step, end, consume, result.rate_nll,
+        )  # fmt: skip
+        if should_stop_early(state.results, settings.n_steps):
+            return
+
+
+def choose_schedule(session: Session) -> Schedule:
+    """The schedule of the final fit: the best of the validation fits, or that of the settings."""
+    results, settings = session.state.results, session.settings
+    if not results:
+        return Schedule((settings.n_steps, settings.rate_steps))
+    if session.shared_encoder:
+        return best_joint_schedule(results, settings.rate_weight)
+    return best_schedule(results)
+
+
+def final_fit(
+    session: Session, schedule: Schedule, components: Components
+) -> tuple[ServedModel, ItemSide, NetworkConfig, int]:
+    """Train on all interactions, and assemble the model that is served.
+
+    Returns:
+        The model, its item side, the shape that was trained, and how many weights were.
+    """
+    state, settings = session.state, session.settings
+    trainer, end = session.trainer(session.interactions, schedule), max(schedule.stops)
+    steps = evaluation_steps(max(settings.n_steps, settings.rate_steps))
+    steps = [step for step in steps if step < end] + [end]
+    for step in steps[bisect_left(steps, trainer.step) :]:  # a resumed fit has the earlier ones
+        progress = session.advance(trainer, step, "final fit")
+        if step <= schedule.stops[RATE]:
+            keep_snapshot(trainer, state)
+        session.save(trainer)
+        if progress is not None:
+            logger.info(
+                "final fit: step %d of %d, training NLL: consume %.3f, rating %.3f",
+                step, end, progress.consume_nll, progress.rate_nll,
+            )  # fmt: skip
+    model, item_side = assemble(trainer, state.last.snapshots, components)
+    n_parameters = sum(p.numel() for p in trainer.parameters.values() if p.requires_grad)
+    return model, item_side, trainer.network.config, n_parameters
