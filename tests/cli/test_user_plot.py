@@ -221,7 +221,7 @@ def test_reasons_and_explanations_on_the_command_line(say, model, model_folder, 
         assert "each item of the history adds" in say(
             "explain", model_folder, "--user", "u03", "--item", item, "--by", by
         ).out  # fmt: skip
-    assert "for a person" in say("explain", model_folder, "--item", item).sentence
+    assert "for a user" in say("explain", model_folder, "--item", item).sentence
 
 
 def test_the_command_line_is_as_sure_as_the_library():
