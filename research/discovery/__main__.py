@@ -13,7 +13,7 @@ from conv4rec.cli.console import note, print_json, raw, say
 from conv4rec.cli.parsing import settings_from_words
 from research.command import new_app, run
 
-app = new_app("Are items liked that a user would hardly consume? The tables of docs/discovery.md.")
+app = new_app("Do users like the items that they are unlikely to consume? See docs/discovery.md.")
 Seeds = Annotated[int, typer.Option(min=1, help="Fits of each model, or worlds.")]
 FirstSeed = Annotated[int, typer.Option(min=0, help="Seed of the first.")]
 Records = Annotated[Path, typer.Option(metavar="FOLDER", help="Where records are added.")]

@@ -81,7 +81,7 @@ def ranks(model: options.Model, out: Picture = None, as_json: options.AsJson = F
     from conv4rec.cli import service
     from research.theory.charts import training_picture
     from research.theory.output import show_training
-    from research.theory.ranks_while_training import looks_facts, ranks_while_training
+    from research.theory.ranks_while_training import checks_facts, ranks_while_training
 
     check_picture(out)
     note("training twice, without validation fits")
@@ -89,7 +89,7 @@ def ranks(model: options.Model, out: Picture = None, as_json: options.AsJson = F
     if out is not None:
         out.write_text(training_picture(found), encoding="utf-8")
     if as_json:
-        print_json({"model": model, "starts": looks_facts(found)})
+        print_json({"model": model, "starts": checks_facts(found)})
     else:
         show_training(found)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from conv4rec.benchmark.charts import Axes, Curve, Panel, svg
 from research.theory.emergence import TRUE_RANK, Emergence
-from research.theory.ranks_while_training import Look
+from research.theory.ranks_while_training import RankCheck
 from research.theory.recovery import ABOUT, Recovery
 
 
@@ -35,18 +35,18 @@ def _recovery_panel(found: Recovery) -> Panel:
     return Panel(found.scheme.name + held, curves, f"slope {slope}")
 
 
-def training_picture(found: Mapping[str, Sequence[Look]]) -> str:
+def training_picture(found: Mapping[str, Sequence[RankCheck]]) -> str:
     """Entropy rank of the recommender's maps against steps, one panel for each initialisation."""
     panels = []
-    for name, looks in found.items():
+    for name, checks in found.items():
         curves = [
             Curve(
                 each,
-                [(look.step, look.entropy_ranks[each]) for look in looks if look.step],
+                [(check.step, check.entropy_ranks[each]) for check in checks if check.step],
                 place % 3,
                 dashed=place >= 3,  # the rating side
             )
-            for place, each in enumerate(looks[0].entropy_ranks)
+            for place, each in enumerate(checks[0].entropy_ranks)
         ]
         panels.append(Panel(f"Conv4Rec, {name}", curves, "while training"))
     caption = "Ranks of tables (encoder, decoder) and of their products (maps)."

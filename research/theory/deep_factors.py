@@ -95,11 +95,11 @@ def train(depth: int, size: int, parts: tuple[Rows, Rows, Rows], seed: int, step
         loss = training.loss(product)
         if step in checks:
             with torch.no_grad():
-                found, look = _look(factors, product)
-                valid, judged = (part.loss(product).item() for part in (validation, fresh))
-            seen.append((step, *look, loss.item(), judged))
+                found, ranks = _ranks(factors, product)
+                valid, fresh_loss = (part.loss(product).item() for part in (validation, fresh))
+            seen.append((step, *ranks, loss.item(), fresh_loss))
             if best is None or valid < least:
-                best, least, best_at = found, valid, (step, judged)
+                best, least, best_at = found, valid, (step, fresh_loss)
         scaled = loss * training.slope_scale
         slope, *gradients = torch.autograd.grad(scaled, [product, *factors], allow_unused=True)
         with torch.no_grad():
@@ -139,7 +139,7 @@ def start(depth: int, size: int, seed: int) -> list[Tensor]:
     ]  # fmt: skip
 
 
-def _look(factors: list[Tensor], product: Tensor) -> tuple[Spectrum, tuple[float, ...]]:
+def _ranks(factors: list[Tensor], product: Tensor) -> tuple[Spectrum, tuple[float, ...]]:
     """Spectrum of the product; ranks of product, first and last factor. Outputs are centred."""
     maps = [product, factors[0], factors[-1]]
     for place in (0, 2):

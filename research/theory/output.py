@@ -10,21 +10,21 @@ from conv4rec.cli.tables import Table, figure
 
 if TYPE_CHECKING:
     from research.theory.emergence import Emergence
-    from research.theory.ranks_while_training import Look
+    from research.theory.ranks_while_training import RankCheck
     from research.theory.recovery import Recovery
 
 
-def show_training(found: Mapping[str, Sequence[Look]]) -> None:
+def show_training(found: Mapping[str, Sequence[RankCheck]]) -> None:
     """Print the ranks of the maps at some steps, for each initialisation."""
-    for name, looks in found.items():
-        maps = list(looks[0].entropy_ranks)
+    for name, checks in found.items():
+        maps = list(checks[0].entropy_ranks)
         table = Table([f"{name}: step", *maps], (f"{name}: step",))
-        for look in looks:
+        for check in checks:
             ranks = [
-                f"{figure(look.entropy_ranks[each], 1)} / {figure(look.stable_ranks[each], 1)}"
+                f"{figure(check.entropy_ranks[each], 1)} / {figure(check.stable_ranks[each], 1)}"
                 for each in maps
             ]
-            table.add(str(look.step), *ranks)
+            table.add(str(check.step), *ranks)
         table.show()
     say(
         "Entropy rank / stable rank. Step 0 is the initialisation: the default one takes item "

@@ -14,13 +14,13 @@ from conv4rec.train.batches import Batches
 from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import Trainer
 
-N_LOOKS = 12
+N_CHECKS = 12
 STARTS = {"default start": None, "random start": 0.0}
 """What `spectral_init` is in each; None for what the model was trained with."""
 
 
 @dataclass(frozen=True)
-class Look:
+class RankCheck:
     """Ranks by map, after some steps of training."""
 
     step: int
@@ -28,7 +28,7 @@ class Look:
     stable_ranks: dict[str, float]
 
 
-def ranks_while_training(model: Conv4Rec, n_looks: int = N_LOOKS) -> dict[str, list[Look]]:
+def ranks_while_training(model: Conv4Rec, n_checks: int = N_CHECKS) -> dict[str, list[RankCheck]]:
     """Train the final fit of a model again and record the ranks of its maps at some steps.
 
     The first run has the log, seed and schedule of the model, hence the same weights at the end.
@@ -46,21 +46,21 @@ def ranks_while_training(model: Conv4Rec, n_looks: int = N_LOOKS) -> dict[str, l
         network = new_network(log, shape, own, model.seed, model.device)
         batches = Batches.from_interactions(log, model.device)
         trainer = Trainer(network, batches, own, schedule, model.seed)
-        looks = []
-        for step in _steps(max(schedule.stops), n_looks):
+        checks = []
+        for step in _steps(max(schedule.stops), n_checks):
             trainer.run(until=step)
             spectra = network_spectra(trainer.network)
-            looks.append(Look(step, {k: s.entropy_rank for k, s in spectra.items()},
+            checks.append(RankCheck(step, {k: s.entropy_rank for k, s in spectra.items()},
                               {k: s.stable_rank for k, s in spectra.items()}))  # fmt: skip
-        found[name] = looks
+        found[name] = checks
     return found
 
 
-def looks_facts(found: dict[str, list[Look]]) -> dict[str, Any]:
+def checks_facts(found: dict[str, list[RankCheck]]) -> dict[str, Any]:
     """Everything for JSON."""
-    return {name: [vars(look) for look in looks] for name, looks in found.items()}
+    return {name: [vars(check) for check in checks] for name, checks in found.items()}
 
 
-def _steps(last: int, n_looks: int) -> list[int]:
+def _steps(last: int, n_checks: int) -> list[int]:
     """0, then evenly spaced on a logarithmic scale up to the last step."""
-    return [0, *sorted({int(step) for step in np.geomspace(1, last, n_looks).round()})]
+    return [0, *sorted({int(step) for step in np.geomspace(1, last, n_checks).round()})]

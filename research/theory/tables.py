@@ -260,15 +260,15 @@ def _training(data: str) -> str:
     if made is None:
         return missing(data)
     parts = []
-    for start, looks in made["output"]["starts"].items():
-        maps = list(looks[0]["entropy_ranks"])
-        few = [looks[0], *looks[1::3]]
+    for start, checks in made["output"]["starts"].items():
+        maps = list(checks[0]["entropy_ranks"])
+        few = [checks[0], *checks[1::3]]
         rows = [
-            [str(look["step"]), *[
-                f"{look['entropy_ranks'][each]:.1f} / {look['stable_ranks'][each]:.1f}"
+            [str(check["step"]), *[
+                f"{check['entropy_ranks'][each]:.1f} / {check['stable_ranks'][each]:.1f}"
                 for each in maps
             ]]
-            for look in (few if few[-1] is looks[-1] else [*few, looks[-1]])
+            for check in (few if few[-1] is checks[-1] else [*few, checks[-1]])
         ]  # fmt: skip
         parts.append(table(f"{data}, {start}: step | " + " | ".join(maps), rows))
     picture = f"![Entropy ranks while training on {data}](training-{data}.svg)"

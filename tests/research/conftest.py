@@ -49,19 +49,19 @@ def small_words():
 
 
 @pytest.fixture(scope="session")
-def people():
+def whole_log():
     """240 users with 16 of 50 items each."""
     return low_rank_world(240, 50, popularity=0.5, seed=4).sample(16, np.random.default_rng(4))
 
 
 @pytest.fixture(scope="session")
-def trained(people):
-    return Conv4Rec(seed=0, **SMALL).fit(people.take_users(np.arange(120)))
+def trained(whole_log):
+    return Conv4Rec(seed=0, **SMALL).fit(whole_log.take_users(np.arange(120)))
 
 
 @pytest.fixture(scope="session")
-def new_users(people):
-    return people.take_users(np.arange(120, 240))
+def new_users(whole_log):
+    return whole_log.take_users(np.arange(120, 240))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Commands of the theory room: bound, certify and spectrum."""
+"""The commands `theory bound`, `theory certify` and `theory spectrum`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from conv4rec.recommender.guarantees.certify import Guarantee
     from conv4rec.recommender.guarantees.pac_bayes import PacBayesResult
 
-Confidence = Annotated[float, typer.Option(help="Probability that what is stated is true.")]
+Confidence = Annotated[float, typer.Option(help="Probability that the statement is true.")]
 
 theory_app = typer.Typer(
-    help="What the theorems say of a trained model.",
+    help="Generalization bounds, certificates and spectra of a trained model.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -28,7 +28,7 @@ def bound(
     model: options.Model,
     data: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Rows that did not train it: measures the real gap."),
+        typer.Option(metavar="FILE", help="Rows that did not train it: measures the gap."),
     ] = None,
     confidence: Confidence = 0.95,
     seed: options.Seed = 0,
@@ -62,22 +62,22 @@ def bound(
     show_bounds(lines, gaps, confidence)
 
 
-@theory_app.command(short_help="What a new user can expect at worst.")
+@theory_app.command(short_help="A guarantee for the average new user.")
 def certify(
     model: options.Model,
     data: Annotated[
-        str, typer.Option(metavar="FILE", help="Histories of people who did not train the model.")
+        str, typer.Option(metavar="FILE", help="Histories of users who did not train the model.")
     ],
     confidence: Confidence = 0.95,
-    k: Annotated[int, typer.Option("-k", "--k", help="Length of the list recall is of.")] = 20,
+    k: Annotated[int, typer.Option("-k", "--k", help="Length of the list for recall.")] = 20,
     seed: options.Seed = 0,
     pac_bayes: Annotated[
         bool,
-        typer.Option("--pac-bayes", help="Also retrain, for a bound that needs nobody held out."),
+        typer.Option("--pac-bayes", help="Also retrain, for a bound without held-out users."),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Promise what the average new user gets: recall, rating error and log-loss, with confidence.
+    """Guarantee the recall, rating error and log-loss of the average new user, with confidence.
 
     \b
     Example:
@@ -102,9 +102,9 @@ def certify(
         show_pac_bayes(pac_bayes_result)
 
 
-@theory_app.command(short_help="How many directions a model uses.")
+@theory_app.command(short_help="Singular values and ranks of a model.")
 def spectrum(model: options.Model, as_json: options.AsJson = False) -> None:
-    """Singular values, stable and entropy rank of what a model learned.
+    """Singular values, stable rank and entropy rank of the maps of a model.
 
     \b
     Example:

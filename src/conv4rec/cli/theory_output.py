@@ -1,4 +1,4 @@
-"""What the theory commands print: sentences first, then the figures behind them."""
+"""What the theory commands print: sentences, then tables."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 WITHOUT_REPLACEMENT = (
     "Fresh users (setting A) need only be independent of each other. Fresh rows of training "
-    "users (setting B) must be independent draws, which real ratings, drawn without replacement, "
-    "are not: there, and for the trace norm, the bounds are a yardstick, not a theorem."
+    "users (setting B) must be independent draws. Real ratings are drawn without replacement, so "
+    "there, and for the trace norm, the bounds are a comparison, not a theorem."
 )
-SAID = {
+NAMES = {
     "squared_error": "squared rating error",
     "rating_log_loss": "log-loss of the rating",
-    "consume_log_loss": "log-loss of the pick",
+    "consume_log_loss": "log-loss of the consumed item",
 }
 
 
 def show_bounds(lines: Sequence[Line], gaps: Mapping[Side, Gap] | None, confidence: float) -> None:
-    """Print the bounds, what each promises, the measured gaps, and every term."""
+    """Print the measured gaps, the bounds, what each guarantees, and every term."""
     from conv4rec.recommender.guarantees.bounds import GUARANTEES
 
     if not gaps:
@@ -39,24 +39,24 @@ def show_bounds(lines: Sequence[Line], gaps: Mapping[Side, Gap] | None, confiden
             f"training, {gap.fresh:.3f} on {gap.n_fresh:,} of {who}: a gap of {gap.value:+.3f}."
         )
     say(
-        "Gaps and bounds are of the model's tables: its neighbours and the exact half of its "
-        "ratings are left out, for no table look-up makes them."
+        "Gaps and bounds are those of the neural component, without SLIM and the Bayesian matrix "
+        "factorisation: the theorems cover products of tables alone."
     )
     say(
         f"Bounds on the gap of any model within these norms, {confidence:.0%} confidence each, "
         "in nats (trace norm: squared rating):"
     )
     heads = ["bound", "value", "measured", "trivial", "verdict"]
-    sheet = Table(heads, ("bound", "verdict"))
+    table = Table(heads, ("bound", "verdict"))
     for line in lines:
-        verdict = "vacuous" if line.vacuous else "says something"
+        verdict = "vacuous" if line.vacuous else "not vacuous"
         known = gaps and line.unit == "nats" and line.side in gaps
         measured = f"{gaps[line.side].value:+.3f}" if gaps and known else "-"
-        sheet.add(line.name, figure(line.value), measured, figure(line.trivial), verdict)
-    sheet.show()
+        table.add(line.name, figure(line.value), measured, figure(line.trivial), verdict)
+    table.show()
     say()
     for kind, (does, does_not) in GUARANTEES.items():
-        say(f"{kind} promises that {does}; it does not promise {does_not}.")
+        say(f"{kind} guarantees that {does}; it does not guarantee {does_not}.")
     say(WITHOUT_REPLACEMENT)
     for line in lines:
         say()
@@ -71,7 +71,7 @@ def show_guarantees(found: Sequence[Guarantee], confidence: float) -> None:
     """Print the certificate as one sentence, then each method's figures."""
     parts = []
     for guarantee in found:
-        name = SAID.get(guarantee.name, guarantee.name)
+        name = NAMES.get(guarantee.name, guarantee.name)
         side = "at least" if guarantee.is_score else "at most"
         parts.append(f"{name} is {side} {guarantee.bound():.3f}")
     n = max(p.certificates["betting"].n for p in found)
@@ -79,7 +79,7 @@ def show_guarantees(found: Sequence[Guarantee], confidence: float) -> None:
         f"With {confidence:.0%} confidence, a new user's average {', '.join(parts)}: "
         f"all {len(found)} together, from {n:,} held-out users."
     )
-    sheet = Table(["per user", "mean", "betting", "bernstein", "hoeffding", "capped at"],
+    table = Table(["per user", "mean", "betting", "bernstein", "hoeffding", "capped at"],
                   ("per user",))  # fmt: skip
     for guarantee in found:
         bounds = [
@@ -87,39 +87,39 @@ def show_guarantees(found: Sequence[Guarantee], confidence: float) -> None:
             for method in ("betting", "bernstein", "hoeffding")
         ]
         cap = "-" if guarantee.is_score else figure(guarantee.scale)
-        sheet.add(SAID.get(guarantee.name, guarantee.name), figure(guarantee.mean), *bounds, cap)
-    sheet.show()
+        table.add(NAMES.get(guarantee.name, guarantee.name), figure(guarantee.mean), *bounds, cap)
+    table.show()
     say(
-        "Half of each history was fed, the other half foretold. The promise is of the mean over "
-        "users like these, not of any one user; betting was chosen in advance. A user's mean "
-        "log-loss, in nats, is capped at twice that of guessing evenly."
+        "A random half of each history is the input, the other half is predicted. The guarantee is "
+        "for the mean over such users, not for a single user; betting was chosen in advance. The "
+        "mean log-loss of a user, in nats, is capped at twice that of a uniform guess."
     )
 
 
 def show_pac_bayes(found: PacBayesResult) -> None:
-    """Print the PAC-Bayes bound and what it is of."""
+    """Print the PAC-Bayes bound."""
     bound, full = found.bound, found.full
     say()
     say(
-        "Without anyone held out, by PAC-Bayes at the same confidence: a model blurred "
-        f"by noise of width {found.width:g} has an average recall@{found.k} of at least "
+        "Without held-out users, by PAC-Bayes at the same confidence: a model with Gaussian "
+        f"noise of width {found.width:g} has an average recall@{found.k} of at least "
         f"{1 - bound.value:.3f} (at least {1 - bound.empirical_loss:.3f} on the {bound.n:,} users "
-        f"whom its prior had not seen; KL {bound.kl:.1f} nats at {found.share:.0%} of the way to "
+        f"that did not train its prior; KL {bound.kl:.1f} nats at {found.share:.0%} of the way to "
         "the weights fine-tuned on all users)."
     )
     verdict = "vacuous" if full.vacuous else f"at least {1 - full.value:.3f}"
-    say(f"All the way, the KL is {full.kl:.1f} nats and the bound: {verdict}.")
+    say(f"At the fine-tuned weights, the KL is {full.kl:.1f} nats and the bound: {verdict}.")
 
 
 def show_spectra(facts: Sequence[dict[str, Any]]) -> None:
     """Print ranks and the first singular values of each map."""
-    sheet = Table(["map", "rank", "stable rank", "entropy rank", "singular values"],
+    table = Table(["map", "rank", "stable rank", "entropy rank", "singular values"],
                   ("map", "singular values"), elastic="singular values")  # fmt: skip
     for row in facts:
         values = " ".join(f"{value:.3g}" for value in row["singular_values"][:8])
         ranks = [figure(row[name], 2) for name in ("stable_rank", "entropy_rank")]
-        sheet.add(row["map"], str(row["rank"]), *ranks, values)
-    sheet.show()
+        table.add(row["map"], str(row["rank"]), *ranks, values)
+    table.show()
     say(
         "Stable rank: squares over the largest square. Entropy rank: how many equal singular "
         "values would spread as evenly. Neither is in the objective; its penalty on squared "

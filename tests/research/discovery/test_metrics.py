@@ -95,9 +95,9 @@ def test_precision_is_over_the_best_scored_unlikely_pairs_of_each_user():
 
 
 def test_precision_ranks_by_the_scores_where_they_are_given():
-    told = figures([0, 0], [4, 0], [0.1, 0.2], p_like=[0.2, 0.6], scores=np.array([2.0, 1.0]))
-    assert told.metrics["discovery_precision@1"] == 1.0
-    assert told.per_user["discovery_precision@1"].tolist() == [1.0]
+    found = figures([0, 0], [4, 0], [0.1, 0.2], p_like=[0.2, 0.6], scores=np.array([2.0, 1.0]))
+    assert found.metrics["discovery_precision@1"] == 1.0
+    assert found.per_user["discovery_precision@1"].tolist() == [1.0]
 
 
 def test_a_random_ranking_has_a_lift_of_one(rng):

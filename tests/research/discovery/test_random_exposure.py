@@ -129,7 +129,7 @@ def test_models_are_compared_on_the_users_with_unlikely_pairs_with_every_seed():
 
 
 def figures(precision):
-    """Figures of people by number: discovery_precision@3, and listed_precision@3 twice that."""
+    """Figures of users by number: discovery_precision@3, and listed_precision@3 twice that."""
     shares = np.array(list(precision.values()))
     users = np.array(list(precision))
     return Discovery(

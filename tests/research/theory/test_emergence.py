@@ -88,8 +88,8 @@ def test_every_depth_starts_from_a_product_of_one_small_size():
         np.testing.assert_allclose(values, START, rtol=1e-9)
 
 
-def test_a_real_log_has_runs_of_every_depth_and_no_truth(people):
-    found = real_emergence(people, depths=(1, 3), steps=300)
+def test_a_real_log_has_runs_of_every_depth_and_no_truth(whole_log):
+    found = real_emergence(whole_log, depths=(1, 3), steps=300)
     assert found.truth is None
     assert found.entropy is None
     assert "240 users" in found.about
@@ -104,12 +104,12 @@ def test_a_real_log_has_runs_of_every_depth_and_no_truth(people):
     assert "truth" not in words
 
 
-def test_users_are_split_and_items_of_the_history_are_not_predicted(people, monkeypatch):
+def test_users_are_split_and_items_of_the_history_are_not_predicted(whole_log, monkeypatch):
     from research.theory import emergence as module
 
     seen = []
     monkeypatch.setattr(module, "train", lambda *words: seen.append(words[1:3]))
-    real_emergence(people, depths=(1,))
+    real_emergence(whole_log, depths=(1,))
     ((size, parts),) = seen
     assert size == 50
     assert [len(part.shares) for part in parts] == [144, 48, 48]
@@ -123,6 +123,6 @@ def test_users_are_split_and_items_of_the_history_are_not_predicted(people, monk
         assert float(part.inputs.norm(dim=1).max()) < 1
 
 
-def test_too_few_users_are_a_sentence(people):
+def test_too_few_users_are_a_sentence(whole_log):
     with pytest.raises(DataError, match="20 are needed"):
-        real_emergence(people.take_users(np.arange(12)))
+        real_emergence(whole_log.take_users(np.arange(12)))

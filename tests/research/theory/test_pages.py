@@ -1,11 +1,15 @@
 """The theory pages are made from their records, and the records hold their provenance."""
 
+import json
 import re
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from conv4rec.cli import main as cli
+from conv4rec.errors import BenchError
+from research.theory import pages
 from research.theory.__main__ import main as research
 from research.theory.tables import PAGES, RECORDS, filled, load
 
@@ -94,3 +98,34 @@ def test_in_the_record_rank_falls_with_depth_in_the_synthetic_world_and_on_ratin
         ranks = [run["best"]["entropy_rank"] for run in task["runs"]]
         assert ranks == sorted(ranks, reverse=True)
         assert ranks[-1] < ranks[0] / 5
+
+
+def test_remaking_writes_records_with_provenance_and_copies_the_pictures(monkeypatch, tmp_path):
+    commands = []
+
+    def run(command):
+        commands.append(command)
+        if " --out " in command:
+            Path(command.split(" --out ")[1].split()[0]).write_text("<svg/>")
+        return 'a note\n{"worlds": []}\n'
+
+    monkeypatch.setattr(pages, "RECORDS", tmp_path)
+    monkeypatch.setattr(pages, "PAGES", tmp_path)
+    monkeypatch.setattr(pages, "_run", run)
+    monkeypatch.setenv("COLUMNS", "100")
+    pages.remake(["synthetic"])
+    assert [command.split()[3] for command in commands] == ["recover", "emergence"]
+    names = {"recover.json", "emergence.json", "recovery.svg", "emergence.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    record = json.loads((tmp_path / "recover.json").read_text())
+    assert record["output"] == {"worlds": []}
+    assert record["provenance"]["command"] == f"{commands[0]}"
+    assert {"seed", "seconds", "versions", "machine", "commit"} <= record["provenance"].keys()
+
+
+def test_a_command_that_fails_ends_the_remaking(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BenchError, match="theory bound no-model ended with exit code 2"):
+        pages._run("conv4rec theory bound no-model")
+    with pytest.raises(BenchError, match="ended with exit code 2"):
+        pages._run("python -m research.theory recover --world flat")
