@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from conv4rec.baselines import EASE, Popularity
-from conv4rec.data import Split
+from conv4rec.data import Split, split_log
 from conv4rec.data.synthetic import World, low_rank_world
 from conv4rec.evaluate.expected_recall import expected_recall, inclusion_probabilities
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 
 @pytest.mark.parametrize("n", [1, 5, 20])
@@ -82,12 +81,12 @@ def test_an_overconfident_model_expects_more_than_it_achieves(next_items):
 
 
 def test_a_model_without_probabilities_has_no_expected_recall(mixed):
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
     assert expected_recall(EASE(reg=10.0).fit(split.train), split) is None
 
 
 def test_blocks_of_users_do_not_change_it(mixed):
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
     model = Popularity().fit(split.train)
     whole, pieces = (expected_recall(model, split, max_memory_mb=size) for size in (100, 0.02))
     assert np.allclose(whole.expected, pieces.expected)
