@@ -45,7 +45,7 @@ def bound_picture(
 ) -> str:
     """Bounds of the smoothed model against the size of the sample, the trivial one marked."""
     sides: dict[Side, NetworkNorms | None] = {
-        "pick": network_norms(model), "rating": rating_norms(model),
+        "consume": network_norms(model), "rating": rating_norms(model),
     }  # fmt: skip
     panels = []
     for side, norms in sides.items():

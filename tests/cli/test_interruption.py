@@ -11,7 +11,13 @@ import pytest
 from conv4rec import Conv4Rec
 from conv4rec.data.synthetic import two_tribes
 
-SETTINGS = ("n_steps=40", "consume_size=8", "rate_size=4", "consume_reg_factors=1.0")
+SETTINGS = (
+    "n_steps=40",
+    "consume_size=8",
+    "rate_size=4",
+    "consume_reg_factors=[1.0]",
+    "mf_sweeps=10",
+)
 
 
 @pytest.fixture
@@ -50,5 +56,6 @@ def test_a_signal_saves_and_resume_ends_in_the_same_model(ratings, tmp_path, num
     _, message = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, message
     whole = start_fit(ratings, tmp_path / "whole")
-    assert whole.communicate(timeout=120) and whole.returncode == 0
+    _, message = whole.communicate(timeout=120)
+    assert whole.returncode == 0, message
     assert predictions(tmp_path / "model").equals(predictions(tmp_path / "whole"))

@@ -24,7 +24,7 @@ def test_bounds_stand_beside_the_gap_and_the_empty_ones_are_called_vacuous(
 ):
     words = ("theory", "bound", model_folder, "--data", new_users_file)
     found = say(*words, "--json").json
-    for side in ("pick", "rating"):
+    for side in ("consume", "rating"):
         assert found["measured"][side]["setting"] == "A"
         assert found["measured"][side]["n"] == 40
     names = [line["name"] for line in found["bounds"]]
@@ -45,7 +45,7 @@ def test_bounds_and_certificates_are_drawn_against_the_size_of_the_sample(
     data = ("--data", new_users_file, "--out", out, "--json")
     assert say("theory", "bound", model_folder, *data).code == 0
     words = " ".join(ET.fromstring(out.read_text("utf-8")).itertext())
-    for name in ("pick", "rating", "guessing evenly", "norms, kernel once", "n = 40 at hand"):
+    for name in ("consume", "rating", "guessing evenly", "norms, kernel once", "n = 40 at hand"):
         assert name in words
     assert say("theory", "certify", model_folder, *data).code == 0
     words = " ".join(ET.fromstring(out.read_text("utf-8")).itertext())

@@ -118,8 +118,6 @@ def test_parts_sum_to_the_log_odds_on_a_synthetic_world():
     history = batches.of_users(torch.tensor([7]))
     entries = entry_encodings(model, history, side)
     with torch.no_grad():
-        odds = like_log_odds(
-            model.all_rating_logits(model.encode(history, side))[0].double(), 3
-        )
+        odds = like_log_odds(model.all_rating_logits(model.encode(history, side))[0].double(), 3)
     found = like_attribution(model, entries, torch.arange(40), 3)
     torch.testing.assert_close(found.score, odds, rtol=1e-5, atol=1e-5)

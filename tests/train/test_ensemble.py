@@ -17,8 +17,8 @@ from conv4rec.train.ensemble import (
     _best,
     _Cells,
     _grid,
-    _Trial,
     _scored_users,
+    _Trial,
     choose_ensemble_weights,
 )
 from conv4rec.train.slim import fit_slim

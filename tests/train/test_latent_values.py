@@ -15,7 +15,9 @@ START = torch.tensor(
 )  # the second and the last threshold are fixed at their true values
 
 
-def simulate(noise: float, user_precision: np.ndarray, seed: int = 0) -> tuple[Latent, torch.Tensor]:
+def simulate(
+    noise: float, user_precision: np.ndarray, seed: int = 0
+) -> tuple[Latent, torch.Tensor]:
     """Ratings drawn around given means: their sampler, and the means."""
     rng = np.random.default_rng(seed)
     pattern = SparsePattern.from_rows(

@@ -83,7 +83,7 @@ def load_model(
     """Load what `save_model` saved: the model, the histories, the options and the norms.
 
     Raises:
-        SavedModelError: The folder is missing, foreign or changed, or its parts are of different models.
+        SavedModelError: The folder is missing, foreign or changed, or its parts do not belong together.
     """
     parts, facts = load_folder(folder, KIND)
     try:

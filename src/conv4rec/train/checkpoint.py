@@ -72,7 +72,9 @@ def load_checkpoint(folder: str | os.PathLike[str], key: str) -> FitState:
             f"the training saved in {folder} was of other data, settings or another seed: "
             "resume with the same ones, or start anew without resume"
         )
-    parts = {part: {n: torch.from_numpy(a) for n, a in named.items()} for part, named in arrays.items()}
+    parts = {
+        part: {n: torch.from_numpy(a) for n, a in named.items()} for part, named in arrays.items()
+    }
     trainer = None
     if TRAINER_PARTS[0] in parts:
         trainer = TrainerState(facts["step"], **{name: parts[name] for name in TRAINER_PARTS})

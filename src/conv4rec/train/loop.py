@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -191,18 +191,20 @@ class Trainer:
 
     def state(self) -> TrainerState:
         """A copy of the state, to save."""
-        moments = {
-            g["name"]: self.optimizer.state[g["params"][0]] for g in self.optimizer.param_groups
-        }
+        groups = self.optimizer.param_groups
+        moments = {g["name"]: self.optimizer.state.get(g["params"][0]) for g in groups}
         moments = {name: state for name, state in moments.items() if state}
+        first, second, steps = (
+            _copies({name: state[key] for name, state in moments.items()})
+            for key in ("exp_avg", "exp_avg_sq", "step")
+        )
         epoch = self.sums.epoch_network
         return TrainerState(
             self.step,
             _copies(self.parameters),
-            *(
-                _copies({name: state[key] for name, state in moments.items()})
-                for key in ("exp_avg", "exp_avg_sq", "step")
-            ),
+            first,
+            second,
+            steps,
             {} if epoch is None else _copies(dict(epoch.named_parameters())),
         )
 
@@ -226,5 +228,5 @@ class Trainer:
             p.copy_(weights[name])
 
 
-def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}

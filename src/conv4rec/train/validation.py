@@ -39,9 +39,7 @@ def held_out(interactions: Interactions, share: float, seed: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def evaluate_validation(
-    trainer: Trainer, validation: History, state: FitState
-) -> ValidationResult:
+def evaluate_validation(trainer: Trainer, validation: History, state: FitState) -> ValidationResult:
     """The losses on the validation part, given everything else.
 
     Args:

@@ -22,7 +22,7 @@ def test_the_curves_start_at_the_bounds_and_fall(trained):
     named = {line.name: line.value for line in all_bounds(trained)}
     for name, points in found.items():
         full = name.replace("kernel", "kernel counted")
-        assert points[0] == (120.0, pytest.approx(named[f"pick: {full}, smoothed"]))
+        assert points[0] == (120.0, pytest.approx(named[f"consume: {full}, smoothed"]))
         values = [value for _, value in points]
         assert values == sorted(values, reverse=True)
     sizes, values = np.array(found["parameter count, kernel once"]).T
@@ -44,11 +44,11 @@ def test_the_certificates_end_where_the_promise_is(trained, new_users, monkeypat
             assert value == pytest.approx(guarantee.certificates[curve.name].upper)
 
 
-def test_a_model_of_one_level_is_drawn_for_picks_alone(mixed):
+def test_a_model_of_one_level_is_drawn_for_items_alone(mixed):
     from conv4rec import Conv4Rec
 
     frame = mixed.to_frame().with_columns(rating=1.0)
     model = Conv4Rec(n_steps=3, consume_size=8, rate_size=4, consume_reg_factors=(1.0,)).fit(frame)
     words = " ".join(ET.fromstring(bound_picture(model)).itertext())
-    assert "pick" in words
+    assert "consume" in words
     assert "rating" not in words
