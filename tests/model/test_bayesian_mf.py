@@ -188,10 +188,10 @@ def test_an_uncertain_item_has_flatter_probabilities(model, histories):
     model.share.fill_(1.0)
     style = model.response_style(model.encode(histories))[0]
     expected = torch.full((2,), 0.05)
-    confidence, unsure = model.mix(
+    certain, uncertain = model.mix(
         torch.zeros(2, N_LEVELS), expected, style, torch.tensor([0.1, 9.0])
     )
-    assert confidence.softmax(0)[2] > unsure.softmax(0)[2]
+    assert certain.softmax(0)[2] > uncertain.softmax(0)[2]
 
 
 def test_with_share_zero_and_no_biases_the_network_alone_counts(model, histories):

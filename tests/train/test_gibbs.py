@@ -290,7 +290,7 @@ def test_features_of_noisy_directions_have_little_variance():
 
 
 def test_unrated_interactions_predict_ratings():
-    """Two groups, told apart by what they consume unrated; one likes what the other dislikes."""
+    """Two groups that differ in their unrated items; one likes what the other dislikes."""
     rng = np.random.default_rng(0)
     rows = []
     for user in range(80):
@@ -305,8 +305,8 @@ def test_unrated_interactions_predict_ratings():
     model = sample_bayesian_mf(log, SETTINGS, 0)
     new = [(group, 20 * group + item, None) for group in (0, 1) for item in range(10)]
     schema = {"user_id": pl.Int64, "item_id": pl.Int64, "rating": pl.Float64}
-    people = Interactions.from_frame(
+    histories = Interactions.from_frame(
         pl.DataFrame(new, schema=schema, orient="row"), items=log.items, levels=log.levels
     )
-    dislikes, likes = expectations(model, people)[:, 40:].mean(1)
+    dislikes, likes = expectations(model, histories)[:, 40:].mean(1)
     assert likes - dislikes > 1.0

@@ -88,6 +88,7 @@ def statistics(chain: Chain) -> dict[str, float]:
         "log noise": np.log(latent.noise),
         "log nu": np.log(chain.nu),
         "log user noise precision": float(latent.user_precision.log().mean()),
+        "its spread": float(latent.user_precision.log().std().log()),
         "mean latent value": float(torch.tanh(chain.mean / 3).mean()),
     }
     for name, side in (("users", users), ("items", items)):

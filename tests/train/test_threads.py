@@ -27,8 +27,18 @@ for _ in range(2):
 
 
 def test_two_threads_give_the_same_bits_again():
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", FIT_TWICE], capture_output=True, text=True, check=True, env=PASSIVE
     )
-    first, again = said.stdout.split()
+    first, again = done.stdout.split()
     assert first == again
+
+
+def test_the_library_sets_no_environment_variable():
+    program = (
+        "import os; before = dict(os.environ); import conv4rec.train; print(before == os.environ)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\n"

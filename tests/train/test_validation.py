@@ -10,7 +10,7 @@ from conv4rec.errors import SettingError
 from conv4rec.evaluate.ranking import hits, ndcg, top_k
 from conv4rec.model import History
 from conv4rec.model.sparse import SparsePattern
-from conv4rec.train.loop import Schedule
+from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import (
     ValidationResult,
     best_joint_schedule,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from conv4rec.model.network import History, ItemSide
+from conv4rec.model.history import History, ItemSide
 from conv4rec.model.served import ServedEncoding, ServedModel
 from conv4rec.model.slim import SLIM
 from conv4rec.model.sparse import SparsePattern, gather_rows

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from conv4rec.model.network import History
+from conv4rec.model.history import History
 from conv4rec.model.ordinal import level_log_probabilities
 from conv4rec.model.posterior_draws import PosteriorDraws
 from conv4rec.model.posterior_moments import PosteriorMoments

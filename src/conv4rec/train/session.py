@@ -17,7 +17,8 @@ from conv4rec.model import History
 from conv4rec.train.batches import Batches
 from conv4rec.train.checkpoint import save_checkpoint
 from conv4rec.train.initialise import new_network
-from conv4rec.train.loop import Progress, Schedule, Trainer
+from conv4rec.train.loop import Progress, Trainer
+from conv4rec.train.schedule import Schedule
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.state import FitState
 

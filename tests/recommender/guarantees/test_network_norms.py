@@ -6,7 +6,7 @@ import torch
 
 from conv4rec import Conv4Rec
 from conv4rec.data.synthetic import low_rank_world
-from conv4rec.model.network import PRIOR_COUNT
+from conv4rec.model.history import PRIOR_COUNT
 from conv4rec.recommender.guarantees.bounds import all_bounds
 from conv4rec.recommender.guarantees.generalization_gap import measured_gaps
 from conv4rec.recommender.guarantees.network_norms import (
@@ -103,11 +103,11 @@ def test_every_bound_is_at_least_the_measured_gap(trained, new_users):
     lines = all_bounds(trained, gaps)
     assert len(lines) == 17
     neural = [line for line in lines if line.unit == "nats"]
-    assert {line.side for line in neural} == set(gaps) == {"pick", "rating"}
+    assert {line.side for line in neural} == set(gaps) == {"consume", "rating"}
     assert all(line.n == 120 for line in neural)
     assert all(line.value >= gaps[line.side].value for line in neural)
     named = {line.name: line for line in lines}
-    kernels = {"pick": "layer_log_cover: kernel_in", "rating": "layer_log_cover: 1. kernel_out"}
+    kernels = {"consume": "layer_log_cover: kernel_in", "rating": "layer_log_cover: 1. kernel_out"}
     for side, kernel in kernels.items():
         for kind in ("parameter count", "norms"):
             once, each = (named[f"{side}: {kind}, kernel counted {how}"]

@@ -6,7 +6,7 @@ import torch
 from scipy.special import log_softmax
 
 from conv4rec import Conv4Rec
-from conv4rec.model.network import PRIOR_COUNT
+from conv4rec.model.history import PRIOR_COUNT
 from conv4rec.recommender.guarantees.network_norms import reference_network
 from conv4rec.recommender.guarantees.rating_norms import rating_norms, rating_weights
 

@@ -60,8 +60,8 @@ GUARANTEES = {
         "a small value for a network whose weights moved far from their start",
     ),
     "trace norm": (
-        "a table of expected ratings of this trace norm has, on fresh draws from the same distribution, "
-        "at most this much more squared error than on the training ratings",
+        "a table of expected ratings of this trace norm has, on fresh draws from the same "
+        "distribution, at most this much more squared error than on the training ratings",
         "anything about items drawn from another distribution, such as the uniform one",
     ),
 }

@@ -18,7 +18,8 @@ from conv4rec.recommender.configuration import configuration
 from conv4rec.recommender.guarantees.fold_in_split import fold_in_split
 from conv4rec.theory import PacBayesBound, certify, gaussian_kl, pac_bayes_bound
 from conv4rec.train.batches import Batches
-from conv4rec.train.loop import Schedule, Trainer
+from conv4rec.train.loop import Trainer
+from conv4rec.train.schedule import Schedule
 
 WIDTHS = (0.01, 0.03, 0.1)
 """Standard deviations of the posterior that are tried; 1 - confidence is split among them."""

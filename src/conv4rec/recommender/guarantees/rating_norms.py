@@ -28,7 +28,7 @@ import numpy as np
 from torch import Tensor
 
 from conv4rec.model import Network
-from conv4rec.model.network import Encoding
+from conv4rec.model.history import Encoding
 from conv4rec.recommender import Conv4Rec
 from conv4rec.recommender.guarantees.network_norms import FLOAT_NATS, means_layer, reference_network
 from conv4rec.theory import Chain, Layer, NetworkNorms
