@@ -133,7 +133,7 @@ def test_observed_entries_are_read(network_and_side, make_history):
 
 @pytest.mark.parametrize("n_up", [1, 2])
 def test_a_shift_of_all_ratings_changes_the_user_mean_alone(make_network, n_up):
-    """With the linear channel alone and no shrinkage, a constant shift of the ratings is all in the user mean."""
+    """With the linear channel alone and no shrinkage, a constant shift is all in the user mean."""
     network, side = make_network(n_rating_channels=1)
     with torch.no_grad():
         linear = torch.linspace(-1.0, 1.0, N_LEVELS, dtype=torch.float64)

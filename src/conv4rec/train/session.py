@@ -91,7 +91,7 @@ class Session:
         trainer.run(on_step, until)
         if stop:
             self.save(trainer)
-            raise self._interrupted(f"in the {stage} after step {trainer.step}")
+            raise self._interrupted(f"in {stage} after step {trainer.step}")
         return last
 
     def save(self, trainer: Trainer) -> None:
