@@ -23,7 +23,7 @@ N_USERS, N_ITEMS, SIZE, N_FEATURES = 5, 4, 2, 2
 START = torch.tensor([-1.5, -0.5, 0.5, 1.5])  # of four levels: the first and last threshold fixed
 FREE = [1, 3]  # the second threshold, and the noise
 EXTRA_FREEDOM = 8  # the sampler has 0, with which the factors of a small world have infinite mean
-N_REPLICATES, N_SWEEPS = 700, 5
+N_REPLICATES, N_SWEEPS = 500, 5
 
 
 @dataclass
