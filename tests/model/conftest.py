@@ -9,7 +9,7 @@ from conv4rec.model.sparse import SparsePattern
 
 
 def random_history(rng, n_users, n_items, n_levels, unrated=0.2, masked=0.3):
-    """Some users' histories of 0 to n_items - 1 entries, some unrated, some hidden."""
+    """Some users' histories of 0 to n_items - 1 entries, some unrated, some masked."""
     dense = rng.random((n_users, n_items)) < rng.random((n_users, 1)) * 0.8
     rows, items = np.nonzero(dense)
     starts = np.concatenate([[0], np.cumsum(dense.sum(1))])

@@ -95,8 +95,8 @@ def test_where_the_score_is_linear_parts_are_plain_products():
         rows, columns = (pairs.flatten() for pairs in np.indices((9, 23)))
         pairs = torch.from_numpy(rows), torch.from_numpy(columns)
         alone = like_log_odds(model.rating_logits(entries, *pairs).double(), 1).view(9, 23)
-    silent = like_attribution(model, entries, items, 1).base
-    torch.testing.assert_close(contribution, alone - silent, rtol=1e-4, atol=1e-4)
+    empty = like_attribution(model, entries, items, 1).base
+    torch.testing.assert_close(contribution, alone - empty, rtol=1e-4, atol=1e-4)
 
 
 def test_an_unrated_entry_adds_to_the_consume_vector_and_not_to_the_user_mean():
@@ -118,8 +118,6 @@ def test_parts_sum_to_the_log_odds_on_a_synthetic_world():
     history = batches.of_users(torch.tensor([7]))
     entries = entry_encodings(model, history, side)
     with torch.no_grad():
-        odds = like_log_odds(
-            model.all_rating_logits(model.encode(history, side))[0].double(), 3
-        )
+        odds = like_log_odds(model.all_rating_logits(model.encode(history, side))[0].double(), 3)
     found = like_attribution(model, entries, torch.arange(40), 3)
     torch.testing.assert_close(found.score, odds, rtol=1e-5, atol=1e-5)

@@ -105,7 +105,8 @@ def test_leave_one_out_does_not_read_the_rating(model):
     """With one rating alone, the prediction depends on the features."""
     pattern = SparsePattern.from_rows(torch.tensor([0, 1]), torch.tensor([3]), N_ITEMS)
     contribution = [
-        model.leave_one_out(History(pattern, torch.tensor([k]), torch.ones(1)))[0] for k in (0, N_LEVELS)
+        model.leave_one_out(History(pattern, torch.tensor([k]), torch.ones(1)))[0]
+        for k in (0, N_LEVELS)
     ]
     torch.testing.assert_close(
         contribution[0], contribution[1], atol=0.2, rtol=0
@@ -157,7 +158,9 @@ def test_the_mixture_is_linear_in_both_components(model, histories):
     share=st.floats(0.0, 1.0),
 )  # fmt: skip
 @settings(deadline=None, max_examples=150)
-def test_the_mean_of_the_mixture_lies_between_the_components_on_any_scale(seed, n_levels, spread, share):
+def test_the_mean_of_the_mixture_lies_between_the_components_on_any_scale(
+    seed, n_levels, spread, share
+):
     """Also where one component is sure of a rare level, and rising with each component."""
     g = torch.Generator().manual_seed(seed)
     model = BayesianMF(1, n_levels, 1, 2, 1)
@@ -185,10 +188,10 @@ def test_an_uncertain_item_has_flatter_probabilities(model, histories):
     model.share.fill_(1.0)
     style = model.response_style(model.encode(histories))[0]
     expected = torch.full((2,), 0.05)
-    confidence, unsure = model.mix(
+    certain, uncertain = model.mix(
         torch.zeros(2, N_LEVELS), expected, style, torch.tensor([0.1, 9.0])
     )
-    assert confidence.softmax(0)[2] > unsure.softmax(0)[2]
+    assert certain.softmax(0)[2] > uncertain.softmax(0)[2]
 
 
 def test_with_share_zero_and_no_biases_the_network_alone_counts(model, histories):

@@ -22,7 +22,7 @@ def tensor(rng, *shape):
 
 @pytest.fixture
 def problem(make_history, rng):
-    """User vectors, item vectors, biases; a history; a weight for each hidden entry."""
+    """User vectors, item vectors, biases; a history; a weight for each masked entry."""
     history = make_history(N_USERS, N_ITEMS, N_LEVELS, masked=0.5)
     weights = torch.from_numpy(rng.random(len(history.types)) + 0.1) * (history.observed == 0)
     parts = tensor(rng, N_USERS, SIZE), tensor(rng, N_ITEMS, SIZE), tensor(rng, N_ITEMS)
@@ -34,7 +34,7 @@ def hidden_nll(parts, history, weights):
 
 
 def naive_nll(parts, history, weights):
-    """A double loop over users and hidden entries."""
+    """A double loop over users and masked entries."""
     users, items, bias = parts
     rows, columns = history.pattern.rows.tolist(), history.pattern.columns.tolist()
     total = torch.zeros((), dtype=torch.float64)
@@ -50,7 +50,7 @@ def naive_nll(parts, history, weights):
     return total
 
 
-def test_the_hidden_likelihood_is_the_naive_double_loop(problem):
+def test_the_masked_likelihood_is_the_naive_double_loop(problem):
     parts, _, _ = problem
     ours, naive = hidden_nll(*problem), naive_nll(*problem)
     torch.testing.assert_close(ours, naive)
@@ -76,7 +76,7 @@ def test_the_block_size_changes_nothing(problem, users_a_block, monkeypatch):
         torch.testing.assert_close(ours, theirs)
 
 
-def test_a_user_to_whom_everything_was_fed_has_no_likelihood_and_no_gradient(rng):
+def test_a_user_with_all_items_observed_has_no_likelihood_and_no_gradient(rng):
     parts = tensor(rng, 2, SIZE), tensor(rng, 3, SIZE), tensor(rng, 3)
     starts, columns = torch.tensor([0, 3, 5]), torch.tensor([0, 1, 2, 0, 1])
     weights = torch.tensor([0, 0, 0, 0, 1.0], dtype=torch.float64)
@@ -113,14 +113,14 @@ def test_the_chain_rule_is_one_joint_softmax_over_item_and_level(rng):
     torch.testing.assert_close(joint.exp(), pairs / pairs.sum((1, 2), keepdim=True))
 
 
-def test_an_unrated_interaction_is_the_joint_with_the_level_summed_out(rng):
+def test_an_unrated_interaction_is_the_joint_summed_over_levels(rng):
     consume, rating = tensor(rng, N_USERS, N_ITEMS), tensor(rng, N_USERS, N_ITEMS, N_LEVELS)
     none = torch.empty(0, dtype=torch.long)
     unrated = torch.logsumexp(joint_log_probabilities(consume, rating), 2)
     torch.testing.assert_close(unrated, consume_log_probabilities(consume.clone(), none, none))
 
 
-def test_items_of_the_history_have_no_chance_and_the_others_share_it_all(make_history, rng):
+def test_items_of_the_history_have_probability_0_and_the_others_sum_to_1(make_history, rng):
     pattern = make_history(N_USERS, N_ITEMS, N_LEVELS).pattern
     probabilities = consume_log_probabilities(
         torch.from_numpy(rng.normal(size=(N_USERS, N_ITEMS))), pattern.rows, pattern.columns

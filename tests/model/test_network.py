@@ -1,4 +1,4 @@
-"""Symmetries of the network, and what each summand must and must not see."""
+"""Symmetries of the network, and what each term depends on."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from conv4rec.model import History, ItemSide, Network, NetworkConfig
 from conv4rec.model.kernels import level_polynomials
 from conv4rec.model.sparse import SparsePattern
 
-N_USERS, N_ITEMS, N_LEVELS = 7, 11, 5  # three primes that no other size equals
+N_USERS, N_ITEMS, N_LEVELS = 7, 11, 5  # primes that no other size equals
 SHAPES = {
     "default": {},
     "one-sided": {"two_sided": False},
@@ -91,7 +91,7 @@ def test_logits_of_all_pairs_are_those_of_each_pair(network_and_side, make_histo
     torch.testing.assert_close(every, one_by_one.view(N_USERS, N_ITEMS, N_LEVELS))
 
 
-def test_what_is_hidden_is_not_read(network_and_side, make_history):
+def test_masked_entries_are_not_read(network_and_side, make_history):
     network, side = network_and_side
     history = make_history(N_USERS, N_ITEMS, N_LEVELS, masked=0.4)
     masked = history.observed == 0
@@ -104,7 +104,7 @@ def test_what_is_hidden_is_not_read(network_and_side, make_history):
         assert torch.equal(ours, theirs)
 
 
-def test_hiding_an_entry_reads_like_its_absence(network_and_side, make_history):
+def test_a_masked_entry_equals_an_absent_one(network_and_side, make_history):
     network, side = network_and_side
     history = make_history(N_USERS, N_ITEMS, N_LEVELS, masked=0.4)
     observed = history.observed > 0
@@ -118,7 +118,7 @@ def test_hiding_an_entry_reads_like_its_absence(network_and_side, make_history):
         torch.testing.assert_close(ours, theirs)
 
 
-def test_what_is_fed_is_read(network_and_side, make_history):
+def test_observed_entries_are_read(network_and_side, make_history):
     network, side = network_and_side
     history = make_history(N_USERS, N_ITEMS, N_LEVELS, unrated=0, masked=0)
     before = outputs(network, history, side)
@@ -132,8 +132,8 @@ def test_what_is_fed_is_read(network_and_side, make_history):
 
 
 @pytest.mark.parametrize("n_up", [1, 2])
-def test_taste_does_not_depend_on_how_many_levels_higher_a_person_rates(make_network, n_up):
-    """With the linear channel alone and no shrinkage, a constant shift is all generosity."""
+def test_a_shift_of_all_ratings_changes_the_user_mean_alone(make_network, n_up):
+    """With the linear channel alone and no shrinkage, a constant shift is all in the user mean."""
     network, side = make_network(n_rating_channels=1)
     with torch.no_grad():
         linear = torch.linspace(-1.0, 1.0, N_LEVELS, dtype=torch.float64)
@@ -144,19 +144,19 @@ def test_taste_does_not_depend_on_how_many_levels_higher_a_person_rates(make_net
     types = torch.tensor([0, 1, 2, 1, 0])
     pattern = SparsePattern.from_rows(torch.tensor([0, 5]), torch.tensor([0, 3, 4, 8, 9]), N_ITEMS)
     observed = torch.ones(5, dtype=torch.float64)
-    harsh = network.encode(History(pattern, types, observed), side)
-    kind = network.encode(History(pattern, types + n_up, observed), side)
+    low = network.encode(History(pattern, types, observed), side)
+    high = network.encode(History(pattern, types + n_up, observed), side)
     shift = n_up * (linear[1] - linear[0])
-    torch.testing.assert_close(kind.user_mean, harsh.user_mean + shift)
-    torch.testing.assert_close(kind.rate, harsh.rate)
-    torch.testing.assert_close(kind.consume, harsh.consume)
+    torch.testing.assert_close(high.user_mean, low.user_mean + shift)
+    torch.testing.assert_close(high.rate, low.rate)
+    torch.testing.assert_close(high.consume, low.consume)
 
 
 def test_means_are_shrunk_towards_zero_and_less_so_for_more_ratings(make_network):
     network, side = make_network(n_rating_channels=1)
     counts = torch.zeros_like(side.type_counts)
     counts[:3, -2] = torch.tensor([1.0, 10.0, 1000.0], dtype=torch.float64)  # top level only
-    counts[3, -1] = 50.0  # not rated, which says nothing
+    counts[3, -1] = 50.0  # not rated, so without influence
     means = network.item_mean(counts)[:4, 0].tolist()
     top, prior = network.kernel_in[N_LEVELS - 1, 1].item(), network.shrinkage[1].exp().item()
     assert means == pytest.approx([top / (1 + prior), top * 10 / (10 + prior),
@@ -182,7 +182,7 @@ def test_fresh_kernels_are_the_polynomials_of_the_scale(n_levels, rng):
     assert torch.equal(network.kernel_in[n_levels, 1:], torch.zeros(n_rating_channels))
 
 
-def test_before_training_everyone_rates_by_the_shares_of_the_levels():
+def test_before_training_ratings_have_the_shares_of_the_levels():
     counts = torch.tensor([9.0, 29.0, 59.0])
     network = Network(NetworkConfig(2, 4, 3), counts, torch.Generator().manual_seed(0))
     empty = SparsePattern.from_rows(torch.zeros(3, dtype=torch.long), torch.empty(0).long(), 4)

@@ -1,4 +1,4 @@
-"""Ordered probit: chances of levels, and what one rating tells, against numerical integrals."""
+"""Ordered probit: probabilities of levels and moments, against numerical integrals."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from conv4rec.model.ordinal import EDGE, interval_probability, level_log_probabilities, sites
 
 
-def test_chances_are_differences_of_the_normal_distribution_and_sum_to_one():
+def test_probabilities_are_differences_of_the_normal_distribution_and_sum_to_one():
     thresholds = torch.tensor([-1.0, 0.3, 0.9])
     mean, variance = torch.tensor([0.0, 2.5]), torch.tensor([1.0, 4.0])
     found = level_log_probabilities(mean, variance, thresholds).exp()
@@ -21,36 +21,38 @@ def test_chances_are_differences_of_the_normal_distribution_and_sum_to_one():
 
 
 @given(mean=st.floats(-50, 50), variance=st.floats(1e-3, 1e3))
-def test_no_level_is_impossible_however_far_the_mean(mean, variance):
+def test_every_level_has_a_positive_probability(mean, variance):
     thresholds = torch.tensor([-1.0, 0.0, 2.0])
     found = level_log_probabilities(torch.tensor(mean), torch.tensor(variance), thresholds)
     assert torch.isfinite(found).all()
     assert found.exp().sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_small_chances_are_the_same_in_both_tails():
+def test_small_probabilities_are_the_same_in_both_tails():
     left = interval_probability(torch.tensor(-9.0).double(), torch.tensor(-8.0).double())
     right = interval_probability(torch.tensor(8.0).double(), torch.tensor(9.0).double())
     assert left == right > 0
 
 
-@pytest.mark.parametrize("cell", [(-EDGE, -1.0), (-0.5, 0.2), (1.0, EDGE)])
-def test_a_site_gives_the_moments_of_the_posterior(cell):
+@pytest.mark.parametrize("interval", [(-EDGE, -1.0), (-0.5, 0.2), (1.0, EDGE)])
+def test_a_site_gives_the_moments_of_the_posterior(interval):
     mean, known, noise = 0.7, 0.8, 0.5
     grid = np.linspace(-8, 8, 40_001)
     prior = np.exp(-((grid - mean) ** 2) / (2 * known))
     deviation = np.sqrt(noise)
-    posterior = prior * (ndtr((cell[1] - grid) / deviation) - ndtr((cell[0] - grid) / deviation))
+    posterior = prior * (
+        ndtr((interval[1] - grid) / deviation) - ndtr((interval[0] - grid) / deviation)
+    )
     posterior /= posterior.sum()
     center = posterior @ grid
     spread = posterior @ (grid - center) ** 2
-    values = (torch.tensor([x]).double() for x in (mean, known, noise, *cell))
+    values = (torch.tensor([x]).double() for x in (mean, known, noise, *interval))
     precision, value = (float(x) for x in sites(*values))
     together = 1 / known + precision
     assert 1 / together == pytest.approx(spread, rel=1e-4)
     assert (mean / known + precision * value) / together == pytest.approx(center, rel=1e-4)
 
 
-def test_a_rating_tells_less_than_what_is_behind_it():
+def test_a_rating_has_less_information_than_its_latent_value():
     precision, _ = sites(*(torch.tensor([x]).double() for x in (0.0, 1.0, 0.5, -0.3, 0.3)))
     assert 0 < float(precision) < 2

@@ -1,4 +1,4 @@
-"""What is read from the chances of each level."""
+"""Expected rating and P(like) from the probabilities of the levels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who never gives a 3 is not told that they will; who gives nothing is as others are."""
+"""Level biases follow the levels that a user gives, and are 0 without ratings."""
 
 import torch
 
@@ -6,8 +6,8 @@ from conv4rec.model.response_style import level_biases, products
 from conv4rec.model.sparse import SparsePattern
 
 
-def people() -> tuple[SparsePattern, torch.Tensor, torch.Tensor]:
-    """Three people of 40, 0 and 2 ratings, all levels as likely for all that is known.
+def histories() -> tuple[SparsePattern, torch.Tensor, torch.Tensor]:
+    """Three users with 40, 0 and 2 ratings; all levels have the same P_0.
 
     The first gives the outer two of four levels only, the last gives the first.
     """
@@ -16,16 +16,16 @@ def people() -> tuple[SparsePattern, torch.Tensor, torch.Tensor]:
     return pattern, torch.zeros(42, 4).double(), torch.nn.functional.one_hot(levels, 4).double()
 
 
-def test_biases_follow_the_levels_given_as_far_as_there_are_ratings():
-    biases, _ = level_biases(*people(), torch.eye(4).double())
-    habit, nobody, few = torch.softmax(biases, 1)
-    assert habit[[0, 3]].sum() > 0.8
-    torch.testing.assert_close(nobody, torch.full_like(nobody, 0.25))
-    assert 0.25 < few[0] < habit[0] + 0.1
+def test_biases_follow_the_levels_given_and_shrink_with_few_ratings():
+    biases, _ = level_biases(*histories(), torch.eye(4).double())
+    many, none, few = torch.softmax(biases, 1)
+    assert many[[0, 3]].sum() > 0.8
+    torch.testing.assert_close(none, torch.full_like(none, 0.25))
+    assert 0.25 < few[0] < many[0] + 0.1
 
 
-def test_they_are_where_the_posterior_is_highest():
-    pattern, log_probabilities, given = people()
+def test_biases_are_the_mode_of_the_posterior():
+    pattern, log_probabilities, given = histories()
     precision = torch.eye(4).double() * 2 + 0.5
     biases, _ = level_biases(pattern, log_probabilities, given, precision, steps=20)
     probabilities = torch.softmax(log_probabilities + biases[pattern.rows], 1)
@@ -33,30 +33,30 @@ def test_they_are_where_the_posterior_is_highest():
     torch.testing.assert_close(slope, torch.zeros_like(slope), rtol=0, atol=1e-6)
 
 
-def test_where_people_are_alike_there_are_none():
-    biases, _ = level_biases(*people(), 1e9 * torch.eye(4).double())
+def test_a_high_prior_precision_gives_no_biases():
+    biases, _ = level_biases(*histories(), 1e9 * torch.eye(4).double())
     assert biases.abs().max() < 1e-6
 
 
-def test_an_entry_without_a_rating_says_nothing():
-    pattern, log_probabilities, given = people()
-    told, _ = level_biases(pattern, log_probabilities, given, torch.eye(4).double())
+def test_an_entry_without_a_rating_changes_nothing():
+    pattern, log_probabilities, given = histories()
+    with_rating, _ = level_biases(pattern, log_probabilities, given, torch.eye(4).double())
     given[40:] = 0.0
-    silent, _ = level_biases(pattern, log_probabilities, given, torch.eye(4).double())
-    torch.testing.assert_close(silent[:2], told[:2])
-    torch.testing.assert_close(silent[2], torch.zeros(4).double())
+    without, _ = level_biases(pattern, log_probabilities, given, torch.eye(4).double())
+    torch.testing.assert_close(without[:2], with_rating[:2])
+    torch.testing.assert_close(without[2], torch.zeros(4).double())
 
 
 def test_products_are_summed_over_rows():
-    pattern, _, _ = people()
+    pattern, _, _ = histories()
     values = torch.randn(42, 3, generator=torch.Generator().manual_seed(0))
     found = products(pattern, values)
     torch.testing.assert_close(found[0], values[:40].T @ values[:40])
     assert (found[1] == 0).all()
 
 
-def test_the_biases_are_where_the_posterior_is_highest_also_for_odd_habits():
-    """Nothing but a level that hardly anybody gives: whole steps would go in circles."""
+def test_biases_are_the_mode_also_for_extreme_users():
+    """A user who gives only a rare level: full Newton steps would not converge."""
     for n, probability in ((20, 0.03), (200, 0.01), (60, 0.03)):
         p = torch.full((n, 5), (1 - probability) / 4, dtype=torch.float64)
         p[:, 1] = probability

@@ -9,7 +9,7 @@ N_USERS, N_ITEMS, N_LEVELS, N_CHANNELS, SIZE = 6, 9, 4, 3, 5
 
 
 def one_hot(history):
-    """The tensor that must never exist at full size: users x items x types, fed entries only."""
+    """The dense users x items x types tensor of the observed entries, which is never built."""
     dense = torch.zeros(N_USERS, N_ITEMS, N_LEVELS + 1, dtype=torch.float64)
     pattern = history.pattern
     dense[pattern.rows, pattern.columns, history.types] = history.observed
@@ -31,7 +31,7 @@ def assert_same(found, expected, inputs, rng):
         torch.testing.assert_close(ours, theirs)
 
 
-def test_looking_up_a_row_is_convolving_its_one_hot_types(make_history, rng):
+def test_look_up_equals_the_convolution_of_one_hot_rows(make_history, rng):
     history = make_history(N_USERS, N_ITEMS, N_LEVELS)
     kernel = tensor(rng, N_LEVELS + 1, N_CHANNELS)
     tables = tensor(rng, N_CHANNELS, N_ITEMS, SIZE)
@@ -41,7 +41,7 @@ def test_looking_up_a_row_is_convolving_its_one_hot_types(make_history, rng):
     assert_same(found, expected, (kernel, tables), rng)
 
 
-def test_looking_down_a_column_is_convolving_its_one_hot_types(make_history, rng):
+def test_look_down_equals_the_convolution_of_one_hot_columns(make_history, rng):
     history = make_history(N_USERS, N_ITEMS, N_LEVELS)
     kernel = tensor(rng, N_LEVELS + 1, N_CHANNELS)
     tables = tensor(rng, N_CHANNELS, N_USERS, SIZE)
@@ -67,7 +67,7 @@ def test_sums_run_over_rows_and_over_columns(make_history, rng):
 
 
 @pytest.mark.parametrize("lengths", [[0, 0], [0, 2, 0], [3]])
-def test_empty_rows_read_as_zero(lengths):
+def test_empty_rows_are_zero(lengths):
     starts = torch.tensor([0, *lengths]).cumsum(0)
     pattern = SparsePattern.from_rows(starts, torch.arange(sum(lengths)), 4)
     values = torch.ones(sum(lengths), 1, dtype=torch.float64)
@@ -89,7 +89,7 @@ def test_entries_may_come_in_any_order_within_a_row(rng):
 
 
 @pytest.mark.parametrize("width", [1, 3, 8, 9, 40])
-def test_picked_rows_and_their_gradient_are_those_of_indexing(rng, width):
+def test_gathered_rows_and_their_gradient_are_those_of_indexing(rng, width):
     table = torch.from_numpy(rng.standard_normal((7, width))).requires_grad_()
     index = torch.from_numpy(rng.integers(0, 7, 50))
     weights = torch.from_numpy(rng.standard_normal((50, width)))

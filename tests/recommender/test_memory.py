@@ -15,7 +15,7 @@ from conv4rec.data.load_report import LoadReport
 from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
 from conv4rec.recommender import Conv4Rec
 from conv4rec.train.fit import Fitted
-from conv4rec.train.loop import Schedule
+from conv4rec.train.schedule import Schedule
 
 n_users, n_items, size, per_user, budget_mb = map(int, sys.argv[1:6])
 by = sys.argv[6]

@@ -142,8 +142,12 @@ def test_a_binned_scale_is_kept(rng, small, tmp_path):
 
 
 WRONG_WEIGHTS = {
-    "not a number": lambda a: a.update({"network.consume_out": np.full_like(a["network.consume_out"], np.nan)}),
-    "infinite": lambda a: a.update({"network.level_bias": np.full_like(a["network.level_bias"], -np.inf)}),
+    "not a number": lambda a: a.update(
+        {"network.consume_out": np.full_like(a["network.consume_out"], np.nan)}
+    ),
+    "infinite": lambda a: a.update(
+        {"network.level_bias": np.full_like(a["network.level_bias"], -np.inf)}
+    ),
     "one too many": lambda a: a.update(extra=np.zeros(3, np.float32)),
     "one missing": lambda a: {n: v for n, v in a.items() if n != "network.rate_out"},
     "no item side": lambda a: {n: v for n, v in a.items() if n != "item_side.column"},

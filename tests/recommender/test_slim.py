@@ -63,7 +63,9 @@ def test_ensemble_weights_are_chosen_by_what_slim_has_not_seen(mixed, small, mon
 
     monkeypatch.setattr(components, "fit_slim", spied)
     monkeypatch.setattr(
-        components, "choose_ensemble_weights", lambda *a: shown.append(a[2]) or EnsembleWeights(0.4, 0.6)
+        components,
+        "choose_ensemble_weights",
+        lambda *a: shown.append(a[2]) or EnsembleWeights(0.4, 0.6),
     )
     Conv4Rec(seed=0, **small).fit(mixed)
     observed = shown[0].observed.numpy() > 0
@@ -77,9 +79,7 @@ def test_ensemble_weights_are_chosen_by_what_slim_has_not_seen(mixed, small, mon
 
 def test_slim_is_served_with_the_ensemble_weights(model):
     weights = model.fitted_.ensemble_weights
-    assert model.scoring_.model.slim.scale.tolist() == pytest.approx(
-        [weights.slim, weights.floor]
-    )
+    assert model.scoring_.model.slim.scale.tolist() == pytest.approx([weights.slim, weights.floor])
     assert weights.slim > 0
 
 

@@ -28,8 +28,16 @@ def digest():
 def make_fit():
     """A Fit of few steps; any setting can be changed."""
 
-    def fit(log, seed=0, shape=None, checkpoint=None, resume=False, on_progress=None,
-            should_stop=None, **changes):
+    def fit(
+        log,
+        seed=0,
+        shape=None,
+        checkpoint=None,
+        resume=False,
+        on_progress=None,
+        should_stop=None,
+        **changes,
+    ):
         settings = TrainSettings(**{"n_steps": 6, "consume_reg_factors": (1.0, 3.0), **changes})
         return Fit(
             log, SHAPE if shape is None else shape, settings, seed, "cpu", on_progress,

@@ -7,7 +7,8 @@ from conv4rec.train.assembly import Components, assemble, average_snapshots
 from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.initialise import new_network
-from conv4rec.train.loop import Schedule, Trainer
+from conv4rec.train.loop import Trainer
+from conv4rec.train.schedule import Schedule
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
 from conv4rec.train.snapshot import take_snapshot

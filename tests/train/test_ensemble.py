@@ -17,8 +17,8 @@ from conv4rec.train.ensemble import (
     _best,
     _Cells,
     _grid,
-    _Trial,
     _scored_users,
+    _Trial,
     choose_ensemble_weights,
 )
 from conv4rec.train.slim import fit_slim
@@ -79,7 +79,7 @@ def test_of_a_large_log_some_users_are_scored(validation):
 
 @pytest.mark.parametrize(("nll", "taken"), [(1.01, True), (1.03, False)])
 def test_a_better_ranking_may_cost_two_hundredths_of_the_likelihood_and_no_more(
-    log, validation, monkeypatch, nll, taken
+    validation, monkeypatch, nll, taken
 ):
     measured = iter([(1.0, torch.zeros(9))])  # the first weights, then all others
     monkeypatch.setattr(_Cells, "measure", lambda *_: next(measured, (nll, torch.ones(9))))

@@ -145,17 +145,17 @@ def test_the_mixture_predicts_ratings_from_factors_better_than_the_network():
 
     train, test = random_split(log, 0.2, 0)
     split = Split("synthetic", train, given=train, test=test)
-    with_half, without = (
-        evaluate(Conv4Rec(seed=0, n_steps=30, draws=draws).fit(train), split).metrics["nll"]
+    mixture, network_alone = (
+        evaluate(Conv4Rec(seed=0, n_steps=30, mf_draws=draws).fit(train), split).metrics["nll"]
         for draws in (20, 0)
     )
-    assert with_half < without - 0.02
+    assert mixture < network_alone - 0.02
 
 
-def test_reasons_add_up_to_the_pooled_chance():
+def test_contributions_add_up_to_p_like_of_the_mixture():
     levels, rated = ratings(share=0.25)
     model = Conv4Rec(seed=0, n_steps=20).fit(log_of(levels, rated))
-    assert model.fitted_.network.bayesian_mf is not None
+    assert model.fitted_.model.bayesian_mf is not None
     for user, item in ((0, 3), (7, 20)):
         (contribution,) = model.predict(pl.DataFrame({"user_id": [user], "item_id": [item]}))[
             "p_like"
@@ -168,7 +168,9 @@ def test_intervals_do_not_encode_entries(monkeypatch):
     """Encoding entries is what costs most, and intervals do not need it."""
     levels, rated = ratings(share=0.25)
     model = Conv4Rec(seed=0, n_steps=20).fit(log_of(levels, rated))
-    monkeypatch.setattr(BayesianMF, "encode_entries", lambda *_: pytest.fail("entries were encoded"))
+    monkeypatch.setattr(
+        BayesianMF, "encode_entries", lambda *_: pytest.fail("entries were encoded")
+    )
     pair = pl.DataFrame({"user_id": [0], "item_id": [3]})
     (width,) = model.predict(pair, intervals=True).select(
         pl.col("p_like_high") - pl.col("p_like_low")
@@ -215,7 +217,9 @@ def test_user_noise_precision_is_drawn_from_a_gamma_given_the_errors():
     log = log_of(np.full((4000, 9), 3), np.ones((4000, 9), dtype=bool))
     rng = np.random.default_rng(0)
     _, users, *_ = sampler.start_sides(log, SETTINGS.mf_factors, SETTINGS, 0, rng)
-    user_precision, nu = factor_draws.draw_user_precision(users, torch.full((4000,), 18.0), 4.0, rng)
+    user_precision, nu = factor_draws.draw_user_precision(
+        users, torch.full((4000,), 18.0), 4.0, rng
+    )
     assert user_precision.mean() == pytest.approx(13 / 22, rel=0.03)
     assert user_precision.var() == pytest.approx(13 / 2 * (2 / 22) ** 2, rel=0.1)
     # These are like gammas of mean 0.6 with 13 degrees of freedom, so no nu fits well; one below
@@ -239,22 +243,22 @@ def test_a_small_log_has_chains_of_several_widths_and_a_large_log_one():
 
 def test_factors_that_a_narrow_draw_lacks_change_no_prediction():
     log = log_of(*ratings())
-    model = sample_bayesian_mf(log, SETTINGS, 0)
+    sampled = sample_bayesian_mf(log, SETTINGS, 0)
     history = Batches.from_interactions(log).whole
-    n_features, own = model.features.shape[1], torch.tensor([0, 1, 10])
-    assert (model.items[-1, :, 2:10] == 0).all()  # the last draw has two factors
+    n_features, own = sampled.features.shape[1], torch.tensor([0, 1, 10])
+    assert (sampled.items[-1, :, 2:10] == 0).all()  # the last draw has two factors
     answers = []
     for size, kept in ((11, slice(None)), (3, own)):
         model = BayesianMF(log.n_items, 5, 1, size, n_features)
-        for name, table in model.named_parameters():
+        for name, table in sampled.named_parameters():
             values = table[-1:] if len(table) == SETTINGS.mf_draws else table
             if name in ("items", "prior", "precision", "reference_items"):
                 values = values[..., kept]
             if name == "precision":
                 values = values[:, kept]
             getattr(model, name).copy_(values)
-        answers.append(model.latent_all(model.encode(history)))
-    for wide, narrow in zip(*answers, strict=True):
+        answers.append(vars(model.latent_all(model.encode(history))))
+    for wide, narrow in zip(*(answer.values() for answer in answers), strict=True):
         torch.testing.assert_close(wide, narrow, rtol=1e-3, atol=1e-3)
 
 
@@ -286,7 +290,7 @@ def test_features_of_noisy_directions_have_little_variance():
 
 
 def test_unrated_interactions_predict_ratings():
-    """Two groups, told apart by what they consume unrated; one likes what the other dislikes."""
+    """Two groups that differ in their unrated items; one likes what the other dislikes."""
     rng = np.random.default_rng(0)
     rows = []
     for user in range(80):
@@ -301,8 +305,8 @@ def test_unrated_interactions_predict_ratings():
     model = sample_bayesian_mf(log, SETTINGS, 0)
     new = [(group, 20 * group + item, None) for group in (0, 1) for item in range(10)]
     schema = {"user_id": pl.Int64, "item_id": pl.Int64, "rating": pl.Float64}
-    people = Interactions.from_frame(
+    histories = Interactions.from_frame(
         pl.DataFrame(new, schema=schema, orient="row"), items=log.items, levels=log.levels
     )
-    dislikes, likes = expectations(model, people)[:, 40:].mean(1)
+    dislikes, likes = expectations(model, histories)[:, 40:].mean(1)
     assert likes - dislikes > 1.0

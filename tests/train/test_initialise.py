@@ -1,4 +1,4 @@
-"""Where training starts: the leading singular vectors of the log, and shapes that fit it."""
+"""The first weights: leading singular vectors of the log, in shapes that fit it."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def test_spectral_vectors_are_the_damped_singular_vectors(mixed):
     np.testing.assert_allclose(found @ found.T, (right.T * damping) @ right, atol=1e-4)
 
 
-def test_a_stronger_filter_fades_the_noisy_half_more(mixed):
+def test_a_stronger_filter_damps_noisy_directions_more(mixed):
     plain, faded = (spectral_item_vectors(mixed, 8, 0, fading) for fading in (1.0, 2.0))
     left = np.linalg.norm(faded, axis=0) / np.linalg.norm(plain, axis=0)
     assert (np.diff(left) < 0).all()
@@ -71,7 +71,7 @@ def test_the_network_starts_at_the_popularity_of_the_items(mixed):
 
 
 @pytest.mark.parametrize(("n_levels", "n_rating_channels"), [(1, 0), (2, 1), (5, 2)])
-def test_it_has_no_more_channels_than_the_scale_can_tell_apart(n_levels, n_rating_channels, rng):
+def test_it_has_fewer_rating_channels_than_levels(n_levels, n_rating_channels, rng):
     log = two_tribes(n_levels=n_levels).sample(5, rng)
     config = new_network(log, {"consume_channels": 2}, TrainSettings(), seed=0).config
     assert (config.n_rating_channels, config.consume_channels) == (
@@ -81,11 +81,11 @@ def test_it_has_no_more_channels_than_the_scale_can_tell_apart(n_levels, n_ratin
 
 
 @pytest.mark.parametrize("spread", [0.1, 0.5])
-def test_a_users_first_scores_spread_over_the_items_as_asked(mixed, spread):
+def test_the_spread_of_the_first_scores_is_that_of_the_setting(mixed, spread):
     network = new_network(mixed, {}, TrainSettings(spectral_init=spread), seed=0)
     batches = Batches.from_interactions(mixed)
     with torch.no_grad():
-        network.consume_in[1:] = 0.0  # ratings are not yet heard in the spectral part
+        network.consume_in[1:] = 0.0  # the spectral start does not read ratings
         encoding = network.encode(
             batches.whole, full_item_side(network, batches, batches.type_counts())
         )

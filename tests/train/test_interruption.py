@@ -11,6 +11,7 @@ LOOPS = {
     "13 users a step": {"batch_cells": 500},
     "more steps than evaluations": {"n_steps": 17, "consume_reg_factors": (1.0,)},
 }
+SHORT = {"mf_sweeps": 10}  # as a resumed fit starts the sampler again
 
 
 def stop_at(*calls):
@@ -26,7 +27,7 @@ def stop_at(*calls):
 
 @pytest.fixture(params=LOOPS.values(), ids=LOOPS.keys())
 def changes(request):
-    return request.param
+    return {**SHORT, **request.param}
 
 
 def test_a_resumed_fit_ends_in_the_same_bits(mixed, make_fit, digest, changes, rng, tmp_path):
@@ -44,12 +45,13 @@ def test_a_resumed_fit_ends_in_the_same_bits(mixed, make_fit, digest, changes, r
 def test_a_fit_stopped_again_and_again_ends_in_the_same_bits(
     mixed, make_fit, digest, changes, tmp_path
 ):
-    whole = digest(make_fit(mixed, mf_draws=0, **changes).run())  # a sampler would never end
+    changes = {**changes, "mf_draws": 0}  # a sampler stopped every third sweep would never end
+    whole = digest(make_fit(mixed, **changes).run())
     n_stops = 0
     while True:
         fit = make_fit(
             mixed, checkpoint=tmp_path / "state", resume=n_stops > 0, should_stop=stop_at(3),
-            mf_draws=0, **changes,
+            **changes,
         )  # fmt: skip
         try:
             resumed = fit.run()
@@ -69,18 +71,19 @@ def test_a_stopped_shared_encoder_resumes_in_the_same_bits(mixed, make_fit, dige
     assert digest(resumed) == digest(whole)
 
 
-def test_the_sampler_is_asked_to_stop_after_each_sweep(mixed, make_fit, tmp_path):
+def test_should_stop_is_asked_after_each_sweep_of_the_sampler(mixed, make_fit):
     steps, calls = [], []
     make_fit(
         mixed, on_progress=lambda *_: steps.append(1), should_stop=lambda: calls.append(1),
-        mf_sweeps=10,
+        **SHORT,
     ).run()  # fmt: skip
     # 5 sweeps on the validation fit's part and 10 on all, in each of two chains
     assert len(calls) == len(steps) + 2 * (5 + 10)
 
 
 def test_a_stop_in_the_sampler_is_saved_and_resumed(mixed, make_fit, digest, tmp_path):
-    whole, fits = make_fit(mixed, consume_reg_factors=(1.0,)).run(), {"consume_reg_factors": (1.0,)}
+    fits = {"consume_reg_factors": (1.0,), **SHORT}
+    whole = make_fit(mixed, **fits).run()
     n_steps = 12  # of the one validation fit; the sampler follows
     with pytest.raises(TrainingInterrupted, match="before the final fit"):
         make_fit(mixed, checkpoint=tmp_path, should_stop=stop_at(n_steps + 3), **fits).run()
@@ -88,8 +91,8 @@ def test_a_stop_in_the_sampler_is_saved_and_resumed(mixed, make_fit, digest, tmp
 
 
 def test_a_checkpoint_changes_nothing(mixed, make_fit, digest, tmp_path):
-    with_one = make_fit(mixed, checkpoint=tmp_path / "state").run()
-    assert digest(with_one) == digest(make_fit(mixed).run())
+    with_one = make_fit(mixed, checkpoint=tmp_path / "state", **SHORT).run()
+    assert digest(with_one) == digest(make_fit(mixed, **SHORT).run())
 
 
 def test_without_a_checkpoint_a_stop_says_that_nothing_was_saved(mixed, make_fit):

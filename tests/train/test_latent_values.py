@@ -15,7 +15,9 @@ START = torch.tensor(
 )  # the second and the last threshold are fixed at their true values
 
 
-def simulate(noise: float, user_precision: np.ndarray, seed: int = 0) -> tuple[Latent, torch.Tensor]:
+def simulate(
+    noise: float, user_precision: np.ndarray, seed: int = 0
+) -> tuple[Latent, torch.Tensor]:
     """Ratings drawn around given means: their sampler, and the means."""
     rng = np.random.default_rng(seed)
     pattern = SparsePattern.from_rows(
@@ -86,7 +88,7 @@ def test_users_who_rate_at_random_have_a_low_noise_precision():
 
 
 def test_a_threshold_next_to_a_level_that_nobody_gave_does_not_drift():
-    """The ratings say nothing about it; its prior holds it."""
+    """The ratings have no information about it, its prior has."""
     rng = np.random.default_rng(0)
     pattern = SparsePattern.from_rows(
         torch.arange(N_USERS + 1) * EACH, torch.arange(EACH).repeat(N_USERS), EACH

@@ -1,5 +1,7 @@
 """Training lowers the losses, and gives the same bits each time."""
 
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ import torch
 from conv4rec.train import TrainSettings
 from conv4rec.train.batches import Batches
 from conv4rec.train.initialise import new_network
-from conv4rec.train.loop import Schedule, Trainer
+from conv4rec.train.loop import Trainer
+from conv4rec.train.schedule import Schedule
 
 
 @pytest.fixture(params=[60_000_000, 500], ids=["all users a step", "13 users a step"])
@@ -113,3 +116,16 @@ def test_the_kernel_of_the_consume_encoder_stays_frozen(mixed):
     trainer.run()
     assert torch.equal(trainer.parameters["consume_kernel"], kernels[1])
     assert not torch.equal(trainer.parameters["kernel_in"], kernels[0])
+
+
+def test_a_fit_logs_a_line_per_evaluation_and_is_quiet_by_default(mixed, make_fit, caplog, capfd):
+    make_fit(mixed, mf_draws=0).run()
+    assert capfd.readouterr() == ("", "")
+    with caplog.at_level(logging.INFO, logger="conv4rec"):
+        fitted = make_fit(mixed, mf_draws=0).run()
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0].startswith("validation fit 1 of 2: step 1 of 12, consume NLL ")
+    assert sum(line.startswith("validation fit") for line in lines) == len(
+        fitted.validation_results
+    )
+    assert lines[-1].startswith(f"final fit: step {max(fitted.schedule.stops)} of ")

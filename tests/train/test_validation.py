@@ -10,7 +10,7 @@ from conv4rec.errors import SettingError
 from conv4rec.evaluate.ranking import hits, ndcg, top_k
 from conv4rec.model import History
 from conv4rec.model.sparse import SparsePattern
-from conv4rec.train.loop import Schedule
+from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import (
     ValidationResult,
     best_joint_schedule,
@@ -139,7 +139,9 @@ def test_a_validation_fit_far_behind_an_earlier_one_at_both_tasks_ends_early():
         results(6, 5.1, rate_before=1.6), n_steps=10
     )  # and here better at each step
     assert not should_stop_early(results(4, 6.1), n_steps=10)  # too early to tell
-    assert not should_stop_early(results(8, 5.1), n_steps=10)  # no other result is known at this step
+    assert not should_stop_early(
+        results(8, 5.1), n_steps=10
+    )  # no other result is known at this step
 
 
 def test_only_the_last_evaluations_are_kept():

@@ -3,9 +3,9 @@
 Given the encoding, the latent vectors are sums over the entries of the history, and so is the
 user's mean. The neural component's consume logit is linear in them, so its parts are plain
 products. The SLIM component and P(like) are not linear. Their rise from the score of an empty
-history is shared out by the Aumann-Shapley value: an entry that moves an input of the score by s_e gets
-s_e times the mean slope of the score on the straight line from the empty history to the full one
-("integrated gradients"; for P(like) see `conv4rec.model.like_attribution`).
+history is shared out by the Aumann-Shapley value: an entry that moves an input of the score by
+s_e gets s_e times the mean slope of the score on the straight line from the empty history to the
+full one ("integrated gradients"; for P(like) see `conv4rec.model.like_attribution`).
 
 References:
     Aumann and Shapley, "Values of Non-Atomic Games", Princeton 1974; Sundararajan, Taly and Yan,
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from conv4rec.model.network import History, ItemSide
+from conv4rec.model.history import History, ItemSide
 from conv4rec.model.served import ServedEncoding, ServedModel
 from conv4rec.model.slim import SLIM
 from conv4rec.model.sparse import SparsePattern, gather_rows

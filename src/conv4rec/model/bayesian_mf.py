@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from conv4rec.model.network import History
+from conv4rec.model.history import History
 from conv4rec.model.ordinal import level_log_probabilities
 from conv4rec.model.posterior_draws import PosteriorDraws
 from conv4rec.model.posterior_moments import PosteriorMoments
@@ -155,12 +155,14 @@ class BayesianMF(PosteriorDraws):
         return score
 
     def mix(self, logits: Tensor, mean: Tensor, style: Tensor, uncertainty_ratio: Tensor) -> Tensor:
-        """Log probabilities of the mixture of both components, each with the user's biases b:
+        """Log probabilities of the mixture of both components.
+
+        With b the level biases of the user and P the ordered probit's probabilities, it is
 
             (1 - share) softmax(logits + b) + share softmax(log P + b),
 
-        P the ordered probit's probabilities. The mean of such a linear opinion pool lies between
-        the two components' and rises with both, on any scale.
+        The mean of such a linear opinion pool lies between those of the components and rises with
+        both, on any scale.
 
         Args:
             logits: ... x levels; of the neural component.
@@ -189,13 +191,13 @@ class BayesianMF(PosteriorDraws):
         return self.mix(logits, self.score_all(encoded), style, self.uncertainty_ratio)
 
     def latent_all(self, encoded: Tensor) -> LatentRating:
-        """x for every user of `encoded` and item: users x items."""
+        """The latent value for every user of `encoded` and item: users x items."""
         style = self.response_style(encoded)
         variance = style[:, 1, None] * self.uncertainty_ratio
         return self._latent(self.score_all(encoded), variance, style[:, :1])
 
     def latent_of_pairs(self, encoded: Tensor, users: Tensor, items: Tensor) -> LatentRating:
-        """x for pairs (row of `encoded`, item)."""
+        """The latent value for pairs (row of `encoded`, item)."""
         style = self.response_style(encoded)[users]
         variance = style[:, 1] * self.uncertainty_ratio[items]
         return self._latent(self.score(encoded, users, items), variance, style[:, 0])

@@ -15,55 +15,14 @@ Axis order everywhere: users or items, levels, channels, latent size.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from conv4rec.model.config import NetworkConfig
+from conv4rec.model.history import PRIOR_COUNT, Encoding, History, ItemSide
 from conv4rec.model.kernels import level_polynomials
 from conv4rec.model.sparse import SparsePattern, gather_rows
-
-PRIOR_COUNT = 10.0  # interactions: keeps the latent vector of a short history short
-
-
-@dataclass(frozen=True)
-class History:
-    """Histories of some users: a sparse users x items matrix of types, partly observed."""
-
-    pattern: SparsePattern
-    types: Tensor  # per entry: level number, or n_levels for "consumed, not rated"
-    observed: Tensor  # per entry: 1.0 observed, 0.0 masked
-
-    def root_length(self) -> Tensor:
-        """Square root of (observed interactions + `PRIOR_COUNT`): users x 1."""
-        return (self.pattern.row_sums(self.observed) + PRIOR_COUNT).sqrt()[:, None]
-
-    def empty(self, n_users: int = 0) -> History:
-        """Histories without any interaction, over the same items."""
-        none = self.pattern.columns[:0]
-        starts = none.new_zeros(n_users + 1)
-        pattern = SparsePattern.from_rows(starts, none, self.pattern.shape[1])
-        return History(pattern, none, self.observed[:0])
-
-
-@dataclass(frozen=True)
-class ItemSide:
-    """Sums over the training users, per item."""
-
-    type_counts: Tensor  # items x (levels + 1): how often each type occurred
-    column: Tensor  # items x rate_size: the convolution down the column (empty if one-sided)
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """Histories as the encoders see them: the input of both decoders."""
-
-    consume: Tensor  # users x consume_size
-    rate: Tensor  # users x (rate_size + channels): the last are offsets of the user
-    user_mean: Tensor  # users x channels: mean deviation from the item means (shrunk)
-    item_mean: Tensor  # items x channels: mean of the item's ratings (shrunk)
-    item_column: Tensor | None  # items x rate_size: the items' vectors from their raters
 
 
 class Network(nn.Module):

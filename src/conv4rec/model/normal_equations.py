@@ -51,7 +51,7 @@ def entry_variances(pattern: SparsePattern, factors: Tensor, root: Tensor) -> Te
 
 
 def _padded(pattern: SparsePattern) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Groups of rows of similar length: row numbers, entries (rows x width), which are not padding."""
+    """Rows of similar length: row numbers, entries (rows x width), which are no padding."""
     lengths = pattern.row_starts.diff()
     order = torch.argsort(lengths, stable=True)
     by_length = lengths[order].tolist()

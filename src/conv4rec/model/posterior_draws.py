@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from conv4rec.model.network import History
+from conv4rec.model.history import History
 from conv4rec.model.normal_equations import entry_variances, normal_equations, solve
 from conv4rec.model.ordinal import edges, interval_probability, sites
 from conv4rec.model.sparse import SparsePattern

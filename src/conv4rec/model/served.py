@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from conv4rec.model.bayesian_mf import BayesianMF, LatentRating
 from conv4rec.model.config import NetworkConfig
-from conv4rec.model.network import Encoding, History, ItemSide, Network
+from conv4rec.model.history import Encoding, History, ItemSide
+from conv4rec.model.network import Network
 from conv4rec.model.slim import SLIM
 
 

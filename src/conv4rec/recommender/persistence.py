@@ -20,7 +20,7 @@ from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, Norms
 from conv4rec.storage.folders import load_folder, save_folder
 from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.fit import Fitted
-from conv4rec.train.loop import Schedule
+from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult
 
 KIND = "model"
@@ -83,7 +83,7 @@ def load_model(
     """Load what `save_model` saved: the model, the histories, the options and the norms.
 
     Raises:
-        SavedModelError: The folder is missing, foreign or changed, or its parts are of different models.
+        SavedModelError: The folder is missing, foreign or changed, or its parts do not match.
     """
     parts, facts = load_folder(folder, KIND)
     try:

@@ -16,12 +16,13 @@ from conv4rec.errors import SavedModelError
 from conv4rec.storage.folders import load_folder, save_folder
 from conv4rec.train.ensemble import NeuralScores
 from conv4rec.train.loop import TrainerState
+from conv4rec.train.optimiser import AdamState
 from conv4rec.train.selection import ValidationResult
 from conv4rec.train.snapshot import Snapshot
 from conv4rec.train.state import BestPredictions, FitState, LastEvaluations
 
 KIND = "training checkpoint"
-TRAINER_PARTS = ("weights", "first_moments", "second_moments", "adam_steps", "epoch_weights")
+ADAM_PARTS = ("first_moments", "second_moments", "steps")
 COLUMN, LOGITS = "column", "rating_logits"  # beside the parameters of snapshots
 
 Tensors = dict[str, Tensor]
@@ -47,7 +48,8 @@ def save_checkpoint(folder: str | os.PathLike[str], state: FitState, key: str) -
     parts: dict[str, Tensors] = {"best": _best_tensors(state.best)}
     parts["last"] = _last_tensors(state.last)
     if state.trainer is not None:
-        parts |= {name: getattr(state.trainer, name) for name in TRAINER_PARTS}
+        parts |= {"weights": state.trainer.weights, "epoch_weights": state.trainer.epoch_weights}
+        parts |= {name: getattr(state.trainer.adam, name) for name in ADAM_PARTS}
     facts = {
         "fingerprint": key,
         "stage": state.stage,
@@ -72,11 +74,14 @@ def load_checkpoint(folder: str | os.PathLike[str], key: str) -> FitState:
             f"the training saved in {folder} was of other data, settings or another seed: "
             "resume with the same ones, or start anew without resume"
         )
-    parts = {part: {n: torch.from_numpy(a) for n, a in named.items()} for part, named in arrays.items()}
+    parts = {
+        part: {n: torch.from_numpy(a) for n, a in named.items()} for part, named in arrays.items()
+    }
     trainer = None
-    if TRAINER_PARTS[0] in parts:
-        trainer = TrainerState(facts["step"], **{name: parts[name] for name in TRAINER_PARTS})
-        trainer.adam_steps = {n: step.reshape(()) for n, step in trainer.adam_steps.items()}
+    if "weights" in parts:
+        steps = {name: step.reshape(()) for name, step in parts["steps"].items()}
+        adam = AdamState(parts["first_moments"], parts["second_moments"], steps)
+        trainer = TrainerState(facts["step"], parts["weights"], adam, parts["epoch_weights"])
     return FitState(
         facts["stage"],
         [ValidationResult(**result) for result in facts["results"]],

@@ -107,13 +107,14 @@ def choose_ensemble_weights(
 def _grid(with_slim: bool) -> list[EnsembleWeights]:
     grid = [EnsembleWeights(weight) for weight in NEURAL_ALONE]
     if with_slim:
-        grid += [EnsembleWeights(weight, slim) for weight in NEURAL_BESIDE_SLIM for slim in SLIM_WEIGHTS]
+        grid += [
+            EnsembleWeights(weight, slim) for weight in NEURAL_BESIDE_SLIM for slim in SLIM_WEIGHTS
+        ]
     return grid
 
 
 def _beyond(best: EnsembleWeights, tried: set[EnsembleWeights]) -> set[EnsembleWeights]:
-    """Weights a step past the edge of the grid, if the best so far lies on the edge or beyond it.
-    """
+    """Weights a step past the edge of the grid, if the best so far is on it or beyond."""
     if not best.slim:
         return set()  # one component alone is only scaled
     further: set[EnsembleWeights] = set()

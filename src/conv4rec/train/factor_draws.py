@@ -27,6 +27,7 @@ from conv4rec.model.sparse import SparsePattern
 START = 0.1  # standard deviation of the first factors
 PRIOR_ROWS = 5.0  # prior mean of `Side.ridge`, and its first value
 CONSTANT_RIDGE = 2.0  # of the constant feature, whose coefficient many rows determine
+EXTRA_FREEDOM = 0  # degrees of freedom of the Wishart prior, beyond the width of a draw
 NU_GRID = 2.0 ** (np.arange(13) / 2)  # degrees of freedom, 1 to 64: a large nu makes users alike
 
 
@@ -43,9 +44,7 @@ class Side:
     ridge: float = PRIOR_ROWS  # precision of B, in units of `precision`
 
     @classmethod
-    def start(
-        cls, ratings: Any, features: np.ndarray, size: int, rng: np.random.Generator
-    ) -> Side:
+    def start(cls, ratings: Any, features: np.ndarray, size: int, rng: np.random.Generator) -> Side:
         """A side at random factors; `ratings` is a sparse matrix of first latent values."""
         n_rows, n_columns = ratings.shape
         starts = torch.from_numpy(ratings.indptr.astype(np.int64))
@@ -72,7 +71,7 @@ def draw_prior(side: Side, rng: np.random.Generator) -> None:
     mean = inverse @ (features.T @ factors)
     residuals = factors - features @ mean
     scatter = np.eye(size) + residuals.T @ residuals + mean.T * ridge @ mean
-    precision = wishart(np.linalg.inv(scatter), size + len(factors), rng)
+    precision = wishart(np.linalg.inv(scatter), size + EXTRA_FREEDOM + len(factors), rng)
     draw = rng.standard_normal((n_features, size))
     root = np.linalg.inv(np.linalg.cholesky(precision))  # root' root is the covariance
     prior = mean + np.linalg.cholesky(inverse) @ draw @ root

@@ -48,7 +48,9 @@ class ItemSums:
         column = network.column(channels, pattern, users)
         if self.epoch_network is not None:
             whole = self.batches.of_users(users)
-            column = column + self.column - _column(self.epoch_network, whole, self.type_counts, users)
+            column = (
+                column + self.column - _column(self.epoch_network, whole, self.type_counts, users)
+            )
         return ItemSide(counts, column)
 
 

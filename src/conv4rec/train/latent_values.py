@@ -66,7 +66,9 @@ class Latent:
         current, n_accepted = self._log_posterior(mean, self.thresholds, self.noise), 0
         for _ in range(PROPOSALS):
             at = torch.cat([self.thresholds, torch.tensor([self.noise]).double().log()])
-            at[self.free] += self.proposal_root @ torch.from_numpy(rng.standard_normal(len(self.free)))
+            at[self.free] += self.proposal_root @ torch.from_numpy(
+                rng.standard_normal(len(self.free))
+            )
             thresholds, noise = at[:-1], float(at[-1].exp())
             if not bool((thresholds.diff() > 0).all()):
                 continue
@@ -98,7 +100,9 @@ class Latent:
         place = below + share * (torch.special.ndtr(far) - below)
         place = torch.special.ndtri(place.clamp(min=TINY, max=1.0 - 1e-16))
         place = torch.maximum(torch.minimum(place, far), near)
-        return torch.where(right, -place, place) / self._inverse_deviation(self.noise, self.user_precision)
+        return torch.where(right, -place, place) / self._inverse_deviation(
+            self.noise, self.user_precision
+        )
 
     def _inverse_deviation(self, noise: float, user_precision: Tensor) -> Tensor:
         return (noise * user_precision).sqrt()[self.rows]
@@ -107,7 +111,10 @@ class Latent:
         self, mean: Tensor, thresholds: Tensor, noise: float, user_precision: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The ends of each entry's interval, in standard deviations from its mean."""
-        bounds, inverse_deviation = edges(thresholds), self._inverse_deviation(noise, user_precision)
+        bounds, inverse_deviation = (
+            edges(thresholds),
+            self._inverse_deviation(noise, user_precision),
+        )
         low, high = bounds[self.levels], bounds[self.levels + 1]
         return (low - mean) * inverse_deviation, (high - mean) * inverse_deviation
 
@@ -136,7 +143,9 @@ class Latent:
         slopes = mean.new_zeros(len(mean), len(self.thresholds) + 2)
         entries = torch.arange(len(mean))
         slopes[entries, self.levels] = -at_low * inverse_deviation  # column 0 is of no threshold
-        slopes[entries, self.levels + 1] += at_high * inverse_deviation  # nor is the last: it is the noise's
+        slopes[entries, self.levels + 1] += (
+            at_high * inverse_deviation
+        )  # nor is the last: it is the noise's
         slopes[:, -1] = (high * at_high - low * at_low) / 2
         slopes = slopes[:, 1:][:, self.free]
         information = slopes.T @ slopes + torch.eye(len(self.free), dtype=slopes.dtype)

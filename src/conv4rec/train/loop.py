@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,10 +13,9 @@ from conv4rec.model import ItemSide, Network
 from conv4rec.train.batches import Batches
 from conv4rec.train.item_side import ItemSums, full_item_side
 from conv4rec.train.objective import losses, mask_history
+from conv4rec.train.optimiser import AdamState, Optimiser, copies
+from conv4rec.train.schedule import CONSUME, RATE, Schedule
 from conv4rec.train.settings import TrainSettings
-
-CONSUME, RATE = 0, 1  # the two tasks, wherever they come in pairs
-WARM_UP_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -32,33 +30,17 @@ class Progress:
 
 @dataclass
 class TrainerState:
-    """Everything that a later process needs to go on; tensors by parameter name."""
+    """Everything that a later process needs to go on."""
 
     step: int
-    weights: dict[str, Tensor]
-    first_moments: dict[str, Tensor]
-    second_moments: dict[str, Tensor]
-    adam_steps: dict[str, Tensor]
+    weights: dict[str, Tensor]  # by parameter name
+    adam: AdamState
     epoch_weights: dict[str, Tensor] = field(default_factory=dict)
     """At the start of the epoch; empty where a batch holds all users."""
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How long each task trains, and how strongly each is penalised."""
-
-    stops: tuple[int, int]
-    """Steps after which the consume side and the rating side are frozen."""
-    reg_factors: tuple[float, float] = (1.0, 1.0)
-    """Multipliers of the penalties in `TrainSettings`: consume side, rating side."""
-
-
 class Trainer:
     """One run of the loop.
-
-    The learning rate of the consume side falls to zero on a cosine. That of the rating side and of
-    a shared encoder stays constant, because their last snapshots are averaged
-    (`conv4rec.train.assembly`).
 
     Every random draw depends on the seed and the step number alone. So the same seed, machine and
     thread count give the same bits, also when the run is stopped, saved with `state` and
@@ -87,8 +69,7 @@ class Trainer:
         self.parameters = dict(network.named_parameters())
         self.sums = ItemSums(batches)
         self.step = 0
-        groups = [self._group(name, p) for name, p in self.parameters.items() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)
+        self.optimiser = Optimiser(network, settings, schedule, len(batches.items))
         users_per_batch = max(1, settings.batch_cells // batches.n_items)
         self.n_batches = math.ceil(batches.n_users / users_per_batch)
         if state is not None:
@@ -121,7 +102,7 @@ class Trainer:
         total = loss.consume + self.settings.rate_weight * loss.rate
         if total.requires_grad:  # False if no rating is masked and the consume side has ended
             total.backward()
-        self._update(tasks)
+        self.optimiser.step(self.step)
         self.step += 1
         return Progress(self.step, end, loss.consume.item(), loss.rate.item())
 
@@ -137,73 +118,16 @@ class Trainer:
         order = torch.randperm(self.batches.n_users, generator=rng)
         return order.tensor_split(self.n_batches)[place].to(device)
 
-    def _update(self, tasks: tuple[bool, bool]) -> None:
-        """One step of Adam (Kingma & Ba 2015) on loss + penalty, for the tasks that train."""
-        settings = self.settings
-        warm_up = min(1.0, (self.step + 1) / WARM_UP_STEPS)
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / settings.n_steps)))
-        rates = (settings.learning_rate * warm_up * cosine, settings.rate_learning_rate * warm_up)
-        for group in self.optimizer.param_groups:
-            (p,) = group["params"]
-            if not tasks[group["task"]]:
-                p.grad = None  # Adam leaves parameters without a gradient alone
-            group["lr"] = rates[group["rate"]]
-        consume_in = self.network.consume_in
-        if consume_in.grad is not None:
-            consume_in.grad.addcmul_(consume_in.detach(), self._consume_in_penalty())
-        self.optimizer.step()
-
-    def _group(self, name: str, parameter: Tensor) -> dict[str, Any]:
-        """A parameter group of Adam: its task, its learning rate and its penalty."""
-        task = CONSUME if name.startswith("consume") else RATE
-        shared = self.network.config.shared_encoder and name == "consume_in"
-        return {
-            "params": [parameter],
-            "name": name,
-            "task": task,
-            "rate": RATE if shared else task,
-            "weight_decay": self._penalty(name),
-        }
-
-    def _penalty(self, name: str) -> float:
-        """Slope of the penalty per unit of weight, 2 x reg / interactions."""
-        if name == "consume_out":
-            return self._unit(CONSUME) * self.settings.consume_reg
-        if name in ("rate_in", "rate_out", "rate_common", "rater_in", "rate_bias"):
-            return self._unit(RATE) * self.settings.rate_reg
-        return 0.0
-
-    def _consume_in_penalty(self) -> Tensor:
-        """The slope for `consume_in`, whose channels differ: channels x 1 x 1."""
-        settings, n_more = self.settings, len(self.network.consume_in) - 1
-        reg = [settings.consume_reg, *[settings.consume_rating_reg] * n_more]
-        reg = torch.tensor(reg, device=self.batches.items.device)[:, None, None]
-        return self._unit(CONSUME) * reg
-
-    def _unit(self, task: int) -> float:
-        n_interactions = max(1, len(self.batches.items))
-        growth = max(1.0, n_interactions / 100_000) ** (1 / 3) if task == CONSUME else 1.0
-        return 2.0 / n_interactions * growth * self.schedule.reg_factors[task]
-
     def item_side(self) -> ItemSide:
         """The item side of all training interactions, at the current weights."""
         return full_item_side(self.network, self.batches, self.sums.type_counts)
 
     def state(self) -> TrainerState:
         """A copy of the state, to save."""
-        moments = {
-            g["name"]: self.optimizer.state[g["params"][0]] for g in self.optimizer.param_groups
-        }
-        moments = {name: state for name, state in moments.items() if state}
         epoch = self.sums.epoch_network
+        epoch_weights = {} if epoch is None else copies(dict(epoch.named_parameters()))
         return TrainerState(
-            self.step,
-            _copies(self.parameters),
-            *(
-                _copies({name: state[key] for name, state in moments.items()})
-                for key in ("exp_avg", "exp_avg_sq", "step")
-            ),
-            {} if epoch is None else _copies(dict(epoch.named_parameters())),
+            self.step, copies(self.parameters), self.optimiser.state(), epoch_weights
         )
 
     @torch.no_grad()
@@ -213,18 +137,8 @@ class Trainer:
             self._load(state.epoch_weights)
             self.sums.refresh(self.network)
         self._load(state.weights)
-        for name, first in state.first_moments.items():
-            p = self.parameters[name]
-            self.optimizer.state[p] = {
-                "step": state.adam_steps[name].clone(),
-                "exp_avg": first.to(p).clone(),
-                "exp_avg_sq": state.second_moments[name].to(p).clone(),
-            }
+        self.optimiser.restore(state.adam)
 
     def _load(self, weights: dict[str, Tensor]) -> None:
         for name, p in self.parameters.items():
             p.copy_(weights[name])
-
-
-def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from conv4rec.model import History, Network
+from conv4rec.model.history import Encoding
 from conv4rec.model.likelihood import BLOCK_BYTES, MaskedNLL
-from conv4rec.model.network import Encoding
 from conv4rec.train.settings import TrainSettings
 
 MOST = 10.0  # largest weight of a rating, in units of the geometric mean weight

@@ -7,7 +7,7 @@ from math import isfinite
 
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
-from conv4rec.train.loop import Schedule
+from conv4rec.train.schedule import Schedule
 
 N_EVALUATIONS = 20  # per fit
 WORSE = 0.01  # relative: a loss this far above the best is not expected to fall below it again

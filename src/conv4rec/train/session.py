@@ -17,7 +17,8 @@ from conv4rec.model import History
 from conv4rec.train.batches import Batches
 from conv4rec.train.checkpoint import save_checkpoint
 from conv4rec.train.initialise import new_network
-from conv4rec.train.loop import Progress, Schedule, Trainer
+from conv4rec.train.loop import Progress, Trainer
+from conv4rec.train.schedule import Schedule
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.state import FitState
 
@@ -90,7 +91,7 @@ class Session:
         trainer.run(on_step, until)
         if stop:
             self.save(trainer)
-            raise self._interrupted(f"in the {stage} after step {trainer.step}")
+            raise self._interrupted(f"in {stage} after step {trainer.step}")
         return last
 
     def save(self, trainer: Trainer) -> None:

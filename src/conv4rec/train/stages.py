@@ -6,7 +6,7 @@ from bisect import bisect_left
 
 from conv4rec.model import ItemSide, NetworkConfig, ServedModel
 from conv4rec.train.assembly import Components, assemble
-from conv4rec.train.loop import RATE, Schedule
+from conv4rec.train.schedule import RATE, Schedule
 from conv4rec.train.selection import (
     best_joint_schedule,
     best_schedule,

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from conv4rec.data import Interactions
 from conv4rec.model import History, Network
+from conv4rec.model.history import Encoding
 from conv4rec.model.likelihood import BLOCK_BYTES
-from conv4rec.model.network import Encoding
 from conv4rec.train.assembly import average_snapshots
 from conv4rec.train.ensemble import NeuralScores
-from conv4rec.train.loop import CONSUME, RATE, Trainer
+from conv4rec.train.loop import Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
+from conv4rec.train.schedule import CONSUME, RATE
 from conv4rec.train.selection import ValidationResult
 from conv4rec.train.snapshot import take_snapshot
 from conv4rec.train.state import FitState
@@ -39,9 +40,7 @@ def held_out(interactions: Interactions, share: float, seed: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def evaluate_validation(
-    trainer: Trainer, validation: History, state: FitState
-) -> ValidationResult:
+def evaluate_validation(trainer: Trainer, validation: History, state: FitState) -> ValidationResult:
     """The losses on the validation part, given everything else.
 
     Args:

@@ -1,4 +1,4 @@
-"""A small world cut by users: a model fitted to one part, and strangers to it."""
+"""A small world cut by users: a model fitted to one part, and new users."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A certificate is of strangers, and says what its losses say."""
+"""Certificates are of new users, and follow from their losses."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from conv4rec.theory import certify
 SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
 
 
-def test_the_four_promises_are_the_bounds_of_the_four_losses(trained, new_users):
+def test_the_four_guarantees_are_the_bounds_of_the_four_losses(trained, new_users):
     found = {
         guarantee.name: guarantee for guarantee in certify_model(trained, new_users, k=5, seed=2)
     }
@@ -32,7 +32,7 @@ def test_the_four_promises_are_the_bounds_of_the_four_losses(trained, new_users)
     assert found["consume_log_loss"].mean == pytest.approx(losses.consume_log_loss.mean())
 
 
-def test_more_confidence_promises_less(trained, new_users):
+def test_more_confidence_gives_weaker_bounds(trained, new_users):
     loose = certify_model(trained, new_users, confidence=0.5)
     tight = certify_model(trained, new_users, confidence=0.999)
     for weak, strong in zip(loose, tight, strict=True):
@@ -40,7 +40,7 @@ def test_more_confidence_promises_less(trained, new_users):
         assert sign * strong.bound() < sign * weak.bound()
 
 
-def test_losses_are_capped_and_users_without_any_leave(people):
+def test_losses_are_capped_and_users_without_any_are_left_out(people):
     nan = np.nan
     losses = UserLosses(np.array([0.25, nan]), np.array([16.0, 4.0]), np.array([99.0, nan]),
                         np.array([np.log(50), 99.0]))  # fmt: skip
@@ -56,19 +56,19 @@ def test_users_who_trained_the_model_are_refused(trained, people, new_users):
         certify_model(trained, people)
     renamed = Ids(pl.Series([f"x{number:03d}" for number in range(120)]), "user")
     disguised = replace(people.take_users(np.arange(120)), users=renamed)
-    with pytest.raises(DataError, match="the very history of a training user"):
+    with pytest.raises(DataError, match="the same history as a training user"):
         certify_model(trained, disguised)
     assert certify_model(trained, replace(new_users, users=renamed))
 
 
-def test_one_copied_history_among_many_may_be_chance(trained, people):
+def test_one_copied_history_among_many_is_a_warning(trained, people):
     mostly = people.take_users(np.arange(119, 240))  # one training user, renamed below
     names = Ids(pl.Series([f"x{number:03d}" for number in range(121)]), "user")
     with pytest.warns(UserWarning, match="1 of 121 held-out users"):
         certify_model(trained, replace(mostly, users=names))
 
 
-def test_a_confidence_or_a_list_out_of_range_is_a_sentence(trained, new_users):
+def test_a_confidence_or_a_list_length_out_of_range_is_refused(trained, new_users):
     for wrong in ({"confidence": 1.0}, {"k": 0}):
         with pytest.raises(SettingError):
             certify_model(trained, new_users, **wrong)
@@ -85,7 +85,7 @@ def test_rows_of_unknown_items_are_left_out_with_a_warning(trained, new_users):
         held_out_rows(trained, odd)
 
 
-def test_the_pac_bayes_bound_is_below_what_the_blurred_model_does(people):
+def test_the_pac_bayes_bound_is_above_the_empirical_loss(people):
     found = pac_bayes_recall(people, SMALL, k=10, draws=12)
     assert found.bound.n == 120
     assert found.bound.n == people.n_users - people.n_users // 2
@@ -97,7 +97,7 @@ def test_the_pac_bayes_bound_is_below_what_the_blurred_model_does(people):
         assert found.bound.kl == 0
 
 
-def test_two_halves_of_a_handful_are_refused(people):
+def test_too_few_users_for_a_pac_bayes_bound_are_refused(people):
     few: Interactions = people.take_users(np.arange(20))
     with pytest.raises(SettingError, match="32 are needed"):
         pac_bayes_recall(few, SMALL)

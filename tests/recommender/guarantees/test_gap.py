@@ -1,4 +1,4 @@
-"""The measured gap compares what trained the model with what did not, and nothing else."""
+"""The measured gap compares training targets with fresh targets, and nothing else."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from conv4rec.recommender.guarantees.generalization_gap import (
 SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
 
 
-def test_halves_share_nothing_and_lose_nothing(people):
+def test_the_halves_of_a_fold_in_split_are_a_partition(people):
     split = fold_in_split(people, seed=3)
     given, test = (each.to_csr().toarray() for each in (split.given, split.test))
     assert (given * test == 0).all()
@@ -32,7 +32,7 @@ def test_halves_share_nothing_and_lose_nothing(people):
     assert (fold_in_split(people, seed=4).given.item_numbers != split.given.item_numbers).any()
 
 
-def test_users_with_one_interaction_have_no_halves(sequels):
+def test_users_with_one_interaction_are_not_split(sequels):
     counts = np.diff(sequels.starts)
     keep = np.ones(len(sequels), dtype=bool)
     keep[sequels.starts[0] + 1 : sequels.starts[1]] = False  # the first user keeps one row
@@ -41,7 +41,7 @@ def test_users_with_one_interaction_have_no_halves(sequels):
     assert (np.diff(split.test.starts) >= 1).all()
 
 
-def test_a_users_loss_is_the_mean_surprise_of_the_hidden_half(trained, new_users):
+def test_the_loss_of_a_user_is_the_mean_over_the_target_half(trained, new_users):
     split = fold_in_split(new_users)
     losses = consume_log_losses(trained, split.given, split.test)
     log_p = trained.rank_log_probabilities(split.given, np.array([5]))[0]
@@ -49,7 +49,7 @@ def test_a_users_loss_is_the_mean_surprise_of_the_hidden_half(trained, new_users
     assert losses[5] == pytest.approx(-log_p[items].mean(), rel=1e-5)
 
 
-def test_fresh_users_are_compared_with_training_users(trained, new_users):
+def test_setting_a_compares_fresh_users_with_training_users(trained, new_users):
     gap = measured_gap(trained, new_users)
     assert (gap.setting, gap.n, gap.n_fresh) == ("A", 120, 120)
     split = fold_in_split(new_users)
@@ -58,7 +58,7 @@ def test_fresh_users_are_compared_with_training_users(trained, new_users):
     assert gap.value == gap.fresh - gap.training
 
 
-def test_fresh_rows_of_training_users_are_compared_with_their_training_rows(people):
+def test_setting_b_compares_fresh_rows_with_training_rows(people):
     train, test = random_split(people, seed=0)
     model = Conv4Rec(seed=0, **SMALL).fit(train)
     rows = test.take_users(np.flatnonzero(np.diff(test.starts)))
@@ -75,8 +75,8 @@ def test_a_mixture_of_known_and_fresh_users_is_refused(trained, people):
         measured_gap(trained, people)
 
 
-def test_the_gap_of_ratings_is_that_of_rated_targets(fitted_model, mixed):
-    """`mixed` has unrated interactions: they are targets of picks, not of ratings."""
+def test_the_gap_of_ratings_is_over_rated_targets(fitted_model, mixed):
+    """`mixed` has unrated interactions: they are targets of the item, not of the rating."""
     split = fold_in_split(mixed)
     losses = rating_log_losses(fitted_model, split.given, split.test)
     rated = split.test.level_numbers >= 0
@@ -88,7 +88,7 @@ def test_the_gap_of_ratings_is_that_of_rated_targets(fitted_model, mixed):
     model = Conv4Rec(seed=0, mf_draws=0, **SMALL).fit(train)
     gaps = measured_gaps(model, test.take_users(np.flatnonzero(np.diff(test.starts))))
     fresh = test.level_numbers >= 0
-    assert gaps["rating"].n_fresh == fresh.sum() < gaps["pick"].n_fresh
+    assert gaps["rating"].n_fresh == fresh.sum() < gaps["consume"].n_fresh
     assert gaps["rating"].n == (fold_in_split(train).test.level_numbers >= 0).sum()
     every = rating_log_losses(model, fold_in_split(train).given, fold_in_split(train).test)
     counts = np.bincount(
@@ -100,14 +100,14 @@ def test_the_gap_of_ratings_is_that_of_rated_targets(fitted_model, mixed):
     assert training_n(model, "rating") == (counts > 0).sum()
 
 
-def test_a_log_without_ratings_has_a_gap_of_picks_alone(trained, new_users):
-    silent = replace(new_users, level_numbers=np.full_like(new_users.level_numbers, -1), rows=None)
-    assert list(measured_gaps(trained, silent)) == ["pick"]
+def test_a_log_without_ratings_has_a_gap_of_items_alone(trained, new_users):
+    unrated = replace(new_users, level_numbers=np.full_like(new_users.level_numbers, -1), rows=None)
+    assert list(measured_gaps(trained, unrated)) == ["consume"]
     with pytest.raises(DataError, match="rated"):
-        measured_gap(trained, silent, side="rating")
+        measured_gap(trained, unrated, side="rating")
 
 
-def test_users_who_rated_nothing_count_for_picks_alone(mixed):
+def test_users_who_rated_nothing_count_for_items_alone(mixed):
     levels = mixed.level_numbers.copy()
     levels[: mixed.starts[7]] = -1
     model = Conv4Rec(seed=0, **SMALL).fit(replace(mixed, level_numbers=levels, rows=None))

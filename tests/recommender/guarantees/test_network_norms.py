@@ -1,6 +1,4 @@
-"""The bounds are of the network that was trained, not of a picture of it."""
-
-from dataclasses import replace
+"""The norms are those of the trained network: its logits are the sum of the chains."""
 
 import numpy as np
 import pytest
@@ -8,7 +6,7 @@ import torch
 
 from conv4rec import Conv4Rec
 from conv4rec.data.synthetic import low_rank_world
-from conv4rec.model.network import PRIOR_COUNT
+from conv4rec.model.history import PRIOR_COUNT
 from conv4rec.recommender.guarantees.bounds import all_bounds
 from conv4rec.recommender.guarantees.generalization_gap import measured_gaps
 from conv4rec.recommender.guarantees.network_norms import (
@@ -52,10 +50,10 @@ def test_the_chains_add_up_to_the_trained_logits(mixed, fitted_model):
 
 
 @pytest.mark.parametrize("preset", ["default", "paper"])
-def test_no_history_spreads_the_logits_further_than_the_norms_say(mixed, preset):
+def test_the_spread_of_the_logits_is_within_the_norms(mixed, preset):
     model = Conv4Rec(preset=preset, seed=1, **SMALL).fit(mixed)
     norms = network_norms(model)
-    assert len(norms.chains) == 3  # what is fed, what centring takes from it, popularity
+    assert len(norms.chains) == 3  # observed types, centring, popularity
     encoding, _ = model.scoring_.encode(mixed, np.arange(mixed.n_users))
     logits = model.scoring_.network.consume_logits(encoding).double().numpy()
     spread = sum(chain.spread for chain in norms.chains)
@@ -72,12 +70,12 @@ def test_every_trained_weight_of_the_consume_side_is_counted(fitted_model):
     assert counted["consume_out"] == n * size
     assert counted["consume_bias"] == n
     assert counted["item means"] == n * (channels - 1)
-    paid = network_norms(fitted_model).union_cost  # for the prior of the users' means: 32 bits
+    paid = network_norms(fitted_model).union_cost  # the prior of the users' means: 32 bits
     assert paid == pytest.approx(32 * np.log(2))
 
 
-def test_distances_are_from_a_point_that_no_data_touched(mixed, fitted_model):
-    """The spectral start is read off the log: it must not count as a start."""
+def test_distances_are_from_a_point_independent_of_the_data(mixed, fitted_model):
+    """The spectral start depends on the log, so it must not be the reference."""
     weights = weights_of(fitted_model.scoring_.network)
     by_name = {layer.name: layer for layer in network_norms(fitted_model).layers}
     decoder = np.linalg.norm(weights.decoder)
@@ -105,11 +103,11 @@ def test_every_bound_is_at_least_the_measured_gap(trained, new_users):
     lines = all_bounds(trained, gaps)
     assert len(lines) == 17
     neural = [line for line in lines if line.unit == "nats"]
-    assert {line.side for line in neural} == set(gaps) == {"pick", "rating"}
+    assert {line.side for line in neural} == set(gaps) == {"consume", "rating"}
     assert all(line.n == 120 for line in neural)
     assert all(line.value >= gaps[line.side].value for line in neural)
     named = {line.name: line for line in lines}
-    kernels = {"pick": "layer_log_cover: kernel_in", "rating": "layer_log_cover: 1. kernel_out"}
+    kernels = {"consume": "layer_log_cover: kernel_in", "rating": "layer_log_cover: 1. kernel_out"}
     for side, kernel in kernels.items():
         for kind in ("parameter count", "norms"):
             once, each = (named[f"{side}: {kind}, kernel counted {how}"]
@@ -136,7 +134,7 @@ def test_every_bound_is_at_least_the_gap_whatever_the_world(seed):
 
 def test_the_outputs_of_each_side_are_its_own(trained):
     trivial = {line.name: line.trivial for line in all_bounds(trained)}
-    assert trivial["pick: norms, kernel counted once"] == pytest.approx(np.log(50))
+    assert trivial["consume: norms, kernel counted once"] == pytest.approx(np.log(50))
     assert trivial["rating: norms, kernel counted once"] == pytest.approx(np.log(5))
 
 

@@ -1,4 +1,4 @@
-"""The bounds on the rating side are of the network that was trained, chain by chain."""
+"""The rating side's norms are those of the trained network, chain by chain."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from scipy.special import log_softmax
 
 from conv4rec import Conv4Rec
-from conv4rec.model.network import PRIOR_COUNT
+from conv4rec.model.history import PRIOR_COUNT
 from conv4rec.recommender.guarantees.network_norms import reference_network
 from conv4rec.recommender.guarantees.rating_norms import rating_norms, rating_weights
 
@@ -48,8 +48,8 @@ def by_chains(model, log):
         logits[2, user] = weights.offsets.T @ weights.kernel_out.T
         generous = weights.user_map @ (weights.kernel_in[1:, :-1] @ share)
         logits[3, user] = weights.kernel_out @ generous
-        picked = -means.T @ (rated / (rated.sum() + prior))
-        logits[4, user] = weights.kernel_out @ (weights.user_map @ picked)
+        centring_mean = -means.T @ (rated / (rated.sum() + prior))
+        logits[4, user] = weights.kernel_out @ (weights.user_map @ centring_mean)
         logits[5, user] = weights.level_bias[:, 0]
     return logits
 
@@ -66,7 +66,7 @@ def test_the_chains_add_up_to_the_trained_ratings(mixed, model):
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
-def test_no_chain_spreads_the_levels_further_than_its_norms_say(mixed, model):
+def test_the_spread_of_each_chain_is_within_its_norms(mixed, model):
     norms = rating_norms(model)
     chains = list(norms.chains)
     logits = by_chains(model, mixed)
@@ -82,7 +82,7 @@ def test_no_chain_spreads_the_levels_further_than_its_norms_say(mixed, model):
     assert norms.n_softmaxes == mixed.n_items
 
 
-def test_the_decoder_stretches_no_item_further_than_its_norm(mixed, model):
+def test_the_decoder_norm_is_the_largest_of_the_items(mixed, model):
     encoding, _ = model.scoring_.encode(mixed, np.array([0]))
     blocks = rating_weights(model.scoring_.network, encoding).decoder
     by_name = {layer.name: layer for layer in rating_norms(model).layers}
@@ -102,8 +102,8 @@ def test_no_rating_loses_more_than_the_range(mixed, model):
     assert -np.log(p.min()) <= rating_norms(model).loss_range
 
 
-def test_no_step_of_a_rating_layer_moves_a_loss_faster_than_its_sensitivity(mixed):
-    """Perturb each trained table at random and along the gradient; watch every user's losses."""
+def test_a_rating_layer_moves_no_loss_faster_than_its_sensitivity(mixed):
+    """Perturb each trained table at random and along the gradient; compare every user's losses."""
     model = Conv4Rec(seed=0, **SMALL).fit(mixed)
     network = model.scoring_.network
     everyone = np.arange(mixed.n_users)
@@ -152,7 +152,7 @@ def test_every_weight_that_a_rating_depends_on_is_counted(fitted_model):
     assert rating_norms(fitted_model).union_cost == pytest.approx(32 * np.log(2))
 
 
-def test_rating_distances_are_from_a_point_that_no_data_touched(fitted_model):
+def test_rating_distances_are_from_a_point_independent_of_the_data(fitted_model):
     network = fitted_model.scoring_.network
     trained = fitted_model.fitted_.trained
     start = rating_weights(reference_network(trained, network.config, fitted_model.seed))

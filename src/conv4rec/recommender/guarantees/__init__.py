@@ -1,1 +1,1 @@
-"""Theory put to work: what the theorems say of a trained model, and of made-up worlds."""
+"""Guarantees for a trained model: certificates, generalisation bounds, measured gaps."""

@@ -1,4 +1,4 @@
-"""Every bound of the theory room for one trained model, beside the gap that was measured."""
+"""Every bound of `conv4rec.theory` for one trained model, beside the measured gap."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from conv4rec.recommender.guarantees.rating_norms import rating_norms
 from conv4rec.theory import NetworkNorms, norm_bound, parameter_count_bound, trace_norm_bound
 
 SMOOTHING = 0.01
-"""Share of the uniform distribution mixed in for the smoothed variant."""
+"""Weight of the uniform distribution in the smoothed variant."""
 TERMS = (
     *("loss_range", "resolution", "discretisation", "log_cover", "capacity", "rademacher"),
     *("trace_norm", "frequent", "rare", "deviation", "union_cost", "log_failure"),
 )
-"""What the bounds of the theory room call their terms."""
+"""Names of the terms of the bounds in `conv4rec.theory`."""
 LARGEST_TABLE = 40_000_000  # cells of users x items whose trace norm is taken
 
 
 @dataclass(frozen=True)
 class Line:
-    """One bound: what it says, what a bound that says nothing would, and its terms."""
+    """One bound: its value, the trivial bound, and its terms."""
 
     name: str
     value: float
     trivial: float
-    """A bound at least that large rules nothing out."""
+    """A bound at least that large is vacuous."""
     unit: str
     n: int
     terms: dict[str, float]
     side: Side
-    """Which loss it is about: of the pick, or of the rating."""
+    """Which log-loss it bounds: of the item, or of the rating."""
 
     @property
     def vacuous(self) -> bool:
-        """Whether it says less than the trivial bound."""
+        """Whether it is no better than the trivial bound."""
         return self.value >= self.trivial
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,35 +51,35 @@ class Line:
 
 GUARANTEES = {
     "parameter count": (
-        "with this confidence no network within these norms, however it was found, loses more on "
-        "fresh data than on its training data by more than this",
+        "with this confidence, the loss on fresh data exceeds that on the training data by at most "
+        "this much, for every network within these norms",
         "anything about networks with other norms, or about any one user",
     ),
     "norms": (
-        "the same holds, by norms instead of a count: wider tables of the same norms cost nothing",
-        "a small number for any network that trained far from where it started",
+        "the same, from norms instead of a count: wider tables of the same norms cost nothing",
+        "a small value for a network whose weights moved far from their start",
     ),
     "trace norm": (
-        "a table of expected ratings of this trace norm has, on fresh draws from the same law, at "
-        "most this much more squared error than on the training ratings",
-        "anything about items picked by another law, such as evenly",
+        "a table of expected ratings of this trace norm has, on fresh draws from the same "
+        "distribution, at most this much more squared error than on the training ratings",
+        "anything about items drawn from another distribution, such as the uniform one",
     ),
 }
-"""For each kind of bound: what it promises, and what it does not."""
+"""For each kind of bound: what it guarantees, and what it does not."""
 
 
 def all_bounds(
     model: Conv4Rec, gaps: Mapping[Side, Gap] | None = None, confidence: float = 0.95
 ) -> list[Line]:
-    """Every bound on fresh minus training loss, of picks and of ratings, and the trace norm's.
+    """Every bound on fresh minus training loss, of items and of ratings, and the trace norm's.
 
     n is the number of training users with a target (setting A), or of target interactions
-    where `gaps` were measured in setting B. Each line holds with `confidence` by itself; the
-    log-loss of both questions together is the sum of the two, and so is its bound (failures
-    add up). The smoothed lines are of the model mixed with 1% of the uniform distribution,
-    whose loss cannot exceed log(100 x outputs).
+    where `gaps` were measured in setting B. Each line holds with `confidence` by itself. The
+    log-loss of both tasks together is the sum of the two, and so is its bound (probabilities
+    of failure add up). The smoothed lines are of the model mixed with 1% of the uniform
+    distribution, whose loss cannot exceed log(100 x outputs).
     """
-    lines = _network_bounds("pick", network_norms(model), model, gaps, confidence)
+    lines = _network_bounds("consume", network_norms(model), model, gaps, confidence)
     ratings = rating_norms(model)
     if ratings is not None and training_n(model, "rating"):
         lines += _network_bounds("rating", ratings, model, gaps, confidence)

@@ -1,4 +1,4 @@
-"""A certificate for a trained model: what a new user can expect at worst, from held-out users."""
+"""Certificates for a trained model: bounds on its mean loss for new users, from held-out users."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 @dataclass(frozen=True, eq=False)
 class Guarantee:
-    """One statement about the average new user, by each of the three methods."""
+    """One bound on the mean loss of new users, by each of the three methods."""
 
     name: str
-    """recall@k, squared_error, rating_log_loss or pick_log_loss."""
+    """recall@k, squared_error, rating_log_loss or consume_log_loss."""
     scale: float
-    """What a loss of 1 stands for: the range squared, or the cap in nats."""
+    """The value of a loss of 1: the squared range of the scale, or the cap in nats."""
     certificates: dict[str, Certificate] = field(repr=False)
-    """By method; "betting" is the one promised, chosen before the data were seen."""
+    """By method; "betting" is the one that counts, chosen before the data were seen."""
 
     @property
     def is_score(self) -> bool:
-        """Whether more is better: the bound is then from below."""
+        """Whether a larger value is better: the bound is then from below."""
         return self.name.startswith("recall")
 
     def bound(self, method: str = "betting") -> float:
@@ -64,21 +64,21 @@ def certify_model(
     k: int = 20,
     seed: int = 0,
 ) -> list[Guarantee]:
-    """Four statements that hold together with probability `confidence` (statement 7).
+    """Four bounds that hold together with probability `confidence` (statement 7).
 
-    Half of each held-out history (a seeded draw) is fed, the other half foretold. Each
-    statement gets a quarter of the allowed failures: 1 - confidence is split by a union bound.
-    The log-losses are means per user, capped at twice the log-loss of guessing evenly.
+    A random half of each held-out history is observed, the other half predicted. Each bound
+    fails with a quarter of the probability 1 - confidence (union bound). The log-losses are means
+    per user, capped at twice the log-loss of the uniform distribution.
 
-    Assumes: the held-out users are independent draws from those the promise is about. Nothing
-    is assumed of the order, or of how ratings depend on each other, within a user.
+    Assumes that the held-out users are independent draws from the population of new users.
+    Nothing is assumed about the order or the dependence of interactions within a user.
 
     Args:
         model: fitted.
         held_out: histories over the model's items and levels.
-        confidence: of all four statements together.
-        k: length of the list that recall is measured on.
-        seed: of the halves and of the order in which users are bet on.
+        confidence: of all four bounds together.
+        k: length of the list for recall.
+        seed: of the fold-in split and of the order of users in the betting method.
 
     Raises:
         DataError: A held-out user trained the model, or none has two interactions.
@@ -105,7 +105,7 @@ def certify_model(
 def unit_losses(
     losses: UserLosses, log: Interactions, k: int
 ) -> list[tuple[str, np.ndarray, float]]:
-    """Losses in [0, 1], one per user who has any: (name, losses, what 1 stands for)."""
+    """Losses in [0, 1], one per user who has any: (name, losses, the value of 1)."""
     values = log.levels.values
     spread = max(values[-1] - values[0], 1e-12) ** 2
     caps = [2 * np.log(max(2, size)) for size in (log.n_levels, log.n_items)]

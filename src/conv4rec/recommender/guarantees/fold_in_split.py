@@ -1,4 +1,4 @@
-"""Each history cut in two by a seeded draw: what is fed, and what is to be foretold."""
+"""Fold-in split: each history is cut into an observed half and a target half, at random."""
 
 from __future__ import annotations
 
@@ -14,42 +14,43 @@ from conv4rec.recommender import Conv4Rec
 
 @dataclass(frozen=True, eq=False)
 class UserLosses:
-    """One number per user; NaN where a user has nothing to measure."""
+    """One number per user; NaN where a user has no target."""
 
     recall: np.ndarray
     """recall@k of the target half."""
     squared_error: np.ndarray
     """Mean over the rated targets, in squared units of the rating."""
     rating_log_loss: np.ndarray
-    """Mean -log P(level | item, input half) over the rated targets, in nats."""
+    """Mean -log P(level | item, observed half) over the rated targets, in nats."""
     consume_log_loss: np.ndarray
-    """Mean -log P(item | input half) over the targets, in nats."""
+    """Mean -log P(item | observed half) over the targets, in nats."""
 
 
 def fold_in_split(log: Interactions, seed: int = 0) -> Split:
     """Cut each history: half of it, rounded up, is `given`; the rest is `test`.
 
-    Users with fewer than two interactions have nothing to give or nothing to foretell: they
-    leave.
+    Users with fewer than two interactions are left out.
 
     Raises:
         DataError: No user has two interactions.
     """
     log = log.take_users(np.flatnonzero(np.diff(log.starts) >= 2))
     if len(log) == 0:
-        raise DataError("nobody has two interactions: one to feed and one to foretell are needed")
+        raise DataError(
+            "no user has two interactions: give at least one to observe and one to predict"
+        )
     users = log.user_numbers
     shuffled = np.lexsort((np.random.default_rng(seed).random(len(log)), users))
     place = np.arange(len(log)) - log.starts[:-1][users]
     observed = np.zeros(len(log), dtype=bool)
     observed[shuffled] = place < np.ceil(np.diff(log.starts) / 2)[users]
-    return Split("halves", train=log, given=log.select(observed), test=log.select(~observed))
+    return Split("fold-in", train=log, given=log.select(observed), test=log.select(~observed))
 
 
 def user_losses(model: Conv4Rec, split: Split, k: int = 20) -> UserLosses:
-    """What the model loses on each user of `split.given`, in their order.
+    """The losses of each user of `split.given`, in their order.
 
-    The model reads `split.given` and nothing else of these users.
+    The model observes `split.given` and nothing else of these users.
     """
     found = evaluate(model, split, ranking_metrics=(f"recall@{k}",))
     rows = np.flatnonzero(np.diff(split.test.starts))
@@ -57,8 +58,8 @@ def user_losses(model: Conv4Rec, split: Split, k: int = 20) -> UserLosses:
     for name in (f"recall@{k}", "squared_error", "nll"):
         values[name] = np.full(split.test.n_users, np.nan)
         values[name][rows] = found.per_user.get(name, np.nan)
-    picks = consume_log_losses(model, split.given, split.test)
-    return UserLosses(values[f"recall@{k}"], values["squared_error"], values["nll"], picks)
+    consume = consume_log_losses(model, split.given, split.test)
+    return UserLosses(values[f"recall@{k}"], values["squared_error"], values["nll"], consume)
 
 
 def rating_log_losses(model: Conv4Rec, given: Interactions, test: Interactions) -> np.ndarray:
@@ -66,8 +67,8 @@ def rating_log_losses(model: Conv4Rec, given: Interactions, test: Interactions) 
     rated = test.level_numbers >= 0
     users, items = test.user_numbers[rated], test.item_numbers[rated]
     p = model.rating_probabilities(given, users, items).astype(np.float64)
-    picked = p[np.arange(len(users)), test.level_numbers[rated]]
-    sums = np.bincount(users, -np.log(np.maximum(picked, 1e-300)), minlength=given.n_users)
+    p_given = p[np.arange(len(users)), test.level_numbers[rated]]
+    sums = np.bincount(users, -np.log(np.maximum(p_given, 1e-300)), minlength=given.n_users)
     counts = np.bincount(users, minlength=given.n_users)
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 

@@ -1,4 +1,4 @@
-"""The measured gap: how much more the model loses on what it was not trained on."""
+"""The measured generalisation gap: the loss on fresh targets less that on training targets."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from conv4rec.recommender.guarantees.fold_in_split import (
 from conv4rec.recommender.guarantees.leakage import check_leakage, known_users
 
 Setting = Literal["A", "B"]
-Side = Literal["pick", "rating"]
-LOSSES = {"pick": consume_log_losses, "rating": rating_log_losses}
-"""What is foretold: the item of a target, or the level that it was given."""
+Side = Literal["consume", "rating"]
+LOSSES = {"consume": consume_log_losses, "rating": rating_log_losses}
+"""What is predicted: the item of a target, or its level."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A mean log-loss given the input half, on training and on fresh targets, in nats.
+    """A mean log-loss given the observed half, on training and on fresh targets, in nats.
 
-    -log P(item | input half) for picks, -log P(level | item, input half) for ratings.
+    It is -log P(item | observed half), or -log P(level | item, observed half) for ratings.
     """
 
     setting: Setting
-    """A: fresh users. B: fresh targets of the training users, with the same input halves."""
+    """A: fresh users. B: fresh targets of the training users, with the same observed halves."""
     training: float
     fresh: float
     n: int
     """What the bounds count: training users (A) or target interactions (B)."""
     n_fresh: int
     """The same for the fresh side."""
-    side: Side = "pick"
+    side: Side = "consume"
 
     @property
     def value(self) -> float:
-        """Fresh minus training loss: what the bounds bound the expectation of."""
+        """Fresh minus training loss: its expectation is what the bounds bound."""
         return self.fresh - self.training
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,25 +52,24 @@ class Gap:
 
 
 def measured_gaps(model: Conv4Rec, held_out: Interactions, seed: int = 0) -> dict[Side, Gap]:
-    """The gap of picks and, where both sides have rated targets, of ratings."""
-    gaps: dict[Side, Gap] = {"pick": measured_gap(model, held_out, seed)}
+    """The gap of items and, where training and fresh data have rated targets, of ratings."""
+    gaps: dict[Side, Gap] = {"consume": measured_gap(model, held_out, seed)}
     if (held_out.level_numbers >= 0).any() and training_n(model, "rating", seed):
         gaps["rating"] = measured_gap(model, held_out, seed, "rating")
     return gaps
 
 
 def measured_gap(
-    model: Conv4Rec, held_out: Interactions, seed: int = 0, side: Side = "pick"
+    model: Conv4Rec, held_out: Interactions, seed: int = 0, side: Side = "consume"
 ) -> Gap:
-    """Compare the targets that trained the model with targets that did not.
+    """Compare training targets with fresh targets.
 
-    Every training history is cut in two by a seeded draw. If no held-out user is known, their
-    histories are cut the same way, and the gap is between the average fresh user and the
-    average training user (A). If all are known, their held-out rows are foretold from the same
-    input halves as the training targets, and the gap is between the average targets (B).
+    Every training history is cut by a fold-in split. If no held-out user is known, their
+    histories are cut the same way, and the gap is between the mean over fresh users and the mean
+    over training users (A). If all are known, their held-out rows are predicted from the same
+    observed halves as the training targets, and the gap is between means over targets (B).
 
-    The gap is that of the model's tables, without the neighbours and the exact half: that is
-    what the bounds are about.
+    The gap is that of the neural component alone, which the bounds are about.
 
     Raises:
         DataError: Some held-out users are known and some are not, or a held-out row is one of
@@ -92,7 +91,9 @@ def measured_gap(
     fresh = LOSSES[side](model, theirs.given, theirs.test)
     counts = [int((~np.isnan(losses)).sum()) for losses in (training, fresh)]
     if not all(counts):
-        raise DataError("nobody has a rated target: there is no gap of ratings to measure")
+        raise DataError(
+            "no user has a rated target: give rated rows, or measure the gap of items alone"
+        )
     means = [float(np.nanmean(losses)) for losses in (training, fresh)]
     return Gap("A", means[0], means[1], counts[0], counts[1], side)
 
@@ -104,10 +105,10 @@ def neural_component(model: Conv4Rec) -> Conv4Rec:
     return alone
 
 
-def training_n(model: Conv4Rec, side: Side = "pick", seed: int = 0) -> int:
-    """The n of setting A: training users with two interactions; for ratings, a rated target."""
+def training_n(model: Conv4Rec, side: Side = "consume", seed: int = 0) -> int:
+    """The n of setting A: training users with a target; for ratings, with a rated target."""
     test = fold_in_split(model.interactions_, seed).test
-    if side == "pick":
+    if side == "consume":
         return test.n_users
     return len(np.unique(test.user_numbers[test.level_numbers >= 0]))
 
@@ -129,15 +130,15 @@ def _same_users(model: Conv4Rec, held_out: Interactions, seed: int, side: Side) 
 def _mean_over_targets(
     model: Conv4Rec, given: Interactions, test: Interactions, side: Side
 ) -> tuple[float, int]:
-    """The mean over targets, and how many: only rated ones where ratings are foretold."""
+    """The mean over targets, and how many there are: for ratings, only rated ones."""
     counted = test.level_numbers >= 0 if side == "rating" else np.ones(len(test), dtype=bool)
     counts = np.bincount(test.user_numbers[counted], minlength=test.n_users)
     if not counts.sum():
-        raise DataError("no target is rated: there is no gap of ratings to measure")
+        raise DataError("no target is rated: give rated rows, or measure the gap of items alone")
     means = LOSSES[side](model, given, test)
     return float((np.nan_to_num(means) * counts).sum() / counts.sum()), int(counts.sum())
 
 
 def _cells(log: Interactions, numbers: np.ndarray) -> np.ndarray:
-    """One number per pair of a training user and an item."""
+    """One number per pair of a training user and an item, to compare pairs by."""
     return numbers[log.user_numbers].astype(np.int64) * log.n_items + log.item_numbers

@@ -1,4 +1,4 @@
-"""Held-out rows as a model reads them: over its own items and levels."""
+"""Held-out rows over the items and levels of a model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def held_out_rows(model: Conv4Rec, table: Any) -> Interactions:
     if not known.all():
         warnings.warn(
             f"{int((~known).sum()):,} of {len(known):,} held-out rows are of items that the model "
-            "does not know: they were left out, so nothing below is about such items",
+            "does not know: they were left out, so the results do not cover such items",
             stacklevel=2,
         )
     kept = frame.filter(pl.Series(np.asarray(known)))

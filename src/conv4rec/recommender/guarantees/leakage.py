@@ -1,4 +1,4 @@
-"""Whether held-out users really are strangers to a model."""
+"""Leakage: whether held-out users, or copies of them, were training users."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from conv4rec.data import Interactions
 from conv4rec.data.ids import shown
 from conv4rec.errors import DataError
 
-LONG = 5  # interactions: two people of shorter histories often agree by chance
-CHANCE = 0.05  # share of held-out users who may agree with a training user by chance
+LONG = 5  # interactions: two users with shorter histories often agree by chance
+TOLERATED = 0.05  # share of held-out users who may agree with a training user by chance
 
 
 def known_users(trained: Interactions, held_out: Interactions) -> np.ndarray:
@@ -25,21 +25,21 @@ def known_users(trained: Interactions, held_out: Interactions) -> np.ndarray:
 
 
 def check_leakage(trained: Interactions, held_out: Interactions) -> None:
-    """Refuse held-out users whom the model was trained on: a certificate would mean nothing.
+    """Refuse held-out users on whom the model was trained: a certificate would be invalid.
 
-    A user is known by the id, or by a history of at least 5 interactions that is the same,
-    items and ratings, as that of a training user (a renamed copy). In a small catalogue two
-    people may agree by chance: up to one in twenty such histories is let pass, with a warning.
+    A held-out user is a training user if the ids are equal, or if the histories are equal in items
+    and ratings and have at least 5 interactions (a renamed copy). In a small catalogue, two users
+    may agree by chance: up to one in twenty such histories gives a warning only.
 
     Raises:
-        DataError: Some user is no stranger; says how many and names one.
+        DataError: A held-out user is a training user; says how many are and names one.
     """
     known = known_users(trained, held_out)
     if known.any():
         example = held_out.users.ids(np.flatnonzero(known)[:1])[0]
         raise DataError(
             f"{int(known.sum()):,} of {held_out.n_users:,} held-out users trained this model, "
-            f"e.g. user {shown(example)}: give users whom it has never met"
+            f"e.g. user {shown(example)}: give users on whom it was not trained"
         )
     digests = set(_digests(trained)) - {b""}
     copies = [user for user, digest in enumerate(_digests(held_out)) if digest in digests]
@@ -47,12 +47,12 @@ def check_leakage(trained: Interactions, held_out: Interactions) -> None:
         return
     example = held_out.users.ids(np.array(copies[:1]))[0]
     sentence = (
-        f"{len(copies):,} of {held_out.n_users:,} held-out users have the very history of a "
+        f"{len(copies):,} of {held_out.n_users:,} held-out users have the same history as a "
         f"training user, e.g. user {shown(example)}"
     )
-    if len(copies) > CHANCE * held_out.n_users:
-        raise DataError(f"{sentence}: give users whom the model has never met")
-    warnings.warn(f"{sentence}: few enough to be chance", stacklevel=3)
+    if len(copies) > TOLERATED * held_out.n_users:
+        raise DataError(f"{sentence}: give users on whom the model was not trained")
+    warnings.warn(f"{sentence}: few enough to be by chance", stacklevel=3)
 
 
 def _digests(log: Interactions) -> list[bytes]:

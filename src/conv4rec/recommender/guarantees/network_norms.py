@@ -1,18 +1,18 @@
-"""From a trained network to what the bounds must know of it: the consume side, P(item | history).
+"""Norms of a trained network for the bounds: the consume side, P(item | history).
 
 The consume logits are a sum of three chains, each within `conv4rec.theory.network`:
 
-1. what was fed: type indicators -> `kernel_in`, shared by all items -> `consume_in` ->
+1. the observed types: indicators -> `kernel_in`, shared by all items -> `consume_in` ->
    `consume_out`. A history of n entries is n ones divided by sqrt(n + 10): norm below 1.
-2. the item means that rating channels are centred on. The network computes them from the
+2. the item means on which rating channels are centred. The network computes them from the
    training users, so they are no fixed map: the bound lets them be any vector (a diagonal
-   matrix, one free number an item and channel), followed by the same two tables.
+   matrix, one free number per item and channel), followed by the same two tables.
 3. the biases.
 
-Centring on the user's own mean stands after the kernel in 1 and 2. For any one history it is
-the linear map r -> r - 1 (1·r) / (n + prior), whose singular values lie in [0, 1]: like an
-activation it neither stretches nor moves 0. Its prior, one trained 32-bit number, is paid for by a
-union over all 2^32 values. The rating side, P(level | item, history), is in `rating_norms`.
+Centring on the user's own mean comes after the kernel in 1 and 2. For any one history it is
+the linear map r -> r - 1 (1·r) / (n + prior), whose singular values lie in [0, 1]: like a
+1-Lipschitz activation that maps 0 to 0. Its prior is one trained 32-bit number, covered by a
+union bound over all 2^32 values. The rating side, P(level | item, history), is in `rating_norms`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from conv4rec.recommender import Conv4Rec
 from conv4rec.theory import Chain, Layer, NetworkNorms
 
 FLOAT_NATS = 32 * math.log(2)
-"""Log of how many values a 32-bit number can take."""
+"""Log of the number of values of a 32-bit number."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Weights:
 def network_norms(model: Conv4Rec, smoothing: float = 0.0) -> NetworkNorms:
     """Measure the consume side of a fitted model.
 
-    Distances are from a point that no data touched: the random weights of the same seed, and
-    zero for what starts from the data (biases at the items' popularity; both tables at
-    singular vectors of the log, unless `spectral_init` is 0; the closed-form half).
+    Distances are from a point that is independent of the data: the random weights of the same
+    seed, and zero for weights that start from the data (biases, at the items' popularity; both
+    tables, at singular vectors of the log, unless `spectral_init` is 0).
 
     Args:
         model: fitted.
-        smoothing: share of the uniform distribution mixed into P(item | history).
+        smoothing: weight of the uniform distribution in P(item | history).
     """
     network = model.scoring_.network
     config, more = network.config, network.config.consume_channels
@@ -78,7 +78,7 @@ def network_norms(model: Conv4Rec, smoothing: float = 0.0) -> NetworkNorms:
 
 
 def weights_of(network: Network) -> Weights:
-    """The consume side of a network; decoder and biases are centred, which softmax cannot see."""
+    """The consume side of a network; decoder and biases are centred, which leaves softmax equal."""
     kernel = network.kernel_in if network.rate_in is None else network.consume_kernel
     tensors = (network.consume_in, kernel, network.consume_out, network.consume_bias)
     into, kernel, out, bias = (t.detach().double().cpu().numpy() for t in tensors)
@@ -94,9 +94,9 @@ def weights_of(network: Network) -> Weights:
 def reference_weights(
     trained: NetworkConfig, served: NetworkConfig, seed: int, spectral: bool
 ) -> Weights:
-    """Weights known before the data: those of the seed, with 0 for what starts from data.
+    """Weights that are independent of the data: those of the seed, 0 for what starts from data.
 
-    The kernel is that of a scale whose levels are all equally frequent.
+    The kernel is that of a scale with equally frequent levels.
     """
     network = reference_network(trained, served, seed)
     with torch.no_grad():
@@ -111,8 +111,8 @@ def reference_weights(
 def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) -> Network:
     """The network at the random weights of a seed, as if all levels were equally frequent.
 
-    In the shape that is served (`conv4rec.train.assembly`): zeros for the closed-form half, the
-    one random start of the rating side as often as there are snapshots of it.
+    It has the shape that is served (`conv4rec.train.assembly`): the random start of the rating
+    side is repeated for each snapshot.
     """
     rng = torch.Generator().manual_seed(seed)
     start = Network(replace(trained, n_users=1), torch.ones(trained.n_levels), rng)
@@ -131,7 +131,7 @@ def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) 
 
 
 def _mean_chain(means: np.ndarray, now: Weights, start: Weights) -> Chain:
-    """Chain 2: an indicator of what was rated -> its item's means -> both tables."""
+    """Chain 2: indicators of the rated items -> their means -> both tables."""
     n = len(means)
     encoder = Layer.from_matrices("consume_in, again", now.encoder[:, n:], start.encoder[:, n:])
     decoder = Layer.from_matrices("consume_out, again", now.decoder, start.decoder)
@@ -139,7 +139,7 @@ def _mean_chain(means: np.ndarray, now: Weights, start: Weights) -> Chain:
 
 
 def means_layer(means: np.ndarray) -> Layer:
-    """The map from an indicator of what was rated to its item's mean on every channel.
+    """The map from indicators of the rated items to their means on every channel.
 
     Means are items x channels; each is one diagonal entry of the map, measured from 0.
     """

@@ -1,23 +1,23 @@
-"""From a trained network to what the bounds must know of its rating side, P(level | item, history).
+"""Norms of a trained network for the bounds: the rating side, P(level | item, history).
 
-The loss of one target sees the K logits of one item, so a history has one softmax an item. The
+The loss of one target depends on the K logits of one item: a history has a softmax per item. The
 logits are a sum of chains, each ending in `kernel_out`, one small matrix shared by all items:
 
-1. what was fed: types -> `kernel_in` (shared) -> `rate_in` -> decoder -> `kernel_out` (shared).
+1. the observed types: indicators -> `kernel_in` (shared) -> `rate_in` -> decoder -> `kernel_out`.
    The decoder is `rate_out` plus, on "liked", the items' columns: a table of free numbers here,
    although the columns are computed from the training users.
-2. the item means that rating channels are centred on, through the same tables (if centred).
-3. an item's offset: its bias plus what its mean adds: free numbers, picked by the target's item.
+2. the item means on which rating channels are centred, through the same tables (if centred).
+3. an item's offset, its bias plus a map of its mean: free numbers, read at the target's item.
 4. the user's mean: the shares of the levels in the history -> `kernel_in` -> `from_user_mean` ->
    `kernel_out`. Shares are counts over n + prior: norm below 1.
 5. the item means within the user's mean: a weighted mean of rows of the table of means.
 6. the bias of the levels.
 
-Because a target reads the decoder at one item, what that layer can stretch is the largest
-singular value among the items' own blocks, channels x size; offsets and means are read at single
+Because a target reads the decoder at one item, the spectral norm of that layer is the largest
+singular value among the items' own blocks, channels x size. Offsets and means are read at single
 items, or averaged, so theirs is the largest norm of one item's numbers. Distances are Frobenius
-over all items, which is more. Matrices that occur in several chains are counted in each. The
-prior of the user's mean, one 32-bit number, is paid for as on the consume side.
+norms over all items, which are larger. Matrices that occur in several chains are counted in each.
+The prior of the user's mean, one 32-bit number, is covered as on the consume side.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 from torch import Tensor
 
 from conv4rec.model import Network
-from conv4rec.model.network import Encoding
+from conv4rec.model.history import Encoding
 from conv4rec.recommender import Conv4Rec
 from conv4rec.recommender.guarantees.network_norms import FLOAT_NATS, means_layer, reference_network
 from conv4rec.theory import Chain, Layer, NetworkNorms
@@ -41,7 +41,7 @@ class RatingWeights:
     """The rating side as matrices, outputs x inputs; float64."""
 
     kernel_in: np.ndarray
-    """(1 + channels) x types, "not rated" last."""
+    """(1 + channels) x types; the type "not rated" is last."""
     encoder: np.ndarray
     """size x (channels that are read * items), channel by channel."""
     decoder: np.ndarray
@@ -59,8 +59,8 @@ class RatingWeights:
 def rating_norms(model: Conv4Rec) -> NetworkNorms | None:
     """Measure the rating side of a fitted model; None where there is no choice of levels.
 
-    Distances are from a point that no data touched: tables at the random weights of the same
-    seed, kernels as for equally frequent levels, 0 for biases, offsets, columns and means.
+    Distances are from a point that is independent of the data: tables at the random weights of
+    the same seed, kernels of equally frequent levels, 0 for biases, offsets, columns and means.
     """
     network = model.scoring_.network
     config = network.config
@@ -95,12 +95,12 @@ def rating_norms(model: Conv4Rec) -> NetworkNorms | None:
 
 
 def rating_weights(network: Network, encoding: Encoding | None = None) -> RatingWeights:
-    """The rating side of a network; what a softmax cannot see is centred away.
+    """The rating side of a network; constants that leave softmax equal are centred away.
 
     Args:
         network: trained, or at its start.
-        reading: of any history: holds what the training users say of the items. None for a
-            start, where that and all biases are 0.
+        encoding: of any history; only its item means and columns are read. None for a start,
+            where these and all biases are 0.
     """
     table = network.consume_in if network.rate_in is None else network.rate_in
     into = _array(table)
@@ -131,7 +131,7 @@ def rating_weights(network: Network, encoding: Encoding | None = None) -> Rating
 
 
 def _decoder(now: np.ndarray, start: np.ndarray) -> Layer:
-    """All items' blocks under one another; what one target can see of it is one block."""
+    """The blocks of all items, stacked; the loss of one target depends on one block."""
     n, channels, size = now.shape
     flat, flat_start = now.reshape(n * channels, size), start.reshape(n * channels, size)
     block = float(np.linalg.norm(now, ord=2, axis=(1, 2)).max())
@@ -145,7 +145,7 @@ def _by_item(name: str, table: np.ndarray) -> Layer:
 
 
 def _numbered(chain: Chain, number: int) -> Chain:
-    """The same chain, the names of its layers told apart from those of the other chains."""
+    """The same chain with its number in the names of its layers."""
     layers = [replace(layer, name=f"{number}. {layer.name}") for layer in chain.layers]
     return replace(chain, layers=tuple(layers))
 

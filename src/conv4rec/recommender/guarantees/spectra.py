@@ -1,4 +1,4 @@
-"""How many directions a trained model uses: spectra of its tables and of their logit map."""
+"""Spectra of the tables of a trained model and of their logit map: how many directions it uses."""
 
 from __future__ import annotations
 

@@ -1,0 +1,122 @@
+"""Adam with a learning rate, a penalty and a last step for each task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from conv4rec.model import Network
+from conv4rec.train.schedule import CONSUME, RATE, Schedule
+from conv4rec.train.settings import TrainSettings
+
+WARM_UP_STEPS = 10
+RATE_TABLES = ("rate_in", "rate_out", "rate_common", "rater_in", "rate_bias")  # penalised
+
+
+@dataclass(frozen=True)
+class AdamState:
+    """The state of Adam; tensors by parameter name."""
+
+    first_moments: dict[str, Tensor]
+    second_moments: dict[str, Tensor]
+    steps: dict[str, Tensor]
+
+
+class Optimiser:
+    """Adam (Kingma & Ba, ICLR 2015) on loss + penalty.
+
+    The learning rate of the consume side falls to zero on a cosine. That of the rating side and of
+    a shared encoder is constant after a warm-up.
+
+    Args:
+        network: whose parameters are updated.
+        settings: learning rates and penalties.
+        schedule: last step and penalty factor of each task.
+        n_interactions: the penalties in `settings` are per interaction.
+    """
+
+    def __init__(
+        self, network: Network, settings: TrainSettings, schedule: Schedule, n_interactions: int
+    ) -> None:
+        self.network, self.settings, self.schedule = network, settings, schedule
+        n = max(1, n_interactions)
+        growth = max(1.0, n / 100_000) ** (1 / 3)
+        self.penalty_units = (
+            2.0 / n * growth * schedule.reg_factors[CONSUME],
+            2.0 / n * schedule.reg_factors[RATE],
+        )
+        self.parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
+        groups = [
+            {"params": [p], "weight_decay": self._penalty(name)}
+            for name, p in self.parameters.items()
+        ]
+        self.adam = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)
+
+    def step(self, number: int) -> None:
+        """Update the tasks that have not ended, from the gradients.
+
+        Args:
+            number: of the step, from 0.
+        """
+        rates = self._learning_rates(number)
+        shared = self.network.config.shared_encoder
+        for group, (name, p) in zip(self.adam.param_groups, self.parameters.items(), strict=True):
+            task = CONSUME if name.startswith("consume") else RATE
+            if number >= self.schedule.stops[task]:
+                p.grad = None  # Adam leaves parameters without a gradient alone
+            group["lr"] = rates[RATE if shared and name == "consume_in" else task]
+        consume_in = self.network.consume_in
+        if consume_in.grad is not None:
+            consume_in.grad.addcmul_(consume_in.detach(), self._consume_in_penalty())
+        self.adam.step()
+
+    def _learning_rates(self, number: int) -> tuple[float, float]:
+        settings = self.settings
+        warm_up = min(1.0, (number + 1) / WARM_UP_STEPS)
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, number / settings.n_steps)))
+        return settings.learning_rate * warm_up * cosine, settings.rate_learning_rate * warm_up
+
+    def _penalty(self, name: str) -> float:
+        """Slope of the penalty per unit of weight: 2 x reg / interactions."""
+        if name == "consume_out":
+            return self.penalty_units[CONSUME] * self.settings.consume_reg
+        if name in RATE_TABLES:
+            return self.penalty_units[RATE] * self.settings.rate_reg
+        return 0.0
+
+    def _consume_in_penalty(self) -> Tensor:
+        """The same for `consume_in`, whose channels differ: channels x 1 x 1."""
+        consume_in = self.network.consume_in
+        reg = [self.settings.consume_reg]
+        reg += [self.settings.consume_rating_reg] * (len(consume_in) - 1)
+        slopes = torch.tensor(reg, device=consume_in.device)[:, None, None]
+        return self.penalty_units[CONSUME] * slopes
+
+    def state(self) -> AdamState:
+        """A copy of the state, to save; without parameters that have never had a gradient."""
+        states = {name: self.adam.state.get(p) for name, p in self.parameters.items()}
+        return AdamState(
+            *(
+                copies({name: state[key] for name, state in states.items() if state})
+                for key in ("exp_avg", "exp_avg_sq", "step")
+            )
+        )
+
+    def restore(self, state: AdamState) -> None:
+        """Go on from a saved state."""
+        for name, first in state.first_moments.items():
+            p = self.parameters[name]
+            self.adam.state[p] = {
+                "step": state.steps[name].clone(),
+                "exp_avg": first.to(p).clone(),
+                "exp_avg_sq": state.second_moments[name].to(p).clone(),
+            }
+
+
+def copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, detached and cloned."""
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
