@@ -20,8 +20,8 @@ from conv4rec import Conv4Rec, Interactions
 from conv4rec.cli.console import note
 from conv4rec.data import Split, split_by_name
 from conv4rec.data.splits import random_split
-from conv4rec.evaluate import evaluate
 from conv4rec.evaluate.provenance import commit, versions
+from conv4rec.recommender import evaluate_model
 
 HERE = Path(__file__).parent
 RECORDS, PAGE = HERE / "ladder.jsonl", HERE.parent / "ablation.md"
@@ -54,7 +54,7 @@ def line(name: str, rung: str) -> dict[str, object]:
     began = time.perf_counter()
     model = Conv4Rec(seed=0, **RUNGS[rung]).fit(train)
     seconds = round(time.perf_counter() - began, 1)
-    found = evaluate(model, Split(name, train, given=train, test=test)).metrics
+    found = evaluate_model(model, Split(name, train, given=train, test=test)).metrics
     figures = {metric: found[metric] for metric in COLUMNS}
     receipt = {"fit_s": seconds, "commit": commit(), "torch": versions()["torch"]}
     return {"log": name, "rung": rung, "seed": 0, "settings": RUNGS[rung], **figures, **receipt}

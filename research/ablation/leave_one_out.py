@@ -18,8 +18,8 @@ from conv4rec import Conv4Rec
 from conv4rec.cli.console import note
 from conv4rec.data import Split, split_by_name
 from conv4rec.data.splits import random_split
-from conv4rec.evaluate import evaluate
 from conv4rec.evaluate.provenance import commit, versions
+from conv4rec.recommender import evaluate_model
 
 HERE = Path(__file__).parent
 RECORDS, PAGE = HERE / "records.jsonl", HERE.parent / "ablation.md"
@@ -50,7 +50,7 @@ def line(name: str, without: str, seed: int) -> dict[str, object]:
     began = time.perf_counter()
     model = Conv4Rec(seed=seed, **WITHOUT[without]).fit(train)
     seconds = round(time.perf_counter() - began, 1)
-    found = evaluate(model, Split(name, train, given=train, test=test)).metrics
+    found = evaluate_model(model, Split(name, train, given=train, test=test)).metrics
     return {
         **{"split": name, "without": without, "seed": seed, "settings": WITHOUT[without]},
         **{metric: found[metric] for metric in COLUMNS},

@@ -24,7 +24,7 @@ import torch
 from conv4rec import Conv4Rec, Interactions
 from conv4rec.data import Split, split_by_name
 from conv4rec.data.splits import random_split
-from conv4rec.evaluate import evaluate
+from conv4rec.recommender import evaluate_model
 
 RECORDS = Path(__file__).parent / "parts.jsonl"
 ONE_FIT: dict[str, Any] = {"consume_reg_factors": (1.0,), "rate_reg_factors": (0.4,)}
@@ -101,7 +101,7 @@ def line(job: tuple[str, str, int]) -> dict[str, Any]:
     began = time.perf_counter()
     model = Conv4Rec(seed=seed, **VARIANTS[variant]).fit(train)
     seconds = round(time.perf_counter() - began, 1)
-    found = evaluate(model, Split(name, train, given=train, test=test)).metrics
+    found = evaluate_model(model, Split(name, train, given=train, test=test)).metrics
     figures = {metric: found[metric] for metric in METRICS if metric in found}
     return {"log": name, "variant": variant, "seed": seed, **figures, "fit_s": seconds}
 

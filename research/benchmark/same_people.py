@@ -11,10 +11,9 @@ import sys
 
 import polars as pl
 
-from conv4rec import Conv4Rec, Interactions
+from conv4rec import Conv4Rec, Interactions, evaluate_model
 from conv4rec.data import Split, load_dataset
 from conv4rec.data.splits import new_users_split
-from conv4rec.evaluate import evaluate
 
 COLUMNS = ("rmse", "nll", "ndcg@20", "recall@20")
 
@@ -30,7 +29,7 @@ def main(name: str) -> None:
     sys.stdout.write(f"{'trained':8} {'  '.join(f'{c:>9}' for c in COLUMNS)}\n")
     for label, train in (("without", split.train), ("with", known)):
         model = Conv4Rec(seed=0).fit(train)
-        found = evaluate(model, Split(name, train, split.given, split.test)).metrics
+        found = evaluate_model(model, Split(name, train, split.given, split.test)).metrics
         sys.stdout.write(f"{label:8} {'  '.join(f'{found[c]:9.4f}' for c in COLUMNS)}\n")
 
 

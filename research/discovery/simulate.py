@@ -55,7 +55,7 @@ def simulate(
         ideal: Whether to find also what the best of all learners would list, which takes a minute
             (see `research.discovery.ideal_learner`).
     """
-    from conv4rec.recommender import Conv4Rec  # needs torch
+    from conv4rec.recommender import Conv4Rec, ConvScorer  # needs torch
 
     world = selective_world(
         case.n_users, case.n_items, taste=case.taste, selectivity=case.selectivity, seed=seed
@@ -64,7 +64,7 @@ def simulate(
     started = time.perf_counter()
     model = Conv4Rec(seed=seed, **(settings or {})).fit(log)
     fitted = time.perf_counter()
-    promised = np.exp(model.rank_log_probabilities(log, np.arange(log.n_users)))
+    promised = np.exp(ConvScorer(model).rank_log_probabilities(log, np.arange(log.n_users)))
     found = gems_found(world, log, lists_of(model, log, K), model.like_level_, promised)
     return {
         "kind": "run",

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from conv4rec.baselines import EASE, Popularity
-from conv4rec.data import Split
+from conv4rec.data import Split, split_log
 from conv4rec.data.synthetic import World, low_rank_world
 from conv4rec.evaluate.expected_recall import drawn_chances, foresight
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 
 @pytest.mark.parametrize("n", [1, 5, 20])
@@ -77,12 +76,12 @@ def test_a_boaster_is_found_out(next_picks):
 
 
 def test_without_chances_there_is_nothing_to_expect(mixed):
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
     assert foresight(EASE(reg=10.0).fit(split.train), split) is None
 
 
 def test_blocks_of_users_do_not_change_it(mixed):
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
     model = Popularity().fit(split.train)
     whole, pieces = (foresight(model, split, max_memory_mb=size) for size in (100, 0.02))
     assert np.allclose(whole.expected, pieces.expected)

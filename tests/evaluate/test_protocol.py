@@ -9,13 +9,13 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from conv4rec.baselines import Means
+from conv4rec.data import split_log
 from conv4rec.data.ids import Ids
 from conv4rec.data.interactions import Interactions
 from conv4rec.data.levels import Levels
 from conv4rec.data.splits import Split
 from conv4rec.errors import Conv4RecError, DataError, SettingError
 from conv4rec.evaluate import evaluate
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 N_USERS, N_ITEMS, VALUES = 30, 24, (1.0, 2.0, 3.0, 4.0, 5.0)
 KEYS = [
@@ -279,7 +279,7 @@ def test_the_evaluator_stays_within_its_memory_budget():
 
 
 def test_ratings_that_are_no_numbers_are_an_error_not_a_gap(mixed):
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
 
     class Broken(Means):
         def expected_ratings(self, given, rows, items):
@@ -295,7 +295,7 @@ def test_ratings_that_are_no_numbers_are_an_error_not_a_gap(mixed):
 
 
 def test_chances_below_zero_are_an_error(mixed):
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
 
     class Broken(Means):
         def rating_probabilities(self, given, rows, items):

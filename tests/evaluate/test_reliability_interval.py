@@ -3,10 +3,10 @@
 import numpy as np
 
 from conv4rec.baselines import Means
+from conv4rec.data import split_log
 from conv4rec.evaluate import evaluate
 from conv4rec.evaluate.calibration import reliability
 from conv4rec.evaluate.reliability_interval import calibration_tables, reliability_intervals
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 
 def test_the_table_is_the_reliability_table(rng):
@@ -39,7 +39,7 @@ def test_repeating_every_persons_ratings_makes_nothing_surer(rng):
 
 
 def test_tables_of_an_evaluation_are_of_every_level_and_of_liking(mixed):
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
     found = evaluate(Means().fit(split.train), split)
     assert found.pairs is not None
     tables = calibration_tables(found.pairs, 3, split.train.levels.labels)
@@ -52,7 +52,7 @@ def test_tables_of_an_evaluation_are_of_every_level_and_of_liking(mixed):
 
 
 def test_pairs_know_whose_they_are(mixed):
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
     found = evaluate(Means().fit(split.train), split, max_memory_mb=0.02)  # many blocks
     counted = np.bincount(found.pairs.users, minlength=found.n_users)
     assert np.array_equal(counted, found.per_user["n_rated"])

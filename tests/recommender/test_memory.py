@@ -30,7 +30,7 @@ log = Interactions(
     rng.integers(-1, 5, n).astype(np.int16), None,
     LoadReport(n, n_users, n_items, n, n, 0, 0, "last", levels),
 )
-config = NetworkConfig(n_users, n_items, 5, consume_size=size, rate_size=size)
+config = NetworkConfig(n_users=n_users, n_items=n_items, n_levels=5, consume_size=size, rate_size=size)
 network = Network(config, torch.ones(5), torch.Generator().manual_seed(0))
 network.rater_in = None
 counts = np.zeros((n_items, 6), dtype=np.float32)

@@ -18,7 +18,7 @@ from conv4rec.train.mixture_weight import DEFAULT_SHARE, best_share, choose_shar
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import normalised, pattern_features
 
-SETTINGS = replace(TrainSettings(), mf_factors=10, mf_features=4, mf_sweeps=40, mf_draws=10)
+SETTINGS = TrainSettings(mf_factors=10, mf_features=4, mf_sweeps=40, mf_draws=10)
 
 
 def ratings(seed: int = 0, n_users: int = 120, n_items: int = 60, share: float = 0.4):
@@ -227,7 +227,7 @@ def test_steadiness_is_drawn_from_a_gamma_given_the_errors():
 
 
 def test_every_draw_kept_is_made_even_if_sweeps_are_fewer():
-    half = sample_bayesian_mf(log_of(*ratings()), replace(SETTINGS, mf_sweeps=1), 0)
+    half = sample_bayesian_mf(log_of(*ratings()), SETTINGS.with_changes(mf_sweeps=1), 0)
     assert (half.noise > 0).all()
     assert torch.equal(half.items[0], half.items[4])  # five of ten come from the first chain
 

@@ -1,6 +1,5 @@
 """What is hidden, and that it is predicted without having been seen."""
 
-from dataclasses import replace
 
 import pytest
 import torch
@@ -151,7 +150,7 @@ def test_a_rating_counts_by_how_unlikely_its_pick_was(mixed, trained_looking):
     wanted = wanted.clamp(max=MOST * float(wanted.log().mean().exp()))
     torch.testing.assert_close(weights, wanted / wanted.sum())
     assert rarity_weights(trained_looking, encoding, history, entries, 0.0) is None
-    weighted = losses(trained_looking, encoding, history, replace(SETTINGS, propensity_power=0.5))
+    weighted = losses(trained_looking, encoding, history, SETTINGS.with_changes(propensity_power=0.5))
     logits = trained_looking.rating_logits(encoding, rows, items)
     nll = functional.cross_entropy(logits, history.types[entries], reduction="none")
     torch.testing.assert_close(weighted.rate, (weights * nll).sum())

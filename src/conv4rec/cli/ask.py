@@ -133,7 +133,7 @@ def predict(
     if out is not None:
         check_out(out)
     served = service.load_model(model)
-    frame = served.predict(pairs, histories=history, intervals=intervals)
+    frame = served.predict(pairs, users=history, intervals=intervals)
     frame = service.with_titles(frame, service.load_titles(titles, _items(served)))
     if out is not None:
         write_frames([frame], out)

@@ -58,13 +58,12 @@ def evaluate(
     from conv4rec.cli import service
     from conv4rec.cli.progress import progress_bar
     from conv4rec.cli.writing import check_out, write_frames
-    from conv4rec.data import split_by_name
+    from conv4rec.data import split_by_name, split_log
     from conv4rec.recommender.fit_and_evaluate import (
         MODELS,
         ModelChoice,
         per_user_frame,
         run,
-        split_of,
     )
 
     if (dataset is None) == (data is None):
@@ -84,7 +83,7 @@ def evaluate(
         log, _ = service.load_log(
             str(data), words.columns_from_text(columns), levels=words.levels_from_text(levels)
         )
-        parts = split_of(log, Path(str(data)).stem, split)
+        parts = split_log(log, split, name=Path(str(data)).stem)
     candidates = opponents(against, model, parts)
     if model == "conv4rec":
         with progress_bar() as on_progress:

@@ -15,8 +15,9 @@ from conv4rec.cli.metrics_output import show_metrics
 from conv4rec.cli.parsing import id_from_text
 from conv4rec.cli.progress import progress_bar
 from conv4rec.cli.tables import show_answers
+from conv4rec.data import split_log
 from conv4rec.data.datasets import INSTALLED
-from conv4rec.recommender.fit_and_evaluate import ModelChoice, Run, run, split_of
+from conv4rec.recommender.fit_and_evaluate import ModelChoice, Run, run
 
 if TYPE_CHECKING:
     from conv4rec.data import Dataset, Interactions, Split
@@ -54,7 +55,7 @@ def quickstart(request: QuickstartOptions) -> None:
     titles = service.load_titles(request.titles, log.items)
     if not titles and dataset is not None:
         titles = dataset.item_titles()
-    split = split_of(log, data, f"r{request.seed}")
+    split = split_log(log, f"r{request.seed}", name=data)
     say()
     say(f"Training on {len(split.train):,} interactions; {len(split.test):,} are held out.")
     with progress_bar() as on_progress:

@@ -93,5 +93,5 @@ def _edge(probabilities: pl.Series, asked: DiscoveryCriteria, n_consumed: int) -
     """P(consume) of the likeliest item that is hardly picked; `probabilities` fall."""
     everyone = np.zeros(len(probabilities), dtype=bool)  # the line is drawn for items of no fame
     log_p = np.log(probabilities.to_numpy())[None]
-    hardly = asked.hardly(log_p, np.array([n_consumed]), everyone)[0]
+    hardly = asked.novel(log_p, np.array([n_consumed]), everyone)[0]
     return float(probabilities[int(np.argmax(hardly))] if hardly.any() else probabilities[-1])

@@ -6,7 +6,14 @@ from conv4rec.data.interactions import Interactions
 from conv4rec.data.label_dropout import drop_labels, scarce_split
 from conv4rec.data.levels import Levels
 from conv4rec.data.load_report import LoadReport
-from conv4rec.data.splits import Split, new_users_split, random_split, split_by_name, time_split
+from conv4rec.data.splits import (
+    Split,
+    new_users_split,
+    random_split,
+    split_by_name,
+    split_log,
+    time_split,
+)
 from conv4rec.data.tables import read_table
 
 __all__ = [
@@ -24,5 +31,6 @@ __all__ = [
     "read_table",
     "scarce_split",
     "split_by_name",
+    "split_log",
     "time_split",
 ]

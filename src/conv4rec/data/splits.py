@@ -6,6 +6,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -67,6 +68,37 @@ def split_by_name(name: str, folder: str | os.PathLike[str] | None = None) -> Sp
         in_test = _published(dataset, kind)[_rows(everything)]
         train, test = everything.select(~in_test), everything.select(in_test)
     return Split(name, train, given=train, test=test)
+
+
+def split_log(log: Any, kind: str = "r0", *, name: str = "log", **loading: Any) -> Split:
+    """Split any log into a training part and a test part.
+
+    Args:
+        log: `Interactions`, a frame, or a file (see `Interactions.from_frame`).
+        kind: "rSEED", a random tenth is the test (`random_split`); "time", the latest tenth
+            (`time_split`); "new-users", a fifth of the users (`new_users_split`, seed 0).
+        name: what to call the log; the split is called "name/kind".
+        **loading: passed to `Interactions.from_frame` (columns=, levels=, ...).
+
+    Raises:
+        SettingError: There is no such kind.
+        DataError: The log cannot be used, or is too small for the split.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"user_id": [1] * 10, "item_id": range(10)})
+    >>> split = split_log(table, "r3", name="mine")
+    >>> split.name, len(split.train), len(split.test)
+    ('mine/r3', 9, 1)
+    """
+    if not (kind in ("new-users", "time") or re.fullmatch(r"r\d+", kind)):
+        raise SettingError(f"no split {kind!r}: there are r0 (or any seed), new-users and time")
+    if not isinstance(log, Interactions):
+        log = Interactions.from_frame(log, **loading)
+    if kind == "new-users":
+        split = new_users_split(log)
+        return Split(f"{name}/{kind}", split.train, split.given, split.test)
+    train, test = time_split(log) if kind == "time" else random_split(log, seed=int(kind[1:]))
+    return Split(f"{name}/{kind}", train, given=train, test=test)
 
 
 def random_split(

@@ -53,8 +53,8 @@ def save_model(
     facts = {
         "conv4rec": __version__,
         "options": options,
-        "network": asdict(fitted.network.config),
-        "trained": asdict(fitted.trained),
+        "network": fitted.network.config.model_dump(),
+        "trained": fitted.trained.model_dump(),
         "ensemble_weights": asdict(fitted.ensemble_weights),
         "n_parameters": fitted.n_parameters,
         "schedule": asdict(fitted.schedule),

@@ -9,7 +9,7 @@ one: its tables, and those of both decoders, are averaged themselves.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -85,19 +85,19 @@ def assemble(
         column = torch.stack([s["column"] for s in averaged_snapshots]).mean(0)
     else:
         weights["rate_in"], weights["rate_out"], column = _side_by_side(averaged_snapshots)
-        config = replace(config, rate_size=width)
+        config = config.with_changes(rate_size=width)
     for name in ("consume_out", "consume_bias"):
         weights[name] = weights[name] * parts.ensemble_weights.neural
     if parts.slim is not None:
         found = parts.slim.to(weights["rate_out"].device)
         weights |= {f"slim.{n}": t for n, t in found.state_dict().items()}
-        config = replace(config, n_slim_neighbours=found.weights.shape[1])
+        config = config.with_changes(n_slim_neighbours=found.weights.shape[1])
     if bayesian_mf is not None:
         weights |= {
             f"bayesian_mf.{n}": t.to(weights["rate_out"]) for n, t in bayesian_mf.named_parameters()
         }
         (draws, _, size), features = bayesian_mf.items.shape, bayesian_mf.features.shape[1]
-        config = replace(config, n_mf_draws=draws, mf_width=size, n_mf_features=features)
+        config = config.with_changes(n_mf_draws=draws, mf_width=size, n_mf_features=features)
     network = Network(config, torch.zeros(config.n_levels), None)  # shapes alone
     network.rater_in = None  # the columns are summed: only training needs the raters
     network.load_state_dict(weights, strict=True, assign=True)

@@ -8,7 +8,7 @@ import signal
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -88,7 +88,7 @@ class Fit:
         self.interactions, self.shape, self.settings = interactions, shape, settings
         self.seed, self.device, self.on_progress = seed, device, on_progress
         self.folder = checkpoint
-        self.key = fingerprint(interactions, {**shape, **asdict(settings), "seed": seed})
+        self.key = fingerprint(interactions, {**shape, **settings.model_dump(), "seed": seed})
         self.masked = held_out(interactions, settings.validation_fraction, seed)
         n_factors = (
             n_validation_fits(interactions, settings.consume_reg_factors)
@@ -204,8 +204,8 @@ class Fit:
             return None
         share, logits = DEFAULT_SHARE, self.at.kept.get("best_rated/logits")
         if logits is not None:
-            shorter = replace(
-                self.settings, mf_sweeps=-(-self.settings.mf_sweeps // 2)
+            shorter = self.settings.with_changes(
+                mf_sweeps=-(-self.settings.mf_sweeps // 2)
             )  # enough for it
             rehearsed = sample_bayesian_mf(self._observed(), shorter, self.seed, self._on_sweep)
             if rehearsed is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
@@ -91,7 +91,7 @@ def evaluate_validation(
     rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, before, kept)
     if not consume:
         return ValidationResult(factors[CONSUME], trainer.step, None, rate_nll, None, factors[RATE])
-    settings = replace(trainer.settings, masked_only=True)
+    settings = trainer.settings.with_changes(masked_only=True)
     nll = float(losses(network, encoding, validation, settings, (True, False)).consume)
     ndcg = masked_ndcg(encoding.consume, network.consume_out, network.consume_bias, validation)
     if nll <= min((c.consume_nll for c in before if c.consume_nll is not None), default=nll):

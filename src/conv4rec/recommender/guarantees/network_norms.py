@@ -18,7 +18,7 @@ union over all 2^32 values. The rating side, P(level | item, history), is in `ra
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -115,7 +115,7 @@ def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) 
     one random start of the rating side as often as there are snapshots of it.
     """
     rng = torch.Generator().manual_seed(seed)
-    start = Network(replace(trained, n_users=1), torch.ones(trained.n_levels), rng)
+    start = Network(trained.with_changes(n_users=1), torch.ones(trained.n_levels), rng)
     more = served.consume_size - trained.consume_size
     copies, size = served.rate_size // trained.rate_size, trained.rate_size
     state = start.state_dict()
@@ -126,7 +126,7 @@ def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) 
         state["rate_out"] = start.rate_out.repeat(1, 1, copies) / math.sqrt(copies)
     state.pop("rater_in", None)
     # The exact half and the neighbours start nowhere.
-    shape = replace(served, n_users=1, n_mf_draws=0, n_slim_neighbours=0)
+    shape = served.with_changes(n_users=1, n_mf_draws=0, n_slim_neighbours=0)
     network = Network(shape, torch.ones(served.n_levels), None)
     network.rater_in = None
     network.load_state_dict(state, strict=True, assign=True)
