@@ -1,4 +1,4 @@
-"""Every odd little world fits, and gets finite chances that add up."""
+"""Every odd little world can be fitted and has finite probabilities that sum to one."""
 
 import warnings
 
@@ -25,7 +25,7 @@ def grid(n_users, n_items, rating):
 
 
 def with_more(log, users=(), items=()):
-    """The same rows over more users and items: people without history, items nobody touched."""
+    """The same rows over more users and items: users without history, items nobody touched."""
     users = Ids.from_values(pl.concat([log["user_id"], pl.Series(users, dtype=pl.String)]), "user")
     items = Ids.from_values(pl.concat([log["item_id"], pl.Series(items, dtype=pl.String)]), "item")
     return Interactions.from_frame(log, users=users, items=items)
@@ -59,7 +59,7 @@ WORLDS = {
 
 @pytest.mark.parametrize("preset", ["default", "paper"])
 @pytest.mark.parametrize("log", WORLDS.values(), ids=WORLDS.keys())
-def test_every_world_fits_and_its_chances_add_up(log, preset):
+def test_every_world_fits_and_its_probabilities_sum_to_one(log, preset):
     model = Conv4Rec(preset=preset, n_steps=5, consume_reg_factors=(1.0,), rate_size=4).fit(log)
     known = model.interactions_
     for weights in model.scoring_.network.parameters():

@@ -1,4 +1,4 @@
-"""A run keeps a receipt from which it can be repeated."""
+"""A run keeps a record from which it can be repeated."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ def test_the_same_seed_repeats_the_figures(log):
     assert first.record.metrics != run(split, ModelChoice(settings=SMALL), seed=5).record.metrics
 
 
-def test_a_record_is_flat_json_with_a_receipt(log):
+def test_a_record_is_flat_json_with_its_provenance(log):
     record = run(split_log(log, "r0", name="tribes"), ModelChoice("ease")).record.to_dict()
     assert json.loads(json.dumps(record))["dataset"] == "tribes/r0"
     assert record["config"]["reg_"] > 0
@@ -50,7 +50,7 @@ def test_users_average_to_the_metric(log):
     assert users["recall@20"].mean() == pytest.approx(outcome.record.metrics["recall@20"])
 
 
-def test_an_unknown_model_or_a_floor_with_settings_is_refused(log):
+def test_an_unknown_model_or_a_baseline_with_settings_is_refused(log):
     split = split_log(log, "r0", name="tribes")
     with pytest.raises(SettingError, match="there are conv4rec, popularity"):
         run(split, ModelChoice("magic"))

@@ -1,4 +1,4 @@
-"""A model that hears its neighbours answers, explains itself and is saved like any other."""
+"""A model with a SLIM component answers, is explained and is saved like any other."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import SavedModelError
+from conv4rec.recommender import as_scorer
 from conv4rec.recommender.guarantees.generalization_gap import trained_half
 from conv4rec.train import fit
 from conv4rec.train.ensemble import EnsembleWeights
@@ -22,7 +23,7 @@ def model(mixed, small):
 
 
 def probabilities(model, mixed):
-    return model.rank_log_probabilities(mixed, np.arange(mixed.n_users))
+    return as_scorer(model).rank_log_probabilities(mixed, np.arange(mixed.n_users))
 
 
 def test_it_is_saved_and_loaded_bit_for_bit(model, mixed, tmp_path):
@@ -44,7 +45,7 @@ def test_numbers_of_neighbours_that_are_no_items_are_refused(model, tmp_path):
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["as served", "tables alone"])
-def test_its_reasons_add_up_to_its_own_chance(model, mixed, alone):
+def test_contributions_sum_to_its_own_log_p_consume(model, mixed, alone):
     model = trained_half(model) if alone else model
     user = mixed.users.ids(np.array([0]))[0]
     seen = set(mixed.item_numbers[mixed.user_numbers == 0].tolist())
@@ -85,7 +86,7 @@ def test_slim_is_served_with_the_ensemble_weights(model):
     assert weights.slim > 0
 
 
-def test_the_theory_sees_the_tables_alone(model, mixed):
+def test_the_guarantees_read_the_tables_alone(model, mixed):
     tables = trained_half(model)
     assert (
         np.nanmax(
@@ -100,9 +101,9 @@ def test_the_theory_sees_the_tables_alone(model, mixed):
     assert (scoring.network.consume_logits(found) == expected).all()
 
 
-def test_someone_new_without_a_history_is_offered_what_is_popular(model, mixed):
+def test_a_new_user_without_a_history_is_recommended_what_is_popular(model, mixed):
     nobody = mixed.select(np.zeros(len(mixed), dtype=bool))
-    probability = np.exp(model.rank_log_probabilities(nobody, np.array([0]))[0])
+    probability = np.exp(as_scorer(model).rank_log_probabilities(nobody, np.array([0]))[0])
     counts = np.bincount(mixed.item_numbers, minlength=mixed.n_items)
     shares = np.maximum(counts, 0.5) / counts.sum()
     assert (shares * np.log(shares / probability)).sum() < 0.05

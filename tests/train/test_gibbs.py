@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from conv4rec.data import Interactions
-from conv4rec.evaluate import evaluate
+from conv4rec.recommender import evaluate_model
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.recommender import Conv4Rec
 from conv4rec.train import gibbs as sampler
@@ -148,7 +148,7 @@ def test_the_exact_half_makes_the_model_better_on_ratings_from_factors():
     train, test = random_split(log, 0.2, 0)
     split = Split("made-up", train, given=train, test=test)
     with_half, without = (
-        evaluate(Conv4Rec(seed=0, n_steps=30, draws=draws).fit(train), split).metrics["nll"]
+        evaluate_model(Conv4Rec(seed=0, n_steps=30, mf_draws=draws).fit(train), split).metrics["nll"]
         for draws in (20, 0)
     )
     assert with_half < without - 0.02

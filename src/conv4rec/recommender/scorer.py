@@ -47,7 +47,9 @@ class ConvScorer:
 
     def rank_log_probabilities(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
         """Compute log P(i | history): rows x items, -inf at the items of the history."""
-        return self.model.scoring_.score(given, rows, with_ratings=False).log_p_consume
+        users, places = np.unique(rows, return_inverse=True)
+        log_p = self.model.scoring_.score(given, users, with_ratings=False).log_p_consume
+        return log_p if np.array_equal(users, rows) else log_p[places]
 
     def rating_probabilities(
         self, given: Interactions, rows: np.ndarray, items: np.ndarray

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from conv4rec.recommender import as_scorer
 from research.theory.charts import recovery_picture
 from research.theory.known_laws import GROUP, LAWS, correlated, drift, restricted, self_selection
 from research.theory.recovery import CURVES, learned_law, recover
@@ -98,8 +99,8 @@ def test_drifters_have_rows_of_another_taste():
 def test_the_learned_law_is_the_joint_law_of_item_and_level(fitted_model, mixed):
     law = learned_law(fitted_model, mixed)
     np.testing.assert_allclose(law.sum(axis=(1, 2)), 1.0)
-    log_p = fitted_model.rank_log_probabilities(mixed, np.arange(mixed.n_users))
+    log_p = as_scorer(fitted_model).rank_log_probabilities(mixed, np.arange(mixed.n_users))
     np.testing.assert_allclose(law.sum(axis=1), np.exp(log_p), atol=1e-5)
     item = int(np.flatnonzero(law[4].sum(axis=0))[0])
-    ratings = fitted_model.rating_probabilities(mixed, np.array([4]), np.array([item]))[0]
+    ratings = as_scorer(fitted_model).rating_probabilities(mixed, np.array([4]), np.array([item]))[0]
     np.testing.assert_allclose(law[4, :, item] / law[4, :, item].sum(), ratings, atol=1e-5)
