@@ -74,7 +74,7 @@ def test_something_has_to_be_masked():
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("n_step", "did you mean 'n_steps'"), ("zzz", "names.md lists all")]
+    ("name", "hint"), [("n_step", "did you mean 'n_steps'"), ("zzz", "docs/guides/names.md lists all")]
 )
 def test_an_unknown_name_brings_the_nearest(name, hint):
     for ask in (
