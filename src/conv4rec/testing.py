@@ -104,9 +104,7 @@ def _log() -> Interactions:
 
 
 def _copy_of(log: Interactions) -> dict[str, np.ndarray]:
-    return {
-        name: getattr(log, name).copy() for name in ("starts", "item_numbers", "level_numbers")
-    }
+    return {name: getattr(log, name).copy() for name in ("starts", "item_numbers", "level_numbers")}
 
 
 def _check_unchanged(log: Interactions, before: dict[str, np.ndarray]) -> None:
@@ -162,7 +160,9 @@ def _check_new_users(model: Any, log: Interactions, answers: _Answers, needed: b
     try:
         found = _Answers.of(model, others, np.arange(2))
     except Conv4RecError as error:
-        assert not needed, f"histories of new users must be answered; refused: {error}"
+        if needed:
+            wrong = f"histories of new users must be answered; refused: {error}"
+            raise AssertionError(wrong) from error
         return
     _check_close(found, answers, rows, "given the histories of two users in another log")
 

@@ -167,9 +167,9 @@ def test_means_are_shrunk_towards_zero_and_less_so_for_more_ratings(make_network
 def test_fresh_kernels_are_the_polynomials_of_the_scale(n_levels, rng):
     n_rating_channels = min(2, n_levels - 1)
     config = NetworkConfig(
-        4,
-        6,
-        n_levels,
+        n_users=4,
+        n_items=6,
+        n_levels=n_levels,
         n_rating_channels=n_rating_channels,
         consume_channels=min(1, n_rating_channels),
     )

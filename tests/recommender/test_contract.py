@@ -20,22 +20,22 @@ def test_conv4rec_keeps_the_contract(preset, small):
 
 
 class NoAnswer(Popularity):
-    def rank_scores(self, given, rows):
+    def rank_scores(self, *_):
         return None
 
-    def rank_log_probabilities(self, given, rows):
+    def rank_log_probabilities(self, *_):
         return None
 
 
 class ReturnsNothing(Popularity):
-    def fit(self, train, validation=None, seed=0):
-        super().fit(train, validation, seed)
+    def fit(self, train, seed=0):
+        super().fit(train, seed=seed)
 
 
 class ChangesTheLog(Popularity):
-    def fit(self, train, validation=None, seed=0):
+    def fit(self, train, seed=0):
         train.level_numbers[0] = -1 if train.level_numbers[0] > -1 else 0
-        return super().fit(train, validation, seed)
+        return super().fit(train, seed=seed)
 
 
 class Unseeded(Popularity):
@@ -44,10 +44,10 @@ class Unseeded(Popularity):
     def rank_scores(self, given, rows):
         return super().rank_scores(given, rows) + self.shift
 
-    def fit(self, train, validation=None, seed=0):
+    def fit(self, train, seed=0):
         Unseeded.noise += 1
         self.shift = Unseeded.noise
-        return super().fit(train, validation, seed)
+        return super().fit(train, seed=seed)
 
 
 class SeesTheHistory(Popularity):
@@ -71,10 +71,10 @@ class RemembersTheRow(Popularity):
 
 
 class Crashes(Popularity):
-    def fit(self, train, validation=None, seed=0):
+    def fit(self, train, seed=0):
         if train.n_users == 1:
             raise IndexError("boom")
-        return super().fit(train, validation, seed)
+        return super().fit(train, seed=seed)
 
 
 class OffTheScale(Means):

@@ -150,9 +150,9 @@ def test_novelty_median_means_below_the_median_with_confidence(fitted_model, con
 @pytest.mark.parametrize(("n_left", "n_novel"), [(0, 0), (1, 0), (2, 1), (3, 1), (6, 2), (9, 3)])
 def test_of_few_items_at_least_the_less_likely_of_two_is_novel(n_left, n_novel):
     probabilities = np.array([[-np.inf] * (9 - n_left) + [-float(n) for n in range(n_left)]])
-    novel = DiscoveryCriteria("median").novel(
-        probabilities, np.array([9 - n_left]), HEADLESS[:9]
-    )[0, 9 - n_left :]
+    novel = DiscoveryCriteria("median").novel(probabilities, np.array([9 - n_left]), HEADLESS[:9])[
+        0, 9 - n_left :
+    ]
     assert novel.tolist() == [False] * (n_left - n_novel) + [True] * n_novel
 
 
@@ -187,7 +187,9 @@ def test_novelty_is_a_probability_the_median_or_a_whole_number(fitted_model, wro
 
 @pytest.mark.parametrize("wrong", [0.49, 1.0, -1, "0.9", None, True, float("nan")])
 def test_confidence_is_a_probability_from_a_half_to_below_1(fitted_model, wrong):
-    with pytest.raises(SettingError, match=r"confidence must be a number from 0\.5 up to, not including, 1"):
+    with pytest.raises(
+        SettingError, match=r"confidence must be a number from 0\.5 up to, not including, 1"
+    ):
         fitted_model.recommend(USER, by="discover", confidence=wrong)
 
 

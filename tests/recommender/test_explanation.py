@@ -114,9 +114,13 @@ def test_an_empty_list_has_the_same_columns(fitted_model):
 
 
 def test_a_wrong_argument_gets_one_clear_sentence(fitted_model, mixed):
-    with pytest.raises(SettingError, match="by must be one of consume, like, discover; got 'rating'"):
+    with pytest.raises(
+        SettingError, match="by must be one of consume, like, discover; got 'rating'"
+    ):
         fitted_model.explain(USER, "i03", by="rating")
-    with pytest.raises(SettingError, match="by must be one of consume, like, discover; got 'rating'"):
+    with pytest.raises(
+        SettingError, match="by must be one of consume, like, discover; got 'rating'"
+    ):
         fitted_model.recommend(USER, by="rating", reasons=1)
     with pytest.raises(SettingError, match="of one user; got 2"):
         fitted_model.explain(["u01", "u02"], "i03")

@@ -80,7 +80,7 @@ def serve_everyone(*, n_users, n_items, size, per_user=20, budget_mb=512, by="co
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("by", "n_users"), [("consume", 2000), ("discover", 500)])
 def test_scores_of_everyone_never_exist_at_once(by, n_users):
-    # 500 x 20,000 scores are 38 MB, their rating probabilities 190, and each step copies some of it.
+    # 500 x 20,000 scores are 38 MB, their rating probabilities 190; each step copies some of it.
     used = serve_everyone(n_users=n_users, n_items=20_000, size=8, budget_mb=32, by=by)
     assert used["rows"] == 100 * n_users
     assert used["above_mb"] < 32 + used["frame_mb"] + 60  # 60: code and buffers loaded on first use

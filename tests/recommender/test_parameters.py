@@ -57,14 +57,14 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "value", "rule"), WRONG)
 def test_one_sentence_names_the_parameter_the_rule_and_the_value(name, value, rule):
-    with pytest.raises(SettingError, match=f"^{name} must be {rule}.*; got ") as caught:
+    with pytest.raises(SettingError, match=rf"^{name} must be {rule}.*; got ") as caught:
         Conv4Rec(**{name: value}).fit(NOT_A_LOG)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is here")
 def test_cuda_is_refused_where_it_is_missing():
-    with pytest.raises(SettingError, match="device must be one that torch can use here.*'cuda'"):
+    with pytest.raises(SettingError, match=r"device must be one that torch can use here.*'cuda'"):
         Conv4Rec(device="cuda").fit(NOT_A_LOG)
 
 
@@ -74,7 +74,8 @@ def test_something_has_to_be_masked():
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("n_step", "did you mean 'n_steps'"), ("zzz", "docs/guides/names.md lists all")]
+    ("name", "hint"),
+    [("n_step", "did you mean 'n_steps'"), ("zzz", "docs/guides/names.md lists all")],
 )
 def test_an_unknown_name_brings_the_nearest(name, hint):
     for ask in (

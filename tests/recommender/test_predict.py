@@ -6,13 +6,13 @@ import pytest
 
 from conv4rec import Conv4Rec, Interactions
 from conv4rec.data import Ids
-from conv4rec.recommender import as_scorer
 from conv4rec.errors import (
     Conv4RecError,
     DataError,
     UnknownItemError,
     UnknownUserError,
 )
+from conv4rec.recommender import as_scorer
 
 USER = "u07"
 

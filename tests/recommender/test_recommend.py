@@ -176,7 +176,9 @@ def test_a_huge_k_costs_nothing(fitted_model):
 
 
 def test_an_unknown_order_lists_the_known_ones(fitted_model):
-    with pytest.raises(SettingError, match="by must be one of consume, like, rating, consume_and_like, discover"):
+    with pytest.raises(
+        SettingError, match="by must be one of consume, like, rating, consume_and_like, discover"
+    ):
         fitted_model.recommend(USER, by="popularity")
 
 

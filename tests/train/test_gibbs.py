@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from conv4rec.data import Interactions
-from conv4rec.recommender import evaluate_model
 from conv4rec.model.bayesian_mf import BayesianMF
-from conv4rec.recommender import Conv4Rec
+from conv4rec.recommender import Conv4Rec, evaluate_model
 from conv4rec.train import gibbs as sampler
 from conv4rec.train.batches import Batches
 from conv4rec.train.gibbs import sample_bayesian_mf, wishart

@@ -14,6 +14,7 @@ from conv4rec.data import Split
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import Scorer, compare_lists, evaluate_lists
 from conv4rec.evaluate.lists import NEUTRAL, differences_to_dict
+from conv4rec.recommender import as_scorer
 
 
 def opponents(words: str | None, model: str, split: Split) -> list[Candidate]:
@@ -61,6 +62,7 @@ def evaluate_candidate_lists(
         "picks_by" (the model, or "neutral"), "models" (figures by name) and "differences" (each
         rival minus the model, by name; see `evaluate.compare_lists`).
     """
+    model = as_scorer(model)
     ranks = model.rank_scores(split.given, np.flatnonzero(np.diff(split.test.starts))[:1])
     picks = None if ranks is None else model
     ours = evaluate_lists(model, split, picks=picks)

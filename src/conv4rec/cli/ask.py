@@ -77,7 +77,7 @@ def recommend(
     blocks = served.recommend_blocks(
         _people(served, user, history),
         k,
-        by=by,
+        by=by,  # type: ignore[arg-type]
         exclude_seen=not include_seen,
         allow=words.ids_from_words(allow or [], _items(served)),
         block=words.ids_from_words(block or [], _items(served)),
@@ -248,7 +248,7 @@ def _explain_item(
     from conv4rec.cli.explain_output import show_parts
 
     number = words.id_from_text(item, _items(served))
-    parts = served.explain(person, number, by=by)
+    parts = served.explain(person, number, by=by)  # type: ignore[arg-type]
     names = service.load_titles(titles, _items(served))
     parts = service.with_titles(parts, names)
     if as_json:

@@ -111,10 +111,12 @@ def unfitted(
         SettingError: A setting, the preset, the device or `threads` is not right.
     """
     from conv4rec.recommender import Conv4Rec
+    from conv4rec.recommender.configuration import configuration
 
     settings = settings_from_words(set_ or [])
+    configuration(preset, settings)  # type: ignore[arg-type]
     model = Conv4Rec(preset=preset, seed=seed, device=device, **more, **settings)  # type: ignore[arg-type]
-    model.check_params()
+    model.options()
     prepare_torch(device, threads)
     return model
 

@@ -397,7 +397,7 @@ class Conv4Rec(Parameters):
         Options(max_memory_mb=max_memory_mb)
         check_device(device)
         fitted, interactions, options, norms = load_model(folder, device)
-        changed = {  # JSON has no tuples
+        changed: dict[str, Any] = {  # JSON has no tuples
             name: tuple(value) if isinstance(value, list) else value
             for name, value in options.pop("settings").items()
         }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from conv4rec.data import Interactions, Split
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import Evaluation, Scorer, evaluate
 from conv4rec.model.readouts import expected_rating
 from conv4rec.recommender.conv4rec import Conv4Rec
+from conv4rec.recommender.list_scores import Order
+from conv4rec.recommender.user_histories import Users
 
 
 class ConvScorer:
@@ -40,6 +44,10 @@ class ConvScorer:
     def n_parameters_(self) -> int:
         """See `Conv4Rec.n_parameters_`."""
         return self.model.n_parameters_
+
+    def recommend_blocks(self, users: Users, k: int, *, by: Order) -> Iterator[pl.DataFrame]:
+        """The model's own lists, which `evaluate_lists` measures."""
+        return self.model.recommend_blocks(users, k, by=by)
 
     def rank_scores(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
         """Compute log P(i | history): rows x items."""

@@ -46,7 +46,7 @@ class Latent:
         return _log_odds(moved) - _log_odds(apart)
 
     def rating_move(self, values: Sequence[float], errors: float) -> np.ndarray:
-        """The change of the expected rating: the steps between levels times those of exceeding them."""
+        """The change of the expected rating: a step for each threshold, times its probability."""
         change = np.zeros_like(self.mean)
         for threshold, step in zip(self.thresholds, np.diff(values), strict=True):
             apart = (self.mean - threshold) / self.deviation

@@ -13,7 +13,7 @@ from conv4rec.data import Interactions, Split
 from conv4rec.errors import SettingError
 from conv4rec.model import Network
 from conv4rec.recommender import Conv4Rec, evaluate_model
-from conv4rec.recommender.configuration import configuration
+from conv4rec.recommender.configuration import Preset, configuration
 from conv4rec.recommender.guarantees.fold_in_split import fold_in_split
 from conv4rec.theory import PacBayesBound, certify, gaussian_kl, pac_bayes_bound
 from conv4rec.train.batches import Batches
@@ -57,7 +57,7 @@ def pac_bayes_recall(
     log: Interactions,
     settings: dict[str, Any],
     *,
-    preset: str = "default",
+    preset: Preset = "default",
     confidence: float = 0.95,
     k: int = 20,
     seed: int = 0,
