@@ -175,8 +175,8 @@ def _check_close(found: _Answers, all_rows: _Answers, rows: np.ndarray, when: st
 
 
 def _check_empty_history(model: Any, log: Interactions) -> None:
-    nobody = log.select(np.zeros(len(log), dtype=bool)).take_users(np.array([0]))
-    _answered_or_refused(lambda: _Answers.of(model, nobody, np.array([0])), "an empty history")
+    without = log.select(np.zeros(len(log), dtype=bool)).take_users(np.array([0]))
+    _answered_or_refused(lambda: _Answers.of(model, without, np.array([0])), "an empty history")
 
 
 def _check_odd_logs(make: Callable[[], Any], log: Interactions) -> None:

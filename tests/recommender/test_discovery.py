@@ -96,11 +96,11 @@ def test_discoveries_are_liked_no_less_than_what_is_consumed_and_more_than_by_ot
     model = fitted_model
     found = everything(model, by="discover", min_p_like=None)
     every = everything(model, by="consume", exclude_seen=True)
-    picked = every.group_by("user_id").agg(
+    consumed = every.group_by("user_id").agg(
         (pl.col("p_consume") * pl.col("p_like")).sum().clip(upper_bound=0.5).alias("least")
     )
     assert found.height > 20
-    assert (found.join(picked, on="user_id").select(pl.col("p_like") >= pl.col("least")))[
+    assert (found.join(consumed, on="user_id").select(pl.col("p_like") >= pl.col("least")))[
         "p_like"
     ].all()
     pairs = everything(model, by="consume", exclude_seen=False)

@@ -7,10 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from conv4rec.data import split_log
+import conv4rec
+from conv4rec.baselines import Popularity
+from conv4rec.data import Interactions, split_log
 from conv4rec.data.synthetic import two_tribes
-from conv4rec.errors import SettingError
+from conv4rec.errors import NotFittedError, SettingError
+from conv4rec.evaluate import evaluate
 from conv4rec.evaluate.provenance import peak_rss_mb
+from conv4rec.recommender import as_scorer
 from conv4rec.recommender.fit_and_evaluate import ModelChoice, per_user_frame, run
 
 SMALL = {"n_steps": 6, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
@@ -42,6 +46,37 @@ def test_splits_of_a_log_share_out_all_of_it(log, kind):
     assert split.name == f"tribes/{kind}"
     given = 0 if split.given is split.train else len(split.given)
     assert len(split.train) + given + len(split.test) == len(log)
+
+
+def test_a_frame_is_split_like_its_interactions(log):
+    frame = log.to_frame()
+    found, expected = split_log(frame, "r2"), split_log(Interactions.from_frame(frame), "r2")
+    assert found.name == "log/r2"
+    assert found.test.to_frame().equals(expected.test.to_frame())
+
+
+@pytest.mark.parametrize("kind", ["r", "half", "r0x", None])
+def test_an_unknown_kind_of_split_is_refused(log, kind):
+    with pytest.raises(SettingError, match=f"no split {kind!r}: there are r0"):
+        split_log(log, kind)
+
+
+def test_a_model_and_its_scorer_have_the_same_metrics(log):
+    split = split_log(log, "new-users", name="tribes")
+    model = conv4rec.Conv4Rec(**SMALL).fit(split.train)
+    found = conv4rec.evaluate_model(model, split, ranking_metrics=["ndcg@5"])
+    assert found.metrics == evaluate(as_scorer(model), split, ranking_metrics=["ndcg@5"]).metrics
+    assert found["ndcg@5"] > 0
+
+
+def test_what_cannot_be_evaluated_is_refused(log):
+    split = split_log(log)
+    with pytest.raises(NotFittedError, match="call fit"):
+        conv4rec.evaluate_model(conv4rec.Conv4Rec(), split)
+    with pytest.raises(SettingError, match="Conv4Rec or have the methods .*; got int"):
+        conv4rec.evaluate_model(3, split)
+    with pytest.raises(SettingError, match="unknown ranking metric 'mrr'"):
+        conv4rec.evaluate_model(Popularity().fit(split.train), split, ranking_metrics=["mrr"])
 
 
 def test_users_average_to_the_metric(log):

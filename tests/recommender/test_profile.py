@@ -1,4 +1,4 @@
-"""What the model says about one person, about an item, and about itself."""
+"""Profiles of users, similar items, kernels and the configuration."""
 
 import json
 
@@ -15,7 +15,7 @@ from conv4rec.model import Network
 
 @pytest.fixture(scope="module")
 def moods():
-    """Twenty people rate twenty films around 3; one is two stars kinder, one two stars harsher."""
+    """Twenty users rate twenty films around 3; one is two stars kinder, one two stars harsher."""
     rng = np.random.default_rng(0)
     rows = [
         (f"{mood}{n:02d}", f"film {film:02d}", base)

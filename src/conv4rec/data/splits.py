@@ -90,7 +90,7 @@ def split_log(log: Any, kind: str = "r0", *, name: str = "log", **loading: Any) 
     >>> split.name, len(split.train), len(split.test)
     ('mine/r3', 9, 1)
     """
-    if not (kind in ("new-users", "time") or re.fullmatch(r"r\d+", kind)):
+    if not re.fullmatch(r"r\d+|new-users|time", str(kind)):
         raise SettingError(f"no split {kind!r}: there are r0 (or any seed), new-users and time")
     if not isinstance(log, Interactions):
         log = Interactions.from_frame(log, **loading)

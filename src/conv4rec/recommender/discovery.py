@@ -1,4 +1,4 @@
-"""Discoveries: items that are novel to a user, surely liked, and liked more than by others."""
+"""Discoveries: items novel to a user, liked with confidence, and liked more than by others."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class DiscoveryCriteria:
         return (log_p_consume < limit) & unseen & ~head
 
     def _missed_limit(self, n_consumed: np.ndarray) -> np.ndarray:
-        """Log p at which (1 - p)^n = `novelty`: the probability to miss an item in n interactions."""
+        """Log p at which (1 - p)^n, the probability to miss an item n times, is `novelty`."""
         n = np.clip(n_consumed, FEWEST_CONSUMED, MOST_CONSUMED)
         return np.log(-np.expm1(np.log(float(self.novelty)) / n))
 
