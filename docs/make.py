@@ -53,11 +53,13 @@ def help_of(command: str) -> str:
 def names_page() -> str:
     """Every hyperparameter: its name, its default and what it means."""
     from conv4rec.model.config import NetworkSettings
+    from conv4rec.recommender.configuration import PRESETS
     from conv4rec.train import TrainSettings
 
     text = (
-        "# Names of settings\n\nEach is an argument of `Conv4Rec(...)` and of `--set NAME=VALUE`;"
-        " written here by\n`python docs/make.py` from the classes themselves.\n"
+        "# Names of settings\n\nEach is a parameter of `Conv4Rec(...)` and of `--set NAME=VALUE`."
+        " Left at None, it has the value\nof the preset, \"default\" or \"paper\"."
+        " Written by `python docs/make.py` from the classes themselves.\n"
     )
     for title, config, module in (
         ("The network", NetworkSettings, "model/config.py"),
@@ -65,10 +67,12 @@ def names_page() -> str:
     ):
         meanings = attribute_docstrings(module, config.__name__)
         text += (
-            f"\n## {title}: `{config.__name__}`\n\n| name | default | meaning |\n|---|---|---|\n"
+            f"\n## {title}: `{config.__name__}`\n\n| name | default | paper | meaning |\n"
+            "|---|---|---|---|\n"
         )
         for name, entry in config.model_fields.items():
-            text += f"| `{name}` | `{entry.default}` | {meanings[name]} |\n"
+            paper = PRESETS["paper"].get(name, entry.default)
+            text += f"| `{name}` | `{entry.default}` | `{paper}` | {meanings[name]} |\n"
     return text
 
 

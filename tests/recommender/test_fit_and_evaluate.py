@@ -73,7 +73,7 @@ def test_what_cannot_be_evaluated_is_refused(log):
     split = split_log(log)
     with pytest.raises(NotFittedError, match="call fit"):
         conv4rec.evaluate_model(conv4rec.Conv4Rec(), split)
-    with pytest.raises(SettingError, match="Conv4Rec or have the methods .*; got int"):
+    with pytest.raises(SettingError, match=r"Conv4Rec or have the methods .*; got int"):
         conv4rec.evaluate_model(3, split)
     with pytest.raises(SettingError, match="unknown ranking metric 'mrr'"):
         conv4rec.evaluate_model(Popularity().fit(split.train), split, ranking_metrics=["mrr"])

@@ -17,14 +17,14 @@ from conv4rec.recommender.configuration import Options, check_device
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY, DiscoveryCriteria, check_confidence
 from conv4rec.recommender.explanation import Explained, check_explained, explained
 from conv4rec.recommender.inspection import kernel_table, similar_items
-from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Norms, Order, norms_of
-from conv4rec.recommender.lists import (
+from conv4rec.recommender.list_request import (
     ListRequest,
-    Lists,
     allowed_items,
     check_count,
     check_criteria,
 )
+from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Norms, Order, norms_of
+from conv4rec.recommender.lists import Lists
 from conv4rec.recommender.pairs import numbers_of, pair_columns
 from conv4rec.recommender.parameters import Parameters, html_table
 from conv4rec.recommender.persistence import load_model, save_model
@@ -61,7 +61,7 @@ class Conv4Rec(Parameters):
 
     Every other parameter is a setting of the network or of its training. None, the default of
     all of them, means the value of the preset. docs/guides/names.md lists each setting, its
-    value in the default preset and its meaning.
+    value in both presets and its meaning.
 
     Raises:
         SettingError: There is no parameter of this name: says the nearest one.
