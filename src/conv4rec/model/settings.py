@@ -63,8 +63,8 @@ class Settings(BaseModel):
             return unknown_setting(name, cls.model_fields)
         if error["type"] == "missing":
             return f"{name} is missing: it must be {cls.model_fields[name].description}"
-        value = error["input"] if len(error["loc"]) == 1 else f"a sequence with {error['input']!r}"
-        given = value if isinstance(value, str) and len(error["loc"]) > 1 else repr(value)
+        inside = "a sequence with " if len(error["loc"]) > 1 else ""
+        given = f"{inside}{error['input']!r}"
         return f"{name} must be {cls.model_fields[name].description}; got {given}"
 
 

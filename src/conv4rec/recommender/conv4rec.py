@@ -432,5 +432,5 @@ class Conv4Rec(Parameters):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the parameters that were changed, and the log fitted to."""
-        state = repr(self.interactions_) if hasattr(self, "scoring_") else "no"
+        state = repr(self.interactions_) if hasattr(self, "scoring_") else "nothing yet"
         return html_table("Conv4Rec", {**self.changed_params(), "fitted to": state})
