@@ -9,7 +9,6 @@ import os
 import re
 import sys
 import textwrap
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -55,28 +54,28 @@ def help_of(command: str) -> str:
 
 def names_page() -> str:
     """Every hyperparameter: its name, its default and what it means."""
-    from conv4rec.model import NetworkConfig
+    from conv4rec.model.config import NetworkSettings
+    from conv4rec.recommender.configuration import PRESETS
     from conv4rec.train import TrainSettings
 
     text = (
-        "# Names of settings\n\nEach is an argument of `Conv4Rec(...)` and of `--set NAME=VALUE`;"
-        " written here by\n`python docs/make.py` from the classes themselves.\n"
+        "# Names of settings\n\nEach is a parameter of `Conv4Rec(...)` and of `--set NAME=VALUE`."
+        " Left at None, it has the value\nof the preset, \"default\" or \"paper\"."
+        " Written by `python docs/make.py` from the classes themselves.\n"
     )
     for title, config, module in (
-        ("The network", NetworkConfig, "model/config.py"),
+        ("The network", NetworkSettings, "model/config.py"),
         ("Training", TrainSettings, "train/settings.py"),
     ):
         meanings = attribute_docstrings(module, config.__name__)
         text += (
-            f"\n## {title}: `{config.__name__}`\n\n| name | default | meaning |\n|---|---|---|\n"
+            f"\n## {title}: `{config.__name__}`\n\n| name | default | paper | meaning |\n"
+            "|---|---|---|---|\n"
         )
-        for entry in fields(config):
-            default = "from the data" if entry.default is MISSING else f"`{entry.default}`"
-            text += f"| `{entry.name}` | {default} | {meanings.get(entry.name, SIZES)} |\n"
+        for name, entry in config.model_fields.items():
+            paper = PRESETS["paper"].get(name, entry.default)
+            text += f"| `{name}` | `{entry.default}` | `{paper}` | {meanings[name]} |\n"
     return text
-
-
-SIZES = "Counted in the interactions; cannot be set."
 
 
 def attribute_docstrings(module: str, class_name: str) -> dict[str, str]:

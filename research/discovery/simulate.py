@@ -54,7 +54,7 @@ def simulate(
         settings: Of our model; its defaults if left out.
         ideal: Also score the lists of the ideal learner (see `ideal_learner`): a minute.
     """
-    from conv4rec.recommender import Conv4Rec  # needs torch
+    from conv4rec.recommender import Conv4Rec, ConvScorer  # needs torch
 
     world = selective_world(
         case.n_users, case.n_items, taste=case.taste, selectivity=case.selectivity, seed=seed
@@ -63,7 +63,7 @@ def simulate(
     started = time.perf_counter()
     model = Conv4Rec(seed=seed, **(settings or {})).fit(log)
     fitted = time.perf_counter()
-    p_consume = np.exp(model.rank_log_probabilities(log, np.arange(log.n_users)))
+    p_consume = np.exp(ConvScorer(model).rank_log_probabilities(log, np.arange(log.n_users)))
     found = score_lists(world, log, lists_of(model, log, K), model.like_level_, p_consume)
     return {
         "kind": "run",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,8 @@ def ranks_while_training(model: Conv4Rec, n_checks: int = N_CHECKS) -> dict[str,
     schedule, log = model.fitted_.schedule, model.interactions_
     found = {}
     for name, spectral in STARTS.items():
-        own = settings if spectral is None else replace(settings, spectral_init=spectral)
-        network = new_network(log, shape, own, model.seed, model.device)
+        own = settings if spectral is None else settings.with_changes(spectral_init=spectral)
+        network = new_network(log, shape.model_dump(), own, model.seed, model.device)
         batches = Batches.from_interactions(log, model.device)
         trainer = Trainer(network, batches, own, schedule, model.seed)
         checks = []

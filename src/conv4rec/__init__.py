@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from conv4rec._version import __version__
 
 if TYPE_CHECKING:
-    from conv4rec.data import Interactions, Levels, Split, load_dataset, split_by_name
-    from conv4rec.recommender import Conv4Rec
+    from conv4rec.data import Interactions, Levels, Split, load_dataset, split_by_name, split_log
+    from conv4rec.recommender import Conv4Rec, evaluate_model
 
 __all__ = [
     "Conv4Rec",
@@ -19,8 +19,10 @@ __all__ = [
     "Levels",
     "Split",
     "__version__",
+    "evaluate_model",
     "load_dataset",
     "split_by_name",
+    "split_log",
 ]
 
 _HOMES = {
@@ -28,8 +30,10 @@ _HOMES = {
     "Interactions": "conv4rec.data",
     "Levels": "conv4rec.data",
     "Split": "conv4rec.data",
+    "evaluate_model": "conv4rec.recommender",
     "load_dataset": "conv4rec.data",
     "split_by_name": "conv4rec.data",
+    "split_log": "conv4rec.data",
 }
 
 

@@ -1,6 +1,5 @@
 """The candidates of a bench, their order, and the checks of a user's own."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -52,6 +51,7 @@ def test_a_name_cannot_be_taken_twice():
 
 
 def test_our_defaults_here_are_our_defaults():
-    known = {e.name: e.default for kind in (NetworkConfig, TrainSettings) for e in fields(kind)}
+    kinds = (NetworkConfig, TrainSettings)
+    known = {n: e.default for kind in kinds for n, e in kind.model_fields.items()}
     ours = OWN_CANDIDATES[OURS]
     assert ours.defaults == {name: known[name] for name in ours.space}

@@ -6,14 +6,15 @@ import pytest
 
 from conv4rec.baselines import Means, Popularity
 from conv4rec.benchmark.comparison import BY_RATING, BY_USER, compare
+from conv4rec.data import split_log
 from conv4rec.errors import BenchError
-from conv4rec.recommender.fit_and_evaluate import measure, per_user_frame, split_of
+from conv4rec.recommender.fit_and_evaluate import measure, per_user_frame
 
 
 @pytest.fixture
 def kept(mixed, tmp_path):
     """Measure a model on `mixed`, keep its users' figures: gives the metrics and the file."""
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
 
     def keep(name, model):
         done = measure(split, name, 0, lambda: model.fit(split.train, seed=0))

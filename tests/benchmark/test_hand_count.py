@@ -6,15 +6,14 @@ import pytest
 
 from conv4rec.baselines import EASE, Popularity
 from conv4rec.benchmark.hand_count import check_popularity
-from conv4rec.data import scarce_split
+from conv4rec.data import scarce_split, split_log
 from conv4rec.errors import BenchError
 from conv4rec.evaluate import evaluate
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 
 @pytest.fixture(params=["r0", "new-users"])
 def split(mixed, request):
-    return split_of(mixed, "mixed", request.param)
+    return split_log(mixed, request.param, name="mixed")
 
 
 def test_true_popularity_passes(split):
@@ -23,7 +22,7 @@ def test_true_popularity_passes(split):
 
 
 def test_labels_do_not_matter_to_it(mixed):
-    split = scarce_split(split_of(mixed, "mixed", "r0"), 0.9)
+    split = scarce_split(split_log(mixed, "r0", name="mixed"), 0.9)
     model = Popularity().fit(split.train)
     check_popularity(model, split, evaluate(model, split))
 

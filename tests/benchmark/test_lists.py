@@ -6,17 +6,16 @@ import pytest
 from conv4rec.baselines import EASE, Means
 from conv4rec.benchmark.candidates import OWN_CANDIDATES, candidates
 from conv4rec.benchmark.lists import fit_each, opponents, recorded_lists
-from conv4rec.data import Split, new_users_split
+from conv4rec.data import Split, new_users_split, split_log
 from conv4rec.errors import SettingError
 from conv4rec.evaluate import evaluate_lists
 from conv4rec.evaluate.lists import NEUTRAL
 from conv4rec.evaluate.lists_record import record_lists
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 
 @pytest.fixture
 def split(mixed) -> Split:
-    return split_of(mixed, "mixed", "r0")
+    return split_log(mixed, "r0", name="mixed")
 
 
 def test_opponents_are_named_once_each(split):

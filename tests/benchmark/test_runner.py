@@ -19,11 +19,11 @@ from conv4rec.benchmark.plan import Plan
 from conv4rec.benchmark.process import run_job
 from conv4rec.benchmark.runner import bench
 from conv4rec.benchmark.summary import left_out, rows_of
+from conv4rec.data import split_log
 from conv4rec.data.synthetic import two_tribes
 from conv4rec.errors import BenchError, SettingError
 from conv4rec.evaluate import evaluate
 from conv4rec.evaluate.stopwatch import Stopwatch
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 OWN = Path(__file__).parent / "own_candidates.py"
 
@@ -250,7 +250,7 @@ def test_answers_are_timed_once_and_passed_on(mixed):
             time.sleep(0.1)
             return super().expected_ratings(given, rows, items)
 
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
     watched = Stopwatch(Slow().fit(split.train))
     assert evaluate(watched, split).metrics == evaluate(Means().fit(split.train), split).metrics
     assert watched.seconds["expected"] >= 0.1

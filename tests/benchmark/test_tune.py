@@ -10,8 +10,8 @@ from conv4rec.benchmark import tune
 from conv4rec.benchmark.adapters.candidate import Candidate, Choice, Range
 from conv4rec.benchmark.candidates import OWN_CANDIDATES
 from conv4rec.benchmark.job import Budget
+from conv4rec.data import split_log
 from conv4rec.errors import MissingExtraError, SettingError
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 needs_optuna = pytest.mark.skipif(
     importlib.util.find_spec("optuna") is None, reason="pip install 'conv4rec[tune]' brings Optuna"
@@ -51,7 +51,7 @@ SPY = Candidate(
 def split(mixed):
     Spy.fitted.clear()
     Spy.asked.clear()
-    return split_of(mixed, "mixed", "r0")
+    return split_log(mixed, "r0", name="mixed")
 
 
 @needs_optuna

@@ -5,7 +5,6 @@ import runpy
 import subprocess
 import tomllib
 import warnings
-from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from conv4rec.model import NetworkConfig
+from conv4rec.model.config import NetworkSettings
 from conv4rec.train import TrainSettings
 
 ROOT = Path(__file__).parents[2]
@@ -33,11 +32,11 @@ def blocks(page: Path, language: str) -> list[str]:
 def test_the_page_of_settings_is_current_and_complete(make):
     page = (ROOT / "docs" / "guides" / "names.md").read_text(encoding="utf-8")
     assert page == make["names_page"](), RUN_IT
-    for config in (NetworkConfig, TrainSettings):
-        for entry in fields(config):
-            line = re.search(rf"\| `{entry.name}` \|.*\| (.+) \|", page)
-            assert line, f"{entry.name} is not in names.md"
-            assert len(line[1]) > 10, f"{entry.name} has no docstring"
+    for config in (NetworkSettings, TrainSettings):
+        for name in config.model_fields:
+            line = re.search(rf"\| `{name}` \|.*\| (.+) \|", page)
+            assert line, f"{name} is not in names.md"
+            assert len(line[1]) > 10, f"{name} has no docstring"
 
 
 def test_the_page_of_commands_is_current(make):

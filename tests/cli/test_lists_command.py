@@ -7,9 +7,8 @@ import pytest
 from conv4rec import Conv4Rec
 from conv4rec.baselines import Popularity
 from conv4rec.cli import lists_output as lists_shown
-from conv4rec.data import Interactions
+from conv4rec.data import Interactions, split_log
 from conv4rec.evaluate import evaluate_lists
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 KINDS = ["consume", "like", "rating", "discover"]
 
@@ -55,7 +54,7 @@ def test_json_holds_the_figures_of_every_model_and_kind(say, words, log_file, sm
     assert list(ours) == [*KINDS, "discover_by_rule"]
     assert list(means) == ["like", "rating", "discover"]
     assert set(found["differences"]["means"]["unlikely"]) == {"neutral", "ranker"}
-    split = split_of(Interactions.from_frame(log_file), "ratings", "r0")
+    split = split_log(Interactions.from_frame(log_file), "r0", name="ratings")
     people = split.test.users.ids(np.flatnonzero(np.diff(split.test.starts))).to_list()
     lists = Conv4Rec(**small).fit(split.train).recommend(people, k=10, by="like")
     assert ours["like"]["items"] == lists["item_id"].n_unique()
@@ -112,7 +111,7 @@ def test_shares_and_differences_are_written_short():
 
 
 def test_our_model_is_the_first_column(capfd, log):
-    split = split_of(log, "ratings", "r0")
+    split = split_log(log, "r0", name="ratings")
     figures = evaluate_lists(Popularity().fit(split.train), split).to_dict()
     models = {"popularity": figures, "conv4rec": figures}
     lists_shown.show_lists({"picks_by": "neutral", "models": models, "differences": {}})

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from conv4rec.data import drop_labels, random_split, scarce_split
+from conv4rec.data import drop_labels, random_split, scarce_split, split_log
 from conv4rec.data.synthetic import two_tribes
 from conv4rec.errors import SettingError
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 
 def test_dropping_labels_keeps_every_interaction(mixed):
@@ -41,12 +40,12 @@ def test_a_validation_part_of_the_same_seed_keeps_its_share_of_labels():
 
 
 def test_the_test_keeps_its_labels(mixed):
-    split = split_of(mixed, "mixed", "r0")
+    split = split_log(mixed, "r0", name="mixed")
     scarce = scarce_split(split, 0.5)
     assert scarce.test is split.test
     assert scarce.given is scarce.train
     assert scarce.name == split.name
-    new = split_of(mixed, "mixed", "new-users")
+    new = split_log(mixed, "new-users", name="mixed")
     assert scarce_split(new, 0.5).given.n_rated < new.given.n_rated
 
 

@@ -23,7 +23,7 @@ def random_history(rng, n_users, n_items, n_levels, unrated=0.2, masked=0.3):
 def random_network(rng, n_users=7, n_items=11, n_levels=5, **shape):
     """A network in float64 with every weight away from its start, and an item side for it."""
     sizes = {"consume_size": 4, "rate_size": 3, **shape}
-    config = NetworkConfig(n_users, n_items, n_levels, **sizes)
+    config = NetworkConfig(n_users=n_users, n_items=n_items, n_levels=n_levels, **sizes)
     seed = torch.Generator().manual_seed(int(rng.integers(2**31)))
     network = Network(config, torch.arange(1.0, n_levels + 1), seed).double()
     with torch.no_grad():

@@ -167,9 +167,9 @@ def test_means_are_shrunk_towards_zero_and_less_so_for_more_ratings(make_network
 def test_fresh_kernels_are_the_polynomials_of_the_scale(n_levels, rng):
     n_rating_channels = min(2, n_levels - 1)
     config = NetworkConfig(
-        4,
-        6,
-        n_levels,
+        n_users=4,
+        n_items=6,
+        n_levels=n_levels,
         n_rating_channels=n_rating_channels,
         consume_channels=min(1, n_rating_channels),
     )
@@ -184,7 +184,9 @@ def test_fresh_kernels_are_the_polynomials_of_the_scale(n_levels, rng):
 
 def test_before_training_ratings_have_the_shares_of_the_levels():
     counts = torch.tensor([9.0, 29.0, 59.0])
-    network = Network(NetworkConfig(2, 4, 3), counts, torch.Generator().manual_seed(0))
+    network = Network(
+        NetworkConfig(n_users=2, n_items=4, n_levels=3), counts, torch.Generator().manual_seed(0)
+    )
     empty = SparsePattern.from_rows(torch.zeros(3, dtype=torch.long), torch.empty(0).long(), 4)
     history = History(empty, torch.empty(0).long(), torch.empty(0))
     side = ItemSide(torch.zeros(4, 4), torch.zeros(4, 64))
@@ -211,5 +213,7 @@ def test_any_scale_and_any_mixture_of_rated_and_unrated_is_read(
 
 def test_a_network_made_for_loading_draws_nothing():
     state = torch.get_rng_state()
-    Network(NetworkConfig(2, 3, 2, polynomial_init=False), torch.zeros(2), None)
+    Network(
+        NetworkConfig(n_users=2, n_items=3, n_levels=2, polynomial_init=False), torch.zeros(2), None
+    )
     assert torch.equal(torch.get_rng_state(), state)

@@ -1,4 +1,4 @@
-"""Finds: how novelty, how sure, and what each row says of it."""
+"""Discoveries: their novelty, their confidence, and the columns of each row."""
 
 import warnings
 from itertools import pairwise
@@ -17,7 +17,7 @@ HEADLESS = np.zeros(3000, dtype=bool)
 
 
 def everything(model, **options):
-    """All that may be listed; finds however little they are liked, unless it is said."""
+    """All that may be listed; by default discoveries of any P(like)."""
     if options["by"] == "discover":
         options = {"min_p_like": 0, "limit_exposure": False} | options
     with warnings.catch_warnings():
@@ -25,7 +25,7 @@ def everything(model, **options):
         return model.recommend(k=model.interactions_.n_items, **options)
 
 
-def test_finds_lie_outside_the_natural_picks_that_are_asked_for(fitted_model):
+def test_discoveries_lie_outside_the_n_likeliest_items(fitted_model):
     consume = everything(fitted_model, by="consume")
     for n in (0, 1, 5, 20):
         found = everything(fitted_model, by="discover", novelty=n)
@@ -34,7 +34,7 @@ def test_finds_lie_outside_the_natural_picks_that_are_asked_for(fitted_model):
         assert found.height + natural.height == consume.height
 
 
-def test_the_rank_of_a_pick_is_its_place_in_the_list_of_picks(fitted_model):
+def test_the_consume_rank_is_the_rank_in_the_list_by_consume(fitted_model):
     consume = everything(fitted_model, by="consume").select("user_id", "item_id", "rank")
     found = everything(fitted_model, by="discover")
     joined = found.join(consume, on=["user_id", "item_id"], suffix="_of_pick")
@@ -42,7 +42,7 @@ def test_the_rank_of_a_pick_is_its_place_in_the_list_of_picks(fitted_model):
     assert joined["consume_rank"].equals(joined["rank_of_pick"], check_names=False)
 
 
-def test_the_lift_is_the_chance_over_that_of_picking_by_popularity(fitted_model, mixed):
+def test_the_lift_is_p_consume_over_the_share_by_popularity(fitted_model, mixed):
     counts = dict(mixed.to_frame().group_by("item_id").len().rows())
     seen = set(mixed.to_frame().filter(pl.col("user_id") == USER)["item_id"])
     left = {i: counts.get(i, 0) + 1 for i in mixed.items.to_series() if i not in seen}
@@ -53,7 +53,7 @@ def test_the_lift_is_the_chance_over_that_of_picking_by_popularity(fitted_model,
     )
 
 
-def test_finds_can_be_ranked_by_the_lower_end_of_their_interval(fitted_model):
+def test_with_confidence_095_the_score_is_the_lower_end_of_the_interval(fitted_model):
     found = everything(fitted_model, by="discover", confidence=0.95)
     np.testing.assert_allclose(found["score"], found["p_like_low"], rtol=1e-5)
     assert (found["p_like_low"] < found["p_like"]).all()
@@ -62,7 +62,7 @@ def test_finds_can_be_ranked_by_the_lower_end_of_their_interval(fitted_model):
     assert found["p_like_high"].max() < 1
 
 
-def test_the_surer_the_lower_the_score_and_half_sure_is_p_like(fitted_model):
+def test_the_score_falls_with_confidence_and_is_p_like_at_one_half(fitted_model):
     plain = everything(fitted_model, by="discover", confidence=0.5)
     np.testing.assert_allclose(plain["score"], plain["p_like"], rtol=1e-5)
     scores = [
@@ -75,7 +75,7 @@ def test_the_surer_the_lower_the_score_and_half_sure_is_p_like(fitted_model):
 
 
 @pytest.mark.parametrize("least", [0.0, 0.3, 0.5, 0.8])
-def test_finds_are_liked_at_least_so_likely(fitted_model, least):
+def test_min_p_like_is_the_least_p_like_of_a_discovery(fitted_model, least):
     every = everything(fitted_model, by="discover")
     found = everything(fitted_model, by="discover", min_p_like=least)
     # The last bit of a number may depend on where it stands in a block.
@@ -85,22 +85,22 @@ def test_finds_are_liked_at_least_so_likely(fitted_model, least):
     assert 0 < found.height < every.height or least == 0
 
 
-def test_finds_are_likelier_liked_than_not_unless_asked_otherwise(fitted_model):
-    with pytest.warns(UserWarning, match=r", with P\(like\) of at least 0\.5, are finds"):
+def test_a_short_list_says_that_min_p_like_is_required(fitted_model):
+    with pytest.warns(UserWarning, match=r", with P\(like\) of at least 0\.5, are discoveries"):
         found = fitted_model.recommend(k=20, by="discover", min_p_like=0.5)
     assert found["p_like"].min() >= 0.5
 
 
-def test_finds_are_liked_no_less_than_picks_and_more_than_by_others(fitted_model):
-    """Against every P(like) of the model: who is generous finds no more than others for it."""
+def test_discoveries_are_liked_no_less_than_what_is_consumed_and_more_than_by_others(fitted_model):
+    """Against every P(like) of the model: generosity alone makes no discoveries."""
     model = fitted_model
     found = everything(model, by="discover", min_p_like=None)
     every = everything(model, by="consume", exclude_seen=True)
-    picked = every.group_by("user_id").agg(
+    consumed = every.group_by("user_id").agg(
         (pl.col("p_consume") * pl.col("p_like")).sum().clip(upper_bound=0.5).alias("least")
     )
     assert found.height > 20
-    assert (found.join(picked, on="user_id").select(pl.col("p_like") >= pl.col("least")))[
+    assert (found.join(consumed, on="user_id").select(pl.col("p_like") >= pl.col("least")))[
         "p_like"
     ].all()
     pairs = everything(model, by="consume", exclude_seen=False)
@@ -116,100 +116,102 @@ def test_finds_are_liked_no_less_than_picks_and_more_than_by_others(fitted_model
     assert table["lift"].min() < -0.5
 
 
-@pytest.mark.parametrize("reach", [0.02, 0.2])
-def test_finds_would_hardly_come_up_in_as_many_picks_again(reach):
-    """Pick by pick, for a history of 7, which counts as 10, and one of 400, which counts as 100."""
+@pytest.mark.parametrize("novelty", [0.8, 0.98])
+def test_novel_items_are_missed_with_that_probability_in_as_many_interactions_again(novelty):
+    """Step by step, for a history of 7, which counts as 10, and one of 400, which counts as 100."""
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.full(3000, 0.1), size=2)
-    hardly = DiscoveryCriteria(novelty=reach).hardly(
+    novel = DiscoveryCriteria(novelty=novelty).novel(
         np.log(np.maximum(p, 1e-300)), np.array([7, 400]), HEADLESS
     )
     for row, n in ((0, 10), (1, 100)):
-        never = np.ones(3000)
+        missed = np.ones(3000)
         for _ in range(n):
-            never *= 1 - p[row]
-        assert ((1 - never[hardly[row]]) < reach + 1e-9).all()
-        below = np.argsort(p[row])[: int(0.33 * 3000)]  # surely below the median: always
-        assert hardly[row][below].all()
-        rest = np.setdiff1d(np.flatnonzero(1 - never < reach - 1e-9), below)
-        assert hardly[row][rest].all()
+            missed *= 1 - p[row]
+        assert (missed[novel[row]] > novelty - 1e-9).all()
+        below = np.argsort(p[row])[: int(0.33 * 3000)]  # below the median with confidence: always
+        assert novel[row][below].all()
+        rest = np.setdiff1d(np.flatnonzero(missed > novelty + 1e-9), below)
+        assert novel[row][rest].all()
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95])
-def test_finds_are_surely_below_the_median(fitted_model, confidence):
+def test_novelty_median_means_below_the_median_with_confidence(fitted_model, confidence):
     """Below it by as many standard errors, half a normal score, as `confidence` means: a share."""
     share = {0.5: 0.5, 0.8: 0.3369, 0.95: 0.2054}[confidence]
     consume = everything(fitted_model, by="consume")
     n_left = pl.len().over("user_id")
     last = n_left - (share * n_left).floor()
-    hardly = consume.filter(pl.col("rank") > last).select("user_id", "item_id")
+    novel = consume.filter(pl.col("rank") > last).select("user_id", "item_id")
     found = everything(fitted_model, by="discover", novelty="median", confidence=confidence)
-    assert set(found.select("user_id", "item_id").rows()) == set(hardly.rows())
+    assert set(found.select("user_id", "item_id").rows()) == set(novel.rows())
 
 
-@pytest.mark.parametrize(("n_left", "n_finds"), [(0, 0), (1, 0), (2, 1), (3, 1), (6, 2), (9, 3)])
-def test_of_few_items_at_least_the_least_likely_of_two_is_hardly_picked(n_left, n_finds):
+@pytest.mark.parametrize(("n_left", "n_novel"), [(0, 0), (1, 0), (2, 1), (3, 1), (6, 2), (9, 3)])
+def test_of_few_items_at_least_the_less_likely_of_two_is_novel(n_left, n_novel):
     probabilities = np.array([[-np.inf] * (9 - n_left) + [-float(n) for n in range(n_left)]])
-    hardly = DiscoveryCriteria("median").hardly(
-        probabilities, np.array([9 - n_left]), HEADLESS[:9]
-    )[0, 9 - n_left :]
-    assert hardly.tolist() == [False] * (n_left - n_finds) + [True] * n_finds
+    novel = DiscoveryCriteria("median").novel(probabilities, np.array([9 - n_left]), HEADLESS[:9])[
+        0, 9 - n_left :
+    ]
+    assert novel.tolist() == [False] * (n_left - n_novel) + [True] * n_novel
 
 
-def test_of_equal_chances_none_is_hardly_picked():
+def test_of_equal_probabilities_no_item_is_novel():
     probabilities = np.array([[-1.0, -1.0, -1.0, -np.inf], [-np.inf] * 4])
     assert (
-        not DiscoveryCriteria("median").hardly(probabilities, np.array([1, 4]), HEADLESS[:4]).any()
+        not DiscoveryCriteria("median").novel(probabilities, np.array([1, 4]), HEADLESS[:4]).any()
     )
 
 
 @pytest.mark.parametrize("novelty", ["median", 3])
-def test_what_was_consumed_is_no_find_even_where_the_history_may_be_listed(fitted_model, novelty):
-    asked = {"by": "discover", "novelty": unlikely}
+def test_an_item_of_the_history_is_never_a_discovery(fitted_model, novelty):
+    asked = {"by": "discover", "novelty": novelty}
     found = everything(fitted_model, exclude_seen=False, **asked)
     assert found.equals(everything(fitted_model, **asked))
 
 
-def test_more_natural_picks_than_items_leave_no_find_and_a_reason(fitted_model):
-    with pytest.warns(UserWarning, match="only items outside a person's 500 likeliest picks, "):
+def test_a_rank_beyond_the_catalogue_leaves_no_discovery_and_says_why(fitted_model):
+    with pytest.warns(UserWarning, match="only items outside a user's 500 likeliest, "):
         assert fitted_model.recommend(USER, by="discover", novelty=500).height == 0
 
 
 @pytest.mark.parametrize(
     "wrong", [-1, -3, 2.5, 0.0, 1.0, "top", None, True, float("nan"), np.ones(2)]
 )
-def test_what_is_unlikely_is_a_chance_the_median_or_a_whole_number(fitted_model, wrong):
+def test_novelty_is_a_probability_the_median_or_a_whole_number(fitted_model, wrong):
     with pytest.raises(
-        SettingError, match="novelty is a probability between 0 and 1, 'median', or a"
+        SettingError, match="novelty must be a probability between 0 and 1, 'median', or a"
     ):
         fitted_model.recommend(USER, by="discover", novelty=wrong)
 
 
 @pytest.mark.parametrize("wrong", [0.49, 1.0, -1, "0.9", None, True, float("nan")])
-def test_how_sure_is_a_chance_from_a_half_to_below_1(fitted_model, wrong):
-    with pytest.raises(SettingError, match=r"confidence lies from 0\.5 up to, not including, 1"):
+def test_confidence_is_a_probability_from_a_half_to_below_1(fitted_model, wrong):
+    with pytest.raises(
+        SettingError, match=r"confidence must be a number from 0\.5 up to, not including, 1"
+    ):
         fitted_model.recommend(USER, by="discover", confidence=wrong)
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.5", True, float("nan")])
-def test_how_well_liked_is_a_chance(fitted_model, wrong):
-    with pytest.raises(SettingError, match="min_p_like is a chance, from 0 to 1"):
+def test_min_p_like_is_a_probability(fitted_model, wrong):
+    with pytest.raises(SettingError, match="min_p_like must be a probability from 0 to 1"):
         fitted_model.recommend(USER, by="discover", min_p_like=wrong)
 
 
 @pytest.mark.parametrize("options", [{"novelty": 5}, {"min_p_like": 0}])
-def test_settings_of_finds_belong_to_finds(fitted_model, options):
-    with pytest.raises(SettingError, match="unlikely and min_p_like are of finds"):
+def test_criteria_of_discoveries_are_refused_elsewhere(fitted_model, options):
+    with pytest.raises(SettingError, match="novelty and min_p_like are for by='discover'"):
         fitted_model.recommend(USER, by="like", **options)
 
 
 @pytest.mark.parametrize("options", [{"confidence": 0.9}, {"limit_exposure": False}])
-def test_picks_know_neither_doubt_nor_exposure(fitted_model, options):
-    with pytest.raises(SettingError, match="sure and limit_exposure are of lists by like, rating"):
+def test_confidence_and_exposure_are_refused_for_lists_by_consume(fitted_model, options):
+    with pytest.raises(SettingError, match="confidence and limit_exposure are for by like, rating"):
         fitted_model.recommend(USER, by="consume", **options)
 
 
-def test_new_people_get_finds_with_the_same_columns(fitted_model):
+def test_new_users_get_discoveries_with_the_same_columns(fitted_model):
     ours = fitted_model.recommend(USER, k=2, by="discover", min_p_like=0)
     new = fitted_model.recommend({"i03": 5, "i11": None}, k=2, by="discover", min_p_like=0)
     assert new.schema == ours.schema
@@ -218,29 +220,29 @@ def test_new_people_get_finds_with_the_same_columns(fitted_model):
     ]  # fmt: skip
 
 
-def test_a_loaded_model_finds_the_same(fitted_model, tmp_path):
+def test_a_loaded_model_lists_the_same_discoveries(fitted_model, tmp_path):
     fitted_model.save(tmp_path / "model")
     loaded = Conv4Rec.load(tmp_path / "model")
     options = {"k": 3, "by": "discover", "min_p_like": 0}
     assert loaded.recommend(**options).equals(fitted_model.recommend(**options))
 
 
-def test_what_everyone_sees_anyway_is_no_find():
-    """The few items that take a fifth of all interactions; the rest of the catalogue may be one."""
+def test_an_item_of_the_short_head_is_no_discovery():
+    """The few items that take a fifth of all interactions; any other item can be one."""
     counts = np.array([35, 30, 45, 10, 10, 10, 10, 10, 30, 30])  # a fifth is 44
     assert short_head(counts).tolist() == [False, False, True] + [False] * 7
     probabilities = np.log(np.full((1, 10), 0.001))
     head = short_head(counts)
     assert (
-        DiscoveryCriteria().hardly(probabilities, np.array([20]), head)[0].tolist()
+        DiscoveryCriteria().novel(probabilities, np.array([20]), head)[0].tolist()
         == (~head).tolist()
     )
     assert (
-        DiscoveryCriteria(3).hardly(probabilities, np.array([20]), head)[0].tolist()
+        DiscoveryCriteria(3).novel(probabilities, np.array([20]), head)[0].tolist()
         == [False] * 3 + [True] * 7
     )
 
 
-def test_a_catalogue_without_favourites_has_no_short_head():
+def test_a_catalogue_of_equal_popularity_has_no_short_head():
     assert not short_head(np.full(20, 7)).any()
     assert not short_head(np.zeros(3)).any()

@@ -1,4 +1,4 @@
-"""Every odd little world fits, and gets finite chances that add up."""
+"""Every odd little world can be fitted and has finite probabilities that sum to one."""
 
 import warnings
 
@@ -25,7 +25,7 @@ def grid(n_users, n_items, rating):
 
 
 def with_more(log, users=(), items=()):
-    """The same rows over more users and items: people without history, items nobody touched."""
+    """The same rows over more users and items: without history, and never consumed."""
     users = Ids.from_values(pl.concat([log["user_id"], pl.Series(users, dtype=pl.String)]), "user")
     items = Ids.from_values(pl.concat([log["item_id"], pl.Series(items, dtype=pl.String)]), "item")
     return Interactions.from_frame(log, users=users, items=items)
@@ -51,7 +51,7 @@ WORLDS = {
     "only implicit": grid(8, 9, lambda *_: None),
     "only explicit": GRID,
     "a rating every ninth time": grid(8, 9, lambda u, i: 3.0 if (u + i) % 9 == 0 else None),
-    "an item nobody touched": with_more(GRID, items=["new film"]),
+    "an item never consumed": with_more(GRID, items=["new film"]),
     "a user without history": with_more(GRID, users=["newcomer"]),
     "mostly newcomers": with_more(GRID, users=[f"n{n}" for n in range(30)], items=["x", "y"]),
 }
@@ -59,7 +59,7 @@ WORLDS = {
 
 @pytest.mark.parametrize("preset", ["default", "paper"])
 @pytest.mark.parametrize("log", WORLDS.values(), ids=WORLDS.keys())
-def test_every_world_fits_and_its_chances_add_up(log, preset):
+def test_every_world_fits_and_its_probabilities_sum_to_one(log, preset):
     model = Conv4Rec(preset=preset, n_steps=5, consume_reg_factors=(1.0,), rate_size=4).fit(log)
     known = model.interactions_
     for weights in model.scoring_.model.parameters():
@@ -101,8 +101,8 @@ def test_odd_worlds_are_saved_and_loaded_too(name, tmp_path):
     )
 
 
-def test_an_item_nobody_touched_stays_possible_and_unlikely():
-    model = Conv4Rec(n_steps=20, consume_reg_factors=(1.0,)).fit(WORLDS["an item nobody touched"])
+def test_an_item_never_consumed_stays_possible_and_unlikely():
+    model = Conv4Rec(n_steps=20, consume_reg_factors=(1.0,)).fit(WORLDS["an item never consumed"])
     listed = model.recommend("u0", k=1, allow=["new film"])
     assert 0 < listed["p_consume"][0] < 0.1
 

@@ -1,4 +1,4 @@
-"""Reasons: what every item of the history adds to a score, and that nothing is left over."""
+"""Explanations: contributions of the items of the history sum to the score exactly."""
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ def probability(log_odds):
 
 @pytest.fixture(scope="module", params=["default", "paper"])
 def model(request, mixed, small):
-    """A served network is wider than the trained one: snapshots and a closed form beside it."""
+    """The served network is wider than the trained one: it holds several snapshots."""
     return Conv4Rec(preset=request.param, **(small | {"n_steps": 30})).fit(mixed)
 
 
@@ -32,7 +32,7 @@ def test_the_served_network_that_is_explained_is_wider_than_the_trained_one(mixe
     assert served["served"]["rate_size"] > served["network"]["rate_size"]
 
 
-def test_reasons_for_liking_sum_to_the_log_odds_of_p_like(model):
+def test_contributions_to_like_sum_to_the_log_odds_of_p_like(model):
     items = unseen_of(model, USER)
     pairs = pl.DataFrame({"user_id": [USER] * len(items), "item_id": items})
     expected = model.predict(pairs)["p_like"]
@@ -40,7 +40,7 @@ def test_reasons_for_liking_sum_to_the_log_odds_of_p_like(model):
     np.testing.assert_allclose(probability(np.array(sums)), expected, atol=1e-6)
 
 
-def test_reasons_for_picking_sum_to_the_log_of_p_consume_over_a_typical_item(model):
+def test_contributions_to_consume_sum_to_the_log_of_p_consume_over_a_typical_item(model):
     items = unseen_of(model, USER)
     pairs = pl.DataFrame({"user_id": [USER] * len(items), "item_id": items})
     log_p = np.log(model.predict(pairs)["p_consume"].to_numpy())
@@ -49,7 +49,7 @@ def test_reasons_for_picking_sum_to_the_log_of_p_consume_over_a_typical_item(mod
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, CONFIDENCE])
-def test_reasons_for_a_find_sum_to_the_log_odds_of_its_score(model, confidence):
+def test_contributions_to_a_discovery_sum_to_the_log_odds_of_its_score(model, confidence):
     found = model.recommend(USER, k=3, by="discover", confidence=confidence, min_p_like=0)
     for item, score in found.select("item_id", "score").iter_rows():
         total = model.explain(USER, item, by="discover", confidence=confidence)[
@@ -58,18 +58,18 @@ def test_reasons_for_a_find_sum_to_the_log_odds_of_its_score(model, confidence):
         assert probability(total) == pytest.approx(score, abs=1e-6)
 
 
-def test_people_who_are_new_have_reasons_too(model):
+def test_new_users_are_explained_too(model):
     contribution = model.explain(NEWCOMER, "i05")
     pair = pl.DataFrame({"user_id": ["new"], "item_id": ["i05"]})
-    expected = model.predict(pair, histories=NEWCOMER)["p_like"][0]
+    expected = model.predict(pair, users=NEWCOMER)["p_like"][0]
     assert probability(contribution["contribution"].sum()) == pytest.approx(expected, abs=1e-6)
     assert dict(contribution.select("item_id", "rating").rows()) == {None: None} | NEWCOMER
     assert contribution.columns == ["item_id", "rating", "contribution"]
     assert contribution["contribution"][1:].is_sorted(descending=True)
 
 
-def test_whoever_is_liked_for_what_was_liked_is_told_so(tribes):
-    """Two tribes, two shelves: what speaks for an item is of its own shelf."""
+def test_what_contributes_most_is_of_the_same_shelf(tribes):
+    """Two tribes, two shelves: the largest contributions are of the item's own shelf."""
     model = Conv4Rec(consume_size=16, rate_size=8, consume_reg_factors=(1.0,)).fit(tribes)
     history = {"i00": 5, "i01": 5, "i12": 1}
     contribution = model.explain(history, "i03", by="consume")
@@ -113,12 +113,16 @@ def test_an_empty_list_has_the_same_columns(fitted_model):
     assert none.schema == full.schema
 
 
-def test_wrong_questions_are_one_clear_sentence(fitted_model, mixed):
-    with pytest.raises(SettingError, match="by consume, like, discover; got by='rating'"):
+def test_a_wrong_argument_gets_one_clear_sentence(fitted_model, mixed):
+    with pytest.raises(
+        SettingError, match="by must be one of consume, like, discover; got 'rating'"
+    ):
         fitted_model.explain(USER, "i03", by="rating")
-    with pytest.raises(SettingError, match="by consume, like, discover; got by='rating'"):
+    with pytest.raises(
+        SettingError, match="by must be one of consume, like, discover; got 'rating'"
+    ):
         fitted_model.recommend(USER, by="rating", reasons=1)
-    with pytest.raises(SettingError, match="of one person; got 2"):
+    with pytest.raises(SettingError, match="of one user; got 2"):
         fitted_model.explain(["u01", "u02"], "i03")
     with pytest.raises(UnknownItemError, match="nope"):
         fitted_model.explain(USER, "nope")
@@ -126,10 +130,10 @@ def test_wrong_questions_are_one_clear_sentence(fitted_model, mixed):
     with pytest.raises(SettingError, match=f"item '{seen}' is in the history"):
         fitted_model.explain(USER, seen, by="consume")
     assert fitted_model.explain(USER, seen, by="like").height > 1
-    with pytest.raises(SettingError, match="confidence lies from"):
+    with pytest.raises(SettingError, match="confidence must be"):
         fitted_model.explain(USER, "i03", confidence=1.0)
     for wrong in (-1, 1.5, True, None):
-        with pytest.raises(SettingError, match="reasons is a whole number of at least 0"):
+        with pytest.raises(SettingError, match="reasons must be a whole number of at least 0"):
             fitted_model.recommend(USER, reasons=wrong)
 
 

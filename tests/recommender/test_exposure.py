@@ -1,4 +1,4 @@
-"""No list for everybody: prices keep to the limit, cost as little as they can, and reach lists."""
+"""Exposure prices keep to the limit, cost as little score as they can, and change lists."""
 
 import warnings
 
@@ -10,14 +10,14 @@ from scipy.optimize import linprog
 from conv4rec import Conv4Rec
 from conv4rec.recommender.exposure import EVEN, LENGTH, LIMITS, exposure_prices
 
-N_PEOPLE, N_ITEMS = 200, 1000
+N_USERS, N_ITEMS = 200, 1000
 
 
 @pytest.fixture
 def list_score() -> np.ndarray:
-    """A few items are the best for nearly all; people differ by a little."""
+    """A few items are the best for nearly all; users differ by a little."""
     rng = np.random.default_rng(0)
-    return np.linspace(100.0, 0.0, N_ITEMS) + 0.7 * rng.standard_normal((N_PEOPLE, N_ITEMS))
+    return np.linspace(100.0, 0.0, N_ITEMS) + 0.7 * rng.standard_normal((N_USERS, N_ITEMS))
 
 
 def prices_of(list_score: np.ndarray, limit: float) -> np.ndarray:
@@ -33,12 +33,12 @@ def shares(list_score: np.ndarray) -> np.ndarray:
     return np.bincount(listed(list_score).ravel(), minlength=list_score.shape[1]) / len(list_score)
 
 
-def test_no_item_is_listed_for_more_people_than_the_limit(list_score):
+def test_no_item_is_listed_for_more_users_than_the_limit(list_score):
     assert shares(list_score).max() > 0.9
     assert shares(list_score - prices_of(list_score, 0.2)).max() <= 0.2 + 0.03
 
 
-def test_only_what_reaches_the_limit_pays(list_score):
+def test_only_an_item_at_the_limit_pays(list_score):
     prices = prices_of(list_score, 0.2)
     found = shares(list_score - prices)
     assert (prices >= 0).all()
@@ -46,24 +46,24 @@ def test_only_what_reaches_the_limit_pays(list_score):
     assert prices.max() > 0.5
 
 
-def test_little_more_is_given_up_than_must_be(list_score):
+def test_the_loss_of_score_is_close_to_the_least_possible(list_score):
     """Against the best assignment that keeps to the limit, by linear programming."""
     some, limit = list_score[:30, :250], 0.5  # more than ten times an even share of 250 items
     prices = prices_of(some, limit)
     chosen = listed(some - prices)
     ours = np.take_along_axis(some, chosen, axis=1).sum()
     n, m = some.shape
-    of_people = np.kron(np.eye(n), np.ones((1, m)))
+    of_users = np.kron(np.eye(n), np.ones((1, m)))
     of_items = np.kron(np.ones((1, n)), np.eye(m))
     best = linprog(
-        -some.ravel(), A_ub=of_items, b_ub=np.full(m, limit * n), A_eq=of_people,
+        -some.ravel(), A_ub=of_items, b_ub=np.full(m, limit * n), A_eq=of_users,
         b_eq=np.full(n, LENGTH), bounds=(0, 1),
     )  # fmt: skip
     free = np.take_along_axis(some, listed(some), axis=1).sum()
     assert free - ours < 1.15 * (free + best.fun) + 1e-9
 
 
-def test_who_cannot_be_served_otherwise_is_no_reason_for_a_price():
+def test_users_with_few_candidates_cause_no_price():
     """Few candidates: everyone is listed all of them, and there is nothing to choose."""
     assert not prices_of(np.zeros((50, LENGTH)), 0.01).any()
     alone = np.full((50, 400), -np.inf)
@@ -78,7 +78,7 @@ def test_a_small_catalogue_may_repeat_itself(list_score):
 
 @pytest.fixture(scope="module")
 def alike() -> Conv4Rec:
-    """A log whose people are all alike but for chance: some items are better liked than others."""
+    """A log whose users differ by noise alone: some items are better liked than others."""
     rng = np.random.default_rng(0)
     rows = []
     for user in range(150):
@@ -90,7 +90,7 @@ def alike() -> Conv4Rec:
 
 
 @pytest.mark.parametrize("by", ["like", "rating", "discover"])
-def test_lists_of_people_who_are_alike_differ_all_the_same(alike, by):
+def test_lists_of_users_who_are_alike_differ_all_the_same(alike, by):
     def commonest(**options) -> float:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
@@ -102,7 +102,7 @@ def test_lists_of_people_who_are_alike_differ_all_the_same(alike, by):
     assert commonest(limit_exposure=False) > commonest() + 0.05
 
 
-def test_what_an_item_pays_is_kept_with_the_model(alike, tmp_path):
+def test_prices_are_saved_with_the_model(alike, tmp_path):
     alike.save(tmp_path / "model")
     loaded = Conv4Rec.load(tmp_path / "model")
     assert loaded._norms_by_level.keys() == {3}

@@ -6,6 +6,7 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.data.synthetic import low_rank_world, two_tribes
+from conv4rec.recommender import as_scorer
 from conv4rec.train.batches import Batches
 
 SMALL = {"consume_size": 16, "rate_size": 8, "consume_reg_factors": (1.0,)}
@@ -35,12 +36,12 @@ def test_each_tribe_is_recommended_its_own_shelf(tribal):
 
 
 def test_each_tribe_is_expected_to_rate_its_own_shelf_higher(tribal, tribal_log):
-    expected = tribal.expected_ratings(tribal_log, USERS, ITEMS)
+    expected = as_scorer(tribal).expected_ratings(tribal_log, USERS, ITEMS)
     assert expected[AT_HOME].mean() > expected[~AT_HOME].mean() + 1.0
 
 
 def nll_and_variation(log_p, truth, seen):
-    """Cross-entropy under the true law of what is left, and total variation from it: means."""
+    """Cross-entropy under the true distribution of what is left, and total variation from it."""
     left = np.where(seen, 0.0, truth)
     left = left / left.sum(1, keepdims=True)
     nll = -(left * np.where(seen, 0.0, log_p)).sum(1).mean()
@@ -48,7 +49,7 @@ def nll_and_variation(log_p, truth, seen):
     return nll, variation
 
 
-def test_it_comes_closer_to_a_low_rank_law_than_popularity_does():
+def test_it_comes_closer_to_a_low_rank_distribution_than_popularity_does():
     world = low_rank_world(300, 100, n_levels=2, rank=2, seed=1)
     log = world.sample(15, np.random.default_rng(1))
     model = Conv4Rec(**SMALL).fit(log)
@@ -56,8 +57,8 @@ def test_it_comes_closer_to_a_low_rank_law_than_popularity_does():
     counts = np.where(seen, 0.0, seen.sum(0) + 1.0)
     with np.errstate(divide="ignore"):
         popular = np.log(counts / counts.sum(1, keepdims=True))
-    ours = model.rank_log_probabilities(log, np.arange(log.n_users))
-    # The next item after 15 without replacement: the true law over what is left.
+    ours = as_scorer(model).rank_log_probabilities(log, np.arange(log.n_users))
+    # The next item after 15 without replacement: the true distribution over what is left.
     nll, variation = nll_and_variation(ours, world.item_probabilities, seen)
     nll_of_popular, variation_of_popular = nll_and_variation(
         popular, world.item_probabilities, seen
@@ -72,7 +73,7 @@ def test_its_ratings_come_closer_to_the_truth_than_the_shares_of_the_levels_do()
     model = Conv4Rec(**SMALL).fit(log)
     users, items = (pairs.ravel() for pairs in np.indices((300, 100)))
     truth = world.level_probabilities.transpose(0, 2, 1).reshape(-1, 2)
-    ours = model.rating_probabilities(log, users, items)
+    ours = as_scorer(model).rating_probabilities(log, users, items)
     shares = np.bincount(log.level_numbers) / len(log)
 
     def nll(p):
@@ -85,14 +86,14 @@ def test_the_sequel_follows_the_first_part_and_not_the_other_way_round(sequels):
     """All who saw part 2 saw part 1; half of those who saw part 1 saw no part 2."""
     model = Conv4Rec(**SMALL).fit(sequels)
     saw_one = model.predict(
-        pl.DataFrame({"user_id": [0], "item_id": ["part 2"]}), histories={"part 1": 5, "film 0": 4}
+        pl.DataFrame({"user_id": [0], "item_id": ["part 2"]}), users={"part 1": 5, "film 0": 4}
     )["p_consume"][0]
     saw_two = model.predict(
-        pl.DataFrame({"user_id": [0], "item_id": ["part 1"]}), histories={"part 2": 5, "film 0": 4}
+        pl.DataFrame({"user_id": [0], "item_id": ["part 1"]}), users={"part 2": 5, "film 0": 4}
     )["p_consume"][0]
     neither = model.predict(
         pl.DataFrame({"user_id": [0, 0], "item_id": ["part 1", "part 2"]}),
-        histories={"film 0": 4, "film 1": 4},
+        users={"film 0": 4, "film 1": 4},
     )["p_consume"]
     assert saw_two > saw_one  # part 1 is surer after part 2 than part 2 after part 1
     assert saw_two > neither[0]
@@ -122,7 +123,7 @@ def test_other_scales_are_learned_as_well(n_levels):
     world = two_tribes(N_USERS, N_ITEMS, n_levels, crossing=0.3)
     log = world.sample(20, np.random.default_rng(2))
     model = Conv4Rec(**SMALL).fit(log)
-    probabilities = model.rating_probabilities(log, USERS, ITEMS)
+    probabilities = as_scorer(model).rating_probabilities(log, USERS, ITEMS)
     likes = probabilities[:, model.like_level_ :].sum(1)
     assert likes[AT_HOME].mean() > likes[~AT_HOME].mean() + 0.3
 
@@ -132,7 +133,7 @@ def test_a_binned_scale_is_learned_as_well(tribal_log, rng):
     frame = frame.with_columns(pl.col("rating") * 4 - 12 + rng.uniform(-1, 1, frame.height))
     model = Conv4Rec(**SMALL).fit(frame, n_bins=8)
     assert model.interactions_.n_levels == 8
-    expected = model.expected_ratings(model.interactions_, USERS, ITEMS)
+    expected = as_scorer(model).expected_ratings(model.interactions_, USERS, ITEMS)
     assert expected[AT_HOME].mean() > expected[~AT_HOME].mean() + 4.0
 
 

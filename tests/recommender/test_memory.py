@@ -14,7 +14,7 @@ from conv4rec.data import Ids, Interactions, Levels
 from conv4rec.data.load_report import LoadReport
 from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
 from conv4rec.recommender import Conv4Rec
-from conv4rec.train.fit import Fitted
+from conv4rec.train import Fitted, TrainSettings
 from conv4rec.train.schedule import Schedule
 
 n_users, n_items, size, per_user, budget_mb = map(int, sys.argv[1:6])
@@ -30,14 +30,16 @@ log = Interactions(
     rng.integers(-1, 5, n).astype(np.int16), None,
     LoadReport(n, n_users, n_items, n, n, 0, 0, "last", levels),
 )
-config = NetworkConfig(n_users, n_items, 5, consume_size=size, rate_size=size)
+config = NetworkConfig(
+    n_users=n_users, n_items=n_items, n_levels=5, consume_size=size, rate_size=size
+)
 network = Network(config, torch.ones(5), torch.Generator().manual_seed(0))
 network.rater_in = None
 counts = np.zeros((n_items, 6), dtype=np.float32)
 np.add.at(counts, (log.item_numbers, log.level_numbers), 1)
 side = ItemSide(torch.from_numpy(counts), torch.randn(n_items, size))
 model = Conv4Rec(max_memory_mb=budget_mb)
-model._serve(Fitted(ServedModel(network), side, Schedule((1, 1)), [], 0, config), log)
+model._serve(Fitted(ServedModel(network), side, Schedule((1, 1)), [], 0, config), log, TrainSettings())
 del items
 
 def resident_mb():
@@ -78,7 +80,7 @@ def serve_everyone(*, n_users, n_items, size, per_user=20, budget_mb=512, by="co
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("by", "n_users"), [("consume", 2000), ("discover", 500)])
 def test_scores_of_everyone_never_exist_at_once(by, n_users):
-    # 500 x 20,000 scores are 38 MB, their rating chances 190, and each step copies some of it.
+    # 500 x 20,000 scores are 38 MB, their rating probabilities 190; each step copies some of it.
     used = serve_everyone(n_users=n_users, n_items=20_000, size=8, budget_mb=32, by=by)
     assert used["rows"] == 100 * n_users
     assert used["above_mb"] < 32 + used["frame_mb"] + 60  # 60: code and buffers loaded on first use

@@ -1,4 +1,4 @@
-"""Both answers for given pairs, and the same person asked about in every way there is."""
+"""Predictions for given pairs, and the same user given in every way there is."""
 
 import numpy as np
 import polars as pl
@@ -9,10 +9,10 @@ from conv4rec.data import Ids
 from conv4rec.errors import (
     Conv4RecError,
     DataError,
-    SettingError,
     UnknownItemError,
     UnknownUserError,
 )
+from conv4rec.recommender import as_scorer
 
 USER = "u07"
 
@@ -69,7 +69,7 @@ def test_the_memory_budget_changes_no_prediction(fitted_model, mixed, monkeypatc
     assert_same_numbers(fitted_model.predict(mixed.to_frame()), whole)
 
 
-def test_a_history_brings_the_lists_of_the_person_it_is_of(fitted_model, mixed, tmp_path):
+def test_a_history_brings_the_lists_of_its_user(fitted_model, mixed, tmp_path):
     """As dict, frame, file or Interactions: the same numbers as the training user's."""
     expected = fitted_model.recommend(USER, k=10)
     frame = history_of(mixed, USER)
@@ -91,21 +91,21 @@ def test_a_history_brings_the_lists_of_the_person_it_is_of(fitted_model, mixed, 
         assert found["user_id"].unique().to_list() == ["new" if way == "dict" else USER], way
 
 
-def test_predictions_may_be_of_people_never_seen_in_training(fitted_model, mixed):
+def test_predictions_may_be_of_users_never_seen_in_training(fitted_model, mixed):
     pairs = fitted_model.recommend(USER, k=5).select("user_id", "item_id")
-    renamed = history_of(mixed, USER).with_columns(user_id=pl.lit("stranger"))
-    found = fitted_model.predict(pairs.with_columns(user_id=pl.lit("stranger")), histories=renamed)
+    renamed = history_of(mixed, USER).with_columns(user_id=pl.lit("newcomer"))
+    found = fitted_model.predict(pairs.with_columns(user_id=pl.lit("newcomer")), users=renamed)
     assert_same_numbers(found, fitted_model.predict(pairs))
-    with pytest.raises(UnknownUserError, match="stranger"):
-        fitted_model.predict(pairs.with_columns(user_id=pl.lit("stranger")))
+    with pytest.raises(UnknownUserError, match="newcomer"):
+        fitted_model.predict(pairs.with_columns(user_id=pl.lit("newcomer")))
 
 
-def test_many_new_people_are_served_as_each_alone(fitted_model, mixed):
+def test_many_new_users_are_served_as_each_alone(fitted_model, mixed):
     frame = mixed.to_frame().filter(pl.col("user_id") < "u05")
     together = fitted_model.recommend(frame, k=5)
     assert_same_numbers(together, fitted_model.recommend([f"u0{n}" for n in range(5)], k=5))
-    people = frame.partition_by("user_id")
-    alone = pl.concat(fitted_model.recommend(rows, k=5) for rows in people)
+    users = frame.partition_by("user_id")
+    alone = pl.concat(fitted_model.recommend(rows, k=5) for rows in users)
     assert_same_numbers(together, alone)
 
 
@@ -163,32 +163,20 @@ def test_a_wider_catalogue_of_the_same_ids_is_read_by_id(fitted_model, mixed):
     assert_same_numbers(fitted_model.recommend(wider, k=5), fitted_model.recommend(USER, k=5))
 
 
-def test_the_evaluator_reads_what_users_read(fitted_model, mixed):
+def test_the_scorer_gives_the_numbers_of_predict(fitted_model, mixed):
     rows, items = np.array([3, 1, 3]), np.array([0, 5, 36])
     pairs = pl.DataFrame({"user_id": mixed.users.ids(rows), "item_id": mixed.items.ids(items)})
-    predicted = fitted_model.predict(pairs)
-    probabilities = fitted_model.rating_probabilities(mixed, rows, items)
+    predicted, scorer = fitted_model.predict(pairs), as_scorer(fitted_model)
+    probabilities = scorer.rating_probabilities(mixed, rows, items)
     np.testing.assert_allclose(probabilities, predicted.select("^p_rating_.*$"), rtol=2e-5)
-    expected = fitted_model.expected_ratings(mixed, rows, items)
+    expected = scorer.expected_ratings(mixed, rows, items)
     np.testing.assert_allclose(expected, predicted["expected_rating"], rtol=2e-5)
-    logs = fitted_model.rank_log_probabilities(mixed, np.array([1, 3]))
+    logs = scorer.rank_log_probabilities(mixed, np.array([1, 3]))
     np.testing.assert_allclose(np.exp(logs[[1, 0, 1], items]), predicted["p_consume"], rtol=2e-5)
-    assert np.array_equal(fitted_model.rank_scores(mixed, np.array([1, 3])), logs)
+    assert np.array_equal(scorer.rank_scores(mixed, np.array([1, 3])), logs)
 
 
-def test_settings_are_checked_before_training(mixed):
-    for wrong in (
-        {"n_steps": 0}, {"n_step": 5}, {"preset": "best"}, {"learning_rate": -1.0},
-        {"mask_low": 0.5, "mask_high": 0.5}, {"validation_fraction": 1.0}, {"like_threshold": 6.0},
-        {"consume_size": 2.5}, {"seed": -1}, {"seed": 1.5}, {"seed": 2**63},
-    ):  # fmt: skip
-        with pytest.raises(SettingError):
-            Conv4Rec(**wrong).fit(mixed)
-    with pytest.raises(SettingError, match="resume"):
-        Conv4Rec().fit(mixed, resume=True)
-
-
-def test_intervals_are_those_of_finds_and_the_rest_stays(fitted_model):
+def test_intervals_are_those_of_discoveries_and_the_rest_stays(fitted_model):
     with pytest.warns(UserWarning, match="shorter"):
         found = fitted_model.recommend(k=99, by="discover", novelty=0)
     found = found.sample(fraction=1.0, shuffle=True, seed=1)
@@ -200,8 +188,8 @@ def test_intervals_are_those_of_finds_and_the_rest_stays(fitted_model):
     assert_same_numbers(contribution.drop("p_like_low", "p_like_high"), plain)
 
 
-def test_intervals_of_new_people_too(fitted_model):
+def test_intervals_of_new_users_too(fitted_model):
     pairs = pl.DataFrame({"user_id": ["new", "new"], "item_id": ["i01", "i02"]})
-    contribution = fitted_model.predict(pairs, histories={"i03": 5, "i11": None}, intervals=True)
+    contribution = fitted_model.predict(pairs, users={"i03": 5, "i11": None}, intervals=True)
     assert (contribution["p_like_low"] < contribution["p_like"]).all()
     assert (contribution["p_like"] < contribution["p_like_high"]).all()

@@ -1,4 +1,4 @@
-"""What the model says about one person, about an item, and about itself."""
+"""Profiles of users, similar items, kernels and the configuration."""
 
 import json
 
@@ -15,7 +15,7 @@ from conv4rec.model import Network
 
 @pytest.fixture(scope="module")
 def moods():
-    """Twenty people rate twenty films around 3; one is two stars kinder, one two stars harsher."""
+    """Twenty users rate twenty films around 3; one is two stars kinder, one two stars harsher."""
     rng = np.random.default_rng(0)
     rows = [
         (f"{mood}{n:02d}", f"film {film:02d}", base)
@@ -77,13 +77,13 @@ def test_the_main_direction_leads_to_the_shelf_of_the_tribe(tribes):
         assert set(leading) <= {f"i{n:02d}" for n in shelf}
 
 
-def test_a_profile_is_the_same_from_a_history_and_of_one_person_alone(fitted_model, mixed):
+def test_a_profile_is_the_same_from_a_history_and_of_one_user_alone(fitted_model, mixed):
     frame = mixed.to_frame().filter(pl.col("user_id") == "u07")
     history = fitted_model.profile(dict(frame.select("item_id", "rating").rows()))
     profile = fitted_model.profile("u07")
     assert history.generosity == pytest.approx(profile.generosity, rel=1e-4)
     assert history.levels_used == profile.levels_used
-    with pytest.raises(SettingError, match="one person; got 2"):
+    with pytest.raises(SettingError, match="one user; got 2"):
         fitted_model.profile(["u01", "u02"])
 
 
@@ -133,7 +133,7 @@ def test_the_configuration_is_plain_and_complete(fitted_model, small):
     assert config["schedule"]["stops"] == list(fitted_model.fitted_.schedule.stops)
 
 
-def test_parameters_are_counted_with_those_of_the_raters(fitted_model, mixed):
+def test_parameters_include_those_of_the_training_users(fitted_model, mixed):
     trained = fitted_model.fitted_.trained
     rng = torch.Generator().manual_seed(0)
     network = Network(trained, torch.ones(mixed.n_levels), rng)

@@ -1,4 +1,4 @@
-"""Lists: what they add up to, how they are ordered, and what is never on them."""
+"""Lists: their sums, their order, and what is never in them."""
 
 import warnings
 
@@ -28,8 +28,8 @@ def all_items(model, users=None, **options):
         return model.recommend(users, k=model.interactions_.n_items, **options)
 
 
-def whatever_is_liked(by):
-    """The options under which finds are listed too, however little they are liked."""
+def any_p_like(by):
+    """The options under which discoveries of any P(like) are listed too."""
     return {"by": by, "min_p_like": 0} if by == "discover" else {"by": by}
 
 
@@ -37,7 +37,7 @@ def rating_columns(frame):
     return frame.select(pl.col("^p_rating_.*$")).to_numpy()
 
 
-def test_chances_to_consume_sum_to_one_over_what_was_not_consumed(fitted_model, seen):
+def test_p_consume_sums_to_one_over_what_was_not_consumed(fitted_model, seen):
     listed = all_items(fitted_model)
     for (user,), rows in listed.group_by("user_id"):
         assert not seen[user] & set(rows["item_id"])
@@ -45,7 +45,7 @@ def test_chances_to_consume_sum_to_one_over_what_was_not_consumed(fitted_model, 
         assert rows["p_consume"].sum() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_chances_of_the_levels_sum_to_one_and_give_the_other_columns(fitted_model):
+def test_level_probabilities_sum_to_one_and_give_the_other_columns(fitted_model):
     listed = all_items(fitted_model)
     probabilities = rating_columns(listed)
     np.testing.assert_allclose(probabilities.sum(1), 1.0, atol=1e-5)
@@ -56,7 +56,7 @@ def test_chances_of_the_levels_sum_to_one_and_give_the_other_columns(fitted_mode
     np.testing.assert_allclose(listed["p_like"], probabilities[:, 3:].sum(1), rtol=1e-5)
 
 
-def test_consumed_items_have_no_chance_to_be_consumed_next(fitted_model, seen):
+def test_an_item_of_the_history_has_p_consume_0(fitted_model, seen):
     listed = all_items(fitted_model, USER, exclude_seen=False)
     consumed = listed["item_id"].is_in(sorted(seen[USER]))
     assert listed.height == fitted_model.interactions_.n_items
@@ -92,13 +92,13 @@ def test_the_score_is_what_was_asked_for(fitted_model, by, score):
 
 @pytest.mark.parametrize("by", ORDERS)
 def test_a_short_list_is_the_top_of_a_long_one(fitted_model, by):
-    options = whatever_is_liked(by)
+    options = any_p_like(by)
     top = fitted_model.recommend(k=2, **options)
     whole = all_items(fitted_model, **options).filter(pl.col("rank") <= 2)
     assert_frame_equal(top, whole, rel_tol=1e-5)  # a last bit may depend on a block's size
 
 
-def test_discover_lists_only_what_a_person_would_hardly_pick(fitted_model):
+def test_novelty_median_lists_what_is_below_the_median(fitted_model):
     every = all_items(fitted_model, by="consume")
     below_median = {"by": "discover", "novelty": "median", "min_p_like": 0, "confidence": 0.5}
     found = all_items(fitted_model, **below_median)
@@ -176,7 +176,9 @@ def test_a_huge_k_costs_nothing(fitted_model):
 
 
 def test_an_unknown_order_lists_the_known_ones(fitted_model):
-    with pytest.raises(SettingError, match="consume, like, rating, consume_and_like, discover"):
+    with pytest.raises(
+        SettingError, match="by must be one of consume, like, rating, consume_and_like, discover"
+    ):
         fitted_model.recommend(USER, by="popularity")
 
 
@@ -208,7 +210,7 @@ def test_the_string_1_is_not_the_number_1(small):
 
 @pytest.mark.parametrize("by", ORDERS)
 def test_the_memory_budget_changes_no_list(fitted_model, by, monkeypatch):
-    options = whatever_is_liked(by)
+    options = any_p_like(by)
     whole = fitted_model.recommend(k=3, **options)
     blocks = []
     score = fitted_model.scoring_.score
@@ -231,6 +233,27 @@ def test_too_little_memory_says_how_much_is_needed(fitted_model, monkeypatch):
     monkeypatch.setattr(fitted_model.scoring_, "max_memory_mb", 1e-4)
     with pytest.raises(SettingError, match=r"max_memory_mb=0.0001 is too little .* at least 0\.1"):
         fitted_model.recommend(USER)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "said"),
+    [
+        ({"k": 0}, SettingError, "k must be"),
+        ({"by": "popular"}, SettingError, "by must be one of"),
+        ({"users": "nobody"}, UnknownUserError, "nobody"),
+        ({"allow": "i01"}, SettingError, "allow must be a list of item ids; got 'i01'"),
+        ({"exclude_seen": "no"}, SettingError, "exclude_seen must be True or False; got 'no'"),
+    ],
+)
+def test_blocks_raise_at_the_call_not_at_the_first_block(fitted_model, wrong, error, said):
+    with pytest.raises(error, match=said):
+        fitted_model.recommend_blocks(**wrong)
+
+
+def test_too_little_memory_is_an_error_at_the_call_for_blocks(fitted_model, monkeypatch):
+    monkeypatch.setattr(fitted_model.scoring_, "max_memory_mb", 1e-4)
+    with pytest.raises(SettingError, match="too little"):
+        fitted_model.recommend_blocks()
 
 
 def test_blocks_are_the_same_lists_in_parts(fitted_model):
@@ -265,6 +288,6 @@ def test_before_fit_every_question_says_so():
 
 
 @pytest.mark.parametrize("name", ["mf_factors", "mf_features", "mf_sweeps"])
-def test_the_chain_needs_something_to_draw(mixed, name):
-    with pytest.raises(SettingError, match=f"{name} is a whole number of at least 1; got 0"):
+def test_the_gibbs_chain_needs_factors_features_and_sweeps(mixed, name):
+    with pytest.raises(SettingError, match=f"{name} must be a whole number of at least 1; got 0"):
         Conv4Rec(**{name: 0}).fit(mixed)

@@ -1,4 +1,4 @@
-"""A model that hears its neighbours answers, explains itself and is saved like any other."""
+"""A model with a SLIM component answers, is explained and is saved like any other."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from conv4rec import Conv4Rec
 from conv4rec.errors import SavedModelError
 from conv4rec.recommender.guarantees.generalization_gap import neural_component
 from conv4rec.train import components
+from conv4rec.recommender import as_scorer
 from conv4rec.train.ensemble import EnsembleWeights
 
 
@@ -20,7 +21,7 @@ def model(mixed, small):
 
 
 def probabilities(model, mixed):
-    return model.rank_log_probabilities(mixed, np.arange(mixed.n_users))
+    return as_scorer(model).rank_log_probabilities(mixed, np.arange(mixed.n_users))
 
 
 def test_it_is_saved_and_loaded_bit_for_bit(model, mixed, tmp_path):
@@ -98,9 +99,9 @@ def test_the_theory_sees_the_tables_alone(model, mixed):
     assert (tables.scoring_.model.consume_logits(found) == expected).all()
 
 
-def test_someone_new_without_a_history_is_offered_what_is_popular(model, mixed):
+def test_a_new_user_without_a_history_is_recommended_what_is_popular(model, mixed):
     nobody = mixed.select(np.zeros(len(mixed), dtype=bool))
-    probability = np.exp(model.rank_log_probabilities(nobody, np.array([0]))[0])
+    probability = np.exp(as_scorer(model).rank_log_probabilities(nobody, np.array([0]))[0])
     counts = np.bincount(mixed.item_numbers, minlength=mixed.n_items)
     shares = np.maximum(counts, 0.5) / counts.sum()
     assert (shares * np.log(shares / probability)).sum() < 0.05

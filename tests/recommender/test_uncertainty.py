@@ -1,4 +1,4 @@
-"""How sure P(like) is: moved as the value behind a rating moves, and intervals that hold truth."""
+"""Uncertainty of P(like): it moves with the latent value, and intervals cover the truth."""
 
 import numpy as np
 import polars as pl
@@ -20,7 +20,7 @@ def latent(mean, standard_error, deviation) -> Latent:
 
 
 def test_where_the_probit_is_served_alone_its_own_quantiles_come_out():
-    """Against 400,000 draws of the mean: the chance that 80% and 95% of them exceed."""
+    """Against 400,000 draws of the mean: the probability that 80% and 95% of them exceed."""
     mean, standard_error, deviation = 0.7, 0.4, 0.8
     draws = np.random.default_rng(0).normal(mean, standard_error, 400_000)
     likes = norm.cdf((draws - THRESHOLDS[2]) / deviation)
@@ -57,7 +57,7 @@ def test_the_further_off_the_less_is_liked_and_all_is_finite(
         assert -1e-9 <= rating <= 4
 
 
-def test_where_every_rating_is_a_like_there_is_no_doubt():
+def test_where_every_rating_is_a_like_the_interval_is_1():
     columns = interval_columns(np.ones(2), 0, latent([0.1, 3.0], [1.0, 1.0], [1.0, 1.0]))
     assert (columns["p_like_low"] == 1).all()
     assert (columns["p_like_high"] == 1).all()
@@ -78,7 +78,7 @@ def world():
     return Conv4Rec(seed=0, n_steps=30).fit(log), 1 - below[:, :, 2], rated
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say(world):
+def test_intervals_cover_the_truth_about_nine_times_in_ten(world):
     model, truth, rated = world
     users, items = np.nonzero(~rated)
     contribution = model.predict(pl.DataFrame({"user_id": users, "item_id": items}), intervals=True)
@@ -90,7 +90,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(world):
     assert (high - low).mean() < 0.6
 
 
-def test_of_whom_more_is_known_more_is_sure(world):
+def test_a_longer_history_has_narrower_intervals(world):
     model, _, rated = world
     items = np.flatnonzero(~rated[0])
     few = {int(i): 4 for i in np.flatnonzero(rated[0])[:2]}
@@ -98,7 +98,7 @@ def test_of_whom_more_is_known_more_is_sure(world):
     widths = []
     for history in (few, many):
         pairs = pl.DataFrame({"user_id": [0] * len(items), "item_id": items})
-        contribution = model.predict(pairs, histories=history, intervals=True)
+        contribution = model.predict(pairs, users=history, intervals=True)
         widths.append((contribution["p_like_high"] - contribution["p_like_low"]).mean())
     assert widths[1] < widths[0] - 0.03
 

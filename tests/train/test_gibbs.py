@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from conv4rec.data import Interactions
-from conv4rec.evaluate import evaluate
 from conv4rec.model.bayesian_mf import BayesianMF
-from conv4rec.recommender import Conv4Rec
+from conv4rec.recommender import Conv4Rec, evaluate_model
 from conv4rec.train import factor_draws
 from conv4rec.train import gibbs as sampler
 from conv4rec.train.batches import Batches
@@ -20,7 +19,7 @@ from conv4rec.train.mixture_weight import DEFAULT_SHARE, best_share, choose_shar
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import normalised, pattern_features
 
-SETTINGS = replace(TrainSettings(), mf_factors=10, mf_features=4, mf_sweeps=40, mf_draws=10)
+SETTINGS = TrainSettings(mf_factors=10, mf_features=4, mf_sweeps=40, mf_draws=10)
 
 
 def ratings(seed: int = 0, n_users: int = 120, n_items: int = 60, share: float = 0.4):
@@ -146,7 +145,7 @@ def test_the_mixture_predicts_ratings_from_factors_better_than_the_network():
     train, test = random_split(log, 0.2, 0)
     split = Split("synthetic", train, given=train, test=test)
     mixture, network_alone = (
-        evaluate(Conv4Rec(seed=0, n_steps=30, mf_draws=draws).fit(train), split).metrics["nll"]
+        evaluate_model(Conv4Rec(seed=0, n_steps=30, mf_draws=draws).fit(train), split).metrics["nll"]
         for draws in (20, 0)
     )
     assert mixture < network_alone - 0.02
@@ -228,7 +227,7 @@ def test_user_noise_precision_is_drawn_from_a_gamma_given_the_errors():
 
 
 def test_all_draws_are_filled_even_with_fewer_sweeps():
-    model = sample_bayesian_mf(log_of(*ratings()), replace(SETTINGS, mf_sweeps=1), 0)
+    model = sample_bayesian_mf(log_of(*ratings()), SETTINGS.with_changes(mf_sweeps=1), 0)
     assert (model.noise > 0).all()
     assert torch.equal(model.items[0], model.items[4])  # five of ten come from the first chain
 

@@ -27,11 +27,11 @@ class _Ours:
     def fit(
         self, train: Interactions, validation: Interactions | None = None, seed: int = 0
     ) -> Any:
-        """A fitted `Conv4Rec`; it cuts its own validation part."""
+        """The scorer of a fitted `Conv4Rec`; it cuts its own validation part."""
         del validation
-        from conv4rec.recommender import Conv4Rec  # other candidates may need no torch
+        from conv4rec.recommender import Conv4Rec, ConvScorer  # other candidates may need no torch
 
-        return Conv4Rec(seed=seed, **self.settings).fit(train)
+        return ConvScorer(Conv4Rec(**self.settings)).fit(train, seed=seed)
 
 
 def _ours(**settings: Any) -> Any:

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conv4rec.data import Interactions, Split, scarce_split, split_by_name
+from conv4rec.data import Interactions, Split, scarce_split, split_by_name, split_log
 from conv4rec.errors import SettingError
-from conv4rec.recommender.fit_and_evaluate import split_of
 
 NEW_USERS = "new-users"
 
@@ -24,7 +23,7 @@ class Source:
     data: str | None = None
     """Path of a ratings file."""
     split: str = "r0"
-    """Of a file: see `split_of`."""
+    """Of a file: see `split_log`."""
     columns: dict[str, str] = field(default_factory=dict)
     levels: list[float] | None = None
 
@@ -54,7 +53,7 @@ class Source:
         log = Interactions.from_frame(
             str(self.data), columns=self.columns or None, levels=self.levels
         )
-        return split_of(log, Path(str(self.data)).stem, self.split)
+        return split_log(log, self.split, name=Path(str(self.data)).stem)
 
     def words(self) -> list[str]:
         """The options of `conv4rec bench` that mean this source."""

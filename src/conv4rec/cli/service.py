@@ -69,15 +69,15 @@ def prepare_torch(device: str, threads: int | None) -> None:
     """
     import torch
 
+    from conv4rec.recommender.configuration import MAX_THREADS, check_device
+
     if threads is not None:
-        if threads < 1:
-            raise SettingError(f"--threads is at least 1; got {threads}")
+        if not 1 <= threads <= MAX_THREADS:
+            raise SettingError(
+                f"threads must be a whole number from 1 to {MAX_THREADS}; got {threads}"
+            )
         torch.set_num_threads(threads)
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise SettingError(f"--device {device!r} cannot be used here: {reason}") from error
+    check_device(device)
 
 
 def make_model(
@@ -97,9 +97,11 @@ def make_model(
     from conv4rec.recommender.configuration import configuration
 
     settings = settings_from_words(set_ or [])
-    configuration(preset, settings)
+    configuration(preset, settings)  # type: ignore[arg-type]
+    model = Conv4Rec(preset=preset, seed=seed, device=device, **more, **settings)  # type: ignore[arg-type]
+    model.options()
     prepare_torch(device, threads)
-    return Conv4Rec(preset=preset, seed=seed, device=device, **more, **settings)
+    return model
 
 
 def check_folder(folder: str, kind: str = "model") -> None:

@@ -1,91 +1,110 @@
-"""Two configurations: the best we have, and the closest to the paper's abstract."""
+"""The parameters of `Conv4Rec`: two presets, and the rule of every value."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field
 
 from conv4rec.errors import SettingError
-from conv4rec.model import NetworkConfig
+from conv4rec.model.config import NetworkSettings
+from conv4rec.model.settings import Settings, unknown_setting
 from conv4rec.train import TrainSettings
 
-SHAPE_FIELDS = {field.name for field in fields(NetworkConfig)} - {
-    *("n_users", "n_items", "n_levels"),  # of the data
-    # of what is served, not of what is trained
-    *("n_mf_draws", "mf_width", "n_mf_features", "n_slim_neighbours"),
+Preset = Literal["default", "paper"]
+
+MAX_SEED = 2**40 - 1
+MAX_THREADS = 1024
+
+# What arXiv 2509.07499 says in its abstract: one encoder and one latent vector for both tasks, one
+# weighted likelihood, one stop, no other component. How kernels and tables start, what is centred
+# and penalised, and that the last evaluations of all weights are averaged, is ours.
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "paper": {
+        "two_sided": False,
+        "shared_encoder": True,
+        "consume_channels": 2,
+        "n_steps": 130,
+        "learning_rate": 0.003,
+        "rate_steps_ratio": 1.0,
+        "rate_weight": 10.0,
+        "averaged_snapshots": 12,
+        "spectral_init": 0.8,
+        "spectral_damping": 2.0,
+        "consume_reg": 30.0,
+        "consume_rating_reg": 90.0,
+        "rate_reg": 200.0,
+        "consume_reg_factors": (1.0, 0.2),
+        "rate_reg_factors": (0.4, 1.0),
+        "slim_neighbours": 0,
+        "mf_draws": 0,
+    },
 }
-TRAIN_FIELDS = {field.name for field in fields(TrainSettings)}
-
-PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
-    "default": ({}, TrainSettings()),
-    # One encoder and one latent vector for both tasks, one weighted likelihood, one stop, nothing
-    # beside: what arXiv 2509.07499 says in its abstract. How kernels and tables start, what is
-    # centred and penalised, and that the last looks at all weights are averaged, is ours.
-    "paper": (
-        {
-            "two_sided": False,
-            "shared_encoder": True,
-            "consume_channels": 2,
-        },
-        replace(
-            TrainSettings(),
-            n_steps=130,
-            learning_rate=0.003,
-            rate_steps_ratio=1.0,
-            rate_weight=10.0,
-            averaged_snapshots=12,
-            spectral_init=0.8,
-            spectral_damping=2.0,
-            consume_reg=30.0,
-            consume_rating_reg=90.0,
-            rate_reg=200.0,
-            consume_reg_factors=(1.0, 0.2),
-            rate_reg_factors=(0.4, 1.0),
-            slim_neighbours=0,
-            mf_draws=0,
-        ),
-    ),
-}
+"""By preset, the settings that differ from the defaults of their classes."""
 
 
-def configuration(preset: str, changes: dict[str, Any]) -> tuple[dict[str, Any], TrainSettings]:
-    """The network's shape and the training settings of a preset, with some values changed.
+class Options(Settings):
+    """The parameters of `Conv4Rec` that are neither of its network nor of its training."""
+
+    preset: Annotated[Preset, Field(description="'default' or 'paper'")] = "default"
+    """"default", the best known settings, or "paper", the closest to the abstract."""
+    seed: Annotated[
+        int, Field(ge=0, le=MAX_SEED, description="a whole number from 0 to 2**40 - 1")
+    ] = 0
+    """Of every random draw."""
+    device: Annotated[str, Field(min_length=1, description="the name of a torch device")] = "cpu"
+    """"cpu", or the name of an accelerator in torch: "cuda"."""
+    like_threshold: Annotated[
+        float | None, Field(description="a finite number on the rating scale, or None")
+    ] = None
+    """Lowest rating that counts as liking; None: the level at three quarters of the scale."""
+    max_memory_mb: Annotated[
+        float, Field(gt=0, description="a finite number of megabytes above 0")
+    ] = 512.0
+    """Memory of the arrays with a cell for each user and item, when scoring."""
+
+
+def configuration(preset: Preset, changes: dict[str, Any]) -> tuple[NetworkSettings, TrainSettings]:
+    """The settings of the network and of its training: a preset with some values changed.
 
     Raises:
-        SettingError: The preset or a name in `changes` is unknown, or a value is out of range.
+        SettingError: The preset or a name in `changes` is unknown, or a value breaks its rule.
     """
-    if preset not in PRESETS:
-        raise SettingError(f"preset is one of {', '.join(PRESETS)}; got {preset!r}")
-    shape, settings = PRESETS[preset]
-    unknown = sorted(set(changes) - SHAPE_FIELDS - TRAIN_FIELDS)
-    if unknown:
+    values = {**PRESETS[Options(preset=preset).preset], **changes}
+    network, training = NetworkSettings.model_fields, TrainSettings.model_fields
+    for name in values:
+        if name not in network and name not in training:
+            raise SettingError(unknown_setting(name, [*network, *training]))
+    return (
+        NetworkSettings(**{name: values[name] for name in values if name in network}),
+        TrainSettings(**{name: values[name] for name in values if name in training}),
+    )
+
+
+def check_device(device: str) -> None:
+    """Raise unless torch can put a tensor on this device.
+
+    Raises:
+        SettingError: It cannot: names the device and says why.
+    """
+    import torch
+
+    try:
+        torch.zeros(1, device=Options(device=device).device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
         raise SettingError(
-            f"{unknown[0]!r} is not a setting; there are "
-            f"{', '.join(sorted(SHAPE_FIELDS | TRAIN_FIELDS))}"
-        )
-    _check({**changes})
-    shape = {**shape, **{name: changes[name] for name in changes if name in SHAPE_FIELDS}}
-    training = {name: changes[name] for name in changes if name in TRAIN_FIELDS}
-    if "consume_reg_factors" in training:
-        training["consume_reg_factors"] = tuple(training["consume_reg_factors"])
-    if "rate_reg_factors" in training:
-        training["rate_reg_factors"] = tuple(training["rate_reg_factors"])
-    return shape, replace(settings, **training)
+            f"device must be one that torch can use here, such as 'cpu'; got {device!r}: {reason}"
+        ) from error
 
 
-def _check(changes: dict[str, Any]) -> None:
-    whole = ("n_steps", "consume_size", "rate_size", "batch_cells", "averaged_snapshots",
-             "mf_factors", "mf_features", "mf_sweeps")  # fmt: skip
-    for name, value in changes.items():
-        if name in whole and (not isinstance(value, int) or value < 1):
-            raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
-        if name in ("mf_draws", "slim_neighbours") and not (isinstance(value, int) and value >= 0):
-            raise SettingError(f"{name} is a whole number of at least 0; got {value!r}")
-        if name.endswith(("_reg", "learning_rate", "rate_steps_ratio")) and not value >= 0:
-            raise SettingError(f"{name} is at least 0; got {value!r}")
-        if name in ("mask_low", "mask_high", "validation_fraction") and not 0 <= value < 1:
-            raise SettingError(f"{name} lies from 0 up to, not including, 1; got {value!r}")
-        if name in ("propensity_power", "propensity_validation") and not 0 <= value <= 1:
-            raise SettingError(f"{name} lies from 0 to 1; got {value!r}")
-    if changes.get("mask_high", 1.0) <= changes.get("mask_low", 0.0):
-        raise SettingError("mask_high must be above mask_low, or nothing is ever hidden")
+def check_choice(name: str, value: Any, choices: Any) -> None:
+    """Raise unless a value is one of those of a `Literal`.
+
+    Raises:
+        SettingError: It is not: names all of them.
+    """
+    known = get_args(choices)
+    if not isinstance(value, str) or value not in known:
+        raise SettingError(f"{name} must be one of {', '.join(known)}; got {value!r}")

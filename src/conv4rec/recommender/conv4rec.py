@@ -4,74 +4,80 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from conv4rec.data import Interactions, read_table
 from conv4rec.errors import NotFittedError, SettingError
-from conv4rec.model.kernels import channel_names
-from conv4rec.model.readouts import expected_rating
-from conv4rec.recommender.configuration import configuration
+from conv4rec.recommender.configuration import Options, check_device
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY, DiscoveryCriteria, check_confidence
-from conv4rec.recommender.explanation import check_explained, explained
-from conv4rec.recommender.list_scores import ORDERS, UNCERTAIN_LISTS, ListSpec, Norms, norms_of
-from conv4rec.recommender.lists import ListRequest, Lists
-from conv4rec.recommender.pairs import pair_columns
+from conv4rec.recommender.explanation import Explained, check_explained, explained
+from conv4rec.recommender.inspection import kernel_table, similar_items
+from conv4rec.recommender.list_request import (
+    ListRequest,
+    allowed_items,
+    check_count,
+    check_criteria,
+)
+from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Norms, Order, norms_of
+from conv4rec.recommender.lists import Lists
+from conv4rec.recommender.pairs import numbers_of, pair_columns
+from conv4rec.recommender.parameters import Parameters, html_table
 from conv4rec.recommender.persistence import load_model, save_model
 from conv4rec.recommender.profile import Profile, profile_of
 from conv4rec.recommender.scoring import Scoring
-from conv4rec.recommender.user_histories import Histories, histories_of
-from conv4rec.train import Fit, Fitted
+from conv4rec.recommender.user_histories import Users, histories_of
+from conv4rec.train import Fit, Fitted, TrainSettings
 from conv4rec.train.fit import OnProgress
 
 
-class Conv4Rec:
-    """Trains one model and answers: will they pick it, how will they rate it, is it a find?
+class Conv4Rec(Parameters):
+    """Predicts what each user consumes next, how they rate it, and which items are discoveries.
 
-    For every user and item, separately: `p_consume` = P(i | history), the chance that the next
-    item this person picks is i (sums to 1 over the items not in the history);
-    `p_rating_<level>` = P(level | i, history), the chance of each rating if they do;
-    `expected_rating`; and `p_like`, the chance of a rating at the like threshold or above.
+    For every user and item: `p_consume` = P(i | history), the probability that the next item
+    the user consumes is i (it sums to 1 over the items not in the history);
+    `p_rating_<level>` = P(level | i, history), the probability of each rating if they consume
+    it; `expected_rating`; and `p_like`, the probability of a rating at the like threshold or
+    above.
 
     An implementation from the abstract of Ledent, Kasalický, Alves & Lauw, "Conv4Rec" (IEEE
     TNNLS 2025, arXiv 2509.07499), not the authors' code.
 
+    Parameters are stored as given and checked by `fit`. `get_params`, `set_params` and
+    `sklearn.base.clone` work as for any estimator of scikit-learn.
+
     Args:
-        preset: "default", the best we have, or "paper", the closest to the abstract.
+        preset: "default", the best settings known, or "paper", the closest to the abstract.
         seed: of every random draw. The same seed, machine and thread count give the same model,
             bit for bit.
-        device: "cpu", or what torch calls an accelerator: "cuda".
+        device: "cpu", or the name of an accelerator in torch: "cuda".
         like_threshold: lowest rating that counts as liking; by default the level at three
             quarters of the scale (4 of 5).
-        max_memory_mb: for arrays with a cell for each user and item, when scoring.
-        **settings: any field of `NetworkConfig` (its sizes and switches) or `TrainSettings`.
+        max_memory_mb: memory of the arrays with a cell for each user and item, when scoring.
+
+    Every other parameter is a setting of the network or of its training. None, the default of
+    all of them, means the value of the preset. docs/guides/names.md lists each setting, its
+    value in both presets and its meaning.
+
+    Raises:
+        SettingError: There is no parameter of this name: says the nearest one.
 
     >>> log = pl.DataFrame({"user_id": ["ann", "ann", "bob", "bob", "cyd"],
     ...                     "item_id": ["dune", "alien", "dune", "heat", "dune"],
     ...                     "rating": [5, 4, 2, None, 5]})
-    >>> model = Conv4Rec(seed=0, n_steps=5).fit(log)
+    >>> model = Conv4Rec(n_steps=5).fit(log)
     >>> model.recommend("cyd", k=2).columns[:5]
     ['user_id', 'item_id', 'rank', 'score', 'p_consume']
     """
 
-    def __init__(
-        self,
-        *,
-        preset: str = "default",
-        seed: int = 0,
-        device: str = "cpu",
-        like_threshold: float | None = None,
-        max_memory_mb: float = 512.0,
-        **settings: Any,
-    ) -> None:
-        self.preset, self.seed, self.device = preset, seed, device
-        self.like_threshold, self.max_memory_mb = like_threshold, max_memory_mb
-        self.settings = settings
+    fitted_: Fitted
+    interactions_: Interactions
+    scoring_: Scoring
+    train_settings_: TrainSettings
 
     def fit(
         self,
@@ -85,9 +91,9 @@ class Conv4Rec:
     ) -> Conv4Rec:
         """Learn from a log of interactions.
 
-        Up to three rehearsals on 90% of the log (fewer where users x items is above 4 million)
-        choose when each task stops and how firmly it is held; then the model is trained on all
-        of it.
+        Up to three validation fits on 90% of the log (fewer where users x items is above
+        4 million) choose when each task stops and its penalty; then the model is trained on all
+        of the log.
 
         Args:
             interactions: `Interactions`, a frame, or a file (see `Interactions.from_frame`).
@@ -99,36 +105,45 @@ class Conv4Rec:
             **loading: passed to `Interactions.from_frame` (levels=, duplicates=, ...).
 
         Raises:
+            SettingError: A parameter breaks its rule; said before any data is read.
             DataError: The table cannot be used: names the column and the rows.
             SettingError: A setting is unknown or out of range.
             TrainingInterrupted: `should_stop` returned True.
         """
-        shape, settings = configuration(self.preset, self.settings)
-        if not isinstance(self.seed, (int, np.integer)) or not 0 <= self.seed < 2**40:
-            raise SettingError(f"seed is a whole number from 0 to 2**40 - 1; got {self.seed!r}")
-        if not isinstance(interactions, Interactions):
-            interactions = Interactions.from_frame(interactions, **loading)
-        interactions.levels.like_level(self.like_threshold)  # wrong? say so before training
+        options, network, settings = self.check_params()
+        check_device(self.device)
         if resume and checkpoint is None:
             raise SettingError("resume needs the checkpoint folder to resume from")
+        if not isinstance(interactions, Interactions):
+            interactions = Interactions.from_frame(interactions, **loading)
+        interactions.levels.like_level(options.like_threshold)  # above the scale: refuse it now
         fit = Fit(
-            interactions, shape, settings, int(self.seed), self.device, on_progress, checkpoint,
-            resume, should_stop,
+            interactions, network.model_dump(), settings, options.seed, self.device, on_progress,
+            checkpoint, resume, should_stop,
         )  # fmt: skip
-        self._serve(fit.run(), interactions)
-        with contextlib.suppress(SettingError):  # too little max_memory_mb: at the first list
+        self._serve(fit.run(), interactions, settings)
+        with contextlib.suppress(SettingError):  # too little max_memory_mb: the first list says it
             self._norms()
         return self
 
     def _serve(
-        self, fitted: Fitted, interactions: Interactions, norms: dict[int, Norms] | None = None
+        self,
+        fitted: Fitted,
+        interactions: Interactions,
+        settings: TrainSettings,
+        norms: dict[int, Norms] | None = None,
     ) -> None:
-        self.fitted_, self.interactions_ = fitted, interactions
+        self.fitted_, self.interactions_, self.train_settings_ = fitted, interactions, settings
         fitted.model.eval().requires_grad_(False)
-        self.scoring_ = Scoring(fitted.model, fitted.item_side, self.max_memory_mb)
+        self.scoring_ = Scoring(fitted.model, fitted.item_side, self.options().max_memory_mb)
         self._norms_by_level = dict(norms or {})
 
-    def _fitted(self) -> Interactions:
+    def check_fitted(self) -> Interactions:
+        """The log that the model was fitted to.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
         if not hasattr(self, "scoring_"):
             raise NotFittedError("this model is not fitted yet: call fit(interactions) first")
         return self.interactions_
@@ -136,21 +151,21 @@ class Conv4Rec:
     @property
     def like_level_(self) -> int:
         """Number of the first rating level that counts as liking."""
-        return self._fitted().levels.like_level(self.like_threshold)
+        return self.check_fitted().levels.like_level(self.options().like_threshold)
 
     def _norms(self) -> Norms:
-        """What lists compare a person and an item with, for the like threshold of the moment."""
+        """What lists compare a user and an item with, for the present like threshold."""
         level = self.like_level_
         if level not in self._norms_by_level:
-            self._norms_by_level = {level: norms_of(self.scoring_, self._fitted(), level)}
+            self._norms_by_level = {level: norms_of(self.scoring_, self.check_fitted(), level)}
         return self._norms_by_level[level]
 
     def recommend(
         self,
-        users: Histories = None,
+        users: Users = None,
         k: int = 10,
         *,
-        by: str = "consume",
+        by: Order = "consume",
         exclude_seen: bool = True,
         allow: Sequence[int | str] | None = None,
         block: Sequence[int | str] | None = None,
@@ -160,75 +175,76 @@ class Conv4Rec:
         limit_exposure: bool = True,
         reasons: int = 0,
     ) -> pl.DataFrame:
-        """List k items for each person, best first.
+        """List k items for each user, best first.
 
-        Lists are shorter where fewer items are left, with a warning that says why; a filter is
+        A list is shorter where fewer items are left, with a warning that says why; a filter is
         never weakened. Of equal scores the smaller item id comes first.
 
         Args:
-            users: None for all training users; a user id or a list of them; or the histories of
-                anyone else: a log (frame, file, Interactions) or a dict {item_id: rating} of
-                one person. Nothing is retrained.
-            k: how many.
-            by: "consume" (what they would pick next), "like" (surely liked if they picked it),
-                "rating" (surely rated high), "consume_and_like" (P(consume) x P(like)) or
-                "discover" (finds: what they would hardly come to alone, surely like, and like
-                more than others do).
+            users: None for all training users; a user id or a list of them; or histories of any
+                users: a log (frame, file, Interactions) or a dict {item_id: rating} of one
+                user. Nothing is trained again.
+            k: how many items.
+            by: "consume" (P(consume)), "like" (a lower bound of P(like)), "rating" (a lower
+                bound of the expected rating), "consume_and_like" (P(consume) x P(like)) or
+                "discover" (discoveries: novel to the user, liked with confidence, and liked
+                more than by others).
             exclude_seen: leave out the items of the history.
             allow: list nothing but these items.
             block: never list these items.
-            novelty: which items are hardly picked, for finds. A chance, 0.1: those that come up
-                by themselves with less, within as many picks as the person has made (10 to 100),
-                and are not of the short head that everyone sees anyway (what is surely below the
-                median always counts). A whole number N: those
-                outside the N likeliest. "median": those surely below the person's median
-                P(consume).
-            sure: lists by "like", "rating" and "discover" are ranked by what P(like), or the
-                expected rating, exceeds with this probability; from 0.5 (as they are) to below 1.
-            min_p_like: P(like) of a find is at least this. By default it is at least that of
-                what the person would pick next (or one half, if that is less) and, generosity
-                aside, at least what others' is. 0 ranks everything that is hardly picked.
-            limit_exposure: in lists by "like" and "rating" no item stands in more than about a
-                quarter of people's first ten, in finds in no more than one in fourteen, or ten
-                times an even share in a small catalogue: beyond, it goes to those for whom it
-                stands out most. Without, every list is ranked by itself.
-            reasons: how many items of the history to name that speak most for each item, for
-                by "consume", "like" and "discover" (see `explain`).
+            novelty: which items can be discoveries. A probability p: items that the user would
+                miss with at least p within as many interactions again as the history has (10 to
+                100), and that are not in the short head of the most popular items; an item below
+                the user's median P(consume) with confidence always counts. A whole number N:
+                items outside the user's N likeliest. "median": items below the median with
+                confidence.
+            confidence: lists by "like", "rating" and "discover" are ranked by what P(like), or
+                the expected rating, exceeds with this probability; from 0.5 to below 1.
+            min_p_like: P(like) of a discovery is at least this. By default it is at least the
+                user's mean P(like) over what they consume next (or one half, if that is less)
+                and, apart from the user's generosity, at least that of others. With 0, all novel
+                items are ranked.
+            limit_exposure: in lists by "like" and "rating" no item is in more than about a
+                quarter of the users' first ten, in discoveries in no more than one in fourteen,
+                or ten times an even share in a small catalogue: beyond that, it goes to the
+                users for whom it stands out most. False ranks each list by itself.
+            reasons: how many items of the history to name that contribute most to each item,
+                for by "consume", "like" and "discover" (see `explain`).
 
         Returns:
             user_id, item_id, rank (from 1), score, p_consume, p_like, expected_rating,
-            p_rating_<level> ...; people in ascending order of id.
+            p_rating_<level> ...; users in ascending order of id.
 
-            Lists by "like", "rating" and "discover" have `p_like_low` and `p_like_high`: 90% of
-            such intervals shall hold the true P(like), if people rate regardless of how much they
-            like an item (see docs/guides/discover.md); null where fewer than 100 ratings were
-            learned from, or the model has no draws. Their `score` is what P(like), or
-            the expected rating, surely exceeds, less what the item pays for exposure.
+            Lists by "like", "rating" and "discover" have `p_like_low` and `p_like_high`, a 90%
+            interval of P(like), which holds if users rate regardless of how much they like an
+            item (see docs/guides/discover.md); null where fewer than 100 ratings were learned
+            from, or the model has no draws. Their `score` is the lower bound of P(like), or of
+            the expected rating, minus what the item pays for exposure.
 
-            Finds have two columns more. `consume_rank`: the place of P(consume) among the items not
-            in this person's history. `popularity_lift`: P(consume) over what it would be if they
-            picked by popularity alone.
+            Discoveries have two more columns. `consume_rank`: the rank of P(consume) among the
+            items not in the history. `popularity_lift`: P(consume) divided by its value if the
+            user consumed by popularity alone.
 
-            With reasons, `reason_<n>` is an item of the history and `reason_<n>_adds` what it
-            adds to the score that `explain` explains; null where fewer speak for the item.
+            With reasons, `reason_<n>` is an item of the history and `reason_<n>_adds` its
+            contribution to the score that `explain` explains; null where fewer items contribute.
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is not in the training data.
-            SettingError: `k`, `by`, `unlikely`, `confidence`, `min_p_like` or `reasons` is out of range.
+            SettingError: An argument is out of range.
         """
         frames = list(self.recommend_blocks(
             users, k, by=by, exclude_seen=exclude_seen, allow=allow, block=block,
-            novelty=novelty, confidence=confidence, min_p_like=min_p_like, limit_exposure=limit_exposure,
-            reasons=reasons,
+            novelty=novelty, confidence=confidence, min_p_like=min_p_like,
+            limit_exposure=limit_exposure, reasons=reasons,
         ))  # fmt: skip
         return pl.concat(frames, rechunk=False)
 
     def recommend_blocks(
         self,
-        users: Histories = None,
+        users: Users = None,
         k: int = 10,
         *,
-        by: str = "consume",
+        by: Order = "consume",
         exclude_seen: bool = True,
         allow: Sequence[int | str] | None = None,
         block: Sequence[int | str] | None = None,
@@ -238,41 +254,28 @@ class Conv4Rec:
         limit_exposure: bool = True,
         reasons: int = 0,
     ) -> Iterator[pl.DataFrame]:
-        """The same as `recommend`, in frames of a few people each: for more than fit in memory."""
-        known = self._fitted()
-        _check_k(k)
-        if by not in ORDERS:
-            raise SettingError(f"by is one of {', '.join(ORDERS)}; got {by!r}")
+        """The rows of `recommend`, in frames of a few users each: for more than fit in memory.
+
+        The first frame is made, and every error raised, at the call.
+        """
+        known = self.check_fitted()
         criteria = DiscoveryCriteria(novelty, confidence, min_p_like)
-        _check_asked(by, criteria, limit_exposure)
-        _check_k(reasons, "reasons", 0)
-        if reasons:
-            check_explained(by, self.like_level_)
-        allowed = np.ones(known.n_items, dtype=bool)
-        if allow is not None:
-            allowed[:] = False
-            allowed[[known.items.number(item) for item in allow]] = True
-        if block is not None:
-            allowed[[known.items.number(item) for item in block]] = False
-        people = histories_of(known, users)
+        check_criteria(by, criteria, limit_exposure)
         spec = ListSpec(by, self.like_level_, criteria)
-        question = ListRequest(spec, int(k), exclude_seen, allowed, int(reasons))
+        allowed = allowed_items(known, allow, block)
+        request = ListRequest(spec, k, exclude_seen, allowed, reasons)
         norms = self._norms() if by in UNCERTAIN_LISTS else None
         if norms is not None and not limit_exposure:
             norms = replace(norms, prices={})
-        lists = Lists(self.scoring_, people, question, norms)
-        yield from lists.frames()
-        if lists.short:
-            _warn_short(lists)
+        frames = Lists(self.scoring_, histories_of(known, users), request, norms).frames()
+        return chain([next(frames)], frames)
 
-    def predict(
-        self, pairs: Any, *, histories: Histories = None, intervals: bool = False
-    ) -> pl.DataFrame:
-        """Both answers for given pairs of a user and an item.
+    def predict(self, pairs: Any, *, users: Users = None, intervals: bool = False) -> pl.DataFrame:
+        """Predict consumption and rating for given pairs of a user and an item.
 
         Args:
             pairs: a frame or a file with user_id and item_id (or their usual aliases).
-            histories: the histories of the users in `pairs` if they are not training users.
+            users: whose histories are read, as in `recommend`; None for the training users.
             intervals: add p_like_low and p_like_high, a 90% interval of P(like) (see
                 `recommend`).
 
@@ -284,100 +287,86 @@ class Conv4Rec:
         Raises:
             UnknownUserError: (or UnknownItemError) An id is unknown: names the row.
         """
-        known = self._fitted()
-        people = histories_of(known, histories)
+        known = self.check_fitted()
+        histories = histories_of(known, users)
         frame = read_table(pairs).select("user_id", "item_id")
-        users = _numbers(people.users, frame["user_id"])
-        items = _numbers(known.items, frame["item_id"])
-        columns = pair_columns(self.scoring_, people, users, items, self.like_level_, intervals)
+        rows = numbers_of(histories.users, frame["user_id"])
+        items = numbers_of(known.items, frame["item_id"])
+        columns = pair_columns(self.scoring_, histories, rows, items, self.like_level_, intervals)
         return frame.hstack(pl.DataFrame(columns))
 
     def explain(
-        self, user: Histories, item: int | str, *, by: str = "like", confidence: float = CONFIDENCE
-    ) -> pl.DataFrame:
-        """What each item of a history adds to a score; the parts sum to it exactly.
+        self, users: Users, item: int | str, *, by: Explained = "like",
+        confidence: float = CONFIDENCE,
+    ) -> pl.DataFrame:  # fmt: skip
+        """The contribution of each item of one user's history to a score; they sum to it exactly.
 
-        The score that is explained, given the reading of the history:
+        The score that is explained:
 
         - by "like": the log-odds of P(like), so P(like) = 1 / (1 + exp(-sum)).
-        - by "discover": the log-odds of the score that finds are ranked by; doubt and what the
-          item pays for exposure are in the base.
-        - by "consume": log P(consume) less its mean over the items not in the history, so
+        - by "discover": the log-odds of the score that discoveries are ranked by; uncertainty
+          and the price of exposure are in the baseline.
+        - by "consume": log P(consume) minus its mean over the items not in the history, so
           exp(sum) says how many times likelier than a typical item.
 
-        The base is what the item has without a history: how well liked, how popular it is; by
-        "like" and "discover", for someone who uses the scale as this person does.
+        The baseline is the score without a history: how well liked or how popular the item is;
+        by "like" and "discover", for someone who uses the scale as this user does.
 
         Args:
-            user: a user id, or a history (see `recommend`): one person.
+            users: one user: an id, or a history (see `recommend`).
             item: the item whose score is explained.
             by: "consume", "like" or "discover".
-            sure: for finds (see `recommend`).
+            confidence: of discoveries (see `recommend`).
 
         Returns:
-            item_id, rating, contribution: first the base, whose item_id is null, then every
-            item of the history with the rating given (null: not rated), what speaks most for
-            the item first.
+            item_id, rating, contribution: first the baseline, whose item_id is null, then every
+            item of the history with the rating given (null: not rated), largest contribution
+            first.
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is not in the training data.
-            SettingError: There is more than one person, `by` or `confidence` is out of range, or
-                the item is in the history and so is not picked again.
+            SettingError: There is more than one user, `by` or `confidence` is out of range, or
+                the item is in the history and so is not consumed again.
         """
-        known = self._fitted()
+        known = self.check_fitted()
         check_confidence(confidence)
         check_explained(by, self.like_level_)
-        people = histories_of(known, user)
+        histories = histories_of(known, users)
         norms = self._norms() if by == "discover" else None
         number = known.items.number(item)
-        return explained(self.scoring_, people, number, by, self.like_level_, confidence, norms)
+        return explained(self.scoring_, histories, number, by, self.like_level_, confidence, norms)
 
-    def profile(self, user: Histories) -> Profile:
-        """What the model sees in one person: levels used, generosity, main directions of taste.
+    def profile(self, users: Users) -> Profile:
+        """Describe one user: levels used, generosity, main directions of taste.
 
         Args:
-            user: a user id, or a history (see `recommend`).
+            users: one user: an id, or a history (see `recommend`).
+
+        Raises:
+            UnknownUserError: The id is not in the training data.
+            SettingError: There is more than one user.
         """
-        known = self._fitted()
-        return profile_of(self.scoring_, histories_of(known, user))
+        known = self.check_fitted()
+        return profile_of(self.scoring_, histories_of(known, users))
 
     def similar_items(self, item: int | str, k: int = 10) -> pl.DataFrame:
-        """The items picked by the same people: item_id, rank, similarity.
+        """The items consumed by the same users: item_id, rank, similarity.
 
-        Similarity is the cosine of the vectors that decode P(consume), from -1 to 1; the neighbours
-        of an item, which P(consume) hears as well, are not in it.
+        Similarity is the cosine of the vectors that decode P(consume), from -1 to 1. The SLIM
+        component of P(consume) is not in it.
         """
-        known = self._fitted()
-        _check_k(k)
-        vectors = self.scoring_.network.consume_out.cpu().numpy()
-        unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        number = known.items.number(item)
-        cosine = unit @ unit[number]
-        cosine[number] = -np.inf
-        best = np.argsort(-cosine, kind="stable")[: min(k, known.n_items - 1)]
-        return pl.DataFrame(
-            {
-                "item_id": known.items.ids(best),
-                "rank": np.arange(1, len(best) + 1, dtype=np.int32),
-                "similarity": cosine[best],
-            }
-        )
+        known = self.check_fitted()
+        check_count("k", k)
+        return similar_items(self.scoring_.network, known, known.items.number(item), k)
 
     def kernels(self) -> pl.DataFrame:
-        """What each rating level means to each channel, going in, and what it adds coming out.
+        """The input and output kernels: what each rating level means to each channel.
 
-        Columns: `level` ("unrated" last), the channels in (`consumed`, `liked`, ...), then what
-        a unit of each rating channel adds to the level's logit (`liked_out`, ...).
+        Columns: `level` ("unrated" last), the input channels (`consumed`, `liked`, ...), then
+        what a unit of each rating channel adds to the level's logit (`liked_out`, ...).
         """
-        known = self._fitted()
-        network = self.scoring_.network
-        into, out = network.kernel_in.cpu().numpy(), network.kernel_out.cpu().numpy()
-        columns: dict[str, Any] = {"level": [*known.levels.labels, "unrated"]}
-        names = channel_names(into.shape[1] - 1)
-        columns |= {name: into[:, channel] for channel, name in enumerate(names)}
-        for channel, name in enumerate(names[1:]):
-            columns[f"{name}_out"] = [*out[channel].tolist(), None]
-        return pl.DataFrame(columns)
+        known = self.check_fitted()
+        return kernel_table(self.scoring_.network, known.levels.labels)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save the fitted model: safetensors files and a JSON manifest, all or nothing.
@@ -385,16 +374,18 @@ class Conv4Rec:
         Raises:
             SavedModelError: The folder holds something else, or cannot be written.
         """
-        interactions = self._fitted()
-        options = {
-            "preset": self.preset,
-            "seed": self.seed,
-            "like_threshold": self.like_threshold,
-            "settings": self.settings,
+        interactions = self.check_fitted()
+        options, network, training = self.check_params()
+        values = network.model_dump() | training.model_dump()
+        facts = {
+            "preset": options.preset,
+            "seed": options.seed,
+            "like_threshold": options.like_threshold,
+            "settings": {name: values[name] for name in self.settings},
         }
         with contextlib.suppress(SettingError):  # as in `fit`
             self._norms()
-        save_model(folder, self.fitted_, interactions, options, self._norms_by_level)
+        save_model(folder, self.fitted_, interactions, facts, self._norms_by_level)
 
     @classmethod
     def load(
@@ -404,23 +395,29 @@ class Conv4Rec:
 
         Raises:
             SavedModelError: The folder is missing, foreign, or a file in it was changed.
+            SettingError: `device` or `max_memory_mb` breaks its rule.
         """
+        Options(max_memory_mb=max_memory_mb)
+        check_device(device)
         fitted, interactions, options, norms = load_model(folder, device)
-        settings = options.pop("settings")
-        model = cls(device=device, max_memory_mb=max_memory_mb, **options, **settings)
-        model._serve(fitted, interactions, norms)
+        changed: dict[str, Any] = {  # JSON has no tuples
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in options.pop("settings").items()
+        }
+        model = cls(device=device, max_memory_mb=max_memory_mb, **options, **changed)
+        _, _, settings = model.check_params()
+        model._serve(fitted, interactions, settings, norms)
         return model
 
     @property
     def config_(self) -> dict[str, Any]:
-        """Everything that was settled: the shape of the network, training, the schedule found."""
-        self._fitted()
-        _, settings = configuration(self.preset, self.settings)
+        """The configuration that was fitted: the network, its training, the schedule found."""
+        self.check_fitted()
         served = self.fitted_.network.config
         return {
             "preset": self.preset,
-            "network": asdict(self.fitted_.trained),
-            "training": asdict(settings),
+            "network": self.fitted_.trained.model_dump(),
+            "training": self.train_settings_.model_dump(),
             "schedule": asdict(self.fitted_.schedule),
             "ensemble_weights": asdict(self.fitted_.ensemble_weights),
             "served": {"consume_size": served.consume_size, "rate_size": served.rate_size},
@@ -429,76 +426,14 @@ class Conv4Rec:
     @property
     def n_parameters_(self) -> int:
         """How many weights were trained."""
-        self._fitted()
+        self.check_fitted()
         return self.fitted_.n_parameters
-
-    def rank_scores(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
-        """For the evaluator (see `conv4rec.evaluate.Scorer`): log P(i | history)."""
-        return self.rank_log_probabilities(given, rows)
-
-    def rank_log_probabilities(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
-        """For the evaluator: log P(i | history), rows x items."""
-        return self.scoring_.score(given, rows, with_ratings=False).log_p_consume
-
-    def rating_probabilities(
-        self, given: Interactions, rows: np.ndarray, items: np.ndarray
-    ) -> np.ndarray:
-        """For the evaluator: P(k | i, history) for parallel rows and items, pairs x levels."""
-        people, places = np.unique(rows, return_inverse=True)
-        encoding, _ = self.scoring_.encode(given, people, with_consume=False)
-        return self.scoring_.rating_probabilities(encoding, places, items)
-
-    def expected_ratings(
-        self, given: Interactions, rows: np.ndarray, items: np.ndarray
-    ) -> np.ndarray:
-        """For the evaluator: the expected rating of parallel rows and items."""
-        p_rating = self.rating_probabilities(given, rows, items)
-        return expected_rating(p_rating, given.levels.values)
 
     def __repr__(self) -> str:
         state = repr(self.interactions_) if hasattr(self, "scoring_") else "not fitted"
-        return f"Conv4Rec(preset={self.preset!r}, seed={self.seed}): {state}"
+        return f"{super().__repr__()}: {state}"
 
-
-def _check_k(k: Any, name: str = "k", least: int = 1) -> None:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < least:
-        raise SettingError(f"{name} is a whole number of at least {least}; got {k!r}")
-
-
-def _numbers(ids: Any, asked: pl.Series) -> np.ndarray:
-    """The numbers of all ids, or the error of the first unknown one with its row."""
-    numbers = ids.numbers(asked)
-    if (numbers < 0).any():
-        row = int(np.argmax(numbers < 0))
-        try:
-            ids.number(asked[row])
-        except ids.unknown_error as error:
-            raise ids.unknown_error(f"row {row + 1}: {error}") from None
-    return numbers
-
-
-def _check_asked(by: str, criteria: DiscoveryCriteria, limit_exposure: bool) -> None:
-    """Raise if something is asked for that this kind of list does not read."""
-    plain = DiscoveryCriteria(confidence=criteria.confidence)
-    if by != "discover" and criteria != plain:
-        raise SettingError(f"unlikely and min_p_like are of finds, by='discover'; got by={by!r}")
-    if by not in UNCERTAIN_LISTS and not (plain == DiscoveryCriteria() and limit_exposure is True):
-        kinds = ", ".join(UNCERTAIN_LISTS)
-        raise SettingError(f"sure and limit_exposure are of lists by {kinds}; got by={by!r}")
-
-
-def _warn_short(lists: Lists) -> None:
-    question = lists.question
-    reasons = ["the history is left out"] if question.exclude_seen else []
-    if not question.allowed.all():
-        reasons.append(f"allow and block leave {int(question.allowed.sum()):,} items")
-    criteria = question.spec.criteria
-    if question.spec.by == "discover" and (criteria.novelty or criteria.min_p_like != 0):
-        reasons.append(criteria.why)
-    why = " and ".join(reasons) or f"the catalogue has {len(question.allowed):,} items"
-    none = f" ({lists.empty:,} of them empty)" if lists.empty else ""
-    warnings.warn(
-        f"{lists.short:,} of {lists.histories.n_users:,} lists are shorter than k={question.k}"
-        f"{none}: {why}",
-        stacklevel=4,  # the caller of `recommend`
-    )
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the parameters that were changed, and the log fitted to."""
+        state = repr(self.interactions_) if hasattr(self, "scoring_") else "nothing yet"
+        return html_table("Conv4Rec", {**self.changed_params(), "fitted to": state})

@@ -1,32 +1,34 @@
-"""One run: fit a model on the training part of a split, measure it, and keep the receipt."""
+"""One run: fit a model on the training part of a split, measure it, and keep a record."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from conv4rec.baselines import BASELINES, baseline
-from conv4rec.data import Interactions, Split, new_users_split, random_split, time_split
+from conv4rec.data import Interactions, Split
 from conv4rec.errors import SettingError
-from conv4rec.evaluate import Evaluation, Scorer, evaluate
+from conv4rec.evaluate import Evaluation, evaluate
 from conv4rec.evaluate.provenance import Record, peak_rss_mb
 from conv4rec.evaluate.stopwatch import Stopwatch
+from conv4rec.recommender.conv4rec import Conv4Rec
+from conv4rec.recommender.scorer import as_scorer
 
 MODELS = ("conv4rec", *BASELINES)
-"""Everything that `run` can fit, by name."""
+"""The models that `run` can fit, by name."""
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model to fit: its name, and what is set by hand."""
+    """A model to fit: its name, and the parameters that are changed."""
 
     model: str = "conv4rec"
-    preset: str = "default"
+    preset: Any = "default"
     device: str = "cpu"
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -48,14 +50,14 @@ def run(
 ) -> Run:
     """Fit on `split.train`, measure on `split.test`.
 
-    Nothing of the test is seen before the model is fitted. `peak_rss_mb` is of the process:
-    for a fair figure, run one model in a process.
+    The test part is not read before the model is fitted. `peak_rss_mb` is of the process: to
+    compare models, run each in a process of its own.
 
     Args:
-        split: what to learn from and what to foretell.
-        entrant: which model.
+        split: what is known and what is to be predicted.
+        choice: which model.
         seed: of the model's random draws.
-        on_progress: see `Conv4Rec.fit`; floors do not call it.
+        on_progress: see `Conv4Rec.fit`; baselines do not call it.
 
     Raises:
         SettingError: There is no such model, or a setting is out of range.
@@ -65,13 +67,13 @@ def run(
     )
 
 
-def measure(split: Split, name: str, seed: int, fit: Callable[[], Scorer]) -> Run:
-    """Time `fit`, which gives a model fitted on `split.train`; measure it on the test part."""
+def measure(split: Split, name: str, seed: int, fit: Callable[[], Any]) -> Run:
+    """Time `fit`, which returns a model fitted on `split.train`; measure it on the test part."""
     started = time.perf_counter()
     model = fit()
     fitted = time.perf_counter()
-    watched = Stopwatch(model)
-    evaluation = evaluate(watched, split)
+    timed = Stopwatch(as_scorer(model))
+    evaluation = evaluate(timed, split)
     evaluated = time.perf_counter()
     record = Record(
         dataset=split.name,
@@ -80,7 +82,7 @@ def measure(split: Split, name: str, seed: int, fit: Callable[[], Scorer]) -> Ru
         metrics=evaluation.metrics,
         fit_s=round(fitted - started, 3),
         evaluate_s=round(evaluated - fitted, 3),
-        score_s=round(watched.score_s, 3),
+        score_s=round(timed.score_s, 3),
         peak_rss_mb=peak_rss_mb(),
         n_parameters=getattr(model, "n_parameters_", None),
         config=_config(model),
@@ -96,44 +98,19 @@ def measure(split: Split, name: str, seed: int, fit: Callable[[], Scorer]) -> Ru
     return Run(model, evaluation, record)
 
 
-def split_of(interactions: Interactions, name: str, kind: str) -> Split:
-    """A split of a log that is no named data set: "r0" (or any seed), "new-users" or "time".
-
-    Args:
-        interactions: the whole log.
-        name: what to call the log.
-        kind: as after the slash in the name of a split (see `conv4rec.data.split_by_name`).
-
-    Raises:
-        SettingError: There is no such kind.
-    """
-    if kind == "new-users":
-        split = new_users_split(interactions)
-        return Split(f"{name}/{kind}", split.train, split.given, split.test)
-    if kind == "time":
-        train, test = time_split(interactions)
-    elif re.fullmatch(r"r\d+", kind):
-        train, test = random_split(interactions, seed=int(kind[1:]))
-    else:
-        raise SettingError(f"no split {kind!r}: there are r0 (or any seed), new-users and time")
-    return Split(f"{name}/{kind}", train, given=train, test=test)
-
-
-def _fitted(train: Interactions, choice: ModelChoice, seed: int, on_progress: Any) -> Scorer:
+def _fitted(train: Interactions, choice: ModelChoice, seed: int, on_progress: Any) -> Any:
     if choice.model in BASELINES:
         if choice.settings or choice.preset != "default":
             raise SettingError(f"{choice.model} has no settings: it chooses its own on validation")
         return baseline(choice.model).fit(train, seed=seed)
     if choice.model != "conv4rec":
         raise SettingError(f"no model {choice.model!r}: there are {', '.join(MODELS)}")
-    from conv4rec.recommender import Conv4Rec  # the floors need no torch
-
     model = Conv4Rec(preset=choice.preset, seed=seed, device=choice.device, **choice.settings)
     return model.fit(train, on_progress=on_progress)
 
 
 def _config(model: Any) -> dict[str, Any] | None:
-    """Our own settings, or whatever single numbers a floor chose; None if there are none."""
+    """The configuration, or the numbers that a baseline chose; None if there are none."""
     if hasattr(model, "config_"):
         return model.config_
     learned = {name: value for name, value in vars(model).items() if name.endswith("_")}
@@ -141,10 +118,8 @@ def _config(model: Any) -> dict[str, Any] | None:
     return numbers or None
 
 
-def per_user_frame(evaluation: Evaluation) -> Any:
+def per_user_frame(evaluation: Evaluation) -> pl.DataFrame:
     """The per-user values of an evaluation as a frame: user_id, then one column a metric."""
-    import polars as pl
-
     columns = {name: np.asarray(values) for name, values in evaluation.per_user.items()}
     frame = pl.DataFrame({"user_id": evaluation.user_ids, **columns})
     return frame.with_columns(pl.col(pl.Float64, pl.Float32).fill_nan(None))

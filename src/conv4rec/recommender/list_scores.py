@@ -1,9 +1,10 @@
-"""What items are ranked by for a person, by kind of list, and for people in general."""
+"""The scores that lists are ranked by, for each kind of list."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -14,50 +15,52 @@ from conv4rec.recommender.exposure import LIMITS, exposure_prices
 from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.uncertainty import Latent, log_odds, standard_errors
 
-ORDERS = ("consume", "like", "rating", "consume_and_like", "discover")
+Order = Literal["consume", "like", "rating", "consume_and_like", "discover"]
+ORDERS: tuple[Order, ...] = get_args(Order)
 UNCERTAIN_LISTS = ("like", "rating", "discover")
-"""Kinds of list that count doubt against an item, and that no item may fill alone."""
-SCORE_FLOATS = 48  # a cell: what `list_scores` and the posterior deviation hold besides P(level)
+"""Kinds of list that are ranked by a lower bound and limit the exposure of an item."""
+SCORE_FLOATS = 48
+"""Floats a cell that `list_scores` and the posterior deviation take besides P(level)."""
 SAMPLE_USERS, FEWEST_USERS = 300, 50
-SAMPLE_CELLS = 8_000_000  # people x items, about
-CANDIDATES = 200  # of each sampled person, while prices are sought
+SAMPLE_CELLS = 8_000_000  # users x items, about
+CANDIDATES = 200  # of each sampled user, while prices are sought
 
 
 @dataclass(frozen=True)
 class Norms:
-    """What lists compare a person and an item with: arrays over the items."""
+    """What lists compare a user and an item with: arrays over the items."""
 
     others: np.ndarray
-    """Mean log-odds of P(like) over people."""
+    """Mean log-odds of P(like) over users."""
     head: np.ndarray
-    """bool: the short head, which everyone sees anyway."""
+    """bool: the short head of the most popular items."""
     prices: dict[str, np.ndarray] = field(default_factory=dict)
     """By kind of list: what an item pays for being listed too often (`exposure`)."""
 
 
 @dataclass(frozen=True)
 class ListSpec:
-    """How a list is made, whoever it is for."""
+    """How lists are made, for all users alike."""
 
-    by: str
+    by: Order
     like_level: int
     criteria: DiscoveryCriteria = field(default_factory=DiscoveryCriteria)
-    """What counts as a find, and how sure one wants to be of any list."""
+    """What counts as a discovery, and the confidence of all kinds of list."""
 
 
 @dataclass(frozen=True)
 class Rated:
-    """What a few people would make of every item."""
+    """The ratings that a few users would give every item."""
 
     p_rating: np.ndarray
     """rows x items x levels."""
     latent: Latent | None
-    """Rows x items; None where no draws tell how sure this is."""
+    """rows x items; None for a model without draws."""
     like_level: int
 
     @classmethod
     def of(cls, scoring: Scoring, scores: Scores, like_level: int) -> Rated:
-        """Ask the network."""
+        """Compute them from the network."""
         p_rating = scoring.all_rating_probabilities(scores.encoding)
         return cls(p_rating, scoring.latent(scores.encoding), like_level)
 
@@ -68,17 +71,17 @@ class Rated:
 
     def like_lower_bound(self, confidence: float) -> np.ndarray:
         """What the log-odds of P(like) exceed with probability `confidence`."""
-        found = log_odds(self.likes)
+        bound = log_odds(self.likes)
         if self.latent is not None and self.like_level > 0:  # else everything is liked
-            found = found + self.latent.log_odds_move(self.like_level, -standard_errors(confidence))
-        return found.astype(np.float32)
+            bound = bound + self.latent.log_odds_move(self.like_level, -standard_errors(confidence))
+        return bound.astype(np.float32)
 
     def rating_lower_bound(self, confidence: float, values: Sequence[float]) -> np.ndarray:
         """What the expected rating exceeds with probability `confidence`."""
-        found = expected_rating(self.p_rating, np.asarray(values, dtype=np.float32).tolist())
+        bound = expected_rating(self.p_rating, np.asarray(values, dtype=np.float32).tolist())
         if self.latent is not None:
-            found = found + self.latent.rating_move(values, -standard_errors(confidence))
-        return found.astype(np.float32)
+            bound = bound + self.latent.rating_move(values, -standard_errors(confidence))
+        return bound.astype(np.float32)
 
 
 def list_scores(
@@ -88,21 +91,21 @@ def list_scores(
     spec: ListSpec,
     norms: Norms | None = None,
 ) -> np.ndarray:
-    """What a few people's items are ranked by: rows x items, -inf where an item may not be listed.
+    """The scores that the items of a few users are ranked by: rows x items; -inf is never listed.
 
     - "consume": P(consume); "consume_and_like": P(consume) x P(like).
     - "like": what the log-odds of P(like) exceed with probability `confidence`.
     - "rating": what the expected rating exceeds with it.
-    - "discover": as "like", of finds alone.
+    - "discover": as "like", of discoveries alone.
 
-    Doubt is the posterior's (see `uncertainty`); a model without draws has none.
+    The uncertainty is the posterior's (see `uncertainty`); without draws it is 0.
 
     Args:
         scoring: the network and what it is served with.
-        scores: of the people.
+        scores: of the users.
         histories: where their rows are.
-        standard: what is asked for.
-        norms: P(like) of others, which finds are compared with.
+        spec: the kind of list.
+        norms: P(like) of others, which discoveries are compared with.
     """
     by, confidence = spec.by, spec.criteria.confidence
     if by == "consume":
@@ -113,43 +116,42 @@ def list_scores(
     rated = Rated.of(scoring, scores, spec.like_level)
     if by == "rating":
         return rated.rating_lower_bound(confidence, histories.levels.values)
-    found = rated.like_lower_bound(confidence)
+    bound = rated.like_lower_bound(confidence)
     if by == "discover":
         assert norms is not None
         n_consumed = np.diff(histories.starts)[scores.rows]
         are = are_discoveries(spec.criteria, rated.likes, scores.log_p_consume, n_consumed, norms)
-        found = np.where(are, found, -np.inf)
-    return found
+        bound = np.where(are, bound, -np.inf)
+    return bound
 
 
 def are_discoveries(
     criteria: DiscoveryCriteria,
     likes: np.ndarray,
-    probabilities: np.ndarray,
+    log_p_consume: np.ndarray,
     n_consumed: np.ndarray,
     norms: Norms,
 ) -> np.ndarray:
-    """Which items are finds: rows x items.
+    """Which items are discoveries: rows x items.
 
     Args:
-        finds: what counts as one.
+        criteria: what counts as one.
         likes: rows x items; P(like).
-        chances: rows x items; log P(consume).
-        n_picks: rows; how long the histories are.
+        log_p_consume: rows x items.
+        n_consumed: rows; how long the histories are.
         norms: what they are compared with.
     """
     own = log_odds(likes)
     lift = own - own.mean(1, keepdims=True) - (norms.others - norms.others.mean())
-    return criteria.hardly(probabilities, n_consumed, norms.head) & criteria.liked(
-        likes, probabilities, lift
-    )
+    novel = criteria.novel(log_p_consume, n_consumed, norms.head)
+    return novel & criteria.liked(likes, log_p_consume, lift)
 
 
 def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
-    """Norms from evenly spaced people of the training log, whatever memory there is.
+    """Norms from evenly spaced users of the training log, the same for any memory.
 
-    Two passes over the catalogue for each: finds are compared with what others like, which the
-    first one says. Memory: as for lists, and 2,400 bytes a person.
+    Two passes over the catalogue for each: discoveries are compared with what others like, which
+    the first pass computes. Memory: as for lists, and 2,400 bytes a user.
     """
     n_items, values, criteria = known.n_items, known.levels.values, DiscoveryCriteria()
     n_fit = max(FEWEST_USERS, SAMPLE_CELLS // max(1, n_items))
@@ -177,7 +179,7 @@ def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
 
 
 def _candidates(list_score: np.ndarray, may: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What is best for each person, and which items these are: rows x candidates."""
+    """The best scores of each user, and which items these are: rows x candidates."""
     list_score = np.where(may, list_score, -np.inf)
     items = np.argsort(-list_score, axis=1, kind="stable")[:, :CANDIDATES].astype(np.int32)
     return np.take_along_axis(list_score, items, axis=1).astype(np.float32), items
@@ -189,7 +191,7 @@ def _prices(
     n_items: int,
     values: Sequence[float],
 ) -> np.ndarray:
-    """Prices that keep to the limit, from people's best candidates alone."""
+    """Prices that keep to the limit, from the best candidates of each user alone."""
     best, items = (np.concatenate(side) for side in zip(*found, strict=True))
     # Log-odds differ by about 1, ratings by about a quarter of their scale.
     unit = (max(values) - min(values)) / 4 if by == "rating" else 1.0

@@ -64,9 +64,9 @@ def save_model(
     facts = {
         "conv4rec": __version__,
         "options": options,
-        "network": asdict(fitted.network.config),
+        "network": fitted.network.config.model_dump(),
         "components": asdict(fitted.model.config),
-        "trained": asdict(fitted.trained),
+        "trained": fitted.trained.model_dump(),
         "ensemble_weights": asdict(fitted.ensemble_weights),
         "n_parameters": fitted.n_parameters,
         "schedule": asdict(fitted.schedule),

@@ -1,4 +1,4 @@
-"""What the model sees in one person."""
+"""A description of one user from their history."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ N_ITEMS = 5
 
 @dataclass(frozen=True)
 class Direction:
-    """One main direction of taste: the items at its end, and how far this person leans to it."""
+    """One main direction of taste: the items at its end, and how far the user is along it."""
 
     strength: float
-    """Standard deviations from the average training item vector's origin; always positive."""
+    """Spread over the items of the scores along it: a standard deviation, always positive."""
     items: list[int | str]
-    """The items that this direction recommends most, best first."""
+    """The items that score highest along this direction, best first."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One person as the model reads them."""
+    """One user as the model describes them."""
 
     user_id: int | str
     n_interactions: int
     n_rated: int
     levels_used: dict[str, int]
-    """How often this person gave each level."""
+    """How often the user gave each level."""
     generosity: float
-    """How far this person's ratings lie above other people's of the same items, in rating units
-    and shrunk towards 0 for few ratings."""
+    """How far the user's ratings lie above those of others for the same items, in rating units and
+    shrunk towards 0 for few ratings."""
     polarisation: float
     """How much more extreme (> 0) or lukewarm (< 0) their ratings are, in standard deviations."""
     directions: list[Direction]
@@ -53,16 +53,16 @@ class Profile:
 
 
 def profile_of(scoring: Scoring, histories: Interactions) -> Profile:
-    """Describe the one person in `histories`.
+    """Describe the one user in `histories`.
 
     Directions are the right singular vectors of the item vectors that decode P(consume): unlike
-    the latent axes, which may be turned at will, they belong to the model.
+    the latent axes, they do not change when the latent space is rotated.
 
     Raises:
-        SettingError: There is more than one person.
+        SettingError: There is more than one user.
     """
     if histories.n_users != 1:
-        raise SettingError(f"a profile is of one person; got {histories.n_users:,}")
+        raise SettingError(f"a profile is of one user; got {histories.n_users:,}")
     encoding, _ = scoring.encode(histories, np.zeros(1, dtype=np.int64))
     levels = histories.level_numbers[histories.level_numbers >= 0]
     counts = np.bincount(levels, minlength=histories.n_levels)

@@ -1,14 +1,14 @@
-"""How sure P(like) is: what it becomes if the value behind a rating is off, as the draws say.
+"""Uncertainty of P(like): how far it moves if the latent value behind a rating is off.
 
-The rating side's exact half is an ordered probit (`conv4rec.model.ordinal`): a rating is liking if
-x, normal around a mean with a deviation that is the person's, exceeds a threshold g. The draws say
-how far that mean may be off. So, m and s being its posterior mean and standard deviation, the
-chance that is exceeded with probability Phi(z) is
+Bayesian matrix factorisation is an ordered probit (`conv4rec.model.ordinal`): a rating counts as
+liking if x, normal around a mean with the user's own deviation, exceeds a threshold g. The draws
+give the posterior mean m and standard error s of that mean. The probability of liking that is
+exceeded with probability Phi(z) is therefore
 
     Phi((m - z s - g) / deviation).
 
-By how much its log-odds differ from those at m is taken over to P(like) as served, in which the
-trained half and the person's use of the scale have a say too.
+The difference of its log-odds from those at m is added to the log-odds of P(like) as served, which
+the neural component and the user's use of the scale also contribute to.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ import numpy as np
 import polars as pl
 from scipy.special import log_ndtr, ndtr
 
-INTERVAL = 0.9  # the share of intervals p_like_low to p_like_high that shall hold the truth
+INTERVAL = 0.9
+"""Nominal coverage of the intervals from p_like_low to p_like_high."""
 INTERVAL_COLUMNS = ("p_like_low", "p_like_high")
 
 
 @dataclass(frozen=True)
 class Latent:
-    """The value behind the rating of each person and item: rows x items, or pairs."""
+    """The latent value behind the rating of each user and item: rows x items, or pairs."""
 
     mean: np.ndarray
     standard_error: np.ndarray
@@ -39,19 +40,19 @@ class Latent:
     """levels - 1, between the levels."""
 
     def log_odds_move(self, like_level: int, errors: float) -> np.ndarray:
-        """What the log-odds of liking gain if the mean is off by so many standard errors."""
+        """The change of the log-odds of liking if the mean is off by so many standard errors."""
         apart = (self.mean - self.thresholds[like_level - 1]) / self.deviation
         moved = apart + errors * self.standard_error / self.deviation
         return _log_odds(moved) - _log_odds(apart)
 
     def rating_move(self, values: Sequence[float], errors: float) -> np.ndarray:
-        """What the expected rating gains: steps between levels times chances to exceed them."""
-        found = np.zeros_like(self.mean)
+        """The change of the expected rating: a step for each threshold, times its probability."""
+        change = np.zeros_like(self.mean)
         for threshold, step in zip(self.thresholds, np.diff(values), strict=True):
             apart = (self.mean - threshold) / self.deviation
             moved = apart + errors * self.standard_error / self.deviation
-            found += np.float32(step) * (ndtr(moved) - ndtr(apart))
-        return found
+            change += np.float32(step) * (ndtr(moved) - ndtr(apart))
+        return change
 
 
 def _log_odds(place: np.ndarray) -> np.ndarray:
@@ -59,7 +60,7 @@ def _log_odds(place: np.ndarray) -> np.ndarray:
 
 
 def standard_errors(confidence: float) -> float:
-    """How many standard errors stand for being this sure, one-sided.
+    """The normal quantile of a one-sided confidence.
 
     >>> round(standard_errors(0.95), 3)
     1.645
@@ -68,7 +69,7 @@ def standard_errors(confidence: float) -> float:
 
 
 def interval_columns(likes: np.ndarray, like_level: int, latent: Latent | None) -> dict[str, Any]:
-    """p_like_low and p_like_high: a 90% interval of P(like); null where no draws tell.
+    """p_like_low and p_like_high: a 90% interval of P(like); null for a model without draws.
 
     Args:
         likes: pairs; P(like).
@@ -89,7 +90,7 @@ def interval_columns(likes: np.ndarray, like_level: int, latent: Latent | None) 
 
 
 def log_odds(likes: np.ndarray) -> np.ndarray:
-    """Of chances, kept finite: float32."""
+    """The log-odds of probabilities, kept finite: float32."""
     likes = np.clip(likes, 1e-7, 1 - 1e-7, dtype=np.float64)
     return (np.log(likes) - np.log1p(-likes)).astype(np.float32)
 

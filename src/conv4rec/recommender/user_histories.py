@@ -1,4 +1,4 @@
-"""Who is asked about: people of the training log by id, or anyone by their history."""
+"""Whose histories are read: training users by id, or any users by their histories."""
 
 from __future__ import annotations
 
@@ -13,36 +13,40 @@ from conv4rec.data import Interactions, read_table
 from conv4rec.data.ids import shown
 from conv4rec.errors import DataError
 
-Histories = Any  # Interactions, a frame or a file of a log, or {item_id: rating} of one person
+Users = Any
+"""None for all training users, an id or a list of ids, a log of any users (Interactions, frame or
+file), or a dict {item_id: rating} of one user."""
 
 
-def histories_of(known: Interactions, who: Any) -> Interactions:
-    """The histories asked about, one row a person, over the model's items and levels.
+def histories_of(known: Interactions, users: Users) -> Interactions:
+    """The histories that are asked about, one row a user, over the model's items and levels.
 
     Args:
         known: the histories of the training users.
-        who: None for all training users; one user id, or a list of them; a log of new people
-            (Interactions, frame or file); or a dict {item_id: rating or None} of one person,
-            who is then called user 0, or "new" where ids are strings.
+        users: None for all training users; one user id, or a list of them; a log of any users
+            (Interactions, frame or file); or a dict {item_id: rating or None} of one user,
+            whose id is then 0, or "new" where ids are strings.
 
     Raises:
         UnknownUserError: An id is not in the training data.
         DataError: The log cannot be used.
     """
-    if who is None:
+    if users is None:
         return known
-    if isinstance(who, Interactions):
-        same = who.items == known.items and who.levels == known.levels
-        return who if same else _from_log(known, who.to_frame())
-    if isinstance(who, Mapping):
-        return _from_log(known, _one_person(known, who))
-    if isinstance(who, (list, tuple, set, range, np.ndarray, pl.Series)):
-        return _known_users(known, list(who))
-    if isinstance(who, (int, np.integer)) or (isinstance(who, str) and not _looks_like_file(who)):
-        return _known_users(known, [who])
-    if isinstance(who, str) and who in known.users:
-        return _known_users(known, [who])
-    return _from_log(known, who)
+    if isinstance(users, Interactions):
+        if users.n_users == 0:
+            raise DataError("the log has no users: give at least one history")
+        same = users.items == known.items and users.levels == known.levels
+        return users if same else _from_log(known, users.to_frame())
+    if isinstance(users, Mapping):
+        return _from_log(known, _one_user(known, users))
+    if isinstance(users, (list, tuple, set, range, np.ndarray, pl.Series)):
+        return _known_users(known, list(users))
+    if isinstance(users, (int, np.integer)) or (
+        isinstance(users, str) and (not _looks_like_file(users) or users in known.users)
+    ):
+        return _known_users(known, [users])
+    return _from_log(known, users)
 
 
 def _looks_like_file(text: str) -> bool:
@@ -56,7 +60,7 @@ def _known_users(known: Interactions, ids: list[Any]) -> Interactions:
     return known.take_users(np.unique(numbers))
 
 
-def _one_person(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame:
+def _one_user(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame:
     if not history:
         raise DataError("the history is empty: give at least one item, as {item_id: rating}")
     for item in history:
@@ -77,7 +81,7 @@ def _one_person(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame
 
 
 def _from_log(known: Interactions, log: Any) -> Interactions:
-    """A log of new people; items that the model does not know are left out, with a warning."""
+    """A log of any users; items that the model does not know are left out, with a warning."""
     frame = read_table(log)
     numbers = known.items.numbers(frame["item_id"])
     if (numbers < 0).all():

@@ -8,7 +8,7 @@ keeps its width: the weights themselves are averaged.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -72,7 +72,7 @@ def average_snapshots(trainer: Trainer, snapshots: list[Snapshot]) -> tuple[Netw
         column = _mean([s.column for s in snapshots])
     else:
         weights["rate_in"], weights["rate_out"], column = _side_by_side(snapshots)
-        config = replace(config, rate_size=config.rate_size * len(snapshots))
+        config = config.with_changes(rate_size=config.rate_size * len(snapshots))
     network = Network(config, torch.zeros(config.n_levels), None)
     network.load_state_dict(weights, strict=True, assign=True)
     return network, ItemSide(trainer.sums.type_counts, column)

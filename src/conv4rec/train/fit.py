@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from conv4rec.data import Interactions
@@ -107,7 +107,7 @@ class Fit:
         n_fits = n_validation_fits(log, factors) if masked.any() else 0
         key, state = "", FitState()
         if self.checkpoint is not None:
-            key = fingerprint(log, {**self.shape, **asdict(settings), "seed": self.seed})
+            key = fingerprint(log, {**self.shape, **settings.model_dump(), "seed": self.seed})
             if self.resume:
                 state = load_checkpoint(self.checkpoint, key)
         return Session(

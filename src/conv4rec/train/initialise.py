@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -35,14 +34,16 @@ def new_network(
         seed: of every random weight.
         device: of the network.
     """
-    unknown = set(shape) - {field.name for field in fields(NetworkConfig)}
+    unknown = set(shape) - set(NetworkConfig.model_fields)
     assert not unknown, f"not fields of NetworkConfig: {unknown}"
     n_levels = interactions.n_levels
     shape = {"n_rating_channels": 2, "consume_channels": 1, "consume_size": 256, **shape}
     shape["n_rating_channels"] = min(shape["n_rating_channels"], n_levels - 1)
     shape["consume_channels"] = min(shape["consume_channels"], shape["n_rating_channels"])
     shape["consume_size"] = min(shape["consume_size"], max(8, interactions.n_items))
-    config = NetworkConfig(interactions.n_users, interactions.n_items, n_levels, **shape)
+    config = NetworkConfig(
+        n_users=interactions.n_users, n_items=interactions.n_items, n_levels=n_levels, **shape
+    )
     rated = interactions.level_numbers[interactions.level_numbers >= 0]
     level_counts = torch.from_numpy(np.bincount(rated, minlength=n_levels)).float()
     network = Network(config, level_counts, torch.Generator().manual_seed(seed))

@@ -2,66 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Self
+
+from pydantic import model_validator
+
+from conv4rec.model.settings import (
+    Amount,
+    Count,
+    CountOrNone,
+    Factors,
+    Power,
+    Settings,
+    Share,
+    Switch,
+)
 
 
-@dataclass(frozen=True)
-class TrainSettings:
-    """The knobs of training. Penalties are on squared weights, in units of one interaction."""
+class TrainSettings(Settings):
+    """The settings of training. Penalties are on squared weights, in units of one interaction."""
 
-    n_steps: int = 100
+    n_steps: Count = 100
     """Steps of the consume side; its learning rate falls to zero over them on a cosine."""
-    learning_rate: float = 0.006
-    """Of Adam on the consume side, at its highest."""
-    rate_steps_ratio: float = 2.0
+    learning_rate: Amount = 0.006
+    """Highest learning rate of Adam on the consume side."""
+    rate_steps_ratio: Amount = 2.0
     """Steps of the rating side, in multiples of `n_steps`."""
-    rate_learning_rate: float = 0.01
-    """Of Adam on the rating side and a shared encoder: constant, so that they keep moving."""
-    rate_weight: float = 1.0
-    """What the rating loss counts beside the consume loss: matters to a shared encoder alone."""
-    averaged_snapshots: int = 8
-    """How many of the rating side's last looks are averaged, in their predictions."""
-    mask_low: float = 0.05
-    """Lowest share of a history hidden in a step; drawn anew for each user."""
-    mask_high: float = 0.2
-    """Highest share of a history hidden in a step."""
-    masked_only: bool = True
-    """Whether only hidden interactions are predicted (else the fed ones too: they get copied)."""
-    consume_reg: float = 8.0
+    rate_learning_rate: Amount = 0.01
+    """Learning rate of Adam on the rating side and on a shared encoder. It is constant, so that
+    the averaged snapshots differ."""
+    rate_weight: Amount = 1.0
+    """Weight of the rating loss beside the consume loss: matters to a shared encoder alone."""
+    averaged_snapshots: Count = 8
+    """How many of the rating side's last evaluations are averaged, in their predictions."""
+    mask_low: Share = 0.05
+    """Lowest share of a history that is masked in a step; drawn anew for each user."""
+    mask_high: Share = 0.2
+    """Highest share of a history that is masked in a step."""
+    masked_only: Switch = True
+    """Whether only masked interactions are predicted. Else the observed ones are predicted too, and
+    the network learns to copy them."""
+    consume_reg: Amount = 8.0
     """Penalty of the consume side; beyond 100,000 interactions it grows with their cube root."""
-    consume_rating_reg: float = 48.0
+    consume_rating_reg: Amount = 48.0
     """The same for what the consume side reads from ratings."""
-    rate_reg: float = 20.0
+    rate_reg: Amount = 20.0
     """Penalty of the rating side."""
-    propensity_power: float = 0.0
-    """A rating counts P(its pick | history) ** -propensity_power in the rating loss; 0: alike."""
-    propensity_validation: float = 0.0
+    propensity_power: Power = 0.0
+    """A rating has weight P(consume | history) ** -propensity_power in the rating loss."""
+    propensity_validation: Power = 0.0
     """The same where stopping and the rating penalty are chosen."""
-    user_weight_power: float = 0.5
-    """A user's weight in the consume loss is (hidden interactions) ** -user_weight each."""
-    spectral_init: float = 0.5
+    user_weight_power: Power = 0.5
+    """Each masked interaction of a user has weight (their number) ** -user_weight_power in the
+    consume loss."""
+    spectral_init: Amount = 0.5
     """Spread of a user's first consume scores over the items, in nats; 0 for a random start."""
-    spectral_damping: float = 1.0
-    """How much of its noisy half is faded, in middle singular values."""
-    batch_cells: int = 60_000_000
+    spectral_damping: Amount = 1.0
+    """How far the noisy half of the spectrum is damped, in middle singular values."""
+    batch_cells: Count = 60_000_000
     """Users x items scored in one step, at most."""
-    validation_fraction: float = 0.1
+    validation_fraction: Share = 0.1
     """Share of the interactions held out to choose penalties and stopping."""
-    mf_factors: int = 20
-    """Factors a draw of the rating side's exact half (see `conv4rec.train.gibbs`)."""
-    mf_features: int = 64
-    """What the pattern of a history is boiled down to, for the exact half."""
-    mf_sweeps: int = 200
-    """Sweeps of its chain; the first fifth is thrown away."""
-    mf_draws: int = 40
-    """Draws kept, evenly from the rest; 0 to do without the exact half."""
-    slim_neighbours: int = 100
-    """Candidates for an item's neighbours on the consume side (see `conv4rec.train.slim`);
-    0 to do without. With a shared encoder, which is all there is, there are none."""
-    consume_reg_factors: tuple[float, ...] = (1.0, 0.4, 2.0)
-    """Factors on the consume penalties to rehearse; the best is taken (large logs: fewer)."""
-    rate_reg_factors: tuple[float, ...] = (1.0, 0.4, 0.2)
-    """The same for the rating side's, one a rehearsal; 1 where there are more rehearsals."""
+    mf_factors: Count = 20
+    """Factors of a draw of the Bayesian matrix factorisation (see `conv4rec.train.gibbs`)."""
+    mf_features: Count = 64
+    """Features that summarise a history's implicit feedback for the Bayesian matrix
+    factorisation."""
+    mf_sweeps: Count = 200
+    """Sweeps of its Gibbs chain; the first fifth is discarded."""
+    mf_draws: CountOrNone = 40
+    """Draws kept, evenly from the rest; 0 for no Bayesian matrix factorisation."""
+    slim_neighbours: CountOrNone = 100
+    """Candidate neighbours of an item in the SLIM component (see `conv4rec.train.slim`); 0 for
+    none. A shared encoder stands alone: it has no SLIM component."""
+    consume_reg_factors: Factors = (1.0, 0.4, 2.0)
+    """Factors on the consume penalties, one for each validation fit; the best is taken (large logs:
+    fewer)."""
+    rate_reg_factors: Factors = (1.0, 0.4, 0.2)
+    """The same for the rating penalty; 1 where there are more validation fits than factors."""
+
+    @model_validator(mode="after")
+    def _something_is_masked(self) -> Self:
+        if self.mask_high <= self.mask_low:
+            raise ValueError(
+                f"mask_high must be above mask_low={self.mask_low:g}, or nothing is ever masked; "
+                f"got {self.mask_high:g}"
+            )
+        return self
 
     @property
     def rate_steps(self) -> int:

@@ -8,6 +8,7 @@ import pytest
 from conv4rec import Conv4Rec
 from conv4rec.data import random_split
 from conv4rec.errors import DataError
+from conv4rec.recommender import as_scorer
 from conv4rec.recommender.guarantees.fold_in_split import (
     consume_log_losses,
     fold_in_split,
@@ -44,7 +45,7 @@ def test_users_with_one_interaction_are_not_split(sequels):
 def test_the_loss_of_a_user_is_the_mean_over_the_target_half(trained, new_users):
     split = fold_in_split(new_users)
     losses = consume_log_losses(trained, split.given, split.test)
-    log_p = trained.rank_log_probabilities(split.given, np.array([5]))[0]
+    log_p = as_scorer(trained).rank_log_probabilities(split.given, np.array([5]))[0]
     items = split.test.item_numbers[split.test.starts[5] : split.test.starts[6]]
     assert losses[5] == pytest.approx(-log_p[items].mean(), rel=1e-5)
 
@@ -81,7 +82,7 @@ def test_the_gap_of_ratings_is_over_rated_targets(fitted_model, mixed):
     losses = rating_log_losses(fitted_model, split.given, split.test)
     rated = split.test.level_numbers >= 0
     users, items = split.test.user_numbers[rated], split.test.item_numbers[rated]
-    p = fitted_model.rating_probabilities(split.given, users, items)
+    p = as_scorer(fitted_model).rating_probabilities(split.given, users, items)
     each = -np.log(p[np.arange(len(users)), split.test.level_numbers[rated]])
     assert losses[users[0]] == pytest.approx(each[users == users[0]].mean(), rel=1e-5)
     train, test = random_split(mixed, seed=1)

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from conv4rec.recommender import as_scorer
 from research.theory.charts import recovery_picture
 from research.theory.recovery import CURVES, learned_distribution, recover
 from research.theory.sampling_schemes import (
@@ -105,8 +106,8 @@ def test_drifters_have_rows_of_another_taste():
 def test_the_learned_distribution_is_joint_over_item_and_level(fitted_model, mixed):
     p = learned_distribution(fitted_model, mixed)
     np.testing.assert_allclose(p.sum(axis=(1, 2)), 1.0)
-    log_p = fitted_model.rank_log_probabilities(mixed, np.arange(mixed.n_users))
+    log_p = as_scorer(fitted_model).rank_log_probabilities(mixed, np.arange(mixed.n_users))
     np.testing.assert_allclose(p.sum(axis=1), np.exp(log_p), atol=1e-5)
     item = int(np.flatnonzero(p[4].sum(axis=0))[0])
-    ratings = fitted_model.rating_probabilities(mixed, np.array([4]), np.array([item]))[0]
+    ratings = as_scorer(fitted_model).rating_probabilities(mixed, np.array([4]), np.array([item]))[0]
     np.testing.assert_allclose(p[4, :, item] / p[4, :, item].sum(), ratings, atol=1e-5)

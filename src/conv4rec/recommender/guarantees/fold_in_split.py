@@ -8,8 +8,7 @@ import numpy as np
 
 from conv4rec.data import Interactions, Split
 from conv4rec.errors import DataError
-from conv4rec.evaluate import evaluate
-from conv4rec.recommender import Conv4Rec
+from conv4rec.recommender import Conv4Rec, ConvScorer, evaluate_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +51,7 @@ def user_losses(model: Conv4Rec, split: Split, k: int = 20) -> UserLosses:
 
     The model observes `split.given` and nothing else of these users.
     """
-    found = evaluate(model, split, ranking_metrics=(f"recall@{k}",))
+    found = evaluate_model(model, split, ranking_metrics=(f"recall@{k}",))
     rows = np.flatnonzero(np.diff(split.test.starts))
     values = {}
     for name in (f"recall@{k}", "squared_error", "nll"):
@@ -66,7 +65,7 @@ def rating_log_losses(model: Conv4Rec, given: Interactions, test: Interactions) 
     """Mean -log P(level | item, given) of each user's rated test items; NaN for none."""
     rated = test.level_numbers >= 0
     users, items = test.user_numbers[rated], test.item_numbers[rated]
-    p = model.rating_probabilities(given, users, items).astype(np.float64)
+    p = ConvScorer(model).rating_probabilities(given, users, items).astype(np.float64)
     p_given = p[np.arange(len(users)), test.level_numbers[rated]]
     sums = np.bincount(users, -np.log(np.maximum(p_given, 1e-300)), minlength=given.n_users)
     counts = np.bincount(users, minlength=given.n_users)
@@ -79,7 +78,7 @@ def consume_log_losses(model: Conv4Rec, given: Interactions, test: Interactions)
     counts = np.diff(test.starts)
     for first in range(0, given.n_users, 512):
         rows = np.arange(first, min(first + 512, given.n_users))
-        log_p = model.rank_log_probabilities(given, rows)
+        log_p = ConvScorer(model).rank_log_probabilities(given, rows)
         cells = slice(test.starts[rows[0]], test.starts[rows[-1] + 1])
         users = test.user_numbers[cells]
         lost = -log_p[users - first, test.item_numbers[cells]].astype(np.float64)

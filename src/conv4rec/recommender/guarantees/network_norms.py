@@ -18,7 +18,7 @@ union bound over all 2^32 values. The rating side, P(level | item, history), is 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -115,7 +115,7 @@ def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) 
     side is repeated for each snapshot.
     """
     rng = torch.Generator().manual_seed(seed)
-    start = Network(replace(trained, n_users=1), torch.ones(trained.n_levels), rng)
+    start = Network(trained.with_changes(n_users=1), torch.ones(trained.n_levels), rng)
     more = served.consume_size - trained.consume_size
     copies, size = served.rate_size // trained.rate_size, trained.rate_size
     state = start.state_dict()
@@ -125,7 +125,7 @@ def reference_network(trained: NetworkConfig, served: NetworkConfig, seed: int) 
         state["rate_in"] = torch.cat([latent.repeat(1, 1, copies), offsets], 2)
         state["rate_out"] = start.rate_out.repeat(1, 1, copies) / math.sqrt(copies)
     state.pop("rater_in", None)
-    network = Network(replace(served, n_users=1), torch.ones(served.n_levels), None)
+    network = Network(served.with_changes(n_users=1), torch.ones(served.n_levels), None)
     network.load_state_dict(state, strict=True, assign=True)
     return network
 

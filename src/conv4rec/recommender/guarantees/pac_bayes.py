@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,9 @@ from torch import Tensor
 
 from conv4rec.data import Interactions, Split
 from conv4rec.errors import SettingError
-from conv4rec.evaluate import evaluate
 from conv4rec.model import Network
-from conv4rec.recommender import Conv4Rec
-from conv4rec.recommender.configuration import configuration
+from conv4rec.recommender import Conv4Rec, evaluate_model
+from conv4rec.recommender.configuration import Preset, configuration
 from conv4rec.recommender.guarantees.fold_in_split import fold_in_split
 from conv4rec.theory import PacBayesBound, certify, gaussian_kl, pac_bayes_bound
 from conv4rec.train.batches import Batches
@@ -59,7 +58,7 @@ def pac_bayes_recall(
     log: Interactions,
     settings: dict[str, Any],
     *,
-    preset: str = "default",
+    preset: Preset = "default",
     confidence: float = 0.95,
     k: int = 20,
     seed: int = 0,
@@ -134,19 +133,19 @@ class _Meter:
     def _loss(self, centre: list[Tensor], width: float) -> float:
         for p, c in zip(_consume_parameters(self.model.scoring_.network), centre, strict=True):
             p.copy_(c + width * torch.randn(c.shape, generator=self.noise).to(c.device))
-        found = evaluate(self.model, self.split, ranking_metrics=(f"recall@{self.k}",))
+        found = evaluate_model(self.model, self.split, ranking_metrics=(f"recall@{self.k}",))
         return 1 - float(found.metrics[f"recall@{self.k}"] or 0.0)
 
 
 def _fine_tuned(prior: Conv4Rec, log: Interactions, seed: int) -> list[Tensor]:
     """The consume side after some steps on all users from the prior's weights."""
     network = prior.scoring_.network
-    config = replace(network.config, n_users=log.n_users, two_sided=False)
+    config = network.config.with_changes(n_users=log.n_users, two_sided=False)
     fresh = Network(config, torch.ones(config.n_levels), torch.Generator().manual_seed(seed))
     own = fresh.state_dict()
     fresh.load_state_dict({name: network.state_dict()[name] for name in own})
     _, base = configuration(prior.preset, prior.settings)
-    slow = replace(base, n_steps=FINE_TUNING, learning_rate=base.learning_rate / 10)
+    slow = base.with_changes(n_steps=FINE_TUNING, learning_rate=base.learning_rate / 10)
     schedule = Schedule((FINE_TUNING, 0), prior.fitted_.schedule.reg_factors)
     trainer = Trainer(fresh, Batches.from_interactions(log), slow, schedule, seed)
     trainer.run()

@@ -1,0 +1,109 @@
+"""What a list is asked to hold, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conv4rec.data import Interactions
+from conv4rec.errors import SettingError
+from conv4rec.recommender.configuration import check_choice
+from conv4rec.recommender.discovery import DiscoveryCriteria
+from conv4rec.recommender.explanation import check_explained
+from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Order
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    """What to list for each user.
+
+    Raises:
+        SettingError: A value is out of range.
+    """
+
+    spec: ListSpec
+    k: int
+    exclude_seen: bool
+    allowed: np.ndarray
+    """items, bool: False where an item may never be listed."""
+    reasons: int = 0
+    """How many reasons for each item."""
+
+    def __post_init__(self) -> None:
+        check_count("k", self.k)
+        check_count("reasons", self.reasons, least=0)
+        check_switch("exclude_seen", self.exclude_seen)
+        if self.reasons:
+            check_explained(self.spec.by, self.spec.like_level)  # type: ignore[arg-type]
+
+    @property
+    def why_short(self) -> str:
+        """Why a list may have fewer than k items."""
+        causes = ["the history is left out"] if self.exclude_seen else []
+        if not self.allowed.all():
+            causes.append(f"allow and block leave {int(self.allowed.sum()):,} items")
+        criteria = self.spec.criteria
+        if self.spec.by == "discover" and (criteria.novelty or criteria.min_p_like != 0):
+            causes.append(criteria.why)
+        return " and ".join(causes) or f"the catalogue has {len(self.allowed):,} items"
+
+
+def allowed_items(
+    known: Interactions,
+    allow: Sequence[int | str] | None,
+    block: Sequence[int | str] | None,
+) -> np.ndarray:
+    """Which items may be listed: items, bool.
+
+    Raises:
+        UnknownItemError: An id is not in the training data.
+        SettingError: One id is given instead of a list.
+    """
+    for name, ids in (("allow", allow), ("block", block)):
+        if isinstance(ids, (str, bytes, int, np.integer)):
+            raise SettingError(f"{name} must be a list of item ids; got {ids!r}")
+    allowed = np.full(known.n_items, allow is None)
+    if allow is not None:
+        allowed[[known.items.number(item) for item in allow]] = True
+    if block is not None:
+        allowed[[known.items.number(item) for item in block]] = False
+    return allowed
+
+
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Raise unless a value is a whole number that is large enough.
+
+    Raises:
+        SettingError: It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise SettingError(f"{name} must be a whole number of at least {least}; got {value!r}")
+
+
+def check_switch(name: str, value: Any) -> None:
+    """Raise unless a value is True or False.
+
+    Raises:
+        SettingError: It is not.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise SettingError(f"{name} must be True or False; got {value!r}")
+
+
+def check_criteria(by: Order, criteria: DiscoveryCriteria, limit_exposure: bool) -> None:
+    """Raise if a criterion is changed that this kind of list does not read.
+
+    Raises:
+        SettingError: It is, or there is no such kind of list.
+    """
+    check_choice("by", by, Order)
+    check_switch("limit_exposure", limit_exposure)
+    unchanged = DiscoveryCriteria(confidence=criteria.confidence)
+    if by != "discover" and criteria != unchanged:
+        raise SettingError(f"novelty and min_p_like are for by='discover'; got by={by!r}")
+    if by not in UNCERTAIN_LISTS and not (unchanged == DiscoveryCriteria() and limit_exposure):
+        kinds = ", ".join(UNCERTAIN_LISTS)
+        raise SettingError(f"confidence and limit_exposure are for by {kinds}; got by={by!r}")
