@@ -22,8 +22,8 @@ from conv4rec import Conv4Rec, Interactions
 from conv4rec.data import Split, split_by_name
 from conv4rec.data.splits import random_split
 from conv4rec.errors import SettingError
-from conv4rec.evaluate import evaluate
 from conv4rec.evaluate.provenance import commit, versions
+from conv4rec.recommender import evaluate_model
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "ablation.md"
@@ -38,7 +38,7 @@ def fit_and_measure(
     began = time.perf_counter()
     model = Conv4Rec(seed=seed, **settings).fit(train)
     seconds = round(time.perf_counter() - began, 1)
-    found = evaluate(model, Split(log, train, given=train, test=test)).metrics
+    found = evaluate_model(model, Split(log, train, given=train, test=test)).metrics
     figures = {metric: found[metric] for metric in metrics if metric in found}
     return {**figures, "fit_s": seconds, "commit": commit(), "torch": versions()["torch"]}
 

@@ -15,7 +15,7 @@ from conv4rec.cli.console import fail, raw
 from conv4rec.data import Split, load_dataset
 from conv4rec.data.splits import new_users_split
 from conv4rec.errors import Conv4RecError
-from conv4rec.evaluate import evaluate
+from conv4rec.recommender import evaluate_model
 
 COLUMNS = ("rmse", "nll", "ndcg@20", "recall@20")
 
@@ -31,7 +31,7 @@ def compare(name: str) -> None:
     raw(f"{'trained':8} {'  '.join(f'{column:>9}' for column in COLUMNS)}")
     for label, train in (("without", split.train), ("with", with_given)):
         model = Conv4Rec(seed=0).fit(train)
-        found = evaluate(model, Split(name, train, split.given, split.test)).metrics
+        found = evaluate_model(model, Split(name, train, split.given, split.test)).metrics
         raw(f"{label:8} {'  '.join(f'{found[column]:9.4f}' for column in COLUMNS)}")
 
 

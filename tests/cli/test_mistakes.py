@@ -18,9 +18,15 @@ import pytest
         ("fit {log} --out new --set depth=3", "'depth' is not a setting"),
         ("fit {log} --out new --set n_steps=many", "the value is a number"),
         ("fit {log} --out new --preset best", "preset must be 'default' or 'paper'; got 'best'"),
-        ("fit {log} --out new --device abacus", "device must be one that torch can use here, such as 'cpu'; got 'abacus'"),
+        (
+            "fit {log} --out new --device abacus",
+            "device must be one that torch can use here, such as 'cpu'; got 'abacus'",
+        ),
         ("fit {log} --out new --threads 99999", "threads must be a whole number from 1 to 1024"),
-        ("fit {log} --out new --set n_step=3", "'n_step' is not a setting: did you mean 'n_steps'?"),
+        (
+            "fit {log} --out new --set n_step=3",
+            "'n_step' is not a setting: did you mean 'n_steps'?",
+        ),
         ("fit {log} --out new --set seed=3", "'seed' is not a setting"),
         ("fit {log} --out new --set n_steps=true", "n_steps must be a whole number of at least 1"),
         ("fit {log} --out new --threads 0", "threads must be a whole number from 1 to 1024; got 0"),

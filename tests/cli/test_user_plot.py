@@ -168,8 +168,14 @@ def test_a_newcomer_is_drawn_from_a_file(say, model_folder, tmp_path):
             ["--user", "u03", "--out", "a.svg", "--novelty", "top"],
             "novelty must be a probability between 0 and 1",
         ),
-        (["--user", "u03", "--out", "a.svg", "--confidence", "1"], "confidence must be a number from 0.5"),
-        (["--user", "u03", "--out", "a.svg", "--min-p-like", "2"], "min_p_like must be a probability"),
+        (
+            ["--user", "u03", "--out", "a.svg", "--confidence", "1"],
+            "confidence must be a number from 0.5",
+        ),
+        (
+            ["--user", "u03", "--out", "a.svg", "--min-p-like", "2"],
+            "min_p_like must be a probability",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(say, model_folder, words, sentence, tmp_path, monkeypatch):

@@ -5,9 +5,9 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import SavedModelError
+from conv4rec.recommender import as_scorer
 from conv4rec.recommender.guarantees.generalization_gap import neural_component
 from conv4rec.train import components
-from conv4rec.recommender import as_scorer
 from conv4rec.train.ensemble import EnsembleWeights
 
 

@@ -145,7 +145,9 @@ def test_the_mixture_predicts_ratings_from_factors_better_than_the_network():
     train, test = random_split(log, 0.2, 0)
     split = Split("synthetic", train, given=train, test=test)
     mixture, network_alone = (
-        evaluate_model(Conv4Rec(seed=0, n_steps=30, mf_draws=draws).fit(train), split).metrics["nll"]
+        evaluate_model(Conv4Rec(seed=0, n_steps=30, mf_draws=draws).fit(train), split).metrics[
+            "nll"
+        ]
         for draws in (20, 0)
     )
     assert mixture < network_alone - 0.02

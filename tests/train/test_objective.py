@@ -1,6 +1,5 @@
 """Masking, and that masked interactions are predicted without being observed."""
 
-
 import pytest
 import torch
 from torch.nn import functional
@@ -148,7 +147,9 @@ def test_ratings_are_weighted_by_inverse_propensities(mixed, random_network):
     wanted = wanted.clamp(max=MOST * float(wanted.log().mean().exp()))
     torch.testing.assert_close(weights, wanted / wanted.sum())
     assert rarity_weights(random_network, encoding, history, entries, 0.0) is None
-    weighted = losses(random_network, encoding, history, SETTINGS.with_changes(propensity_power=0.5))
+    weighted = losses(
+        random_network, encoding, history, SETTINGS.with_changes(propensity_power=0.5)
+    )
     logits = random_network.rating_logits(encoding, rows, items)
     nll = functional.cross_entropy(logits, history.types[entries], reduction="none")
     torch.testing.assert_close(weighted.rate, (weights * nll).sum())

@@ -92,15 +92,14 @@ def _load_split(
     dataset: str | None, data: str | None, split: str, levels: str | None, columns: str | None
 ) -> Split:
     from conv4rec.cli import parsing, service
-    from conv4rec.data import split_by_name
-    from conv4rec.recommender.fit_and_evaluate import split_of
+    from conv4rec.data import split_by_name, split_log
 
     if dataset is not None:
         return split_by_name(dataset)
     log, _ = service.load_log(
         str(data), parsing.columns_from_text(columns), levels=parsing.levels_from_text(levels)
     )
-    return split_of(log, Path(str(data)).stem, split)
+    return split_log(log, split, name=Path(str(data)).stem)
 
 
 def _others(against: str | None, model: str, parts: Split, seed: int) -> Any:

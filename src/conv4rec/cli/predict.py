@@ -39,7 +39,7 @@ def predict(
     if out is not None:
         check_out(out)
     served = service.load_model(model)
-    frame = served.predict(pairs, histories=history, intervals=intervals)
+    frame = served.predict(pairs, users=history, intervals=intervals)
     frame = with_titles(frame, service.load_titles(titles, served.interactions_.items))
     if out is not None:
         tell_written(write_frames([frame], out), out, as_json)

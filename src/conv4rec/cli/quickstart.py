@@ -86,9 +86,10 @@ def _train_and_measure(
     """Train, and print both tasks on the held-out part, beside two baselines."""
     from conv4rec.cli.metrics_output import show_metrics
     from conv4rec.cli.progress import progress_bar
-    from conv4rec.recommender.fit_and_evaluate import ModelChoice, run, split_of
+    from conv4rec.data import split_log
+    from conv4rec.recommender.fit_and_evaluate import ModelChoice, run
 
-    split = split_of(log, name, f"r{seed}")
+    split = split_log(log, f"r{seed}", name=name)
     say()
     say(f"Training on {len(split.train):,} interactions; {len(split.test):,} are held out.")
     with progress_bar() as on_progress:

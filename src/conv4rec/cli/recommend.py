@@ -66,7 +66,7 @@ def recommend(
     blocks = served.recommend_blocks(
         service.users_from_words(served, user, history),
         k,
-        by=by,
+        by=by,  # type: ignore[arg-type]  # checked there
         exclude_seen=not include_seen,
         allow=parsing.ids_from_words(allow or [], items),
         block=parsing.ids_from_words(block or [], items),

@@ -93,5 +93,5 @@ def _edge(probabilities: pl.Series, asked: DiscoveryCriteria, n_consumed: int) -
     """P(consume) of the likeliest novel item; `probabilities` fall."""
     head = np.zeros(len(probabilities), dtype=bool)  # the line leaves the short head out
     log_p = np.log(probabilities.to_numpy())[None]
-    is_novel = asked.hardly(log_p, np.array([n_consumed]), head)[0]
+    is_novel = asked.novel(log_p, np.array([n_consumed]), head)[0]
     return float(probabilities[int(np.argmax(is_novel))] if is_novel.any() else probabilities[-1])

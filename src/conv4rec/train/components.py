@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from conv4rec.data import Interactions
@@ -58,7 +56,9 @@ def _bayesian_mf(session: Session) -> BayesianMF | None:
         return None
     share, logits = DEFAULT_SHARE, session.state.best.rating_logits
     if logits is not None:
-        shorter = replace(settings, mf_sweeps=-(-settings.mf_sweeps // 2))  # enough for the share
+        shorter = settings.with_changes(
+            mf_sweeps=-(-settings.mf_sweeps // 2)
+        )  # enough for the share
         sampled = _sample(session, session.observed(), shorter)
         if sampled is not None:
             sampled = sampled.to(session.device)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -82,7 +80,7 @@ def keep_snapshot(trainer: Trainer, state: FitState) -> None:
 def _consume_losses(
     trainer: Trainer, network: Network, encoding: Encoding, validation: History, state: FitState
 ) -> tuple[float, float]:
-    settings = replace(trainer.settings, masked_only=True)
+    settings = trainer.settings.with_changes(masked_only=True)
     nll = float(losses(network, encoding, validation, settings, (True, False)).consume)
     scores = NeuralScores(encoding.consume, network.consume_out, network.consume_bias)
     ndcg = masked_ndcg(scores.users, scores.items, scores.bias, validation)

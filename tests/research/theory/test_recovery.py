@@ -109,5 +109,7 @@ def test_the_learned_distribution_is_joint_over_item_and_level(fitted_model, mix
     log_p = as_scorer(fitted_model).rank_log_probabilities(mixed, np.arange(mixed.n_users))
     np.testing.assert_allclose(p.sum(axis=1), np.exp(log_p), atol=1e-5)
     item = int(np.flatnonzero(p[4].sum(axis=0))[0])
-    ratings = as_scorer(fitted_model).rating_probabilities(mixed, np.array([4]), np.array([item]))[0]
+    ratings = as_scorer(fitted_model).rating_probabilities(mixed, np.array([4]), np.array([item]))[
+        0
+    ]
     np.testing.assert_allclose(p[4, :, item] / p[4, :, item].sum(), ratings, atol=1e-5)
