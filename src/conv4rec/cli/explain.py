@@ -72,7 +72,8 @@ def _explain_item(
 
     number = parsing.id_from_text(item, served.interactions_.items)
     names = service.load_titles(titles, served.interactions_.items)
-    parts = with_titles(served.explain(person, number, by=by)  # type: ignore[arg-type]  # checked there, names)
+    parts = served.explain(person, number, by=by)  # type: ignore[arg-type]  # checked there
+    parts = with_titles(parts, names)
     if as_json:
         score = float(parts["contribution"].sum())
         print_json({"item_id": number, "by": by, "score": score, "parts": parts.to_dicts()})
