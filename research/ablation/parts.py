@@ -27,7 +27,7 @@ from conv4rec.data.splits import random_split
 from conv4rec.evaluate import evaluate
 
 RECORDS = Path(__file__).parent / "parts.jsonl"
-ONE_FIT: dict[str, Any] = {"consume_reg_factors": (1.0,), "rate_reg_factors": (0.4,)}
+ONE_FIT: dict[str, Any] = {"consume_reg_factors": (1.0,)}
 VARIANTS: dict[str, dict[str, Any]] = {
     "all parts": {},
     "no ridge, one side": {"ridge_size": 0, "two_sided": False},

@@ -38,9 +38,8 @@ PRESETS: dict[str, tuple[dict[str, Any], TrainSettings]] = {
             spectral_damping=2.0,
             consume_reg=30.0,
             consume_rating_reg=90.0,
-            rate_reg=200.0,
+            rate_reg=80.0,
             consume_reg_factors=(1.0, 0.2),
-            rate_reg_factors=(0.4, 1.0),
             slim_neighbours=0,
             mf_draws=0,
         ),
@@ -68,8 +67,6 @@ def configuration(preset: str, changes: dict[str, Any]) -> tuple[dict[str, Any],
     training = {name: changes[name] for name in changes if name in TRAIN_FIELDS}
     if "consume_reg_factors" in training:
         training["consume_reg_factors"] = tuple(training["consume_reg_factors"])
-    if "rate_reg_factors" in training:
-        training["rate_reg_factors"] = tuple(training["rate_reg_factors"])
     return shape, replace(settings, **training)
 
 
@@ -79,7 +76,9 @@ def _check(changes: dict[str, Any]) -> None:
     for name, value in changes.items():
         if name in whole and (not isinstance(value, int) or value < 1):
             raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
-        if name in ("mf_draws", "slim_neighbours") and not (isinstance(value, int) and value >= 0):
+        if name in ("mf_draws", "slim_neighbours", "ridge_rank") and not (
+            isinstance(value, int) and value >= 0
+        ):
             raise SettingError(f"{name} is a whole number of at least 0; got {value!r}")
         if name.endswith(("_reg", "learning_rate", "rate_steps_ratio")) and not value >= 0:
             raise SettingError(f"{name} is at least 0; got {value!r}")

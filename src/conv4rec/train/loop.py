@@ -49,8 +49,8 @@ class Schedule:
 
     stops: tuple[int, int]
     """Steps after which the consume side and the rating side are frozen."""
-    reg_factors: tuple[float, float] = (1.0, 1.0)
-    """Multipliers of the penalties in `TrainSettings`: consume side, rating side."""
+    reg_factor: float = 1.0
+    """Multiplier of the consume side's penalties."""
 
 
 class Trainer:
@@ -182,8 +182,10 @@ class Trainer:
 
     def _unit(self, task: int) -> float:
         n_interactions = max(1, len(self.batches.items))
-        growth = max(1.0, n_interactions / 100_000) ** (1 / 3) if task == CONSUME else 1.0
-        return 2.0 / n_interactions * growth * self.schedule.reg_factors[task]
+        if task == RATE:
+            return 2.0 / n_interactions
+        growth = max(1.0, n_interactions / 100_000) ** (1 / 3)
+        return 2.0 / n_interactions * growth * self.schedule.reg_factor
 
     def item_side(self) -> ItemSide:
         """The item side of all training interactions, at the current weights."""

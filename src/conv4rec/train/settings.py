@@ -31,7 +31,7 @@ class TrainSettings:
     """Penalty of the consume side; beyond 100,000 interactions it grows with their cube root."""
     consume_rating_reg: float = 48.0
     """The same for what the consume side reads from ratings."""
-    rate_reg: float = 20.0
+    rate_reg: float = 8.0
     """Penalty of the rating side."""
     propensity_power: float = 0.0
     """A rating counts P(its pick | history) ** -propensity_power in the rating loss; 0: alike."""
@@ -55,13 +55,13 @@ class TrainSettings:
     """Sweeps of its chain; the first fifth is thrown away."""
     mf_draws: int = 40
     """Draws kept, evenly from the rest; 0 to do without the exact half."""
+    ridge_rank: int = 512
+    """Rank of the ridge component (see `conv4rec.train.ridge`); 0 to do without."""
     slim_neighbours: int = 100
     """Candidates for an item's neighbours on the consume side (see `conv4rec.train.slim`);
     0 to do without. With a shared encoder, which is all there is, there are none."""
     consume_reg_factors: tuple[float, ...] = (1.0, 0.4, 2.0)
     """Factors on the consume penalties to rehearse; the best is taken (large logs: fewer)."""
-    rate_reg_factors: tuple[float, ...] = (1.0, 0.4, 0.2)
-    """The same for the rating side's, one a rehearsal; 1 where there are more rehearsals."""
 
     @property
     def rate_steps(self) -> int:
