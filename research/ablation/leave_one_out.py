@@ -14,6 +14,7 @@ SEEDS = (0, 1)
 WITHOUT: dict[str, dict[str, Any]] = {
     "nothing left out": {},
     "SLIM": {"slim_neighbours": 0},
+    "ridge": {"ridge_rank": 0},
     "BayesianMF": {"mf_draws": 0},
     "averaged snapshots, BayesianMF": {"mf_draws": 0, "averaged_snapshots": 1},
     "second side": {"two_sided": False},
@@ -21,7 +22,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "centring, BayesianMF": {"centred": False, "mf_draws": 0},
     "polynomial kernels, BayesianMF": {"polynomial_init": False, "mf_draws": 0},
     "loss on masked ratings alone (on all)": {"masked_only": False},
-    "three validation fits (one)": {"consume_reg_factors": (1.0,), "rate_reg_factors": (1.0,)},
+    "three validation fits (one)": {"consume_reg_factors": (1.0,)},
     "spectral initialisation": {"spectral_init": 0.0},
     "second rating channel, BayesianMF": {"n_rating_channels": 1, "mf_draws": 0},
 }
@@ -42,7 +43,7 @@ RECORDED = {
     "spectral start": "spectral initialisation",
     "second rating channel, exact half": "second rating channel, BayesianMF",
 }
-"""Names in the committed records (the model then had a ridge component), and in tables."""
+"""Names in the committed records, and in tables."""
 COLUMNS = {"ndcg@20": 4, "rmse": 4, "nll": 4, "ece": 3}
 
 

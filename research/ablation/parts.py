@@ -12,10 +12,11 @@ from research.ablation.fits import HERE, Record, append, fill_page, fit_and_meas
 
 RECORDS = HERE / "parts.jsonl"
 ALL = "all parts"
-ONE_FIT: dict[str, Any] = {"consume_reg_factors": (1.0,), "rate_reg_factors": (0.4,)}
+ONE_FIT: dict[str, Any] = {"consume_reg_factors": (1.0,)}
 VARIANTS: dict[str, dict[str, Any]] = {
     ALL: {},
     "one side": {"two_sided": False},
+    "no ridge": {"ridge_rank": 0},
     "one validation fit": ONE_FIT,
     "random start, one snapshot": {"spectral_init": 0.0, "averaged_snapshots": 1},
     "not centred": {"centred": False},
@@ -33,7 +34,7 @@ RECORDED = {
     "no ridge, one side, one validation fit": "one side, no ridge, one validation fit",
     "none of these": "none of these, no ridge",
 }
-"""Names in the committed records (the model then had a ridge component), and in tables."""
+"""Names in the committed records, and in tables."""
 
 
 def measure(

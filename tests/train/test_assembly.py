@@ -8,6 +8,7 @@ from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import Trainer
+from conv4rec.train.ridge import Ridge, user_vectors
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
@@ -87,17 +88,20 @@ def test_one_snapshot_is_the_network_itself(trainer, mixed):
 
 def test_consume_logits_are_the_weighted_sum_of_the_components(trainer, mixed):
     trainer.run()
-    weights = EnsembleWeights(neural=0.5)
+    ridge, weights = Ridge.of(mixed, 6, 0), EnsembleWeights(neural=0.5, ridge=0.7, penalty=2.0)
     slim = fit_slim(mixed, 5)
     slim.scale.copy_(torch.tensor([0.3, 0.2]))
     snapshots = [take_snapshot(trainer)]
     plain, side = average_snapshots(trainer, snapshots)
-    wide, _ = assemble(trainer, snapshots, Components(weights, slim))
+    wide, _ = assemble(trainer, snapshots, Components(weights, ridge, slim))
     wide.requires_grad_(False)
     plain.requires_grad_(False)
     whole = trainer.batches.whole
+    encoder, decoder = ridge.tables(2.0)
+    values = plain.consume_kernel[whole.types, 0]
     expected = (
         0.5 * plain.consume_logits(plain.encode(whole, side))
+        + 0.7 * user_vectors(encoder, whole, values) @ decoder.T
         + 0.3 * (slim.similarity(whole.pattern, whole.observed) + 0.2).log()
     )
     torch.testing.assert_close(wide.consume_logits(wide.encode(whole, side)), expected)

@@ -1,4 +1,4 @@
-"""Ensemble weights: the likeliest, unless others rank significantly better."""
+"""Ensemble weights: the default in doubt, better ranking where it is clear, never a poor likelihood."""
 
 from dataclasses import replace
 
@@ -11,9 +11,8 @@ from conv4rec.model.slim import SLIM
 from conv4rec.train import ensemble
 from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble import (
-    NEURAL_ALONE,
+    DEFAULT_WEIGHTS,
     EnsembleWeights,
-    NeuralScores,
     _best,
     _Cells,
     _grid,
@@ -21,6 +20,7 @@ from conv4rec.train.ensemble import (
     _Trial,
     choose_ensemble_weights,
 )
+from conv4rec.train.ridge import Ridge
 from conv4rec.train.slim import fit_slim
 from conv4rec.train.validation import held_out, masked_ndcg
 
@@ -36,23 +36,31 @@ def validation(log):
     return replace(Batches.from_interactions(log).whole, observed=observed)
 
 
-def test_an_uninformative_neural_component_lets_slim_have_weight(log, validation):
+def scores(log, users, items, bias):
+    return NeuralScores(users, items, bias, torch.ones(log.n_levels + 1))
+
+
+def test_an_uninformative_neural_component_lets_the_others_have_weight(log, validation):
     users, items = torch.zeros(log.n_users, 4), torch.zeros(log.n_items, 4)
     observed = log.select(~held_out(log, 0.1, 0))
     counts = torch.from_numpy(observed.to_csr().sum(0)).float() + 1
-    neural = NeuralScores(users, items, (counts / counts.sum()).log())
-    assert choose_ensemble_weights(neural, fit_slim(observed, 20), validation).slim > 0
+    neural = scores(log, users, items, (counts / counts.sum()).log())
+    assert choose_ensemble_weights(neural, Ridge.of(observed, 16, 0), None, validation).ridge > 0
+    assert choose_ensemble_weights(neural, None, fit_slim(observed, 20), validation).slim > 0
 
 
-def test_an_uninformative_slim_component_has_no_weight(log, validation):
+def test_uninformative_components_have_no_weight(log, validation):
     world = low_rank_world(200, 60, popularity=0.7, seed=5)
     logits = torch.from_numpy(np.log(world.item_probabilities)).float()
-    neural = NeuralScores(logits, torch.eye(log.n_items), torch.zeros(log.n_items))
+    neural = scores(log, logits, torch.eye(log.n_items), torch.zeros(log.n_items))
     rng = np.random.default_rng(0)
+    ridge = Ridge.of(log.select(~held_out(log, 0.1, 0)), 16, 0)
+    noise = replace(ridge, decoder=rng.standard_normal(ridge.decoder.shape).astype(np.float32))
+    assert choose_ensemble_weights(neural, noise, None, validation).ridge == 0
     random_slim = SLIM(log.n_items, 5)
     random_slim.get_buffer("items").copy_(torch.from_numpy(rng.integers(0, 60, (60, 5))))
     random_slim.weights.copy_(torch.from_numpy(rng.exponential(size=(60, 5))))
-    assert choose_ensemble_weights(neural, random_slim, validation).slim == 0
+    assert choose_ensemble_weights(neural, ridge, random_slim, validation).slim == 0
 
 
 def test_it_measures_the_ndcg_of_validation_fits(log, validation, rng):
@@ -79,37 +87,40 @@ def test_of_a_large_log_some_users_are_scored(validation):
 
 @pytest.mark.parametrize(("nll", "taken"), [(1.01, True), (1.03, False)])
 def test_a_better_ranking_may_cost_two_hundredths_of_the_likelihood_and_no_more(
-    validation, monkeypatch, nll, taken
+    log, validation, monkeypatch, nll, taken
 ):
     measured = iter([(1.0, torch.zeros(9))])  # the first weights, then all others
     monkeypatch.setattr(_Cells, "measure", lambda *_: next(measured, (nll, torch.ones(9))))
-    neural = NeuralScores(torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
-    found = choose_ensemble_weights(neural, None, validation)
-    assert (round(found.neural, 6) in [round(w, 6) for w in NEURAL_ALONE[1:]]) == taken
+    neural = scores(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
+    found = choose_ensemble_weights(neural, Ridge.of(log, 4, 0), None, validation)
+    assert (found.ridge > 0) == taken
 
 
 @pytest.mark.parametrize("clear", [True, False])
-def test_without_a_significant_gain_the_likeliest_weights_are_taken(clear):
-    likeliest = torch.tensor([0.2, 0.3, 0.4, 0.5])
-    better = likeliest + (0.01 if clear else torch.tensor([0.5, -0.4, 0.3, -0.3]))
+def test_in_doubt_the_default_weights_are_taken(clear):
+    default = torch.tensor([0.2, 0.3, 0.4, 0.5])
+    better = default + (0.01 if clear else torch.tensor([0.5, -0.4, 0.3, -0.3]))
     trials = [
-        _Trial(5.0, likeliest, EnsembleWeights()),
-        _Trial(5.02, better, EnsembleWeights(slim=0.5)),
+        _Trial(5.0, torch.zeros(4), EnsembleWeights()),
+        _Trial(5.01, default, DEFAULT_WEIGHTS),
+        _Trial(5.02, better, EnsembleWeights(ridge=0.5)),
     ]
-    assert _best(trials) == EnsembleWeights(slim=0.5 if clear else 0.0)
+    assert _best(trials) == (EnsembleWeights(ridge=0.5) if clear else DEFAULT_WEIGHTS)
 
 
-def test_without_slim_its_weight_is_zero():
-    assert all(not weights.slim for weights in _grid(False))
-    assert len(set(_grid(True))) == len(_grid(True))
+def test_a_missing_component_has_no_weight():
+    assert all(not (w.slim or w.ridge) for w in _grid(False, False))
+    assert all(not w.ridge for w in _grid(False, True))
+    assert DEFAULT_WEIGHTS in _grid(True, True)
+    assert len(set(_grid(True, True))) == len(_grid(True, True))
 
 
 @pytest.mark.parametrize("scale", [0.7, 1.0, 1.8])
 def test_the_scale_of_the_logits_is_corrected(log, validation, scale):
     world = low_rank_world(200, 60, popularity=0.7, seed=5)
     logits = torch.from_numpy(np.log(world.item_probabilities)).float() * scale
-    neural = NeuralScores(logits, torch.eye(log.n_items), torch.zeros(log.n_items))
-    found = choose_ensemble_weights(neural, None, validation)
+    neural = scores(log, logits, torch.eye(log.n_items), torch.zeros(log.n_items))
+    found = choose_ensemble_weights(neural, None, None, validation)
     # Not 1: consumed items are not drawn again, which sharpens the distribution of the rest.
     assert found.neural * scale == pytest.approx(1.17, rel=0.06)
 
@@ -127,7 +138,7 @@ def test_the_search_goes_beyond_the_edge_of_the_grid(log, validation, monkeypatc
     monkeypatch.setattr(ensemble, "_Trial", trial)
     monkeypatch.setattr(_Cells, "measure", lambda *_: (1.0, torch.zeros(4)))
     monkeypatch.setattr(ensemble, "_best_scale", lambda *found: found[0])
-    neural = NeuralScores(torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
-    found = choose_ensemble_weights(neural, fit_slim(log, 20), validation)
+    neural = scores(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
+    found = choose_ensemble_weights(neural, Ridge.of(log, 4, 0), fit_slim(log, 20), validation)
     assert found.neural == pytest.approx(aim["neural"], rel=0.5)
     assert found.slim == pytest.approx(aim["slim"], rel=0.3)

@@ -65,9 +65,9 @@ class Parameters:
         mf_features: int | None = None,
         mf_sweeps: int | None = None,
         mf_draws: int | None = None,
+        ridge_rank: int | None = None,
         slim_neighbours: int | None = None,
         consume_reg_factors: Sequence[float] | None = None,
-        rate_reg_factors: Sequence[float] | None = None,
         **unknown: Never,
     ) -> None:
         given = dict(locals())

@@ -1,5 +1,7 @@
 """From snapshots and components to the model that is served.
 
+The sum of two consume scores, each a product of a user's and an item's vector, is one product of
+the vectors side by side: the ridge component makes the tables of the consume side wider.
 The mean over S snapshots of a product z . v is one product of the S latent vectors side by side,
 so averaging predictions makes the tables of the rating side S times as wide. A shared encoder
 keeps its width: the weights themselves are averaged.
@@ -18,6 +20,7 @@ from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.slim import SLIM
 from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.loop import Trainer
+from conv4rec.train.ridge import Ridge
 from conv4rec.train.snapshot import Snapshot
 
 
@@ -26,6 +29,7 @@ class Components:
     """The components beside the network, and the ensemble weights of the consume scores."""
 
     ensemble_weights: EnsembleWeights = field(default_factory=EnsembleWeights)
+    ridge: Ridge | None = None
     slim: SLIM | None = None
     bayesian_mf: BayesianMF | None = None
 
@@ -44,6 +48,8 @@ def assemble(
     network, item_side = average_snapshots(trainer, snapshots)
     for table in (network.consume_out, network.consume_bias):
         table.mul_(components.ensemble_weights.neural)
+    if components.ridge is not None:
+        network = _with_ridge(network, components.ridge, components.ensemble_weights)
     slim, bayesian_mf = components.slim, components.bayesian_mf
     device = network.rate_out.device
     model = ServedModel(
@@ -52,6 +58,19 @@ def assemble(
         None if bayesian_mf is None else bayesian_mf.to(device),
     )
     return model, item_side
+
+
+def _with_ridge(network: Network, ridge: Ridge, weights: EnsembleWeights) -> Network:
+    """The network with the ridge component's tables beside those of the consume side."""
+    tables = dict(network.state_dict())
+    encoder, decoder = (t.to(tables["consume_out"]) for t in ridge.tables(weights.penalty))
+    zeros = encoder.new_zeros(len(tables["consume_in"]) - 1, *encoder.shape)  # ratings: no input
+    tables["consume_in"] = torch.cat([tables["consume_in"], torch.cat([encoder[None], zeros])], 2)
+    tables["consume_out"] = torch.cat([tables["consume_out"], decoder * weights.ridge], 1)
+    config = network.config.with_changes(consume_size=tables["consume_out"].shape[1])
+    wide = Network(config, torch.zeros(config.n_levels), None)
+    wide.load_state_dict(tables, strict=True, assign=True)
+    return wide
 
 
 @torch.no_grad()

@@ -78,7 +78,7 @@ def sample_bayesian_mf(
         latent = Latent(users.pattern, _levels(interactions), ratings)
         _run(Chain(users, items, latent), model, draws, settings.mf_sweeps, rng, on_sweep)
     assert model is not None  # there is a chain
-    model.share.fill_(1.0)  # until `choose_share`
+    model.share.fill_(1.0)
     summarise_posterior(model, interactions)
     return model
 

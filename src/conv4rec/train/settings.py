@@ -45,7 +45,7 @@ class TrainSettings(Settings):
     """Penalty of the consume side; beyond 100,000 interactions it grows with their cube root."""
     consume_rating_reg: Amount = 48.0
     """The same for what the consume side reads from ratings."""
-    rate_reg: Amount = 20.0
+    rate_reg: Amount = 12.0
     """Penalty of the rating side."""
     propensity_power: Power = 0.0
     """A rating has weight P(consume | history) ** -propensity_power in the rating loss."""
@@ -71,14 +71,14 @@ class TrainSettings(Settings):
     """Sweeps of its Gibbs chain; the first fifth is discarded."""
     mf_draws: CountOrNone = 40
     """Draws kept, evenly from the rest; 0 for no Bayesian matrix factorisation."""
+    ridge_rank: CountOrNone = 512
+    """Rank of the ridge component (see `conv4rec.train.ridge`); 0 for none."""
     slim_neighbours: CountOrNone = 100
     """Candidate neighbours of an item in the SLIM component (see `conv4rec.train.slim`); 0 for
     none. A shared encoder stands alone: it has no SLIM component."""
     consume_reg_factors: Factors = (1.0, 0.4, 2.0)
     """Factors on the consume penalties, one for each validation fit; the best is taken (large logs:
     fewer)."""
-    rate_reg_factors: Factors = (1.0, 0.4, 0.2)
-    """The same for the rating penalty; 1 where there are more validation fits than factors."""
 
     @model_validator(mode="after")
     def _something_is_masked(self) -> Self:

@@ -44,18 +44,20 @@ def evaluate_validation(trainer: Trainer, validation: History, state: FitState) 
     Args:
         trainer: of the validation fit.
         validation: all interactions; those of the validation part are masked.
-        state: takes the result, the predictions to be averaged, and the predictions of a task
-            whose loss is the lowest so far in all validation fits.
+        state: takes the result, the predictions to be averaged, and the neural component's scores
+            where the consume loss is the lowest so far in all validation fits.
     """
-    factors, network = trainer.schedule.reg_factors, _evaluated_network(trainer, state)
-    consume = trainer.step <= trainer.settings.n_steps
+    factor, network = trainer.schedule.reg_factor, _evaluated_network(trainer, state)
+    stops = trainer.schedule.stops
+    consume, rate = trainer.step <= stops[CONSUME], trainer.step <= stops[RATE]
     with_consume = consume or trainer.settings.propensity_validation > 0
     encoding = network.encode(validation, trainer.item_side(), with_consume)
-    rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, state)
-    nll = ndcg = None
+    nll = ndcg = rate_nll = None
+    if rate:
+        rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, state)
     if consume:
         nll, ndcg = _consume_losses(trainer, network, encoding, validation, state)
-    result = ValidationResult(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
+    result = ValidationResult(factor, trainer.step, nll, rate_nll, ndcg)
     state.results.append(result)
     return result
 
@@ -82,11 +84,12 @@ def _consume_losses(
 ) -> tuple[float, float]:
     settings = trainer.settings.with_changes(masked_only=True)
     nll = float(losses(network, encoding, validation, settings, (True, False)).consume)
-    scores = NeuralScores(encoding.consume, network.consume_out, network.consume_bias)
+    kernel = network.consume_kernel[:, 0]
+    scores = NeuralScores(encoding.consume, network.consume_out, network.consume_bias, kernel)
     ndcg = masked_ndcg(scores.users, scores.items, scores.bias, validation)
     if nll <= min((r.consume_nll for r in state.results if r.consume_nll is not None), default=nll):
         copies = {name: tensor.detach().clone() for name, tensor in vars(scores).items()}
-        state.best.consume = NeuralScores(**copies)
+        state.best = NeuralScores(**copies)
     return nll, ndcg
 
 
@@ -106,10 +109,7 @@ def _averaged_rate_nll(
         logits = torch.stack(state.last.rating_logits).mean(0)
     power = trainer.settings.propensity_validation
     weights = rarity_weights(network, encoding, validation, at, power)
-    nll = float(weighted_nll(logits, validation.types[at], weights))
-    if nll <= min((result.rate_nll for result in state.results), default=nll):
-        state.best.rating_logits = logits
-    return nll
+    return float(weighted_nll(logits, validation.types[at], weights))
 
 
 def masked_ndcg(
