@@ -60,7 +60,7 @@ def names_page() -> str:
 
     text = (
         "# Names of settings\n\nEach is a parameter of `Conv4Rec(...)` and of `--set NAME=VALUE`."
-        " Left at None, it has the value\nof the preset, \"default\" or \"paper\"."
+        ' Left at None, it has the value\nof the preset, "default" or "paper".'
         " Written by `python docs/make.py` from the classes themselves.\n"
     )
     for title, config, module in (

@@ -22,7 +22,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "centring, BayesianMF": {"centred": False, "mf_draws": 0},
     "polynomial kernels, BayesianMF": {"polynomial_init": False, "mf_draws": 0},
     "loss on masked ratings alone (on all)": {"masked_only": False},
-    "three validation fits (one)": {"consume_reg_factors": (1.0,)},
+    "three validation fits (one)": {"consume_reg_factors": (1.0,), "rate_reg_factors": (1.0,)},
     "spectral initialisation": {"spectral_init": 0.0},
     "second rating channel, BayesianMF": {"n_rating_channels": 1, "mf_draws": 0},
 }

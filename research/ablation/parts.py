@@ -12,7 +12,7 @@ from research.ablation.fits import HERE, Record, append, fill_page, fit_and_meas
 
 RECORDS = HERE / "parts.jsonl"
 ALL = "all parts"
-ONE_FIT: dict[str, Any] = {"consume_reg_factors": (1.0,)}
+ONE_FIT: dict[str, Any] = {"consume_reg_factors": (1.0,), "rate_reg_factors": (0.4,)}
 VARIANTS: dict[str, dict[str, Any]] = {
     ALL: {},
     "one side": {"two_sided": False},

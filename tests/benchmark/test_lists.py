@@ -11,6 +11,7 @@ from conv4rec.errors import SettingError
 from conv4rec.evaluate import evaluate_lists
 from conv4rec.evaluate.lists import NEUTRAL
 from conv4rec.evaluate.lists_record import record_lists
+from conv4rec.recommender import as_scorer
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_recorded_lists_are_those_of_the_first_run_of_each_model():
 
 def test_our_model_is_measured_through_its_public_lists(split, fitted_model):
     rows = np.flatnonzero(np.diff(split.test.starts))
-    found = record_lists(split, "conv4rec", fitted_model)["models"]["conv4rec"]["kinds"]
+    found = record_lists(split, "conv4rec", as_scorer(fitted_model))["models"]["conv4rec"]["kinds"]
     lists = fitted_model.recommend(split.given.take_users(rows), k=10, by="rating")
     assert found["rating"]["items"] == lists["item_id"].n_unique()
     assert found["rating"]["length"] == pytest.approx(lists.height / lists["user_id"].n_unique())

@@ -24,6 +24,7 @@ WRONG = [
     ("consume_reg_factors", 1.0, "a sequence of finite numbers above 0"),
     ("consume_reg_factors", (1.0, -1.0), "a sequence of finite numbers above 0"),
     ("consume_reg_factors", "1,2", "a sequence of finite numbers above 0"),
+    ("rate_reg_factors", (1.0, True), "a sequence of finite numbers above 0"),
     ("n_rating_channels", 0, "a whole number of at least 1"),
     ("n_rating_channels", 2.5, "a whole number of at least 1"),
     ("two_sided", "no", "True or False"),
@@ -94,6 +95,7 @@ def test_numpy_scalars_and_lists_are_taken():
     )  # fmt: skip
     assert found.model_dump() == TrainSettings(
         n_steps=7, rate_reg=2.0, masked_only=False, consume_reg_factors=(1.0, 0.5),
+        rate_reg_factors=(1.0, 2.0),
     ).model_dump()  # fmt: skip
     assert type(found.n_steps) is int
 

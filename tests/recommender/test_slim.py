@@ -14,7 +14,9 @@ from conv4rec.train.ensemble import EnsembleWeights
 @pytest.fixture(scope="module")
 def model(mixed, small):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(components, "choose_ensemble_weights", lambda *_: EnsembleWeights(0.4, 0.6))
+        patch.setattr(
+            components, "choose_ensemble_weights", lambda *_: EnsembleWeights(neural=0.4, slim=0.6)
+        )
         found = Conv4Rec(seed=0, **small).fit(mixed)
     assert found.scoring_.model.slim is not None
     return found
@@ -66,7 +68,7 @@ def test_ensemble_weights_are_chosen_by_what_slim_has_not_seen(mixed, small, mon
     monkeypatch.setattr(
         components,
         "choose_ensemble_weights",
-        lambda *a: shown.append(a[2]) or EnsembleWeights(0.4, 0.6),
+        lambda *a: shown.append(a[3]) or EnsembleWeights(neural=0.4, slim=0.6),
     )
     Conv4Rec(seed=0, **small).fit(mixed)
     observed = shown[0].observed.numpy() > 0

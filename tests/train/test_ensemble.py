@@ -13,6 +13,7 @@ from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble import (
     DEFAULT_WEIGHTS,
     EnsembleWeights,
+    NeuralScores,
     _best,
     _Cells,
     _grid,

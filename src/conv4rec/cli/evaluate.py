@@ -76,8 +76,9 @@ def evaluate(
     measured = None
     if lists:
         from conv4rec.evaluate.lists_record import record_lists
+        from conv4rec.recommender import as_scorer
 
-        measured = record_lists(parts, model, outcome.model, others)
+        measured = record_lists(parts, model, as_scorer(outcome.model), others)
     if as_json:
         print_json(outcome.record.to_dict() | ({"lists": measured} if measured else {}))
         return

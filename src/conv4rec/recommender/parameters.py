@@ -68,6 +68,7 @@ class Parameters:
         ridge_rank: int | None = None,
         slim_neighbours: int | None = None,
         consume_reg_factors: Sequence[float] | None = None,
+        rate_reg_factors: Sequence[float] | None = None,
         **unknown: Never,
     ) -> None:
         given = dict(locals())

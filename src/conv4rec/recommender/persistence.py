@@ -162,7 +162,7 @@ def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) 
     tensors = {name: torch.from_numpy(array).to(device) for name, array in weights.items()}
     item_side = ItemSide(tensors.pop("item_side.type_counts"), tensors.pop("item_side.column"))
     model.load_state_dict(tensors, strict=True, assign=True)
-    schedule = Schedule(tuple(facts["schedule"]["stops"]), facts["schedule"]["reg_factor"])
+    schedule = Schedule(*(tuple(facts["schedule"][key]) for key in ("stops", "reg_factors")))
     return Fitted(
         model,
         item_side,

@@ -15,8 +15,8 @@ from conv4rec.train.session import Session
 from conv4rec.train.slim import fit_slim
 
 SHARE = 0.7
-"""Of the Bayesian matrix factorisation in the mixture of level probabilities. Chosen per log on
-validation ratings it was 0.5 to 0.8 on five logs, and no better on test ratings (docs/ablation.md)."""
+"""Of the Bayesian matrix factorisation in the mixture of level probabilities. Chosen on validation
+ratings it was 0.5 to 0.8, and no better on test ratings (docs/ablation.md)."""
 
 
 def fit_components(session: Session) -> Components:

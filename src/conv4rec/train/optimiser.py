@@ -45,7 +45,10 @@ class Optimiser:
         self.network, self.settings, self.schedule = network, settings, schedule
         n = max(1, n_interactions)
         growth = max(1.0, n / 100_000) ** (1 / 3)
-        self.penalty_units = (2.0 / n * growth * schedule.reg_factor, 2.0 / n)  # consume, rate
+        self.penalty_units = (
+            2.0 / n * growth * schedule.reg_factors[CONSUME],
+            2.0 / n * schedule.reg_factors[RATE],
+        )
         self.parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
         groups = [
             {"params": [p], "weight_decay": self._penalty(name)}

@@ -1,4 +1,4 @@
-"""The schedule of a fit: when each of the two tasks stops, and how the consume side is penalised."""
+"""The schedule of a fit: one stopping step and one penalty for each of the two tasks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ CONSUME, RATE = 0, 1  # the two tasks, wherever they come in pairs
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long each task trains."""
+    """How long each task trains, and how strongly each is penalised."""
 
     stops: tuple[int, int]
     """Steps after which the consume side and the rating side are frozen."""
-    reg_factor: float = 1.0
-    """Multiplier of the consume side's penalties in `TrainSettings`."""
+    reg_factors: tuple[float, float] = (1.0, 1.0)
+    """Multipliers of the penalties in `TrainSettings`: consume side, rating side."""

@@ -22,10 +22,12 @@ class ValidationResult:
     step: int
     consume_nll: float | None
     """None once the consume side has ended."""
-    rate_nll: float | None
-    """Of the averaged predictions of the last evaluations; None where the rating side is not trained."""
+    rate_nll: float
+    """Of the averaged predictions of the last evaluations."""
     ndcg: float | None
     """NDCG@20 of the masked interactions, mean over users."""
+    rate_factor: float = 1.0
+    """Multiplier of the rating side's penalties."""
 
 
 def evaluation_steps(n_steps: int) -> list[int]:
@@ -44,25 +46,19 @@ def n_validation_fits(interactions: Interactions, consume_reg_factors: tuple[flo
 def should_stop_early(results: list[ValidationResult], n_steps: int) -> bool:
     """Whether a validation fit may end: neither task will reach its best in the steps left.
 
-    The rating side must be overfitting, or not be trained. The consume side must have ended or,
-    from half-way on, be well behind an earlier validation fit at the same step: all have the same
-    learning rates.
+    The rating side must be overfitting. The consume side must have ended or, from half-way on, be
+    well behind an earlier validation fit at the same step: all have the same learning rates.
     """
-    last = results[-1]
-    if last.rate_nll is not None and not _overfits(results, last.rate_nll):
+    last, best = results[-1], min(result.rate_nll for result in results)
+    if last.rate_nll <= (1 + WORSE) * best:
         return False
     if last.consume_nll is None or last.step >= n_steps:
         return True
-    if 2 * last.step < n_steps:
+    is_rising = len(results) > 1 and results[-2].rate_nll < last.rate_nll
+    if not is_rising or 2 * last.step < n_steps:
         return False
     earlier = [r.consume_nll for r in results[:-1] if r.step == last.step and r.consume_nll]
     return bool(earlier) and last.consume_nll > (1 + WORSE) * min(earlier)
-
-
-def _overfits(results: list[ValidationResult], rate_nll: float) -> bool:
-    losses = [result.rate_nll for result in results if result.rate_nll is not None]
-    is_rising = len(losses) > 1 and losses[-2] < rate_nll
-    return rate_nll > (1 + WORSE) * min(losses) and (is_rising or results[-1].consume_nll is None)
 
 
 def best_schedule(results: list[ValidationResult]) -> Schedule:
@@ -72,9 +68,9 @@ def best_schedule(results: list[ValidationResult]) -> Schedule:
         SettingError: Every loss of a task is NaN or infinite: training diverged.
     """
     consume = [(r.consume_nll, r) for r in results if r.consume_nll and isfinite(r.consume_nll)]
-    rate = [(r.rate_nll, r) for r in results if r.rate_nll is not None and isfinite(r.rate_nll)]
+    rate = [(r.rate_nll, r) for r in results if isfinite(r.rate_nll)]
     consume, rate = _least(consume), _least(rate)
-    return Schedule((consume.step, rate.step), consume.reg_factor)
+    return Schedule((consume.step, rate.step), (consume.reg_factor, rate.rate_factor))
 
 
 def best_joint_schedule(results: list[ValidationResult], rate_weight: float) -> Schedule:
@@ -90,12 +86,10 @@ def best_joint_schedule(results: list[ValidationResult], rate_weight: float) -> 
         SettingError: Every loss is NaN or infinite: training diverged.
     """
     losses = [
-        (r.consume_nll + rate_weight * r.rate_nll, r)
-        for r in results
-        if r.consume_nll is not None and r.rate_nll is not None
+        (r.consume_nll + rate_weight * r.rate_nll, r) for r in results if r.consume_nll is not None
     ]
     best = _least([entry for entry in losses if isfinite(entry[0])])
-    return Schedule((best.step, best.step), best.reg_factor)
+    return Schedule((best.step, best.step), (best.reg_factor, best.rate_factor))
 
 
 def _least(losses: list[tuple[float, ValidationResult]]) -> ValidationResult:

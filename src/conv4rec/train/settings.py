@@ -45,7 +45,7 @@ class TrainSettings(Settings):
     """Penalty of the consume side; beyond 100,000 interactions it grows with their cube root."""
     consume_rating_reg: Amount = 48.0
     """The same for what the consume side reads from ratings."""
-    rate_reg: Amount = 12.0
+    rate_reg: Amount = 20.0
     """Penalty of the rating side."""
     propensity_power: Power = 0.0
     """A rating has weight P(consume | history) ** -propensity_power in the rating loss."""
@@ -79,6 +79,8 @@ class TrainSettings(Settings):
     consume_reg_factors: Factors = (1.0, 0.4, 2.0)
     """Factors on the consume penalties, one for each validation fit; the best is taken (large logs:
     fewer)."""
+    rate_reg_factors: Factors = (1.0, 0.4, 0.2)
+    """The same for the rating penalty; 1 where there are more validation fits than factors."""
 
     @model_validator(mode="after")
     def _something_is_masked(self) -> Self:

@@ -23,21 +23,21 @@ def validation_fit(session: Session) -> None:
     The results, and the best predictions, are added to the state of the session.
     """
     state, settings = session.state, session.settings
-    # The rating side has one penalty: one validation fit says when it stops.
-    rate_stop = settings.rate_steps if state.stage == 0 or session.shared_encoder else 0
-    schedule = Schedule((settings.n_steps, rate_stop), session.reg_factors[state.stage])
+    rate_factors = settings.rate_reg_factors
+    rate_factor = rate_factors[state.stage] if state.stage < len(rate_factors) else 1.0
+    schedule = Schedule(
+        (settings.n_steps, settings.rate_steps), (session.reg_factors[state.stage], rate_factor)
+    )
     trainer, end = session.trainer(session.observed(), schedule), max(schedule.stops)
     stage = f"validation fit {state.stage + 1}"
     for step in evaluation_steps(end)[len(state.results) - state.n_before :]:
         session.advance(trainer, step, stage)
         result = evaluate_validation(trainer, session.validation_history(), state)
         session.save(trainer)
-        consume, rate = (
-            "-" if nll is None else f"{nll:.3f}" for nll in (result.consume_nll, result.rate_nll)
-        )
+        consume = "ended" if result.consume_nll is None else f"{result.consume_nll:.3f}"
         logger.info(
-            "%s of %d: step %d of %d, consume NLL %s, rating NLL %s",
-            stage, len(session.reg_factors), step, end, consume, rate,
+            "%s of %d: step %d of %d, consume NLL %s, rating NLL %.3f",
+            stage, len(session.reg_factors), step, end, consume, result.rate_nll,
         )  # fmt: skip
         if should_stop_early(state.results, settings.n_steps):
             return

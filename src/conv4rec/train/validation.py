@@ -44,20 +44,18 @@ def evaluate_validation(trainer: Trainer, validation: History, state: FitState) 
     Args:
         trainer: of the validation fit.
         validation: all interactions; those of the validation part are masked.
-        state: takes the result, the predictions to be averaged, and the neural component's scores
-            where the consume loss is the lowest so far in all validation fits.
+        state: takes the result, the predictions to be averaged, and the predictions of a task
+            whose loss is the lowest so far in all validation fits.
     """
-    factor, network = trainer.schedule.reg_factor, _evaluated_network(trainer, state)
-    stops = trainer.schedule.stops
-    consume, rate = trainer.step <= stops[CONSUME], trainer.step <= stops[RATE]
+    factors, network = trainer.schedule.reg_factors, _evaluated_network(trainer, state)
+    consume = trainer.step <= trainer.settings.n_steps
     with_consume = consume or trainer.settings.propensity_validation > 0
     encoding = network.encode(validation, trainer.item_side(), with_consume)
-    nll = ndcg = rate_nll = None
-    if rate:
-        rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, state)
+    rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, state)
+    nll = ndcg = None
     if consume:
         nll, ndcg = _consume_losses(trainer, network, encoding, validation, state)
-    result = ValidationResult(factor, trainer.step, nll, rate_nll, ndcg)
+    result = ValidationResult(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
     state.results.append(result)
     return result
 

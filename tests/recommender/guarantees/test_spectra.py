@@ -8,7 +8,7 @@ import pytest
 from conv4rec import Conv4Rec
 from conv4rec.recommender.guarantees.spectra import model_spectra, spectra_facts
 from research.theory.charts import training_picture
-from research.theory.ranks_while_training import looks_facts, ranks_while_training
+from research.theory.ranks_while_training import checks_facts, ranks_while_training
 
 
 def test_the_spectrum_of_the_logit_map_is_that_of_the_dense_product(fitted_model):
@@ -33,8 +33,8 @@ def test_facts_name_every_map_and_no_rank_beats_the_latent_size(fitted_model):
 
 
 def test_ranks_while_training_end_at_those_of_the_model(mixed, small):
-    plain = Conv4Rec(**small, averaged_snapshots=1, rate_steps_ratio=1.0).fit(mixed)
-    found = ranks_while_training(plain, n_looks=4)
+    plain = Conv4Rec(**small, averaged_snapshots=1, rate_steps_ratio=1.0, ridge_rank=0).fit(mixed)
+    found = ranks_while_training(plain, n_checks=4)
     last = found["default start"][-1]
     for name, spectrum in model_spectra(plain).items():
         assert last.entropy_ranks[name] == pytest.approx(spectrum.entropy_rank, rel=1e-4)
@@ -44,11 +44,11 @@ def test_ranks_while_training_end_at_those_of_the_model(mixed, small):
 
 
 def test_the_two_starts_are_two_and_the_pictures_name_every_map(fitted_model):
-    found = ranks_while_training(fitted_model, n_looks=4)
+    found = ranks_while_training(fitted_model, n_checks=4)
     first = {name: looks[0].stable_ranks["encoder"] for name, looks in found.items()}
     assert first["default start"] != pytest.approx(first["random start"], rel=0.05)
     words = " ".join(ET.fromstring(training_picture(found)).itertext())
     for name in ("random start", "default start", "logit map", "rating map"):
         assert name in words
-    facts = looks_facts(found)["random start"][0]
+    facts = checks_facts(found)["random start"][0]
     assert set(facts) == {"step", "entropy_ranks", "stable_ranks"}

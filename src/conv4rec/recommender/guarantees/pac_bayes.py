@@ -146,7 +146,7 @@ def _fine_tuned(prior: Conv4Rec, log: Interactions, seed: int) -> list[Tensor]:
     fresh.load_state_dict({name: network.state_dict()[name] for name in own})
     _, base = configuration(prior.preset, prior.settings)
     slow = base.with_changes(n_steps=FINE_TUNING, learning_rate=base.learning_rate / 10)
-    schedule = Schedule((FINE_TUNING, 0), prior.fitted_.schedule.reg_factor)
+    schedule = Schedule((FINE_TUNING, 0), prior.fitted_.schedule.reg_factors)
     trainer = Trainer(fresh, Batches.from_interactions(log), slow, schedule, seed)
     trainer.run()
     return _consume_weights(trainer.network)
