@@ -119,11 +119,11 @@ def listed_pairs(model: Any, split: Split, exposed: ExposedPairs) -> ListedPairs
     return ListedPairs(*(np.isfinite(scores) for scores in ranked))
 
 
-def list_scores(model: Any, split: Split, exposed: ExposedPairs, **options: Any) -> FloatArray:
+def list_scores(scorer: Any, split: Split, exposed: ExposedPairs, **options: Any) -> FloatArray:
     """What `recommend(by="discover")` ranks by, for each pair; -inf for pairs it does not list.
 
     Args:
-        model: Ours, fitted.
+        scorer: Of our model, fitted.
         split: What it was fitted on.
         exposed: The pairs.
         options: Of `recommend`.
@@ -132,7 +132,7 @@ def list_scores(model: Any, split: Split, exposed: ExposedPairs, **options: Any)
         warnings.simplefilter("ignore")  # lists of all items are always shorter than asked for
         users = split.given.users.ids(np.unique(exposed.users)).to_list()
         every = {"k": split.train.n_items, "by": "discover", "limit_exposure": False}
-        blocks = model.recommend_blocks(users, **every, **options)
+        blocks = scorer.model.recommend_blocks(users, **every, **options)
         frame = pl.concat([block.select("user_id", "item_id", "score") for block in blocks])
     rows = split.given.users.numbers(frame["user_id"])
     cells = rows * split.train.n_items + split.train.items.numbers(frame["item_id"])

@@ -39,7 +39,7 @@ def read(tmp_path):
         ("spaced.csv", CSV.replace("userId,movieId", ' "userId" , movieId')),
         ("ratings.tsv", CSV.replace(",", "\t")),
         ("semicolons.csv", CSV.replace(",", ";")),
-        ("zipped.csv.gz", gzip.compress(CSV.encode())),
+        ("zipped.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("ratings.dat", "1::10::4.0::978300760\n2::11::3.5::978302109\n"),
         ("u.data", "1\t10\t4.0\t978300760\n2\t11\t3.5\t978302109\n"),
         (
@@ -206,7 +206,7 @@ def test_a_frame_that_cannot_be_used_is_refused_in_a_sentence(columns, message):
         ('user,item\n"1,2\n', "cannot be read"),
         ("user," + "x" * 200_000 + "\n1,2\n", "cannot be read"),
         (b"PAR1 and no more PAR1", "cannot be read"),
-        (gzip.compress(CSV.encode())[:-12], "cannot be read"),
+        (gzip.compress(CSV.encode(), mtime=0)[:-12], "cannot be read"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(read, content, message):

@@ -39,7 +39,8 @@ counts = np.zeros((n_items, 6), dtype=np.float32)
 np.add.at(counts, (log.item_numbers, log.level_numbers), 1)
 side = ItemSide(torch.from_numpy(counts), torch.randn(n_items, size))
 model = Conv4Rec(max_memory_mb=budget_mb)
-model._serve(Fitted(ServedModel(network), side, Schedule((1, 1)), [], 0, config), log, TrainSettings())
+fitted = Fitted(ServedModel(network), side, Schedule((1, 1)), [], 0, config)
+model._serve(fitted, log, TrainSettings())
 del items
 
 def resident_mb():

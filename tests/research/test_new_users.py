@@ -18,7 +18,7 @@ def test_both_models_are_measured_on_the_same_rows(monkeypatch, capsys):
         return type("Found", (), {"metrics": dict.fromkeys(new_users.COLUMNS, 0.5)})
 
     monkeypatch.setattr(new_users, "Conv4Rec", lambda **_: Model())
-    monkeypatch.setattr(new_users, "evaluate", measure)
+    monkeypatch.setattr(new_users, "evaluate_model", measure)
     assert new_users.main(["movielens-2016"]) == 0
     (without, first), (with_given, second) = seen
     assert first.test is second.test

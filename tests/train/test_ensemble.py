@@ -1,4 +1,4 @@
-"""Ensemble weights: the default in doubt, better ranking where it is clear, never a poor likelihood."""
+"""Ensemble weights: the default in doubt, a better ranking where that is clear."""
 
 from dataclasses import replace
 

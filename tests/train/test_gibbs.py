@@ -1,5 +1,7 @@
 """The Gibbs sampler recovers the factors of simulated ratings."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,6 +15,7 @@ from conv4rec.train import gibbs as sampler
 from conv4rec.train.batches import Batches
 from conv4rec.train.factor_draws import wishart
 from conv4rec.train.gibbs import sample_bayesian_mf
+from conv4rec.train.mixture_weight import DEFAULT_SHARE, best_share, choose_share
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import normalised, pattern_features
 
@@ -81,6 +84,58 @@ def test_wishart_draws_have_the_mean_and_variance_of_the_distribution():
     np.testing.assert_allclose(draws.var(0), variance, rtol=0.1)
 
 
+def test_the_share_depends_on_which_component_predicts_better():
+    levels, rated = ratings()
+    log = log_of(levels, rated)
+    masked = np.random.default_rng(1).random(len(log)) < 0.2
+    model = sample_bayesian_mf(log.select(~masked), SETTINGS, 0)
+    history = Batches.from_interactions(log).whole
+    validation = replace(history, observed=torch.from_numpy(~masked).float())
+    vague = torch.zeros(int(masked.sum()), 5)
+    assert choose_share(model, vague, validation) > 0.9
+    pattern, at = validation.pattern, torch.from_numpy(np.flatnonzero(masked))
+    encoded = model.encode(validation)
+    model.share.fill_(1.0)
+    good = model.mixed(vague, encoded, pattern.rows[at], pattern.columns[at])
+    model.items.copy_(torch.randn(model.items.shape, generator=torch.Generator().manual_seed(2)))
+    assert choose_share(model, good, validation) < 0.1
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.35, 0.9, 1.0])
+def test_the_share_of_a_simulated_mixture_is_recovered(truth):
+    rng = torch.Generator().manual_seed(0)
+    components = torch.randn(2, 60_000, 5, generator=rng).double().mul(2).softmax(2)
+    probabilities = (1 - truth) * components[0] + truth * components[1]
+    levels = torch.multinomial(probabilities, 1, generator=rng)
+    neural, bayesian_mf = (component.gather(1, levels)[:, 0] for component in components)
+    assert best_share(neural, bayesian_mf) == pytest.approx(truth, abs=0.02)
+
+
+def test_a_few_ratings_do_not_move_the_share_from_the_default():
+    """The preference of 30 masked ratings is noise; that of 1,000 is not."""
+    levels, rated = ratings()
+    log = log_of(levels, rated)
+    model = sample_bayesian_mf(log, SETTINGS, 0)
+    history = Batches.from_interactions(log).whole
+    model.share.fill_(1.0)
+    found = []
+    for n_masked, sharper in ((30, 1.0), (1000, 2.0)):
+        observed = torch.ones(len(log))
+        observed[torch.from_numpy(np.random.default_rng(2).permutation(len(log))[:n_masked])] = 0.0
+        at = torch.nonzero(observed == 0).squeeze(1)
+        encoded = model.encode(replace(history, observed=observed))
+        rows, columns = history.pattern.rows[at], history.pattern.columns[at]
+        as_good = model.mixed(torch.zeros(n_masked, 5), encoded, rows, columns)
+        noise = torch.randn(n_masked, 5, generator=torch.Generator().manual_seed(3))
+        neural = sharper * as_good + 0.05 * noise
+        if sharper > 1:  # this component predicts better
+            neural += 3.0 * torch.nn.functional.one_hot(history.types[at], 5)
+        found.append(choose_share(model, neural, replace(history, observed=observed)))
+        model.share.fill_(1.0)
+    assert found[0] == DEFAULT_SHARE
+    assert found[1] < 0.3
+
+
 def test_the_mixture_predicts_ratings_from_factors_better_than_the_network():
     levels, rated = ratings(share=0.25)
     log = log_of(levels, rated)
@@ -121,7 +176,7 @@ def test_intervals_do_not_encode_entries(monkeypatch):
     (width,) = model.predict(pair, intervals=True).select(
         pl.col("p_like_high") - pl.col("p_like_low")
     )
-    assert 0 < width[0] <= 1
+    assert 0 < width[0] < 1
 
 
 def test_users_who_rate_at_random_have_a_high_noise_variance():

@@ -19,7 +19,7 @@ from conv4rec.train.loop import TrainerState
 from conv4rec.train.optimiser import AdamState
 from conv4rec.train.selection import ValidationResult
 from conv4rec.train.snapshot import Snapshot
-from conv4rec.train.state import FitState, LastEvaluations
+from conv4rec.train.state import BestPredictions, FitState, LastEvaluations
 
 KIND = "training checkpoint"
 ADAM_PARTS = ("first_moments", "second_moments", "steps")
@@ -45,7 +45,7 @@ def save_checkpoint(folder: str | os.PathLike[str], state: FitState, key: str) -
         state: of the fit.
         key: its `fingerprint`.
     """
-    parts: dict[str, Tensors] = {"best": {} if state.best is None else vars(state.best)}
+    parts: dict[str, Tensors] = {"best": _best_tensors(state.best)}
     parts["last"] = _last_tensors(state.last)
     if state.trainer is not None:
         parts |= {"weights": state.trainer.weights, "epoch_weights": state.trainer.epoch_weights}
@@ -86,10 +86,21 @@ def load_checkpoint(folder: str | os.PathLike[str], key: str) -> FitState:
         facts["stage"],
         [ValidationResult(**result) for result in facts["results"]],
         facts["n_before"],
-        NeuralScores(**parts["best"]) if parts["best"] else None,
+        _best_predictions(parts["best"]),
         _last_evaluations(parts["last"], facts["snapshot_steps"]),
         trainer,
     )
+
+
+def _best_tensors(best: BestPredictions) -> Tensors:
+    consume = {} if best.consume is None else vars(best.consume)
+    rating = {} if best.rating_logits is None else {"rating_logits": best.rating_logits}
+    return {**consume, **rating}
+
+
+def _best_predictions(tensors: Tensors) -> BestPredictions:
+    rating_logits = tensors.pop("rating_logits", None)
+    return BestPredictions(NeuralScores(**tensors) if tensors else None, rating_logits)
 
 
 def _last_tensors(last: LastEvaluations) -> Tensors:

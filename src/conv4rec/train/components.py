@@ -8,27 +8,29 @@ from conv4rec.data import Interactions
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.slim import SLIM
 from conv4rec.train.assembly import Components
-from conv4rec.train.ensemble import choose_ensemble_weights
+from conv4rec.train.ensemble import EnsembleWeights, choose_ensemble_weights
 from conv4rec.train.gibbs import sample_bayesian_mf
+from conv4rec.train.mixture_weight import DEFAULT_SHARE, choose_share
 from conv4rec.train.ridge import Ridge
 from conv4rec.train.session import Session
+from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
-
-SHARE = 0.7
-"""Of the Bayesian matrix factorisation in the mixture of level probabilities. Chosen on validation
-ratings it was 0.5 to 0.8, and no better on test ratings (docs/ablation.md)."""
 
 
 def fit_components(session: Session) -> Components:
-    """The components, with the ensemble weights that predict the validation part best.
+    """The components, with the weights that predict the validation part best.
 
     A shared encoder has none: it stands for the model of the paper, which is one network.
     """
     if session.shared_encoder:
         return Components()
-    bayesian_mf, best = _bayesian_mf(session), session.state.best
-    if best is None:  # no validation fit: no ensemble weights to choose by
-        return Components(bayesian_mf=bayesian_mf)
+    return Components(*_consume_components(session), _bayesian_mf(session))
+
+
+def _consume_components(session: Session) -> tuple[EnsembleWeights, Ridge | None, SLIM | None]:
+    best = session.state.best.consume
+    if best is None:  # no validation fit: no weights to choose by
+        return EnsembleWeights(), None, None
     part, whole = session.observed(), session.interactions
     ridge, slim = _ridge(session, part), _slim(session, part)
     weights = choose_ensemble_weights(best, ridge, slim, session.validation_history())
@@ -36,7 +38,7 @@ def fit_components(session: Session) -> Components:
     slim = _slim(session, whole) if weights.slim else None
     if slim is not None:
         slim.scale.copy_(torch.tensor([weights.slim, weights.floor]))
-    return Components(weights, ridge, slim, bayesian_mf)
+    return weights, ridge, slim
 
 
 def _ridge(session: Session, interactions: Interactions) -> Ridge | None:
@@ -50,10 +52,27 @@ def _slim(session: Session, interactions: Interactions) -> SLIM | None:
 
 
 def _bayesian_mf(session: Session) -> BayesianMF | None:
+    """The Bayesian matrix factorisation, with its share in the mixture.
+
+    With share 0 it is kept all the same, for the uncertainty of P(like).
+    """
     settings = session.settings
     if not settings.mf_draws:
         return None
-    sampled = sample_bayesian_mf(session.interactions, settings, session.seed, session.on_sweep)
+    share, logits = DEFAULT_SHARE, session.state.best.rating_logits
+    if logits is not None:
+        shorter = settings.with_changes(mf_sweeps=-(-settings.mf_sweeps // 2))  # enough for it
+        sampled = _sample(session, session.observed(), shorter)
+        if sampled is not None:
+            sampled = sampled.to(session.device)
+            share = choose_share(sampled, logits, session.validation_history())
+    sampled = _sample(session, session.interactions, settings)
     if sampled is not None:
-        sampled.share.fill_(SHARE)
+        sampled.share.fill_(share)
     return sampled
+
+
+def _sample(
+    session: Session, interactions: Interactions, settings: TrainSettings
+) -> BayesianMF | None:
+    return sample_bayesian_mf(interactions, settings, session.seed, session.on_sweep)

@@ -13,6 +13,14 @@ from conv4rec.train.snapshot import Snapshot
 
 
 @dataclass
+class BestPredictions:
+    """The network's predictions of the validation part, at the best evaluation of each task."""
+
+    consume: NeuralScores | None = None
+    rating_logits: Tensor | None = None  # masked ratings x levels
+
+
+@dataclass
 class LastEvaluations:
     """What the last evaluations of the current stage leave to be averaged, in their order."""
 
@@ -32,8 +40,7 @@ class FitState:
     results: list[ValidationResult] = field(default_factory=list)
     n_before: int = 0
     """How many of the results are of earlier stages."""
-    best: NeuralScores | None = None
-    """Of the validation part, at the evaluation with the lowest consume loss."""
+    best: BestPredictions = field(default_factory=BestPredictions)
     last: LastEvaluations = field(default_factory=LastEvaluations)
     trainer: TrainerState | None = None
 

@@ -87,7 +87,7 @@ def _consume_losses(
     ndcg = masked_ndcg(scores.users, scores.items, scores.bias, validation)
     if nll <= min((r.consume_nll for r in state.results if r.consume_nll is not None), default=nll):
         copies = {name: tensor.detach().clone() for name, tensor in vars(scores).items()}
-        state.best = NeuralScores(**copies)
+        state.best.consume = NeuralScores(**copies)
     return nll, ndcg
 
 
@@ -107,7 +107,10 @@ def _averaged_rate_nll(
         logits = torch.stack(state.last.rating_logits).mean(0)
     power = trainer.settings.propensity_validation
     weights = rarity_weights(network, encoding, validation, at, power)
-    return float(weighted_nll(logits, validation.types[at], weights))
+    nll = float(weighted_nll(logits, validation.types[at], weights))
+    if nll <= min((result.rate_nll for result in state.results), default=nll):
+        state.best.rating_logits = logits
+    return nll
 
 
 def masked_ndcg(

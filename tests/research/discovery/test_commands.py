@@ -53,7 +53,10 @@ def test_the_studies_of_confidence_and_coverage_print_their_lines(run, monkeypat
     [
         (["random-exposure"], "Missing argument"),
         (["random-exposure", "nope/r0"], "no data set 'nope'"),
-        (["simulate", "--set", "propensity_power=2"], "propensity_power lies from 0 to 1"),
+        (
+            ["simulate", "--set", "propensity_power=2"],
+            "propensity_power must be a number from 0 to 1",
+        ),
         (["random-exposure", "movielens-2016/r0", "--models", "magic"], "there is no 'magic'"),
         (["simulate", "--dataset", "coat/mar"], "No such option"),
     ],

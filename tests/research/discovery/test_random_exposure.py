@@ -78,10 +78,12 @@ def test_tables_are_means_over_seeds(lines):
 
 def test_our_pairs_are_ranked_as_recommend_ranks_them(split, small):
     from conv4rec import Conv4Rec
+    from conv4rec.recommender import as_scorer
 
     model = Conv4Rec(seed=0, **small).fit(split.train)
-    shown = exposed_pairs(model, split)
-    scores = list_scores(model, split, shown, min_p_like=0)
+    scorer = as_scorer(model)
+    shown = exposed_pairs(scorer, split)
+    scores = list_scores(scorer, split, shown, min_p_like=0)
     user = split.given.users.ids(shown.users[:1])[0]
     frame = model.recommend([user], k=3, by="discover", min_p_like=0)
     wanted = dict(zip(frame["item_id"], frame["score"], strict=True))
@@ -89,15 +91,17 @@ def test_our_pairs_are_ranked_as_recommend_ranks_them(split, small):
     own = [i for i in range(len(items)) if shown.users[i] == shown.users[0] and items[i] in wanted]
     assert all(scores[i] == pytest.approx(wanted[items[i]]) for i in own)
     assert np.isneginf(scores[shown.percentiles > 0.6]).all()
-    assert np.isfinite(list_scores(model, split, shown, novelty=0, min_p_like=0)).all()
+    assert np.isfinite(list_scores(scorer, split, shown, novelty=0, min_p_like=0)).all()
 
 
 def test_what_is_listed_is_what_recommend_lists(split, small):
     from conv4rec import Conv4Rec
+    from conv4rec.recommender import as_scorer
 
     model = Conv4Rec(seed=0, **small).fit(split.train)
-    shown = exposed_pairs(model, split)
-    listed = listed_pairs(model, split, shown)
+    scorer = as_scorer(model)
+    shown = exposed_pairs(scorer, split)
+    listed = listed_pairs(scorer, split, shown)
     answers = model.predict(shown_ids(split, shown))
     assert 0 < listed.discoveries.sum() < listed.candidates.sum() < len(shown.users)
     assert (listed.discoveries == listed.candidates & (answers["p_like"].to_numpy() >= 0.5)).all()
