@@ -25,7 +25,7 @@ RECORDED = {
     "the second side": "the second side of ratings",
     "the exact half": "BayesianMF",
     "the closed-form half": "ridge",
-    "the neighbours (the default)": "SLIM: the default then",
+    "the neighbours (the default)": "SLIM: the default",
 }
 """Names in the committed records, and in tables."""
 COLUMNS = {"ndcg@20": 4, "rmse": 4, "nll": 4}
