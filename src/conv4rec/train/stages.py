@@ -71,10 +71,14 @@ def final_fit(
             keep_snapshot(trainer, state)
         session.save(trainer)
         if progress is not None:
+            losses = (progress.consume_nll, progress.rate_nll)
+            shown = [
+                "ended" if step > stop else f"{loss:.3f}"
+                for loss, stop in zip(losses, schedule.stops, strict=True)
+            ]
             logger.info(
-                "final fit: step %d of %d, training NLL: consume %.3f, rating %.3f",
-                step, end, progress.consume_nll, progress.rate_nll,
-            )  # fmt: skip
+                "final fit: step %d of %d, training NLL: consume %s, rating %s", step, end, *shown
+            )
     model, item_side = assemble(trainer, state.last.snapshots, components)
     n_parameters = sum(p.numel() for p in trainer.parameters.values() if p.requires_grad)
     return model, item_side, trainer.network.config, n_parameters
