@@ -11,7 +11,10 @@ from conv4rec import Conv4Rec
 from conv4rec.cli import main as cli
 from conv4rec.data.synthetic import two_tribes
 
-SMALL = {"n_steps": 6, "consume_size": 8, "rate_size": 4, "consume_reg_factors": [1.0]}
+SMALL = {
+    **{"n_steps": 6, "consume_size": 8, "rate_size": 4, "consume_reg_factors": [1.0]},
+    **{"mf_sweeps": 20, "mf_draws": 4},
+}
 
 
 @dataclass

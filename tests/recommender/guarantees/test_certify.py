@@ -14,7 +14,10 @@ from conv4rec.recommender.guarantees.held_out import held_out_rows
 from conv4rec.recommender.guarantees.pac_bayes import pac_bayes_recall
 from conv4rec.theory import certify
 
-SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
+SMALL = {
+    **{"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)},
+    **{"mf_sweeps": 20, "mf_draws": 4},
+}
 
 
 def test_the_four_guarantees_are_the_bounds_of_the_four_losses(trained, new_users):

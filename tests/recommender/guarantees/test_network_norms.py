@@ -15,7 +15,10 @@ from conv4rec.recommender.guarantees.network_norms import (
     weights_of,
 )
 
-SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
+SMALL = {
+    **{"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)},
+    **{"mf_sweeps": 20, "mf_draws": 4},
+}
 
 
 def by_chains(model, log):
