@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from conv4rec.errors import SettingError
+from conv4rec.evaluate.consume_ranks import consume_ranks
 
 MEDIAN = "median"
 NOVELTY = 0.9
@@ -179,14 +180,3 @@ def discovery_columns(
         "consume_rank": consume_ranks(log_p_consume)[rows, items].astype(np.int32),
         "popularity_lift": (np.exp(log_p_consume[rows, items]) / share).astype(np.float32),
     }
-
-
-def consume_ranks(log_p_consume: np.ndarray) -> np.ndarray:
-    """Each item's rank by P(consume), from 1: rows x items.
-
-    Of equal probabilities the smaller item id comes first; the history comes last.
-    """
-    order = np.argsort(-log_p_consume, axis=1, kind="stable")
-    ranks = np.empty(log_p_consume.shape, dtype=np.int64)
-    np.put_along_axis(ranks, order, np.arange(1, log_p_consume.shape[1] + 1)[None], axis=1)
-    return ranks
