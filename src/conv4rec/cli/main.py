@@ -22,6 +22,7 @@ from conv4rec.cli.predict import predict
 from conv4rec.cli.quickstart import quickstart
 from conv4rec.cli.recommend import recommend
 from conv4rec.cli.report import report
+from conv4rec.cli.serve import serve
 from conv4rec.cli.theory import theory_app
 from conv4rec.errors import Conv4RecError, TrainingInterrupted
 
@@ -37,6 +38,7 @@ COMMANDS = {
     predict: "Both answers for given pairs.",
     explain: "Why a score is what it is; kernels; a user's profile.",
     plot: "A picture of one user's items and discoveries.",
+    serve: "The same answers over HTTP.",
 }
 """The commands in the order of `conv4rec --help`, each with its line there."""
 
