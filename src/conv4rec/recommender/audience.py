@@ -54,9 +54,7 @@ def audience_of(
     )
 
 
-def _bounds(
-    model: Conv4Rec, histories: Interactions, item: int, confidence: float
-) -> np.ndarray:
+def _bounds(model: Conv4Rec, histories: Interactions, item: int, confidence: float) -> np.ndarray:
     """The lower bound of the log-odds of P(like) of one item, for each user."""
     scoring, found = model.scoring_, []
     for first in range(0, histories.n_users, USERS_AT_A_TIME):

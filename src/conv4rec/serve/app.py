@@ -21,6 +21,7 @@ from conv4rec.errors import Conv4RecError, UnknownItemError, UnknownUserError
 from conv4rec.serve import health, routes
 from conv4rec.serve.docs_page import STYLE, docs_page
 from conv4rec.serve.engine import Engine, UnknownModelError
+from conv4rec.serve.explorer.routes import router as explorer_router
 from conv4rec.serve.gate import Gate
 from conv4rec.serve.json_answers import JsonAnswer
 from conv4rec.serve.metrics import Metrics
@@ -50,6 +51,7 @@ def make_app(settings: ServeSettings) -> FastAPI:
     app.state.engine = engine
     app.include_router(routes.router)
     app.include_router(health.router)
+    app.include_router(explorer_router)
     _add_pages(app)
     for error, handler in (
         (Conv4RecError, _mistake),

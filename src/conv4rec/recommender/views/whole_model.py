@@ -66,7 +66,9 @@ def users_view(model: Conv4Rec, start: str = "", k: int = 20) -> View:
     else:
         rows = np.unique(np.linspace(0, known.n_users - 1, min(k, known.n_users)).astype(np.int64))
     n = np.diff(known.starts)[rows]
-    return View({}, {"users": pl.DataFrame({"user_id": known.users.ids(rows), "n_interactions": n})})
+    return View(
+        {}, {"users": pl.DataFrame({"user_id": known.users.ids(rows), "n_interactions": n})}
+    )
 
 
 def model_view(model: Conv4Rec, k: int = 10) -> View:

@@ -4,6 +4,7 @@ const saved = document.getElementById("answers");
 const answers = saved ? JSON.parse(saved.textContent) : null;
 const asked = new Map();
 const MOST_KEPT = 60;
+let key = null; // of the server; kept while the page is open
 
 export const offline = answers !== null;
 
@@ -14,7 +15,21 @@ export function url(model, view, params = {}, format = "") {
     if (value === undefined || value === null) continue;
     query.set(name, typeof value === "object" ? JSON.stringify(value) : value);
   }
-  return `../v1/models/${encodeURIComponent(model)}/explorer/${view}${format}?${query}`.replace(/\?$/, "");
+  return `../v1/models/${encodeURIComponent(model)}/explore/${view}${format}?${query}`.replace(/\?$/, "");
+}
+
+/** Open the server with its key. */
+export function useKey(text) {
+  key = text;
+}
+
+/** Whether links have to be fetched: a browser sends no key with a link. */
+export const isLocked = () => key !== null;
+
+/** Show a JSON or CSV answer of a server with a key. */
+export async function open(address) {
+  const response = await fetch(address, { headers: { "X-API-Key": key } });
+  location.assign(URL.createObjectURL(await response.blob()));
 }
 
 /** The names of the models. */
@@ -41,7 +56,6 @@ export async function ask(model, view, params = {}, signal) {
 }
 
 async function get(address, signal) {
-  const key = sessionStorage.getItem("api-key");
   const response = await fetch(address, { signal, headers: key ? { "X-API-Key": key } : {} });
   if (response.ok) return response.json();
   if (response.status === 401) throw Object.assign(new Error("This server asks for its key."), { locked: true });

@@ -10,7 +10,15 @@ export function dataLinks(state, view, { table, ...params } = {}) {
   if (api.offline) return null;
   const asked = view === "person" ? { ...whom(state), k: LISTED, novelty: state.novelty } : params;
   const json = api.url(state.model, view, asked), csv = api.url(state.model, view, { ...asked, table }, ".csv");
-  return h("span", { class: "data" }, h("a", { href: json, "aria-label": `JSON of ${table ?? view}` }, "JSON"), h("a", { href: csv, "aria-label": `CSV of ${table ?? view}` }, "CSV"));
+  const link = (href, label) => h("a", {
+    href, "aria-label": `${label} of ${table ?? view}`,
+    onclick: (event) => {
+      if (!api.isLocked()) return;
+      event.preventDefault();
+      api.open(href);
+    },
+  }, label);
+  return h("span", { class: "data" }, link(json, "JSON"), link(csv, "CSV"));
 }
 
 export function codePanel(model, state, catalogue) {

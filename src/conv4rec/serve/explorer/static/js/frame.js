@@ -43,12 +43,12 @@ function themeButton() {
   return h("button", { class: "theme", onclick: turn, title: "Dark or light", "aria-label": "Dark or light", "data-key": "theme" }, "◐");
 }
 
-/** Ask for the key of a server that has one; it is kept for this tab alone. */
+/** Ask for the key of a server that has one; it is kept while the page is open. */
 export function unlock(then) {
   const input = h("input", { type: "password", id: "key", autocomplete: "off" });
   const enter = (event) => {
     event.preventDefault();
-    sessionStorage.setItem("api-key", input.value);
+    api.useKey(input.value);
     then();
   };
   return h("form", { class: "problem", onsubmit: enter },

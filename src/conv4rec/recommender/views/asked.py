@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conv4rec.data import Ids
 from conv4rec.errors import SettingError
-from conv4rec.recommender.conv4rec import Conv4Rec
+from conv4rec.recommender.answers import Answers, known_id
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY, DiscoveryCriteria
+from conv4rec.recommender.questions import MOST_HISTORY
 from conv4rec.recommender.views.item import item_view
 from conv4rec.recommender.views.person import person_view, rows_view, why_view
 from conv4rec.recommender.views.subject import Subject, subject_of
@@ -18,20 +18,17 @@ from conv4rec.recommender.views.view import View
 from conv4rec.recommender.views.whole_model import catalogue_view, model_view, users_view
 
 MOST_ITEMS = 100  # of a list
-MOST_HISTORY = 10_000
-
 Texts = Mapping[str, str]
 
 
-def view_of(model: Conv4Rec, name: str, texts: Texts, titles: Mapping[Any, str]) -> View:
+def view_of(answers: Answers, name: str, texts: Texts) -> View:
     """The view of this name.
 
     Args:
-        model: fitted.
+        answers: of a fitted model, with titles.
         name: one of `VIEWS`.
         texts: `user` (an id) or `history` (JSON: {item: rating or null}), `item`, `k`,
             `novelty`, `confidence`, `reasons`, `start`; what the view reads of these.
-        titles: by item id.
 
     Raises:
         SettingError: There is no such view, or a text is not what it should be.
@@ -43,24 +40,15 @@ def view_of(model: Conv4Rec, name: str, texts: Texts, titles: Mapping[Any, str])
     reads, make = VIEWS[name]
     if stray := [text for text in texts if text not in reads]:
         raise SettingError(f"{name} reads {', '.join(reads) or 'nothing'}; got {stray[0]!r}")
-    if name == "catalogue":
-        return catalogue_view(model, titles)
-    return make(model, texts)
+    return make(answers, texts)
 
 
-def id_of(text: str, ids: Ids) -> int | str:
-    """A text as an id: an integer where the ids are integers."""
-    return int(text) if ids.kind == "int" and re.fullmatch(r"-?\d{1,20}", text) else text
+def _subject(answers: Answers, texts: Texts) -> Subject:
+    history = _history(texts["history"]) if "history" in texts else None
+    return subject_of(answers, texts.get("user"), history)
 
 
-def _subject(model: Conv4Rec, texts: Texts) -> Subject:
-    known = model.check_fitted()
-    user = id_of(texts["user"], known.users) if "user" in texts else None
-    history = _history(texts["history"], known.items) if "history" in texts else None
-    return subject_of(model, user, history)
-
-
-def _history(text: str, items: Ids) -> dict[Any, Any]:
+def _history(text: str) -> dict[str, float | None]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -69,13 +57,13 @@ def _history(text: str, items: Ids) -> dict[Any, Any]:
         raise SettingError('history must be JSON such as {"dune": 5, "heat": null}')
     if len(found) > MOST_HISTORY:
         raise SettingError(f"a history has at most {MOST_HISTORY:,} items; got {len(found):,}")
-    return {id_of(item, items): rating for item, rating in found.items()}
+    return found
 
 
-def _item(model: Conv4Rec, texts: Texts) -> int | str:
+def _item(answers: Answers, texts: Texts) -> int | str:
     if "item" not in texts:
         raise SettingError("say which item")
-    return id_of(texts["item"], model.check_fitted().items)
+    return known_id(texts["item"], answers.known.items)
 
 
 def _number(texts: Texts, name: str, default: int, least: int = 1, most: int = MOST_ITEMS) -> int:
@@ -97,29 +85,37 @@ def _criteria(texts: Texts) -> DiscoveryCriteria:
     return DiscoveryCriteria(novelty, confidence)
 
 
-def _person(model: Conv4Rec, texts: Texts) -> View:
+def _person(answers: Answers, texts: Texts) -> View:
     return person_view(
-        model, _subject(model, texts), _number(texts, "k", 10), _criteria(texts),
+        answers.model, _subject(answers, texts), _number(texts, "k", 10), _criteria(texts),
         _number(texts, "reasons", 2, least=0, most=5),
     )  # fmt: skip
 
 
-VIEWS: dict[str, tuple[tuple[str, ...], Callable[[Conv4Rec, Texts], View]]] = {
-    "catalogue": ((), lambda model, _: catalogue_view(model)),
-    "users": (
-        ("start", "k"),
-        lambda model, texts: users_view(model, texts.get("start", ""), _number(texts, "k", 20)),
-    ),
-    "person": (("user", "history", "k", "novelty", "confidence", "reasons"), _person),
-    "why": (
-        ("user", "history", "item"),
-        lambda model, texts: why_view(model, _subject(model, texts), _item(model, texts)),
-    ),
-    "rows": (("user", "history"), lambda model, texts: rows_view(model, _subject(model, texts))),
-    "item": (
-        ("item", "k"),
-        lambda model, texts: item_view(model, _item(model, texts), _number(texts, "k", 10)),
-    ),
-    "model": (("k",), lambda model, texts: model_view(model, _number(texts, "k", 10))),
+def _why(answers: Answers, texts: Texts) -> View:
+    return why_view(answers.model, _subject(answers, texts), _item(answers, texts))
+
+
+def _rows(answers: Answers, texts: Texts) -> View:
+    return rows_view(answers.model, _subject(answers, texts))
+
+
+def _of_item(answers: Answers, texts: Texts) -> View:
+    return item_view(answers.model, _item(answers, texts), _number(texts, "k", 10))
+
+
+def _users(answers: Answers, texts: Texts) -> View:
+    return users_view(answers.model, texts.get("start", ""), _number(texts, "k", 20))
+
+
+WHOM = ("user", "history")
+VIEWS: dict[str, tuple[tuple[str, ...], Callable[[Answers, Texts], View]]] = {
+    "catalogue": ((), lambda answers, _: catalogue_view(answers.model, answers.titles)),
+    "users": (("start", "k"), _users),
+    "person": ((*WHOM, "k", "novelty", "confidence", "reasons"), _person),
+    "why": ((*WHOM, "item"), _why),
+    "rows": (WHOM, _rows),
+    "item": (("item", "k"), _of_item),
+    "model": (("k",), lambda answers, texts: model_view(answers.model, _number(texts, "k", 10))),
 }
 """What each view reads, and how it is made."""
