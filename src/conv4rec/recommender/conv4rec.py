@@ -376,8 +376,8 @@ class Conv4Rec(Parameters):
         By "discover" and "like" only the users with the highest P(like) are read whole; by
         "consume", "rating" and "consume_and_like" all are, as in a list for each.
 
-        >>> log = pl.DataFrame({"user_id": ["ann", "ann", "bob", "cyd"],
-        ...                     "item_id": ["dune", "alien", "dune", "alien"], "rating": [5, 4, 2, 5]})
+        >>> log = pl.DataFrame({"user_id": ["ann", "ann", "bob", "cyd"], "rating": [5, 4, 2, 5],
+        ...                     "item_id": ["dune", "alien", "dune", "alien"]})
         >>> Conv4Rec(n_steps=5).fit(log).audience("alien", by="like")["user_id"].to_list()
         ['bob']
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from conv4rec.errors import SettingError
 from conv4rec.recommender.answers import Answers, known_id

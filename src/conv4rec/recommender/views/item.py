@@ -21,7 +21,8 @@ def item_view(model: Conv4Rec, item: int | str, k: int = 10) -> View:
         (`MOST_USERS` at most, evenly spaced). Tables: "audience", who would love it and hardly
         find it (`Conv4Rec.audience`); "neighbours" (`similar_items`); "ratings", how often each
         level was given; "liked_too", what those who like the item like more often than others
-        do: `n` who rated both, `share` who liked it, `lift` over the share among all its raters.
+        do: of `n` who rated both a `share` of at least half liked it, and `share_of_all` of all
+        its raters; `surprise` is the difference in standard deviations of `n` raters.
 
     Raises:
         UnknownItemError: The item is not in the training data.
@@ -62,19 +63,24 @@ def _liked_too(known: Interactions, item: int, like_level: int, k: int) -> pl.Da
     def count(which: np.ndarray) -> np.ndarray:
         return np.bincount(known.item_numbers[which], minlength=known.n_items).astype(np.float64)
 
-    n, share_all = count(of_fans), count(rated & liked) / np.maximum(count(rated), 1)
-    # Shrunk towards all raters' share by five ratings, so that a handful of fans is no lift.
-    share = (count(of_fans & liked) + FEWEST_BOTH * share_all) / (n + FEWEST_BOTH)
-    lift = np.where(n >= FEWEST_BOTH, share / np.maximum(share_all, 1e-9), -np.inf)
-    lift[item] = -np.inf
-    best = np.argsort(-lift, kind="stable")[:k]
-    best = best[np.isfinite(lift[best])]
+    n, n_liked = count(of_fans), count(of_fans & liked)
+    share, share_all = (
+        n_liked / np.maximum(n, 1),
+        count(rated & liked) / np.maximum(count(rated), 1),
+    )
+    # How many standard deviations above what as many of all raters would give.
+    deviation = np.sqrt(n * share_all * (1 - share_all))
+    surprise = (n_liked - n * share_all) / np.maximum(deviation, 1e-9)
+    surprise[(n < FEWEST_BOTH) | (share < 0.5) | (deviation == 0)] = -np.inf
+    surprise[item] = -np.inf
+    best = np.argsort(-surprise, kind="stable")[:k]
+    best = best[surprise[best] > 0]
     return pl.DataFrame(
         {
             "item_id": known.items.ids(best),
             "n": n[best].astype(np.int64),
             "share": share[best],
             "share_of_all": share_all[best],
-            "lift": lift[best],
+            "surprise": surprise[best],
         }
     )

@@ -19,7 +19,13 @@ class Subject:
     history: Interactions
     """Of one user."""
     facts: dict[str, Any]
-    """Whom an answer is about, and what of them was not used."""
+    """How long the history is, and what of it was not used."""
+
+    @classmethod
+    def of(cls, history: Interactions, **remarks: Any) -> Subject:
+        """The one user of a log over the model's items and levels."""
+        sizes = {"n_interactions": len(history), "n_rated": history.n_rated}
+        return cls(history, {**sizes, "unknown_items": [], "fallback": None, **remarks})
 
 
 def subject_of(
@@ -38,6 +44,4 @@ def subject_of(
     if (user is None) == (history is None):
         raise SettingError("say who: a user, or a history")
     person = answers.person(None if user is None else [user], history)
-    found = histories_of(answers.known, person.users)
-    facts = {"n_interactions": len(found), "n_rated": found.n_rated, **person.remarks}
-    return Subject(found, facts)
+    return Subject.of(histories_of(answers.known, person.users), **person.remarks)

@@ -17,13 +17,13 @@ MOST_EXACT = 2**53
 
 @dataclass(frozen=True)
 class View:
-    """One answer of the explorer.
+    r"""One answer of the explorer.
 
     >>> view = View({"user_id": "ann"}, {"lists": pl.DataFrame({"item_id": [3], "p": [0.123456]})})
     >>> view.json()
     '{"user_id":"ann","lists":{"item_id":[3],"p":[0.1235]}}'
     >>> view.csv("lists")
-    'item_id,p\\n3,0.1235\\n'
+    'item_id,p\n3,0.1235\n'
     """
 
     facts: dict[str, Any]

@@ -101,8 +101,8 @@ def model_view(model: Conv4Rec, k: int = 10) -> View:
             listed = known.items.numbers(model.recommend(sample, k, by=by)["item_id"])
         times = np.bincount(listed, minlength=known.n_items)
         exposure[by] = _share(group, times)
-        coverage.append({"by": by, "items": int((times > 0).sum()),
-                         "share": float((times > 0).mean()), "top_item": float(times.max() / len(rows))})  # fmt: skip
+        shown, top = times > 0, times.max() / len(rows)
+        coverage.append({"by": by, "items": shown.sum(), "share": shown.mean(), "top_item": top})
     pairs = _held_out_pairs(model, sample)
     p, liked = (pairs[name].to_numpy() for name in ("p_like", "liked"))
     table = reliability(p, liked) if len(p) and model.like_level_ else None

@@ -7,6 +7,7 @@ const MOST_KEPT = 60;
 let key = null; // of the server; kept while the page is open
 
 export const offline = answers !== null;
+export const savedUser = answers?.user;
 
 /** The address of a view: what the page reads, and what JSON and CSV links show. */
 export function url(model, view, params = {}, format = "") {

@@ -24,7 +24,7 @@ export function exposureChart(table) {
   words(svg, 60, high - 8, "tenths of all interactions, most popular items first →");
   svg.append("line").attr("class", "even").attr("x1", 52).attr("x2", wide - 88).attr("y1", y(0.1)).attr("y2", y(0.1));
   words(svg, 66, y(0.1) - 5, "as consumed: a tenth each", "aside");
-  const line = d3.line((_, i) => x(table.group[i]), (v) => y(v)).curve(d3.curveMonotoneX);
+  const line = d3.line((_, i) => x(table.group[i]), (v) => y(v));
   let ends = kinds.map((kind) => ({ kind, y: y(table[kind].at(-1)) + 4 })).sort((a, b) => a.y - b.y);
   ends = ends.map((end, i) => ({ ...end, y: Math.max(end.y, i ? ends[i - 1].y + 15 : 0) }));
   for (const kind of kinds) {
@@ -40,11 +40,11 @@ export function exposureChart(table) {
 /** Predicted P(like) and observed share, with the diagonal on which a calibrated model lies. */
 export function reliabilityChart(table) {
   const wide = 620, high = 300, svg = frame(wide, high, "Predicted P(like) and the observed share of likes");
-  const x = d3.scaleLinear([0, 1], [56, wide - 20]), y = d3.scaleLinear([0, 1], [high - 48, 16]);
-  axis(svg, 0, high - 48, d3.axisBottom(x).ticks(5, "%").tickSize(-(high - 64)));
+  const x = d3.scaleLinear([0, 1], [56, wide - 20]), y = d3.scaleLinear([0, 1], [high - 48, 26]);
+  axis(svg, 0, high - 48, d3.axisBottom(x).ticks(5, "%").tickPadding(8).tickSize(-(high - 74)));
   axis(svg, 56, 0, d3.axisLeft(y).ticks(5, "%").tickSize(-(wide - 76)));
   words(svg, 56, high - 8, "the model said they would love it →");
-  words(svg, 62, 28, "↑ and so many did");
+  words(svg, 24, 14, "↑ and so many did");
   svg.append("line").attr("class", "even").attr("x1", x(0)).attr("x2", x(1)).attr("y1", y(0)).attr("y2", y(1));
   const most = d3.max(table.n), line = d3.line((_, i) => x(table.predicted[i]), (v) => y(v));
   svg.append("path").attr("class", "line discover").attr("d", line(table.observed));

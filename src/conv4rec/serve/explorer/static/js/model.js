@@ -6,10 +6,10 @@ import { dataLinks } from "./code.js";
 import { fill, h } from "./dom.js";
 import { count, percent, plural } from "./format.js";
 
-const NAMES = { consume: "picks (by P(consume))", like: "loved (by P(like))", discover: "discoveries" };
+const NAMES = { consume: "picks, by P(consume)", like: "loved, by P(like)", discover: "discoveries" };
 
 export function modelPage(model, catalogue) {
-  const body = h("div", { class: "panels wide" }, h("p", { class: "hint" }, "Making lists for a sample of people: some seconds, once …"));
+  const body = h("div", { class: "panels" }, h("p", { class: "hint" }, "Making lists for a sample of people: some seconds, once …"));
   const rated = catalogue.n_rated / Math.max(1, catalogue.n_interactions);
   const element = h("div", { class: "page model" },
     h("section", { class: "who" }, h("div", {}, h("h1", {}, model), h("p", { class: "lede" },

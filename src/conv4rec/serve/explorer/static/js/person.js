@@ -37,7 +37,7 @@ export function personPage(model, catalogue) {
 
   async function update(state) {
     const mine = ++round, stale = () => mine !== round;
-    if (!state.history && state.user === undefined) return go({ user: await anyone(model) }, true);
+    if (!state.history && state.user === undefined) return go({ user: api.savedUser ?? await anyone(model) }, true);
     const asked = { ...whom(state), k: LISTED, novelty: state.novelty };
     element.setAttribute("aria-busy", "true");
     const quick = await api.ask(model, "person", { ...asked, reasons: 0 });

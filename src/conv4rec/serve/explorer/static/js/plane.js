@@ -102,9 +102,9 @@ export function makePlane(on) {
   function frame() {
     const { wide, high, margin, x, y, small } = size;
     svg.selectAll("*").remove();
-    const ticks = d3.axisBottom(x).tickValues(decades(x.domain())).tickFormat(percentTick).tickSize(-(high - margin.top - margin.bottom));
+    const ticks = d3.axisBottom(x).tickValues(decades(x.domain())).tickFormat(percentTick).tickPadding(9).tickSize(-(high - margin.top - margin.bottom));
     svg.append("g").attr("class", "axis").attr("transform", `translate(0,${high - margin.bottom})`).call(ticks);
-    const side = d3.axisLeft(y).ticks(5, "%").tickSize(-(wide - margin.left - margin.right));
+    const side = d3.axisLeft(y).ticks(5, "%").tickPadding(7).tickSize(-(wide - margin.left - margin.right));
     svg.append("g").attr("class", "axis").attr("transform", `translate(${margin.left},0)`).call(side);
     label(wide - margin.right, high - 8, "end", small ? "chance to be picked next →" : "chance to be the next thing they pick →");
     label(small ? 8 : margin.left, margin.top - 14, "start", `↑ chance of ${data.like} or more, if they do`);
