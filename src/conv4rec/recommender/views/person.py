@@ -133,7 +133,7 @@ def rows_view(model: Conv4Rec, subject: Subject) -> View:
 def _would_miss(p_consume: np.ndarray, n_consumed: int) -> np.ndarray:
     """The probability to miss an item within as many interactions again (see `NOVELTY`)."""
     again = np.clip(n_consumed, FEWEST_CONSUMED, MOST_CONSUMED)
-    return np.exp(again * np.log1p(-p_consume.astype(np.float64)))
+    return (1 - p_consume.astype(np.float64)) ** again
 
 
 def _because(model: Conv4Rec, subject: Subject) -> pl.DataFrame:
