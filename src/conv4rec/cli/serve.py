@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import say
-from conv4rec.errors import MissingExtraError, SavedModelError
+from conv4rec.errors import DataError, MissingExtraError, SavedModelError
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 
@@ -54,9 +55,12 @@ def serve(
         raise MissingExtraError(
             f"serving needs {' and '.join(missing)}: pip install 'conv4rec[serve]'"
         )
+    from conv4rec.cli.parsing import is_file_name
     from conv4rec.serve.settings import ServeSettings, named_folders, read_keys
     from conv4rec.serve.supervisor import listen, supervise
 
+    if titles is not None and is_file_name(titles) and not Path(titles).is_file():
+        raise DataError(f"there is no file {titles}")
     settings = ServeSettings(
         named_folders(models), titles, host, port, read_keys(api_key_file), workers,
         max_waiting, watch, threads or max(1, (os.cpu_count() or 1) // max(1, workers)),

@@ -11,6 +11,7 @@ from conv4rec.recommender.explanation import Explained
 from conv4rec.recommender.list_scores import Order
 
 MOST_USERS, MOST_IDS, MOST_HISTORY, MOST_ITEMS = 100, 10_000, 10_000, 1_000
+MOST_ROWS = 10_000  # of an answer
 LONGEST_ID = 512  # characters
 ABSENT: Any = None
 """The default of a field that may be left out, but is never null."""
@@ -50,7 +51,7 @@ class RecommendQuestion(Question):
             "history",
             examples=[
                 {"users": ["ann"], "k": 5, "by": "discover"},
-                {"history": {"dune": 5, "heat": None}, "k": 3},
+                {"history": {"dune": 5, "heat": 2}, "k": 3},
             ],
         )
     )
@@ -85,6 +86,8 @@ class RecommendQuestion(Question):
     @model_validator(mode="after")
     def _of_whom(self) -> RecommendQuestion:
         self._exactly_one("users", "history")
+        if self.users is not None and len(self.users) * self.k > MOST_ROWS:
+            raise ValueError(f"users x k is at most {MOST_ROWS:,}: ask for some at a time")
         return self
 
 
@@ -125,6 +128,8 @@ class PredictQuestion(Question):
             "items" in self.model_fields_set and self.items is None
         ):
             raise ValueError("'items' goes with 'history', and 'history' with 'items'")
+        if self.pairs is not None and len({pair.user_id for pair in self.pairs}) > MOST_USERS:
+            raise ValueError(f"pairs are of at most {MOST_USERS} users: ask for some at a time")
         return self
 
 

@@ -52,7 +52,7 @@ def make_app(settings: ServeSettings) -> FastAPI:
     app.include_router(routes.router)
     app.include_router(health.router)
     app.include_router(explorer_router)
-    _add_pages(app)
+    _add_pages(app, settings)
     for error, handler in (
         (Conv4RecError, _mistake),
         (UnknownModelError, _unknown_model),
@@ -66,7 +66,7 @@ def make_app(settings: ServeSettings) -> FastAPI:
     return app
 
 
-def _add_pages(app: FastAPI) -> None:
+def _add_pages(app: FastAPI, settings: ServeSettings) -> None:
     """The reference at /docs, the explorer at /explore, and the way there from /."""
     has_explorer = EXPLORER.is_dir()
     if has_explorer:
@@ -78,7 +78,8 @@ def _add_pages(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
-        return HTMLResponse(docs_page(app.openapi(), str(request.base_url).rstrip("/")))
+        name = "{name}" if settings.keys else next(iter(settings.models))
+        return HTMLResponse(docs_page(app.openapi(), str(request.base_url).rstrip("/"), name))
 
     @app.get("/docs/page.css", include_in_schema=False)
     async def style() -> Response:
@@ -129,7 +130,11 @@ def sentence_of(errors: list[dict[str, Any]]) -> str:
         return "the request is not JSON"
     if first["type"] == "model_attributes_type":
         return "the request must be a JSON object, sent with Content-Type: application/json"
-    steps = [str(step) for step in first["loc"] if step != "body"]
-    where = ".".join(step for step in steps if "[" not in step)[:100]
-    what = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {what}" if where else what
+    steps, whats = first["loc"][1:], [first["msg"].removeprefix("Value error, ")]
+    same = [(e["input"] is first["input"] and e["loc"][:-1] == first["loc"][:-1]) for e in errors]
+    others = [error for error, is_same in zip(errors, same, strict=True) if is_same][1:]
+    if others:  # a value of none of the types that it may have
+        steps = steps[:-1]
+        whats += [other["msg"].removeprefix("Input should be ") for other in others]
+    where = ".".join(str(step) for step in steps)[:100]
+    return (f"{where}: " if where else "") + ", or ".join(whats)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 from typing import Any
 
@@ -17,15 +18,16 @@ td { border-top: 1px solid color-mix(in srgb, currentcolor 25%, transparent); }
 """
 
 
-def docs_page(openapi: dict[str, Any], place: str) -> str:
+def docs_page(openapi: dict[str, Any], place: str, model: str) -> str:
     """The reference as one page of HTML.
 
     Args:
         openapi: the OpenAPI document of the application.
         place: the address that the calls to copy begin with.
+        model: the name in them.
     """
     routes = [
-        _route(path, method, route, openapi, place)
+        _route(path, method, route, openapi, place + path.replace("{name}", model))
         for path, methods in openapi["paths"].items()
         for method, route in methods.items()
     ]
@@ -41,19 +43,19 @@ def docs_page(openapi: dict[str, Any], place: str) -> str:
 
 
 def _route(
-    path: str, method: str, route: dict[str, Any], openapi: dict[str, Any], place: str
+    path: str, method: str, route: dict[str, Any], openapi: dict[str, Any], address: str
 ) -> str:
-    paragraphs = [f"<p>{escape(text)}</p>" for text in route.get("description", "").split("\n\n")]
+    paragraphs = [f"<p>{_prose(text)}</p>" for text in route.get("description", "").split("\n\n")]
     form = _schema(route.get("requestBody"), openapi)
     answers = "".join(
-        f"<tr><td>{code}</td><td>{escape(answer['description'])}</td></tr>"
+        f"<tr><td>{code}</td><td>{_prose(answer['description'])}</td></tr>"
         for code, answer in route["responses"].items()
     )
     return (
         f"<h2>{escape(route['summary'])}</h2><p><code>{method.upper()} {escape(path)}</code></p>"
         + "".join(paragraphs)
         + (_fields(form) if form else "")
-        + "".join(f"<pre>{escape(call)}</pre>" for call in _calls(path, form, place))
+        + "".join(f"<pre>{escape(call)}</pre>" for call in _calls(address, form))
         + f"<table><tr><th>Status</th><th>Meaning</th></tr>{answers}</table>"
     )
 
@@ -61,19 +63,18 @@ def _route(
 def _fields(form: dict[str, Any]) -> str:
     rows = [
         f"<tr><td><code>{escape(name)}</code></td><td>{escape(_type(field))}</td>"
-        f"<td>{escape(_default(field))}</td><td>{escape(field.get('description', ''))}</td></tr>"
+        f"<td>{escape(_default(field))}</td><td>{_prose(field.get('description', ''))}</td></tr>"
         for name, field in form["properties"].items()
     ]
     head = "<tr><th>Field</th><th>Type</th><th>Default</th><th>Meaning</th></tr>"
     return f"<table>{head}{''.join(rows)}</table>"
 
 
-def _calls(path: str, form: dict[str, Any] | None, place: str) -> list[str]:
+def _calls(address: str, form: dict[str, Any] | None) -> list[str]:
     if form is None:
-        return [f"curl {place}{path}"]
+        return [f"curl {address}"]
     return [
-        f"curl {place}{path} \\\n  -H 'Content-Type: application/json' \\\n"
-        f"  -d '{json.dumps(example)}'"
+        f"curl {address} \\\n  -H 'Content-Type: application/json' \\\n  -d '{json.dumps(example)}'"
         for example in form.get("examples", [])
     ]
 
@@ -90,6 +91,11 @@ def _type(field: dict[str, Any]) -> str:
 
 def _default(field: dict[str, Any]) -> str:
     return "" if field.get("default") is None else json.dumps(field["default"])
+
+
+def _prose(text: str) -> str:
+    """A text with its `names` as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _schema(body: dict[str, Any] | None, openapi: dict[str, Any]) -> dict[str, Any] | None:

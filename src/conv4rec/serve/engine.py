@@ -42,9 +42,11 @@ class Engine:
         if self.is_ready:
             return
         self.models.load_all()
-        for served in self.models.served.values():
-            self.metrics.now_serves(served.name, served.version)
+        versions = {served.name: served.version for served in self.models.served.values()}
+        for name, version in versions.items():
+            self.metrics.now_serves(name, version)
         self.is_ready = True
+        logger.info("ready", extra={"facts": {"models": versions}})
 
     def find(self, name: str) -> Served:
         """The model of a name.
@@ -86,8 +88,12 @@ class Engine:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._look_now.wait(), pause)
             self._look_now.clear()
-            for name in self.models.served:
-                await self._renew(name)
+            await self.renew_all()
+
+    async def renew_all(self) -> None:
+        """Take the newer models into service that are there now."""
+        for name in self.models.served:
+            await self._renew(name)
 
     async def _renew(self, name: str) -> None:
         """Swap one model for a newer one. Answers that have begun end with the old one."""

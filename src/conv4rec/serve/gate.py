@@ -9,7 +9,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 from conv4rec.serve.metrics import Metrics
@@ -19,9 +19,9 @@ logger = logging.getLogger("conv4rec.serve")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
+Receive = Callable[[], Coroutine[Any, Any, Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 OPEN_PATHS = re.compile(r"/v2/health/(live|ready)|/docs(/.*)?|/openapi\.json|/(explore(/.*)?)?")
 """Answered without a key: probes, and pages that hold nothing of a model."""
@@ -29,7 +29,8 @@ LOOPBACK_HOSTS = {b"localhost", b"127.0.0.1", b"[::1]"}
 PAGES = re.compile(r"/(docs|explore)(/.*)?")
 PAGES_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
-    b"connect-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    b"connect-src 'self'; img-src 'self' data: blob:; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Pages use what this service sends, and nothing from elsewhere: not one line inside the page."""
 SECURITY_HEADERS = {
@@ -85,7 +86,9 @@ class Gate:
         try:
             self._check(scope)
             body = await _whole_body(scope, receive)
-            await self.app(scope, _replayed(body, receive), send_with_headers)
+            await _while_there(
+                self.app(scope, _replayed(body, receive), send_with_headers), receive
+            )
         except _RefusedError as refused:
             await _refuse(send_with_headers, *refused.args)
         except _GoneError:
@@ -148,6 +151,19 @@ async def _whole_body(scope: Scope, receive: Receive) -> bytes:
         raise _RefusedError(
             408, f"the request was not complete after {BODY_SECONDS:g} seconds"
         ) from None
+
+
+async def _while_there(answering: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Answer, unless the client hangs up before: then its question waits for nothing any more."""
+    answer, gone = asyncio.create_task(answering), asyncio.create_task(receive())
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            raise _GoneError
+        await answer
+    finally:
+        gone.cancel()
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -83,6 +83,8 @@ def named_folders(folders: list[str]) -> dict[str, Path]:
             raise SettingError(
                 f"{found[name]} and {folder} are both named {name!r}: rename one, or link to it"
             )
+        if not (path / "manifest.json").is_file():
+            raise SavedModelError(f"{folder} is not a saved model: it has no manifest.json")
         found[name] = path.absolute()
     return found
 

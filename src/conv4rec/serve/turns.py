@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -40,18 +41,17 @@ class Turns:
             raise FullError
         self.n_inside += 1
         turn = self._thread.submit(ask)
-        turn.add_done_callback(_ignored)
         loop = asyncio.get_running_loop()
-        turn.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave))
+        turn.add_done_callback(lambda _: self._leave(loop))
         return await asyncio.wrap_future(turn)
 
-    def _leave(self) -> None:
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        with contextlib.suppress(RuntimeError):  # the worker is stopped, and its loop closed
+            loop.call_soon_threadsafe(self._count_out)
+
+    def _count_out(self) -> None:
         self.n_inside -= 1
 
     def close(self) -> None:
         """Let the present answer end, and take no more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _ignored(_: object) -> None:
-    return None

@@ -75,8 +75,8 @@ export function personPage(model, catalogue) {
       marks, edge: view.novel_below, like,
     });
     fill(lists,
-      listOf("discover", "Would love, hardly find alone", view, catalogue, state, other),
-      listOf("consume", "Would pick next anyway", view, catalogue, state, other));
+      listOf("discover", "Would love, hardly find", view, catalogue, state, other),
+      listOf("consume", "Would pick next", view, catalogue, state, other));
     fill(past, historyPanel(state, view, catalogue));
     fill(code, codePanel(model, state, catalogue));
     fill(region, state.box ? regionNote(model, state, view, catalogue) : null);
