@@ -16,7 +16,7 @@ from conv4rec.recommender.views.subject import Subject
 from conv4rec.recommender.views.view import View
 
 N_PLACES = 10  # of the first row of a home page, which the dial divides
-ROW_ITEMS, ROWS, CANDIDATES = 12, 4, 60
+ROW_ITEMS, ROWS, CANDIDATES = 12, 4, 200
 PLANE = ("p_consume", "p_like", "p_like_low", "p_like_high", "expected_rating")
 
 
@@ -102,7 +102,7 @@ def rows_view(model: Conv4Rec, subject: Subject) -> View:
 
     The first row has ten places; the dial says how many of them are discoveries. The other
     places go to the items likeliest to be consumed. Rows "because of" an item of the history
-    hold the items of the 60 best by P(consume) x P(like) that it contributes most to.
+    hold those of the 200 likeliest items that it contributes more to than the others do.
 
     Returns:
         Table "dial": for 0 to 10 discoveries, the expected number of likes among the ten if all
@@ -147,7 +147,8 @@ def _because(model: Conv4Rec, subject: Subject) -> pl.DataFrame:
     found = found.filter(pl.col("reason_1").is_in(loved.implode()))
     size = found.group_by("reason_1").agg(n=pl.len(), adds=pl.col("reason_1_adds").sum())
     best = size.filter(pl.col("n") >= 3).sort("n", "adds", descending=True).head(ROWS)
-    return found.join(best.drop("adds").with_row_index("row"), on="reason_1").sort("row", "rank")
+    rows = found.join(best.drop("adds").with_row_index("row"), on="reason_1").sort("row", "rank")
+    return rows.group_by("row", maintain_order=True).head(ROW_ITEMS)
 
 
 def _listed(

@@ -1,4 +1,6 @@
-// The three charts of a model.
+// The three charts of a model, each as wide as its place.
+
+import { short } from "./format.js";
 
 const d3 = globalThis.d3;
 const KINDS = { consume: "picks", like: "loved", discover: "discoveries" };
@@ -14,8 +16,8 @@ function words(svg, x, y, text, more = "") {
 }
 
 /** Share of the places by popularity, beside an even tenth. */
-export function exposureChart(table) {
-  const wide = 620, high = 300, kinds = Object.keys(KINDS).filter((kind) => table[kind]);
+export function exposureChart(table, wide) {
+  const high = 300, kinds = Object.keys(KINDS).filter((kind) => table[kind]);
   const svg = frame(wide, high, "Share of places in lists for each tenth of all interactions, most popular items first");
   const x = d3.scalePoint(table.group, [60, wide - 92]).padding(0.3);
   const y = d3.scaleLinear([0, 1.08 * d3.max(kinds, (kind) => d3.max(table[kind]))], [high - 48, 16]);
@@ -23,7 +25,6 @@ export function exposureChart(table) {
   axis(svg, 48, 0, d3.axisLeft(y).ticks(4, "%").tickSize(-(wide - 60)));
   words(svg, 60, high - 8, "tenths of all interactions, most popular items first →");
   svg.append("line").attr("class", "even").attr("x1", 52).attr("x2", wide - 88).attr("y1", y(0.1)).attr("y2", y(0.1));
-  words(svg, 66, y(0.1) - 5, "as consumed: a tenth each", "aside");
   const line = d3.line((_, i) => x(table.group[i]), (v) => y(v));
   let ends = kinds.map((kind) => ({ kind, y: y(table[kind].at(-1)) + 4 })).sort((a, b) => a.y - b.y);
   ends = ends.map((end, i) => ({ ...end, y: Math.max(end.y, i ? ends[i - 1].y + 15 : 0) }));
@@ -33,13 +34,14 @@ export function exposureChart(table) {
       .attr("cx", (_, i) => x(table.group[i])).attr("cy", (v) => y(v))
       .append("title").text((v, i) => `${KINDS[kind]}: ${d3.format(".1%")(v)} of the places, ${table.items[i]} items`);
   }
+  words(svg, 66, y(0.1) - 5, "as consumed: a tenth each", "aside");
   for (const end of ends) svg.append("text").attr("class", `name ${end.kind}`).attr("x", wide - 84).attr("y", end.y).text(KINDS[end.kind]);
   return svg.node();
 }
 
 /** Predicted P(like) and observed share, with the diagonal on which a calibrated model lies. */
-export function reliabilityChart(table) {
-  const wide = 620, high = 300, svg = frame(wide, high, "Predicted P(like) and the observed share of likes");
+export function reliabilityChart(table, wide) {
+  const high = 300, svg = frame(wide, high, "Predicted P(like) and the observed share of likes");
   const x = d3.scaleLinear([0, 1], [56, wide - 20]), y = d3.scaleLinear([0, 1], [high - 48, 26]);
   axis(svg, 0, high - 48, d3.axisBottom(x).ticks(5, "%").tickPadding(8).tickSize(-(high - 74)));
   axis(svg, 56, 0, d3.axisLeft(y).ticks(5, "%").tickSize(-(wide - 76)));
@@ -58,13 +60,13 @@ export function reliabilityChart(table) {
 }
 
 /** The kernels: levels down, channels across, colour by what is added. */
-export function kernelChart(table) {
+export function kernelChart(table, wide) {
   const channels = Object.keys(table).filter((name) => name !== "level"), into = channels.filter((name) => !name.endsWith("_out"));
-  const row = 30, left = 74, wide = 620, cell = (wide - left - 30) / channels.length, high = 34 + row * table.level.length;
+  const row = 30, left = 66, cell = (wide - left - 30) / channels.length, high = 34 + row * table.level.length;
   const svg = frame(wide, high, "Input and output kernels of the rating levels");
   channels.forEach((channel, c) => {
     const gap = c >= into.length ? 24 : 0, values = table[channel], most = d3.max(values, (v) => Math.abs(v ?? 0)) || 1;
-    svg.append("text").attr("class", "axis-name").attr("text-anchor", "middle").attr("x", left + gap + (c + 0.5) * cell).attr("y", 18).text(channel.replace("_out", " →"));
+    svg.append("text").attr("class", "axis-name").attr("text-anchor", "middle").attr("x", left + gap + (c + 0.5) * cell).attr("y", 18).text(short(channel.replace("_out", " →"), Math.floor(cell / 7)));
     values.forEach((value, r) => {
       if (value === null) return;
       const g = svg.append("g").attr("transform", `translate(${left + gap + c * cell},${26 + r * row})`);

@@ -10,7 +10,7 @@ import { go } from "./state.js";
 export function listOf(kind, title, view, catalogue, state, other) {
   const found = rows(view[kind]);
   return h("section", { class: `list ${kind}`, "aria-labelledby": `list-${kind}` },
-    h("header", {}, h("h2", { id: `list-${kind}` }, title), h("span", { class: "hint" }, kind === "consume" ? "chance to be next" : "chance and 90% interval"), dataLinks(state, "person", { table: kind })),
+    h("header", {}, h("h2", { id: `list-${kind}` }, title), h("span", { class: "hint" }, kind === "consume" ? "chance to be next" : "90% interval"), dataLinks(state, "person", { table: kind })),
     found.length ? h("ol", {}, found.map((row, i) => line(kind, row, i, view, catalogue, state, other)))
       : h("p", { class: "hint" }, kind === "discover" ? "The model finds nothing that is both unlikely to be found and liked with confidence." : "Nothing is left to pick."));
 }

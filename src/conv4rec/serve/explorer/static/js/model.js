@@ -21,6 +21,7 @@ export function modelPage(model, catalogue) {
     redraw();
   }
 
+  const wide = () => Math.max(280, Math.min(620, body.clientWidth - 36));
   const panel = (title, said, links, ...children) => h("section", { class: "panel" }, h("header", {}, h("h2", {}, title), links), h("p", { class: "hint" }, said), ...children);
 
   function exposure(state, view) {
@@ -28,18 +29,18 @@ export function modelPage(model, catalogue) {
     const said = view.exposure.discover
       ? `The rarer half of what people consume gets ${percent(rare("consume"))} of the places in lists of picks, and ${percent(rare("discover"))} in discoveries. Each step holds a tenth of all interactions: the first is ${plural(view.exposure.items[0], "item")}, the last ${count(view.exposure.items[last])}.`
       : "Each step holds a tenth of all interactions.";
-    return panel("Who gets shown", said, dataLinks(state, "model", { table: "exposure" }), exposureChart(view.exposure));
+    return panel("Who gets shown", said, dataLinks(state, "model", { table: "exposure" }), exposureChart(view.exposure, wide()));
   }
 
   function reliability(state, view) {
     if (!view.reliability.predicted?.length) return panel("Do the probabilities hold?", "There are no ratings to compare with.", null);
     const said = `On average P(like) is ${(100 * view.calibration_error).toFixed(1)} points off. Measured on ${view.reliability_of}; conv4rec evaluate measures it on people who were not in training.`;
-    return panel("Do the probabilities hold?", said, dataLinks(state, "model", { table: "reliability" }), reliabilityChart(view.reliability));
+    return panel("Do the probabilities hold?", said, dataLinks(state, "model", { table: "reliability" }), reliabilityChart(view.reliability, wide()));
   }
 
   function kernels(state, view) {
     return panel("What a rating means to the model", "Left: what each level adds to a channel of the encoder. Right: what a channel adds to each level's chance. Orange adds, blue takes away.",
-      dataLinks(state, "model", { table: "kernels" }), kernelChart(view.kernels));
+      dataLinks(state, "model", { table: "kernels" }), kernelChart(view.kernels, wide()));
   }
 
   function coverage(state, view) {

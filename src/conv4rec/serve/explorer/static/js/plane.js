@@ -144,7 +144,8 @@ export function makePlane(on) {
       layer.append("circle").attr("class", `mark ${spot.kind}`).attr("cx", spot.cx).attr("cy", spot.cy)
         .attr("r", spot.kind === "chosen" ? 8 : 5.5);
     }
-    const named = small ? spots.filter((s) => s.rank <= 3 || s.kind === "chosen") : spots;
+    const chosen = spots.find((s) => s.kind === "chosen")?.at;
+    const named = spots.filter((s) => s.kind === "chosen" || (s.at !== chosen && (!small || s.rank <= 3)));
     const bounds = { left: margin.left, right: wide - margin.right, top: margin.top - 8, bottom: high - margin.bottom };
     for (const text of placeLabels(named, spots, bounds, small ? 18 : 30)) {
       layer.append("text").attr("class", `name ${text.kind}`).attr("x", text.x).attr("y", text.y)

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { calm, fill, h } from "./dom.js";
-import { plural, signed } from "./format.js";
+import { plural } from "./format.js";
 import { go } from "./state.js";
 
 export const whom = (state) => (state.history ? { history: state.history } : { user: state.user });
@@ -32,7 +32,7 @@ function sentence(view, catalogue) {
   const rated = view.n_rated === n ? "all rated" : view.n_rated ? `${view.n_rated} rated` : "none rated";
   const g = view.generosity;
   const generous = g === null ? "" : Math.abs(g) < 0.05 ? "; rates as others do"
-    : `; rates ${signed(g)} ${g > 0 ? "above" : "below"} others on the same items`;
+    : `; rates ${Math.abs(g).toFixed(1)} ${g > 0 ? "above" : "below"} others on the same items`;
   return `Has ${plural(n, "item")} of ${catalogue.n_items.toLocaleString("en")}, ${rated}${generous}.`;
 }
 
