@@ -55,7 +55,11 @@ def person_view(
         model, history, known.n_items, "discover", novelty=0, min_p_like=0,
         reasons=reasons if every_detail else 0,
     )  # fmt: skip
-    consume = _listed(model, history, k, "consume", reasons=reasons)
+    consume = (
+        _listed(model, history, k, "consume", reasons=reasons)
+        if reasons
+        else _likeliest(everything, k)
+    )
     discover = _listed(model, history, k, "discover", reasons=reasons, **asdict(criteria))
     facts = {
         **subject.facts,
@@ -160,6 +164,16 @@ def _listed(
         return model.recommend(history, k, by=by, reasons=reasons, **criteria).drop("user_id")
 
 
+def _likeliest(everything: pl.DataFrame, k: int) -> pl.DataFrame:
+    """The list by "consume", from the rows of all items: half as long to wait for."""
+    best = everything.sort("p_consume", "item_id", descending=[True, False]).head(k)
+    ranks = pl.Series("rank", np.arange(1, best.height + 1, dtype=np.int32))
+    return best.select(
+        "item_id", ranks, pl.col("p_consume").alias("score"), "p_consume", "p_like",
+        "expected_rating", pl.selectors.starts_with("p_rating_"),
+    )  # fmt: skip
+
+
 def _in_catalogue_order(model: Conv4Rec, everything: pl.DataFrame, all: bool) -> pl.DataFrame:
     known = model.check_fitted()
     names = [name for name in everything.columns if name in PLANE]
@@ -187,6 +201,6 @@ def _strongest(parts: pl.DataFrame, most: int = 12) -> pl.DataFrame:
     """The baseline, and the contributions that are largest either way."""
     first, rest = parts.head(1), parts[1:]
     kept = rest.sort(pl.col("contribution").abs(), descending=True).head(most)
-    others = rest["contribution"].sum() - kept["contribution"].sum()
+    others = float(rest["contribution"].sum()) - float(kept["contribution"].sum())
     found = pl.concat([first, kept.sort("contribution", descending=True)])
     return found.with_columns(others=pl.lit(others))
