@@ -17,7 +17,7 @@ export function ratingBars(facts, catalogue, numbers = false) {
   const said = catalogue.levels.map((level, i) => `${level}: ${percent(p[i])}`).join(", ");
   return h("div", { class: "ratings", role: "img", "aria-label": `Chance of each rating. ${said}` },
     catalogue.levels.map((level, i) => h("div", { class: catalogue.level_values[i] >= catalogue.like_threshold ? "bar liked" : "bar" },
-      numbers ? h("span", { class: "n" }, percent(p[i])) : null,
+      numbers ? h("span", { class: "n" }, p[i] >= 0.005 ? percent(p[i]) : "") : null,
       h("span", { class: "column" }, h("span", { class: "full", style: { height: `${(100 * p[i]) / most}%` } })),
       h("span", { class: "level" }, level))));
 }

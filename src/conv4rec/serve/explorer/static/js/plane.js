@@ -2,12 +2,10 @@
 // painted on a canvas; axes, marks and names are an SVG above it.
 
 import { h } from "./dom.js";
-import { placeLabels } from "./labels.js";
-import { percent } from "./format.js";
 import { tween } from "./motion.js";
+import { LEAST, drawFrame } from "./plane_frame.js";
 
 const d3 = globalThis.d3;
-const LEAST = 1e-8; // a lower P(consume) is drawn there
 const NEAR = 14; // pixels from the pointer to a dot
 
 /**
@@ -100,59 +98,14 @@ export function makePlane(on) {
   }
 
   function frame() {
-    const { wide, high, margin, x, y, small } = size;
-    svg.selectAll("*").remove();
-    const ticks = d3.axisBottom(x).tickValues(decades(x.domain())).tickFormat(percentTick).tickPadding(9).tickSize(-(high - margin.top - margin.bottom));
-    svg.append("g").attr("class", "axis").attr("transform", `translate(0,${high - margin.bottom})`).call(ticks);
-    const side = d3.axisLeft(y).ticks(5, "%").tickPadding(7).tickSize(-(wide - margin.left - margin.right));
-    svg.append("g").attr("class", "axis").attr("transform", `translate(${margin.left},0)`).call(side);
-    label(wide - margin.right, high - 8, "end", small ? "chance to be picked next →" : "chance to be the next thing they pick →");
-    label(small ? 8 : margin.left, margin.top - 14, "start", `↑ chance of ${data.like} or more, if they do`);
-    if (data.edge) {
-      const edge = x(data.edge);
-      svg.append("line").attr("class", "edge").attr("x1", edge).attr("x2", edge).attr("y1", margin.top).attr("y2", high - margin.bottom);
-      if (!small) {
-        label(edge - 8, high - margin.bottom - 10, "end", "would hardly come to these alone", "aside");
-        label(edge + 8, high - margin.bottom - 10, "start", "may find these alone", "aside");
-      }
-    }
-    marks();
+    drawFrame(svg, data, size);
+    halo();
   }
 
-  function label(left, top, anchor, text, more = "") {
-    svg.append("text").attr("class", `axis-name ${more}`).attr("x", left).attr("y", top).attr("text-anchor", anchor).text(text);
-  }
-
-  function marks() {
-    const { x, y, margin, wide, high, small } = size;
-    const spots = data.marks.filter((m) => drawn(m.at)).map((m) => ({
-      ...m, cx: x(Math.max(data.x[m.at], LEAST)), cy: y(data.y[m.at]),
-    }));
-    const layer = svg.append("g");
-    for (const spot of spots) {
-      if (spot.ghost) {
-        const gx = x(Math.max(spot.ghost[0], LEAST)), gy = y(spot.ghost[1]);
-        layer.append("line").attr("class", `ghost ${spot.kind}`).attr("x1", spot.cx).attr("y1", spot.cy).attr("x2", gx).attr("y2", gy);
-        layer.append("circle").attr("class", `ghost ${spot.kind}`).attr("cx", gx).attr("cy", gy).attr("r", 4.5);
-      }
-      if (data.low[spot.at] !== null && (spot.kind === "chosen" || spot.kind === "discover")) {
-        layer.append("line").attr("class", `reach ${spot.kind}`).attr("x1", spot.cx).attr("x2", spot.cx)
-          .attr("y1", y(data.low[spot.at])).attr("y2", y(data.high[spot.at]));
-      }
-    }
-    for (const spot of spots) {
-      layer.append("circle").attr("class", `mark ${spot.kind}`).attr("cx", spot.cx).attr("cy", spot.cy)
-        .attr("r", spot.kind === "chosen" ? 8 : 5.5);
-    }
-    const chosen = spots.find((s) => s.kind === "chosen")?.at;
-    const named = spots.filter((s) => s.kind === "chosen" || (s.at !== chosen && (!small || s.rank <= 3)));
-    const bounds = { left: margin.left, right: wide - margin.right, top: margin.top - 8, bottom: high - margin.bottom };
-    for (const text of placeLabels(named, spots, bounds, small ? 18 : 30)) {
-      layer.append("text").attr("class", `name ${text.kind}`).attr("x", text.x).attr("y", text.y)
-        .attr("text-anchor", text.anchor).text(text.name);
-    }
+  function halo() {
+    svg.selectAll(".halo").remove();
     if (hovered >= 0 && drawn(hovered)) {
-      layer.append("circle").attr("class", "halo").attr("cx", at[2 * hovered]).attr("cy", at[2 * hovered + 1]).attr("r", 9);
+      svg.append("circle").attr("class", "halo").attr("cx", at[2 * hovered]).attr("cy", at[2 * hovered + 1]).attr("r", 9);
     }
   }
 
@@ -168,10 +121,9 @@ export function makePlane(on) {
   function hover(i) {
     if (i === hovered) return;
     hovered = i;
-    svg.selectAll(".halo").remove();
+    halo();
     tip.hidden = i < 0;
     if (i >= 0) {
-      svg.append("circle").attr("class", "halo").attr("cx", at[2 * i]).attr("cy", at[2 * i + 1]).attr("r", 9);
       tip.replaceChildren(on.tip(i));
       const left = at[2 * i] + 16, over = left + tip.offsetWidth > size.wide;
       tip.style.left = `${Math.max(4, over ? at[2 * i] - tip.offsetWidth - 16 : left)}px`;
@@ -246,6 +198,3 @@ export function makePlane(on) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   return { element: plot, show, hover, close: () => { watch.disconnect(); removeEventListener("themechange", repaint); } };
 }
-
-const decades = ([low, high]) => d3.range(Math.ceil(Math.log10(low)), Math.floor(Math.log10(high)) + 1).map((n) => 10 ** n);
-const percentTick = (p) => percent(Number(p));
