@@ -26,7 +26,8 @@ def validation_fit(session: Session) -> None:
     rate_factors = settings.rate_reg_factors
     rate_factor = rate_factors[state.stage] if state.stage < len(rate_factors) else 1.0
     schedule = Schedule(
-        (settings.n_steps, settings.rate_steps), (session.reg_factors[state.stage], rate_factor)
+        (settings.n_steps, settings.rate_steps if session.interactions.n_rated else 1),
+        (session.reg_factors[state.stage], rate_factor),
     )
     trainer, end = session.trainer(session.observed(), schedule), max(schedule.stops)
     stage = f"validation fit {state.stage + 1}"
