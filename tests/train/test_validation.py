@@ -66,6 +66,14 @@ def test_an_observed_rating_changes_the_validation_fit(mixed, make_fit, with_typ
     assert all(a.rate_nll != b.rate_nll for a, b in zip(validation_results, others, strict=True))
 
 
+def test_a_log_without_ratings_is_fitted_without_rating_steps_and_item_side(mixed, make_fit):
+    seen, log = [], replace(mixed, level_numbers=np.full_like(mixed.level_numbers, -1), rows=None)
+    fitted = make_fit(log, on_progress=lambda *a: seen.append(a)).run()
+    assert max(p.step for name, *_, p in seen if name == "validation fit 1") == 6
+    assert not fitted.trained.two_sided
+    assert fitted.model.network.rate_out.isfinite().all()
+
+
 @pytest.mark.parametrize("n_steps", [1, 5, 12, 13, 100])
 def test_evaluations_are_spread_over_the_steps_and_end_with_the_last(n_steps):
     steps = evaluation_steps(n_steps)

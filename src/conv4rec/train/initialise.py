@@ -49,6 +49,8 @@ def new_network(
         affordable = max(NARROWEST, numbers // max(1, n_items))
         shape[name] = min(shape.get(name, default), affordable)
     shape["consume_size"] = min(shape["consume_size"], max(8, n_items))
+    if not interactions.n_rated:  # the item side is read by ratings alone
+        shape["two_sided"] = False
     config = NetworkConfig(
         n_users=interactions.n_users, n_items=n_items, n_levels=n_levels, **shape
     )

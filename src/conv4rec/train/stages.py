@@ -68,7 +68,7 @@ def final_fit(
     steps = [step for step in steps if step < end] + [end]
     for step in steps[bisect_left(steps, trainer.step) :]:  # a resumed fit has the earlier ones
         progress = session.advance(trainer, step, "final fit")
-        if step <= schedule.stops[RATE]:
+        if step <= schedule.stops[RATE] or not state.last.snapshots:
             keep_snapshot(trainer, state)
         session.save(trainer)
         if progress is not None:
