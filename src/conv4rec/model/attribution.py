@@ -85,7 +85,7 @@ def entry_encodings(
     if model.bayesian_mf is not None and with_ratings:
         posterior = model.bayesian_mf.encode_entries(history)
     return ServedEncoding(
-        consume, rate, user_mean, item_mean, of_items.item_column, history, posterior
+        consume, rate, user_mean, item_mean, of_items.liked, history, posterior
     )
 
 

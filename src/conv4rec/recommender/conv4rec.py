@@ -133,8 +133,9 @@ class Conv4Rec(Parameters):
         settings: TrainSettings,
         norms: dict[int, Norms] | None = None,
     ) -> None:
-        self.fitted_, self.interactions_, self.train_settings_ = fitted, interactions, settings
         fitted.model.eval().requires_grad_(False)
+        fitted = replace(fitted, item_side=fitted.network.served_side(fitted.item_side))
+        self.fitted_, self.interactions_, self.train_settings_ = fitted, interactions, settings
         self.scoring_ = Scoring(fitted.model, fitted.item_side, self.options().max_memory_mb)
         self._norms_by_level = dict(norms or {})
 
