@@ -55,6 +55,9 @@ class ItemSide:
 
     type_counts: Tensor  # items x (levels + 1): how often each type occurred
     column: Tensor  # items x rate_size: the convolution down the column (empty if one-sided)
+    # What follows from these and from weights that no longer change (`Network.served_side`):
+    means: tuple[Tensor, Tensor] | None = None  # of each item's ratings, for both encoders
+    liked: Tensor | None = None  # see `Encoding`
 
 
 @dataclass(frozen=True)
@@ -65,4 +68,4 @@ class Encoding:
     rate: Tensor  # users x (rate_size + channels): the last are offsets of the user
     user_mean: Tensor  # users x channels: mean deviation from the item means (shrunk)
     item_mean: Tensor  # items x channels: mean of the item's ratings (shrunk)
-    item_column: Tensor | None  # items x rate_size: the items' vectors from their raters
+    liked: Tensor | None  # items x rate_size: vectors of channel "liked" with those of raters
