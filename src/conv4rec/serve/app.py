@@ -30,6 +30,7 @@ from conv4rec.serve.turns import FullError
 logger = logging.getLogger("conv4rec.serve")
 EXPLORER = Path(__file__).parent / "explorer" / "static"
 RETRY_AFTER = "1"
+NOT_JSON = "the request is not JSON that can be read"
 
 
 def make_app(settings: ServeSettings) -> FastAPI:
@@ -112,6 +113,8 @@ async def _malformed(_: Request, error: Exception) -> JsonAnswer:
 
 async def _http_error(_: Request, error: Exception) -> JsonAnswer:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's, for what is not even text
+        return JsonAnswer({"error": NOT_JSON}, 422)
     return JsonAnswer({"error": str(error.detail)}, error.status_code, error.headers)
 
 
@@ -125,7 +128,7 @@ def sentence_of(errors: list[dict[str, Any]]) -> str:
     """The first thing that is wrong with a question, and where."""
     first = errors[0]
     if first["type"] == "json_invalid":
-        return "the request is not JSON"
+        return NOT_JSON
     if first["type"] == "model_attributes_type":
         return "the request must be a JSON object, sent with Content-Type: application/json"
     steps, whats = first["loc"][1:], [first["msg"].removeprefix("Value error, ")]
