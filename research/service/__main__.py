@@ -42,8 +42,13 @@ def load(
         facts = {"workers": workers, "by": by, "ready_s": round(running.ready_after, 1)}
         print_json({**facts, "saturation_per_s": round(most, 1)})
         for share in (0.25, 0.5, 0.7, 0.85, 2.0):
+            before = running.processor_seconds()
             seen = asyncio.run(poisson(running, requests, share * most, seconds))
-            print_json({"load": share, "per_s": round(share * most, 1), **seen.facts()})
+            used = 1000 * (running.processor_seconds() - before) / max(1, len(seen.ms))
+            print_json({
+                "load": share, "per_s": round(share * most, 1), **seen.facts(),
+                "processor_ms": round(used, 1),
+            })  # fmt: skip
         for second in range(5):
             seen = asyncio.run(poisson(running, requests, 0.5 * most, 1))
             print_json({"after_overload_s": second + 1, **seen.facts()})

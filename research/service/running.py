@@ -39,6 +39,14 @@ class Service:
         """Memory of all workers, in MB; a page that n of them share counts 1/n each (PSS)."""
         return sum(_pss_kb(pid) for pid in self.workers) / 1024
 
+    def processor_seconds(self) -> float:
+        """Processor time that the workers have used so far."""
+        ticks = 0
+        for pid in self.workers:
+            numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(numbers[11]) + int(numbers[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def signal(self, number: int) -> None:
         """Send a signal to the supervisor."""
         os.kill(self.process.pid, number)

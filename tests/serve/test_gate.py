@@ -233,7 +233,7 @@ def test_a_fault_is_one_sentence_without_what_it_was_about(settings, caplog):
 class TestTurns:
     def test_one_more_than_may_wait_is_refused_at_once(self):
         async def scene():
-            turns, gate = Turns(most_waiting=1), asyncio.Event()
+            turns, gate = Turns(most_waiting=1, patience=600), asyncio.Event()
             loop = asyncio.get_running_loop()
 
             def hold():
@@ -254,9 +254,21 @@ class TestTurns:
 
         asyncio.run(scene())
 
+    def test_a_turn_that_comes_too_late_is_refused(self):
+        ran = []
+
+        async def scene():
+            turns = Turns(most_waiting=5, patience=-1.0)
+            with pytest.raises(FullError):
+                await turns.run(lambda: ran.append("late"))
+            turns.close()
+
+        asyncio.run(scene())
+        assert ran == []
+
     def test_who_has_gone_is_not_computed_for(self):
         async def scene():
-            turns, gate, ran = Turns(most_waiting=5), asyncio.Event(), []
+            turns, gate, ran = Turns(5, patience=600), asyncio.Event(), []
             loop = asyncio.get_running_loop()
             first = asyncio.create_task(
                 turns.run(lambda: asyncio.run_coroutine_threadsafe(gate.wait(), loop).result())
