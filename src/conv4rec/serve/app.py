@@ -21,6 +21,7 @@ from conv4rec.errors import Conv4RecError, UnknownItemError, UnknownUserError
 from conv4rec.serve import health, routes
 from conv4rec.serve.docs_page import STYLE, docs_page
 from conv4rec.serve.engine import Engine, UnknownModelError
+from conv4rec.serve.explorer.routes import router as explorer_router
 from conv4rec.serve.gate import Gate
 from conv4rec.serve.json_answers import JsonAnswer
 from conv4rec.serve.metrics import Metrics
@@ -51,6 +52,7 @@ def make_app(settings: ServeSettings) -> FastAPI:
     app.state.engine = engine
     app.include_router(routes.router)
     app.include_router(health.router)
+    app.include_router(explorer_router)
     _add_pages(app, settings)
     for error, handler in (
         (Conv4RecError, _mistake),
@@ -67,13 +69,11 @@ def make_app(settings: ServeSettings) -> FastAPI:
 
 def _add_pages(app: FastAPI, settings: ServeSettings) -> None:
     """The reference at /docs, the explorer at /explore, and the way there from /."""
-    has_explorer = EXPLORER.is_dir()
-    if has_explorer:
-        app.mount("/explore", StaticFiles(directory=EXPLORER, html=True), name="explore")
+    app.mount("/explore", StaticFiles(directory=EXPLORER, html=True), name="explore")
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:
-        return RedirectResponse("/explore/" if has_explorer else "/docs")
+        return RedirectResponse("/explore/")
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
