@@ -69,7 +69,7 @@ def serve(
     address = f"[{host}]" if ":" in host else host
     place = f"http://{address}:{listening.getsockname()[1]}"
     say(
-        f"Serving {', '.join(settings.models)} at {place}, to look at and, at {place}/docs, how to ask."
+    say(f"Serving {', '.join(settings.models)} at {place} (how to ask: {place}/docs)")
     )
     if not supervise(settings, listening):
         raise SavedModelError("a model could not be loaded: the log above says which and why")
