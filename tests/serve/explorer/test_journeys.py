@@ -222,7 +222,7 @@ def test_a_title_that_is_a_script_stays_text(visit, site, titles):
     page = settled(visit(at(site, user=USER, item=item)))
     page.wait_for_selector(".detail h2")
     assert page.locator(".detail h2").inner_text() == titles[item]
-    assert page.title() == "conv4rec explorer"
+    assert page.title() == f"Person {USER} – conv4rec"
     assert page.locator("main script").count() == 0
 
 
@@ -238,3 +238,20 @@ def test_a_mistake_in_the_address_is_a_sentence(visit, site):
     page = visit(at(site, user="nobody"))
     assert "'nobody' is not in the training data" in page.get_by_role("alert").inner_text()
     page.wrong.clear()  # the browser's own line about the answer 404
+
+
+def test_a_server_that_is_busy_is_asked_again(visit, site):
+    page = settled(visit(at(site, user=USER)))
+    refused = []
+
+    def refuse_once(route):
+        refused.append(route.request.url)
+        if len(refused) > 1:
+            return route.fallback()
+        return route.fulfill(status=503, headers={"Retry-After": "1"}, body="{}")
+
+    page.route("**/explore/why*", refuse_once)
+    page.locator(".list.consume .row").nth(2).click()
+    page.wait_for_selector(".detail h2")
+    assert len(refused) == 2
+    page.wrong.clear()  # the browser's own line about the answer 503
