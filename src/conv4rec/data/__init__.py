@@ -1,6 +1,8 @@
 """Logs: interactions, rating levels, ids, splits, named data sets, synthetic worlds."""
 
 from conv4rec.data.datasets import Dataset, dataset_names, load_dataset
+from conv4rec.data.event_types import EventTypes
+from conv4rec.data.events import Events, read_log
 from conv4rec.data.ids import Ids
 from conv4rec.data.interactions import Interactions
 from conv4rec.data.label_dropout import drop_labels, scarce_split
@@ -18,6 +20,8 @@ from conv4rec.data.tables import read_table
 
 __all__ = [
     "Dataset",
+    "EventTypes",
+    "Events",
     "Ids",
     "Interactions",
     "Levels",
@@ -28,6 +32,7 @@ __all__ = [
     "load_dataset",
     "new_users_split",
     "random_split",
+    "read_log",
     "read_table",
     "scarce_split",
     "split_by_name",

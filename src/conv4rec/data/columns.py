@@ -1,4 +1,4 @@
-"""Names of the four columns of a log, and their aliases."""
+"""Names of the columns of a log, and their aliases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from conv4rec.data.ids import shown
 from conv4rec.errors import DataError, SettingError
 
-COLUMNS = ("user_id", "item_id", "rating", "timestamp")
+COLUMNS = ("user_id", "item_id", "rating", "timestamp", "type", "count")
 # Names are compared in lower case and without "_", "-" and blanks; earlier names win.
 ALIASES: dict[str, tuple[str, ...]] = {
     "user_id": ("userid", "uid", "user", "username", "reviewerid", "customerid"),
@@ -19,17 +19,22 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "rating": ("rating", "ratings", "stars", "score", "overall", "bookrating"),
     "timestamp": ("timestamp", "time", "datetime", "date", "unixtimestamp", "unixreviewtime", "ts"),
+    "type": (
+        *("type", "event", "eventtype", "eventname", "action", "actiontype", "behavior"),
+        *("behaviour", "behaviortype", "behaviourtype", "interaction", "interactiontype"),
+    ),
+    "count": ("count", "counts", "playcount", "plays", "quantity"),
 }
 
 
 def column_names(found: Iterable[Any], columns: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The column of a table for each of the four roles.
+    """The column of a table for each role.
 
     With `columns` None, error messages do not suggest `columns=`: the caller has no such option.
 
     Raises:
         DataError: user_id or item_id is missing, or two columns compete for one role.
-        SettingError: `columns` has a key that is not one of the four roles.
+        SettingError: `columns` has a key that is not a role.
     """
     found = list(found)
     stated = dict(columns or {})
@@ -43,6 +48,8 @@ def column_names(found: Iterable[Any], columns: Mapping[str, str] | None = None)
     names = {
         role: stated[role] if role in stated else _match(role, found, columns) for role in COLUMNS
     }
+    if names["type"] is None and "count" not in stated:
+        names["count"] = None  # a count is of events: a ratings log may hold any number called so
     missing = [role for role in COLUMNS[:2] if names[role] is None]
     if missing:
         accepted = "; ".join(

@@ -92,8 +92,8 @@ class Interactions:
         frame = read_table(table, columns or {})  # {}: error messages may suggest columns=
         users = Ids.from_values(frame["user_id"], "user") if users is None else users
         items = Ids.from_values(frame["item_id"], "item") if items is None else items
-        user_numbers = _known_numbers(users, frame["user_id"])
-        item_numbers = _known_numbers(items, frame["item_id"])
+        user_numbers = known_numbers(users, frame["user_id"])
+        item_numbers = known_numbers(items, frame["item_id"])
         ratings = np.full(frame.height, np.nan)
         if "rating" in frame.columns:
             ratings = frame["rating"].fill_null(float("nan")).to_numpy()
@@ -114,7 +114,7 @@ class Interactions:
             users=users,
             items=items,
             levels=levels,
-            starts=_starts(user_numbers[pairs.rows], len(users)),
+            starts=row_starts(user_numbers[pairs.rows], len(users)),
             item_numbers=item_numbers[pairs.rows].astype(np.int32),
             level_numbers=kept.astype(np.int16),
             timestamps=None if timestamps is None else timestamps[pairs.rows],
@@ -162,7 +162,7 @@ class Interactions:
             users=users,
             items=items,
             levels=levels,
-            starts=_starts(users_of[order], len(users)),
+            starts=row_starts(users_of[order], len(users)),
             item_numbers=items_of[order].astype(np.int32),
             level_numbers=levels_of[order].astype(np.int16),
             timestamps=None,
@@ -218,7 +218,7 @@ class Interactions:
         keep = np.asarray(keep)
         if keep.dtype != bool or keep.shape != (len(self),):
             raise SettingError(f"select needs {len(self):,} booleans, one per interaction")
-        return self._taken(keep, _starts(self.user_numbers[keep], self.n_users))
+        return self._taken(keep, row_starts(self.user_numbers[keep], self.n_users))
 
     def take_users(self, user_numbers: np.ndarray) -> Interactions:
         """The interactions of some users, over these users only; same items and levels.
@@ -282,13 +282,13 @@ class Interactions:
         )
 
 
-def _starts(user_numbers: np.ndarray, n_users: int) -> np.ndarray:
+def row_starts(user_numbers: np.ndarray, n_users: int) -> np.ndarray:
     """Where each user's entries start in a sorted array of user numbers, and the end."""
     counts = np.bincount(user_numbers, minlength=n_users)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def _known_numbers(ids: Ids, values: pl.Series) -> np.ndarray:
+def known_numbers(ids: Ids, values: pl.Series) -> np.ndarray:
     """The numbers of a column's ids, all of which must be known."""
     numbers = ids.numbers(values)
     if (numbers < 0).any():

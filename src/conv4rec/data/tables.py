@@ -1,4 +1,4 @@
-"""Reading of logs: a frame or a file in, a table of the four columns out."""
+"""Reading of logs: a frame or a file in, a table of the columns of a log out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from conv4rec.data.columns import column_names
+from conv4rec.data.event_columns import EVENT_COLUMNS
 from conv4rec.data.ids import exact_ids, rows_where, shown
 from conv4rec.data.text_files import read_text
 from conv4rec.errors import DataError
@@ -21,26 +22,26 @@ Table: TypeAlias = Any  # a path, or a polars, pandas or Arrow frame: what narwh
 
 
 def read_table(source: Table, columns: Mapping[str, str] | None = None) -> pl.DataFrame:
-    """Read a ratings log into the columns user_id, item_id[, rating][, timestamp].
+    """Read a ratings log into the columns user_id, item_id[, rating][, timestamp][, type][, count].
 
     Rows keep their order. Ids keep their value: in a frame also their type; in a text file a
     column is integers if every value is written as one ("7", "-7"), and strings otherwise
     ("007", "+7", "a7"). A rating that is null, or blank in a file, is an item consumed but not
     rated. pandas has NaN for null in float columns, so NaN in a pandas frame is null; in any
     other table it is an error. Timestamps become whole seconds: dates and times since
-    1970 (UTC), numbers rounded down as they are. Columns beyond the four are ignored.
+    1970 (UTC), numbers rounded down as they are. Other columns are ignored.
 
     Args:
         source: A polars, pandas or Arrow frame; or the path of a file: Parquet; CSV, TSV or
             semicolon-separated text with a header line, plain or gzipped; RecBole `.inter`;
             MovieLens `ratings.dat` ("::") or `u.data` (tabs), which have no header.
-        columns: Names of the four columns in the table, where they are not usual ones, as in
+        columns: Names of the columns in the table, where they are not usual ones, as in
             `{"user_id": "client", "item_id": "sku"}`.
 
     Raises:
         DataError: The table cannot be read, has no rows, lacks a column, or holds a value that
             is not what its column needs. Row numbers count from 1, after the header.
-        SettingError: `columns` has a key that is not one of the four.
+        SettingError: `columns` has a key that is not one of these.
 
     >>> read_table(pl.DataFrame({"userId": [7], "movieId": ["a"], "stars": [4]})).row(0)
     (7, 'a', 4.0)
@@ -54,11 +55,12 @@ def read_table(source: Table, columns: Mapping[str, str] | None = None) -> pl.Da
         tidy.append(_ratings(raw["rating"]))
     if "timestamp" in raw.columns:
         tidy.append(_timestamps(raw["timestamp"]))
+    tidy += [EVENT_COLUMNS[name](raw[name]) for name in EVENT_COLUMNS if name in raw.columns]
     return pl.DataFrame(tidy)
 
 
 def _read_frame(source: Table, columns: Mapping[str, str] | None) -> pl.DataFrame:
-    """The four columns of a frame of any library, types untouched."""
+    """The columns of a log of a frame of any library, types untouched."""
     if isinstance(source, pl.LazyFrame):
         source = source.collect()
     try:
@@ -92,7 +94,7 @@ def _polars(series: nw.Series[Any], role: str) -> pl.Series:
 
 
 def _read_file(path: Path, columns: Mapping[str, str] | None) -> pl.DataFrame:
-    """The four columns of a file, with the types of the file where it has types."""
+    """The columns of a log of a file, with the types of the file where it has types."""
     if path.is_dir():
         raise DataError(f"{path} is a folder: give the path of one ratings file in it")
     try:

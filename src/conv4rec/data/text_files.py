@@ -143,9 +143,16 @@ def _text_times(values: pl.Series) -> pl.Series:
     )
 
 
+def _unchanged(values: pl.Series) -> pl.Series:
+    """Types and counts: read where they are needed, with the same checks as in a frame."""
+    return values
+
+
 PARSERS = {
     "user_id": _text_ids,
     "item_id": _text_ids,
     "rating": _text_numbers,
     "timestamp": _text_times,
+    "type": _unchanged,
+    "count": _unchanged,
 }
