@@ -85,7 +85,8 @@ class EventModel(nn.Module):
         values = torch.from_numpy(channels(self.tables, histories, target))
         logits = self.network(values, target)
         logits[torch.from_numpy(used(histories, target))] = -torch.inf
-        return (logits - logits.logsumexp(1, keepdim=True)).nan_to_num(nan=-torch.inf).numpy()
+        log_p = logits - logits.logsumexp(1, keepdim=True)
+        return log_p.nan_to_num(nan=-torch.inf, neginf=-torch.inf).numpy()
 
     @torch.no_grad()
     def log_p_types(self, histories: Events) -> np.ndarray:

@@ -107,21 +107,18 @@ def _distinct(log: Events, kinds: tuple[int, ...]) -> sparse.csr_array:
 
 
 def _cosines(source: sparse.csr_array, target: sparse.csr_array) -> sparse.csr_array:
-    """The nearest source items of each target item: source items x target items."""
-    n_items = source.shape[1]
-    n_source, n_target = (np.asarray(side.sum(0)).ravel() + SHRINKAGE for side in (source, target))
+    users_of = [np.asarray(side.sum(0)).ravel() + SHRINKAGE for side in (source, target)]
+    n_items, (n_source, n_target) = int(source.shape[1]), users_of
     columns = sparse.csr_array(target.T)
     starts, indices, values = [0], [], []
     for first in range(0, n_items, ROWS):
         together = sparse.csr_array(columns[first : first + ROWS] @ source)
-        ends = np.asarray(together.indptr)
+        ends: np.ndarray = np.asarray(together.indptr)
         for row in range(len(ends) - 1):
             own = slice(ends[row], ends[row + 1])
             items, item = together.indices[own], first + row
             cosine = together.data[own] / np.sqrt(n_target[item] * n_source[items])
-            cosine[items == item] = (
-                0.0  # what was done with the item itself is a channel of its own
-            )
+            cosine[items == item] = 0.0  # what was done with the item itself is another channel
             best = np.argsort(-cosine, kind="stable")[:NEIGHBOURS]
             best = best[cosine[best] > 0]
             indices.append(items[best])

@@ -24,12 +24,12 @@ def own_item_associations(model: EventModel, found: list[Candidates], hidden: Hi
     n_types, n_sources = len(tables.types.names), len(tables.sources)
     per_source = 1 + tables.counted + tables.timed
     tables_of = torch.full((3, n_types, n_sources), torch.nan)
-    histories = hidden.rest
-    lengths = np.zeros((histories.n_users, n_sources))
-    of_kind = tables.source_of_kind[histories.kind_numbers]
-    heard = of_kind >= 0
-    np.add.at(lengths, (histories.user_numbers[heard], of_kind[heard]), 1)
     for part in found:
+        histories = hidden.histories[part.target]
+        lengths = np.zeros((histories.n_users, n_sources))
+        of_kind = tables.source_of_kind[histories.kind_numbers]
+        heard = of_kind >= 0
+        np.add.at(lengths, (histories.user_numbers[heard], of_kind[heard]), 1)
         own_item = part.values[torch.from_numpy(part.starts[:-1])]
         users = hidden.users[hidden.types == part.target]
         for source in range(n_sources):

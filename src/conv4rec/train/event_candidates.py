@@ -54,12 +54,12 @@ def candidates(
     if len(events) > MOST_EVENTS:
         events = np.sort(rng.choice(events, MOST_EVENTS, replace=False))
     users = np.unique(hidden.users[events])
-    n_items = hidden.rest.n_items
+    rest, n_items = hidden.histories[target], hidden.rest.n_items
     block = max(1, BLOCK_BYTES // (8 * n_items * n_channels(tables)))
     values, weights, sizes = [], [], []
     for first in range(0, len(users), block):
         rows = users[first : first + block]
-        histories = hidden.rest.take_users(rows)
+        histories = rest.take_users(rows)
         values_of, gone = channels(tables, histories, target), used(histories, target)
         own = np.zeros_like(gone)
         own[histories.user_numbers, histories.item_numbers] = True

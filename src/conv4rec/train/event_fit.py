@@ -15,11 +15,14 @@ import torch
 from torch import Tensor
 
 from conv4rec.data import Events
+from conv4rec.errors import TrainingInterrupted
 from conv4rec.model.event_model import EventModel, log_lengths
 from conv4rec.model.event_tables import EventTables
 from conv4rec.train.event_associations import own_item_associations
 from conv4rec.train.event_candidates import Candidates, candidates
 from conv4rec.train.event_holdout import Hidden, hide_events
+from conv4rec.train.loop import Progress
+from conv4rec.train.session import OnProgress
 
 EPOCHS, BATCH = 8, 128  # passes over the hidden events, and events of a step
 LEAST_STEPS = 400
@@ -30,7 +33,10 @@ TYPE_STEPS = 50
 
 
 def fit_events(
-    log: Events, seed: int, on_step: Callable[[int, int], None] | None = None
+    log: Events,
+    seed: int,
+    on_progress: OnProgress | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> EventModel:
     """Fit a model: the same seed, machine and number of threads give the same weights.
 
@@ -39,8 +45,19 @@ def fit_events(
     Args:
         log: to learn from.
         seed: of every random draw.
-        on_step: called after each step with how many are done, and of how many.
+        on_progress: called after each step with ("types", stage, stages, Progress).
+        should_stop: asked after each step.
+
+    Raises:
+        TrainingInterrupted: `should_stop` returned True; nothing is saved.
     """
+
+    def on_step(done: int, n_steps: int, loss: float) -> None:
+        if on_progress is not None:
+            on_progress("types", 0, 1, Progress(done, n_steps, loss, 0.0))
+        if should_stop is not None and should_stop():
+            raise TrainingInterrupted("training on types was stopped: nothing was saved")
+
     rng, draws = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     hidden = hide_events(log, rng)
     tables = EventTables.of(hidden.rest, hidden.now, hidden.span)
@@ -75,7 +92,7 @@ def _fit_items(
     model: EventModel,
     found: list[Candidates],
     rng: np.random.Generator,
-    on_step: Callable[[int, int], None] | None,
+    on_step: Callable[[int, int, float], None],
 ) -> None:
     """Adam on -log P(i | k, x) of the hidden events, a batch of one type at a time.
 
@@ -107,8 +124,7 @@ def _fit_items(
             loss.backward()
             optimiser.step()
             done += 1
-            if on_step is not None:
-                on_step(done, n_steps)
+            on_step(done, n_steps, float(loss.detach()))
 
 
 def item_loss(model: EventModel, part: Candidates, chosen: np.ndarray) -> Tensor:
