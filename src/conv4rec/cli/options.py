@@ -32,6 +32,9 @@ Columns = Annotated[
         metavar="ROLE=NAME,...", help="Names of a file's columns: user_id=client,item_id=sku."
     ),
 ]
+NoTypes = Annotated[
+    bool, typer.Option("--no-types", help="Do not read the column for the type of an event.")
+]
 LevelList = Annotated[
     str | None,
     typer.Option(

@@ -45,6 +45,10 @@ def predict(
         tell_written(write_frames([frame], out), out, as_json)
     elif as_json:
         print_json({"model": model, "predictions": frame.to_dicts()})
+    elif "p_consume" not in frame.columns:
+        from conv4rec.cli.event_output import show_pairs
+
+        show_pairs(frame)
     else:
         say(legend(served.interactions_.levels, served.like_threshold))
         show_answers(frame)

@@ -21,7 +21,9 @@ def recommend(
     ] = False,
     history: options.History = None,
     k: Annotated[int, typer.Option("-k", help="Items of a list.")] = 10,
-    by: Annotated[str, typer.Option(help=f"What to rank by: {options.ORDERS}.")] = "consume",
+    by: Annotated[
+        str, typer.Option(help=f"What to rank by: {options.ORDERS}; or a type.")
+    ] = "consume",
     allow: Annotated[
         list[str] | None,
         typer.Option(metavar="ID|FILE", help="List nothing else: ids, or files of ids."),
@@ -32,6 +34,10 @@ def recommend(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="List items of the history too.")
     ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help="By a type: leave out what has this type (repeatable)."),
+    ] = None,
     novelty: options.Novelty = options.NOVELTY,
     confidence: options.Confidence = options.CONFIDENCE,
     min_p_like: options.MinLike = None,
@@ -49,6 +55,7 @@ def recommend(
     Example:
       conv4rec recommend my-model --user 42 --by discover -k 5
       conv4rec recommend my-model --history newcomers.csv --titles items.csv
+      conv4rec recommend shop --user ann --by buy --exclude buy --reasons 2
       conv4rec recommend my-model --all -k 100 --out recommendations.parquet
     """
     from conv4rec.cli import parsing, service
@@ -66,8 +73,9 @@ def recommend(
     blocks = served.recommend_blocks(
         service.users_from_words(served, user, history),
         k,
-        by=by,  # type: ignore[arg-type]  # checked there
+        by=by,
         exclude_seen=not include_seen,
+        exclude=exclude,
         allow=parsing.ids_from_words(allow or [], items),
         block=parsing.ids_from_words(block or [], items),
         novelty=parsing.number_or_word(novelty),
@@ -89,6 +97,11 @@ def recommend(
         print_json({**head, "recommendations": frame.to_dicts()})
     elif frame.height == 0:
         say("Nothing is left to recommend.")
+    elif "p_consume" not in frame.columns:
+        from conv4rec.cli.event_output import list_legend, show_event_list
+
+        say(f"Ranked by {by}. {list_legend(by)}")
+        show_event_list(frame)
     else:
         from conv4rec.cli.answers import legend, show_answers, show_reasons
 

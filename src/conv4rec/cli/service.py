@@ -12,7 +12,7 @@ from conv4rec.cli.parsing import id_from_text, is_file_name, settings_from_words
 from conv4rec.errors import SavedModelError, SettingError
 
 if TYPE_CHECKING:
-    from conv4rec.data import Dataset, Ids, Interactions
+    from conv4rec.data import Dataset, Events, Ids, Interactions
     from conv4rec.recommender import Conv4Rec
 
 
@@ -33,6 +33,29 @@ def load_log(
         raise SettingError(f"--columns is for files; the columns of {data!r} are known")
     dataset = load_dataset(data)
     return Interactions.from_frame(dataset.frame, **loading), dataset
+
+
+def load_any_log(
+    data: str, columns: Mapping[str, str] | None = None, duplicates: str = "last", **loading: Any
+) -> tuple[Interactions | Events, Dataset | None]:
+    """As `load_log`; a log with a column for the type of an event is `Events`.
+
+    Raises:
+        DataError: The table cannot be used: names the column and the rows.
+        DatasetError: There is no such file and no such data set.
+        SettingError: `duplicates` is set for a log with types, which counts what is repeated.
+    """
+    from conv4rec.data import load_dataset, read_log, read_table
+
+    dataset = None if is_file_name(data) else load_dataset(data)
+    if dataset is not None and columns:
+        raise SettingError(f"--columns is for files; the columns of {data!r} are known")
+    frame = read_table(data, columns or {}) if dataset is None else dataset.frame
+    if "type" not in frame.columns:
+        return read_log(frame, duplicates=duplicates, **loading), dataset
+    if duplicates != "last":
+        raise SettingError("--duplicates is for logs without types: with types, events are counted")
+    return read_log(frame, **loading), dataset
 
 
 def load_titles(source: str | None, items: Ids) -> dict[Any, str]:
@@ -59,6 +82,15 @@ def users_from_words(served: Conv4Rec, user: Sequence[str] | None, history: str 
     if user:
         return [id_from_text(word, served.interactions_.users) for word in user]
     return None
+
+
+def rarest_type(log: Events) -> str:
+    """The type with the fewest events, of those with a hundredth of all or more."""
+    import numpy as np
+
+    counts = np.bincount(log.type_numbers, log.counts, minlength=len(log.types.names))
+    counts = np.where(counts * 100 >= counts.sum(), counts, np.inf)
+    return log.types.names[int(np.argmin(counts))]
 
 
 def prepare_torch(device: str, threads: int | None) -> None:
