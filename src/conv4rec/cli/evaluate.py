@@ -12,7 +12,7 @@ from conv4rec.cli.console import note, print_json
 from conv4rec.errors import SettingError
 
 if TYPE_CHECKING:
-    from conv4rec.data import Split
+    from conv4rec.data import EventSplit, Split
 
 
 def evaluate(
@@ -20,7 +20,7 @@ def evaluate(
     data: options.OwnData = None,
     split: options.SplitKind = "r0",
     model: Annotated[
-        str, typer.Option(help="conv4rec, or a baseline: popularity, means, ease.")
+        str, typer.Option(help="conv4rec, or a baseline: popularity, means, ease, own-events ...")
     ] = "conv4rec",
     preset: options.Preset = "default",
     set_: options.Set = None,
@@ -49,24 +49,34 @@ def evaluate(
       conv4rec evaluate --dataset ml-100k/u1 --seed 0 --json
       conv4rec evaluate --data ratings.csv --split time --model ease
       conv4rec evaluate --dataset coat/mar --lists --against means,ease
+      conv4rec evaluate --dataset taobao-mb/buy
     """
     from conv4rec.cli import parsing, service
     from conv4rec.cli.metrics_output import show_record
     from conv4rec.cli.progress import progress_bar
     from conv4rec.cli.writing import check_out, write_frames
-    from conv4rec.recommender.fit_and_evaluate import MODELS, ModelChoice, per_user_frame, run
+    from conv4rec.data import EventSplit
+    from conv4rec.recommender.fit_and_evaluate import (
+        EVENT_MODELS,
+        MODELS,
+        ModelChoice,
+        per_user_frame,
+        run,
+    )
 
     if (dataset is None) == (data is None):
         raise SettingError("evaluate needs either --dataset NAME/SPLIT or --data FILE")
     if against is not None and not lists:
         raise SettingError("--against is of --lists: add it")
-    if model not in MODELS:
-        raise SettingError(f"--model is one of {', '.join(MODELS)}; got {model!r}")
+    if model not in (known := dict.fromkeys((*MODELS, *EVENT_MODELS))):
+        raise SettingError(f"--model is one of {', '.join(known)}; got {model!r}")
     if per_user is not None:
         check_out(per_user)
     if model == "conv4rec":
         service.make_model(preset, seed, device, threads, set_)  # wrong? say so before the data
     parts = _load_split(dataset, data, split, levels, columns)
+    if lists and isinstance(parts, EventSplit):
+        raise SettingError("--lists is for logs without types")
     others = _others(against, model, parts, seed)
     choice = ModelChoice(model, preset, device, parsing.settings_from_words(set_ or []))
     with progress_bar(is_shown=model == "conv4rec") as on_progress:
@@ -91,19 +101,19 @@ def evaluate(
 
 def _load_split(
     dataset: str | None, data: str | None, split: str, levels: str | None, columns: str | None
-) -> Split:
-    from conv4rec.cli import parsing, service
-    from conv4rec.data import split_by_name, split_log
+) -> Split | EventSplit:
+    from conv4rec.cli import parsing
+    from conv4rec.data import load_split, read_table, split_events, split_log
 
     if dataset is not None:
-        return split_by_name(dataset)
-    log, _ = service.load_log(
-        str(data), parsing.columns_from_text(columns), levels=parsing.levels_from_text(levels)
-    )
-    return split_log(log, split, name=Path(str(data)).stem)
+        return load_split(dataset)
+    frame = read_table(str(data), parsing.columns_from_text(columns))
+    divide = split_events if "type" in frame.columns else split_log
+    name = Path(str(data)).stem
+    return divide(frame, split, name=name, levels=parsing.levels_from_text(levels))
 
 
-def _others(against: str | None, model: str, parts: Split, seed: int) -> Any:
+def _others(against: str | None, model: str, parts: Any, seed: int) -> Any:
     """Name and model of each of --against, fitted one after another when they are measured."""
     if against is None:
         return ()

@@ -1,6 +1,7 @@
 """Logs: interactions, rating levels, ids, splits, named data sets, synthetic worlds."""
 
 from conv4rec.data.datasets import Dataset, dataset_names, load_dataset
+from conv4rec.data.event_splits import EventSplit, load_split, split_events
 from conv4rec.data.event_types import EventTypes
 from conv4rec.data.events import Events, read_log
 from conv4rec.data.ids import Ids
@@ -20,6 +21,7 @@ from conv4rec.data.tables import read_table
 
 __all__ = [
     "Dataset",
+    "EventSplit",
     "EventTypes",
     "Events",
     "Ids",
@@ -30,12 +32,14 @@ __all__ = [
     "dataset_names",
     "drop_labels",
     "load_dataset",
+    "load_split",
     "new_users_split",
     "random_split",
     "read_log",
     "read_table",
     "scarce_split",
     "split_by_name",
+    "split_events",
     "split_log",
     "time_split",
 ]

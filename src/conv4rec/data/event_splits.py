@@ -71,6 +71,23 @@ def event_split_by_name(name: str, folder: str | os.PathLike[str] | None = None)
     return divide(dataset.frame, dataset.frame["ts_split"] == "test", name)
 
 
+def load_split(name: str, folder: str | os.PathLike[str] | None = None) -> Split | EventSplit:
+    """Load any named split: of a log with types where the data set has them (see `split_by_name`).
+
+    Raises:
+        SettingError: There is no such split.
+        DatasetError: The data set could not be found.
+    """
+    set_name, slash, kind = name.rpartition("/")
+    if name in NAMED:
+        return event_split_by_name(name, folder)
+    if slash:
+        frame = load_dataset(set_name, folder).frame
+        if "type" in frame.columns:
+            return split_events(frame, kind, name=set_name)
+    return split_by_name(name, folder)
+
+
 def split_events(
     frame: pl.DataFrame, kind: str, *, name: str = "log", **loading: Any
 ) -> EventSplit:
@@ -97,7 +114,8 @@ def split_events(
         chosen = np.random.default_rng(int(kind[1:])).permutation(frame.height)[:n_test]
     else:
         raise SettingError(
-            f"no split {kind!r} of a log with types: there are r0 (or any seed) and time"
+            f"no split {kind!r} of a log with types: there are r0 (or any seed) and time; by name, "
+            f"{', '.join(NAMED)}"
         )
     in_test = np.zeros(frame.height, dtype=bool)
     in_test[chosen] = True
