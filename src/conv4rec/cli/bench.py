@@ -59,8 +59,10 @@ def bench(
       conv4rec bench --data ratings.csv --models popularity,ease,conv4rec
       conv4rec bench --dataset ml-100k/u1 --tune --trials 20 --minutes 15
       conv4rec bench --dataset ml-100k/u1 --drop-labels 0,0.5,0.9 --seeds 1
+      conv4rec bench --dataset taobao-mb/buy --seeds 1
     """
     from conv4rec.benchmark.candidates import candidates, chosen
+    from conv4rec.benchmark.event_candidates import EVENT_CANDIDATES
     from conv4rec.benchmark.job import Budget, Source
     from conv4rec.benchmark.runner import Plan
     from conv4rec.benchmark.runner import bench as run_bench
@@ -74,9 +76,13 @@ def bench(
     source = Source(
         named, data, kind, parsing.columns_from_text(columns), parsing.levels_from_text(levels)
     )
+    has_types = source.has_types
+    if has_types and (tune or lists or also):
+        raise SettingError("--tune, --lists and --also are for logs without types")
+    known = EVENT_CANDIDATES if has_types else candidates(also or ())
     plan = Plan(
         source=source,
-        candidates=tuple(chosen(models, candidates(also or ()))),
+        candidates=tuple(chosen(models, known)),
         seeds=tuple(range(first_seed, first_seed + seeds)),
         budget=Budget(trials, minutes) if tune else None,
         settings_from=Path(settings_from) if settings_from else None,
@@ -93,10 +99,11 @@ def bench(
         return
     from conv4rec.benchmark.lists import recorded_lists
     from conv4rec.benchmark.records import read
-    from conv4rec.cli.bench_output import show_bench
+    from conv4rec.cli.bench_output import show_bench, show_event_bench
     from conv4rec.cli.lists_output import show_lists
 
-    show_bench(read(plan.file), added, source.name)
+    show = show_event_bench if has_types else show_bench
+    show(read(plan.file), added, source.name)
     if (lists_found := recorded_lists(added)) is not None:
         show_lists(lists_found)
     say(f"Records: {plan.file}. Tables and pictures of them:")
