@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from conv4rec.data import Events
+from conv4rec.data.event_world import ShopWorld
 from conv4rec.model.event_attribution import event_contributions
 from conv4rec.model.event_channels import channels, n_channels
 from conv4rec.train.event_fit import fit_events
@@ -134,3 +135,19 @@ def test_channels_of_every_kind_of_log(timed):
     assert len(model.tables.sources) == 4  # buy, low rates, high rates, view
     assert channels(model.tables, log, 0).shape == (20, 24, n_channels(model.tables))
     assert np.isfinite(model.log_p_items(log, log.types.number("view"))).all()
+
+
+def test_a_known_law_is_recovered_from_enough_events():
+    """Total variation from P(item, type | history) of a world whose law is known."""
+    world = ShopWorld()
+    new = world.sample(100, 10, np.random.default_rng(99))
+    law = world.law(new)
+    left = law.sum((1, 2)) > 0
+    distance = {}
+    for n_users in (50, 800):
+        model = fit_events(world.sample(n_users, 12, np.random.default_rng(1)), 0)
+        p = np.exp(np.stack([model.log_p_items(new, kind) for kind in (0, 1)], axis=2))
+        p = p * np.exp(model.log_p_types(new))[:, None]
+        distance[n_users] = 0.5 * np.abs(p - law).sum((1, 2))[left].mean()
+    assert distance[800] < 0.18
+    assert distance[800] < distance[50] / 2
