@@ -128,13 +128,13 @@ def _movies_csv(members: _Members) -> pl.DataFrame:
 def _goodbooks(members: _Members, *, with_wishes: bool) -> Tables:
     frame = read_table(members.path("ratings.csv"))
     if with_wishes:
-        frame = with_wishes(frame, read_table(members.path("to_read.csv")))
+        frame = with_types(frame, read_table(members.path("to_read.csv")))
     books = pl.read_csv(members.path("books.csv"), infer_schema=False)
     item_id = pl.col("book_id").cast(pl.Int64)
     return frame, books.select(item_id=item_id, title="title", authors="authors").sort("item_id")
 
 
-def with_wishes(ratings: pl.DataFrame, wishes: pl.DataFrame) -> pl.DataFrame:
+def with_types(ratings: pl.DataFrame, wishes: pl.DataFrame) -> pl.DataFrame:
     """The ratings and then the wish lists, with a type."""
     parts = (ratings, "rating"), (wishes, "to_read")
     return pl.concat([part.with_columns(type=pl.lit(name)) for part, name in parts], how="diagonal")

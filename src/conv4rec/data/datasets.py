@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from conv4rec.data.archives import SOURCES, WISH_LIST, read_archive, with_wishes
+from conv4rec.data.archives import SOURCES, WISH_LIST, read_archive, with_types
 from conv4rec.data.fetch import fetch
 from conv4rec.data.tables import read_table
 from conv4rec.errors import DatasetError, MissingExtraError
@@ -62,10 +62,11 @@ def load_dataset(
     """Load a data set by name.
 
     It is searched for in `folder`/name, then in the user's cache, as `ratings.parquet` or
-    `events.parquet` (titles: `items.parquet`) or as the owner's archive. If it is in neither, it is fetched from the
-    owner's server into the cache and its checksum is checked. "movielens-2016" (100,000 ratings)
-    is in the package of the `demo` extra. "goodbooks-10k+to_read" holds the ratings and then the
-    wish lists, as a second type, without a rating.
+    `events.parquet` (titles: `items.parquet`) or as the owner's archive. If it is in neither, it
+    is fetched from the owner's server into the cache and its checksum is checked.
+    "movielens-2016" (100,000 ratings) is in the package of the `demo` extra.
+    "goodbooks-10k+to_read" holds the ratings and then the wish lists, as a second type, without a
+    rating.
 
     A folder may hold another edition than the owner's server: `goodbooks-10k` has 981,756
     ratings on Kaggle (version 1) and 5,976,479 on GitHub. `Dataset.source` is the file read.
@@ -122,7 +123,7 @@ def _from_folder(name: str, path: Path) -> Dataset:
     if published:
         frame = frame.hstack(pl.read_parquet(path, columns=published))
     if name.endswith(WISH_LIST):
-        frame = with_wishes(frame, _wish_list(folder / "to_read.parquet"))
+        frame = with_types(frame, _wish_list(folder / "to_read.parquet"))
     items = folder / "items.parquet"
     base = name.removesuffix(WISH_LIST)
     return Dataset(

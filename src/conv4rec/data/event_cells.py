@@ -77,7 +77,7 @@ def repeated_shares(
     distinct = np.unique(pairs * n_types + types)
     n_first = np.bincount((distinct % n_types).astype(np.int64), minlength=n_types)
     n_events = np.bincount(types, weights=counts, minlength=n_types)
-    return 1 - n_first / np.maximum(n_events, 1)
+    return np.where(n_events > 0, 1 - n_first / np.maximum(n_events, 1), 0.0)
 
 
 def seen_before_shares(
@@ -88,7 +88,7 @@ def seen_before_shares(
     is_first = np.concatenate([[True], pairs[order][1:] != pairs[order][:-1]])[: len(pairs)]
     n_first = np.bincount(types[order][is_first], minlength=n_types)
     n_events = np.bincount(types, weights=counts, minlength=n_types)
-    return 1 - n_first / np.maximum(n_events, 1)
+    return np.where(n_events > 0, 1 - n_first / np.maximum(n_events, 1), 0.0)
 
 
 def _last_of_groups(

@@ -17,8 +17,8 @@ def event_types(values: pl.Series) -> pl.Series:
     named = values.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Null)
     if not (named or values.dtype.is_integer()):
         raise DataError(
-            f"type holds {values.dtype} values such as {shown(values.drop_nulls().first())}: a type "
-            "is a name such as 'view' or 'buy'"
+            f"type holds {values.dtype} values such as {shown(values.drop_nulls().first())}: a "
+            "type is a name such as 'view' or 'buy'; columns={'type': ''} leaves the column out"
         )
     return values.cast(pl.String).rename("type")
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from conv4rec.data.datasets import load_dataset
-from conv4rec.data.event_types import EventTypes
 from conv4rec.data.events import Events
 from conv4rec.data.ids import Ids
-from conv4rec.data.interactions import Interactions
 from conv4rec.data.splits import SLACK, Split, split_by_name
 from conv4rec.errors import DataError, SettingError
 
 TO_READ = "goodbooks-10k/to-read"
-NAMED = ("taobao-mb/buy", "deskdrop/time", TO_READ)
+NAMED = ("taobao-mb/buy", "deskdrop/time", "deskdrop/next", TO_READ)
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,9 @@ def event_split_by_name(name: str, folder: str | os.PathLike[str] | None = None)
     """Load a log with types and split it, by a name.
 
     "taobao-mb/buy": the published protocol, one purchase a user held out. "deskdrop/time": the last
-    fifth in time. "goodbooks-10k/to-read": the ratings of goodbooks-10k/r0, with all wish lists in
-    training as a second type.
+    fifth in time; "deskdrop/next" the same, event by event (see `next_events_split`).
+    "goodbooks-10k/to-read": the ratings of goodbooks-10k/r0, with all wish lists in training as a
+    second type.
 
     Raises:
         SettingError: There is no such split.
@@ -67,11 +67,12 @@ def event_split_by_name(name: str, folder: str | os.PathLike[str] | None = None)
         in_test = dataset.frame["split"] == "test"
         split = split_rows(dataset.frame, in_test, name, targets=["buy"])
         return replace(split, metrics=("hr@10", "ndcg@10"))
-    return split_rows(dataset.frame, dataset.frame["ts_split"] == "test", name)
+    divide = next_events_split if name.endswith("/next") else split_rows
+    return divide(dataset.frame, dataset.frame["ts_split"] == "test", name)
 
 
 def split_events(
-    frame: pl.DataFrame, kind: str, *, name: str = "log", **loading: object
+    frame: pl.DataFrame, kind: str, *, name: str = "log", **loading: Any
 ) -> EventSplit:
     """Split any log with types: "rSEED", a random tenth of its rows; "time", the latest tenth.
 
@@ -103,22 +104,56 @@ def split_events(
     return split_rows(frame, pl.Series(in_test), f"{name}/{kind}", **loading)
 
 
-def split_rows(frame: pl.DataFrame, in_test: pl.Series, name: str, **loading: object) -> EventSplit:
+def split_rows(frame: pl.DataFrame, in_test: pl.Series, name: str, **loading: Any) -> EventSplit:
     """Split a log with types by a boolean for each row: True for the test part.
 
     Raises:
         DataError: The log cannot be used, or a part has no rows.
     """
-    whole = Events.from_frame(frame, **loading)  # type: ignore[arg-type]
-    ids = {"users": whole.users, "items": whole.items}
+    whole = Events.from_frame(frame, **loading)
+    ids: dict[str, Any] = {"users": whole.users, "items": whole.items}
     train = Events.from_frame(frame.filter(~in_test), types=whole.types, **ids)
     shares = dict(zip(whole.types.names, train.report.repeated, strict=True))
-    types = whole.types.with_repeats(shares, loading.get("repeats"))  # type: ignore[arg-type]
+    types = whole.types.with_repeats(shares, loading.get("repeats"))
     train = replace(train, types=types, report=replace(train.report, types=types))
     held = Events.from_frame(frame.filter(in_test), types=types, **ids)
     is_target = np.isin(held.type_numbers, [types.number(target) for target in types.targets])
     other = held.select(~is_target) if not is_target.all() else None
     return EventSplit(name, train, train, held.select(is_target), other_test=other)
+
+
+def next_events_split(
+    frame: pl.DataFrame, in_test: pl.Series, name: str, **loading: Any
+) -> EventSplit:
+    """Split by time, and predict each test event from all that its user did before.
+
+    The "users" of `given` and `test` are the test events, numbered in the order of the rows; the
+    history of each holds the events with an earlier timestamp, those of the test part too. The
+    model stays as it was fitted.
+
+    Memory: as many rows as all histories have events.
+
+    Raises:
+        DataError: There is an event without a timestamp.
+    """
+    if "timestamp" not in frame.columns or frame["timestamp"].null_count():
+        raise DataError("predicting the next event needs a timestamp in every row")
+    split = split_rows(frame, in_test, name, **loading)
+    targets = frame.filter(in_test & frame["type"].is_in(split.train.types.targets))
+    asked = targets.with_row_index("event").select(
+        pl.col("event").cast(pl.Int64), "user_id", at="timestamp"
+    )
+    before = asked.join(frame, on="user_id").filter(pl.col("timestamp") < pl.col("at"))
+    ids: dict[str, Any] = {"users": Ids.from_values(asked["event"]), "items": split.train.items}
+    types = split.train.types
+    given = before.with_columns(user_id="event")
+    test = targets.with_columns(user_id=asked["event"])
+    return EventSplit(
+        name,
+        split.train,
+        Events.from_frame(given.select(frame.columns), types=types, **ids),
+        Events.from_frame(test, types=types, **ids),
+    )
 
 
 def _goodbooks(folder: str | os.PathLike[str] | None) -> EventSplit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -308,7 +309,7 @@ class Events:
         )
 
 
-def read_log(table: Table, **loading: object) -> Interactions | Events:
+def read_log(table: Table, **loading: Any) -> Interactions | Events:
     """A log of any kind: `Events` if the table has a column for the type, else `Interactions`.
 
     >>> rows = {"user": [1, 1], "item": [2, 3]}
@@ -317,9 +318,9 @@ def read_log(table: Table, **loading: object) -> Interactions | Events:
     >>> read_log(pl.DataFrame({**rows, "event": ["view", "buy"]}))
     Events(1 users, 2 items, 2 events on 2 pairs, types buy and view)
     """
-    frame = read_table(table, loading.pop("columns", None) or {})  # type: ignore[arg-type]
+    frame = read_table(table, loading.pop("columns", None) or {})
     reader = Events if "type" in frame.columns else Interactions
-    return reader.from_frame(frame, **loading)  # type: ignore[arg-type]
+    return reader.from_frame(frame, **loading)
 
 
 def _described(
@@ -373,6 +374,6 @@ def _counts(frame: pl.DataFrame) -> np.ndarray:
     wrong = (values.is_null() | (values < 1)).fill_null(True)
     if wrong.any():
         raise DataError(
-            f"count is missing or below 1 in {rows_where(wrong)}: a row stands for one event or more"
+            f"count is missing or below 1 in {rows_where(wrong)}: a row is one event or more"
         )
     return values.to_numpy().astype(np.int64)
