@@ -36,7 +36,7 @@ def model(shop):
 
 
 def test_one_event_of_each_user_and_type_is_hidden(shop):
-    hidden = hide_events(shop, np.random.default_rng(0))
+    (hidden,) = hide_events(shop, np.random.default_rng(0))
     assert len(hidden.rest) + len(hidden.users) == len(shop)
     pairs = hidden.users * 2 + hidden.types
     assert np.array_equal(np.sort(pairs), np.arange(240))
@@ -44,22 +44,24 @@ def test_one_event_of_each_user_and_type_is_hidden(shop):
 
 def test_the_only_event_of_a_type_is_not_hidden():
     table = pl.DataFrame({"user_id": [1] * 3, "item_id": [1, 2, 3], "type": ["a", "a", "b"]})
-    hidden = hide_events(Events.from_frame(table), np.random.default_rng(0))
+    (hidden,) = hide_events(Events.from_frame(table), np.random.default_rng(0))
     assert hidden.types.tolist() == [0]
 
 
-def test_the_latest_tenth_is_hidden_where_times_are_known():
+def test_tenths_are_hidden_where_times_are_known():
     table = viewed_then_bought().with_row_index("timestamp")
     log = Events.from_frame(table)
-    hidden = hide_events(log, np.random.default_rng(0))
-    assert hidden.rest.last.max() < hidden.now
-    assert abs(len(hidden.users) - len(log) / 10) <= 2
+    windows = hide_events(log, np.random.default_rng(0))
+    assert len(windows) == 5  # few events: half of the log, a tenth at a time
+    for hidden in windows:
+        assert hidden.rest.last.max() < hidden.now
+        assert abs(len(hidden.users) - len(log) / 10) <= 2
 
 
 def test_a_repeated_event_leaves_the_earlier_ones():
     table = pl.DataFrame({"user_id": [1] * 4, "item_id": [1, 1, 2, 3], "type": ["view"] * 4,
                           "timestamp": [1, 9, 2, 3]})  # fmt: skip
-    hidden = hide_events(Events.from_frame(table), np.random.default_rng(0))
+    hidden = hide_events(Events.from_frame(table), np.random.default_rng(0))[0]
     assert hidden.items.tolist() == [0]
     assert hidden.rest.counts.tolist() == [1, 1, 1]
     assert hidden.rest.last.tolist() == [1, 2, 3]
