@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from conv4rec.data import Events
+from conv4rec.data.event_world import ShopWorld
 from conv4rec.model.event_attribution import event_contributions
 from conv4rec.model.event_channels import channels, n_channels
 from conv4rec.train.event_fit import fit_events
@@ -35,7 +36,7 @@ def model(shop):
 
 
 def test_one_event_of_each_user_and_type_is_hidden(shop):
-    hidden = hide_events(shop, np.random.default_rng(0))
+    (hidden,) = hide_events(shop, np.random.default_rng(0))
     assert len(hidden.rest) + len(hidden.users) == len(shop)
     pairs = hidden.users * 2 + hidden.types
     assert np.array_equal(np.sort(pairs), np.arange(240))
@@ -43,22 +44,24 @@ def test_one_event_of_each_user_and_type_is_hidden(shop):
 
 def test_the_only_event_of_a_type_is_not_hidden():
     table = pl.DataFrame({"user_id": [1] * 3, "item_id": [1, 2, 3], "type": ["a", "a", "b"]})
-    hidden = hide_events(Events.from_frame(table), np.random.default_rng(0))
+    (hidden,) = hide_events(Events.from_frame(table), np.random.default_rng(0))
     assert hidden.types.tolist() == [0]
 
 
-def test_the_latest_tenth_is_hidden_where_times_are_known():
+def test_tenths_are_hidden_where_times_are_known():
     table = viewed_then_bought().with_row_index("timestamp")
     log = Events.from_frame(table)
-    hidden = hide_events(log, np.random.default_rng(0))
-    assert hidden.rest.last.max() < hidden.now
-    assert abs(len(hidden.users) - len(log) / 10) <= 2
+    windows = hide_events(log, np.random.default_rng(0))
+    assert len(windows) == 5  # few events: half of the log, a tenth at a time
+    for hidden in windows:
+        assert hidden.rest.last.max() < hidden.now
+        assert abs(len(hidden.users) - len(log) / 10) <= 2
 
 
 def test_a_repeated_event_leaves_the_earlier_ones():
     table = pl.DataFrame({"user_id": [1] * 4, "item_id": [1, 1, 2, 3], "type": ["view"] * 4,
                           "timestamp": [1, 9, 2, 3]})  # fmt: skip
-    hidden = hide_events(Events.from_frame(table), np.random.default_rng(0))
+    hidden = hide_events(Events.from_frame(table), np.random.default_rng(0))[0]
     assert hidden.items.tolist() == [0]
     assert hidden.rest.counts.tolist() == [1, 1, 1]
     assert hidden.rest.last.tolist() == [1, 2, 3]
@@ -134,3 +137,19 @@ def test_channels_of_every_kind_of_log(timed):
     assert len(model.tables.sources) == 4  # buy, low rates, high rates, view
     assert channels(model.tables, log, 0).shape == (20, 24, n_channels(model.tables))
     assert np.isfinite(model.log_p_items(log, log.types.number("view"))).all()
+
+
+def test_a_known_law_is_recovered_from_enough_events():
+    """Total variation from P(item, type | history) of a world whose law is known."""
+    world = ShopWorld()
+    new = world.sample(100, 10, np.random.default_rng(99))
+    law = world.law(new)
+    left = law.sum((1, 2)) > 0
+    distance = {}
+    for n_users in (50, 800):
+        model = fit_events(world.sample(n_users, 12, np.random.default_rng(1)), 0)
+        p = np.exp(np.stack([model.log_p_items(new, kind) for kind in (0, 1)], axis=2))
+        p = p * np.exp(model.log_p_types(new))[:, None]
+        distance[n_users] = 0.5 * np.abs(p - law).sum((1, 2))[left].mean()
+    assert distance[800] < 0.18
+    assert distance[800] < distance[50] / 2

@@ -12,7 +12,7 @@ from conv4rec.cli import options
 from conv4rec.cli.console import command, say
 
 if TYPE_CHECKING:
-    from conv4rec.data import Dataset, Interactions, Split
+    from conv4rec.data import Dataset, Events, Interactions, Split
 
 SHOWN = ("rmse", "nll", "recall@20", "ndcg@20", "ndcg_like@20")
 K = 5  # items of a list
@@ -41,8 +41,10 @@ def quickstart(
     Example:
       conv4rec quickstart
       conv4rec quickstart --data ratings.csv --titles items.csv
+      conv4rec quickstart --data events.csv
     """
     from conv4rec.cli import parsing, service
+    from conv4rec.data import Events
     from conv4rec.data.datasets import INSTALLED
     from conv4rec.data.description import typical_user
 
@@ -51,7 +53,10 @@ def quickstart(
     service.check_folder(out)
     started = time.perf_counter()
     name = data or INSTALLED
-    log, dataset = service.load_log(name, parsing.columns_from_text(columns))
+    log, dataset = service.load_any_log(name, parsing.columns_from_text(columns))
+    if isinstance(log, Events):
+        _tour_of_types(log, dataset, name, columns, settings, seed, user, titles, out, started)
+        return
     _show_data(log, dataset, name)
     user_id = typical_user(log)
     if user is not None:
@@ -70,6 +75,42 @@ def quickstart(
     has_titles = dataset is not None and dataset.items is not None
     _show_next(out, user_id, titles or (name if has_titles else None))
     _show_own_data(data, columns)
+
+
+def _tour_of_types(
+    log: Events,
+    dataset: Dataset | None,
+    name: str,
+    columns: str | None,
+    settings: dict[str, Any],
+    seed: int,
+    user: str | None,
+    titles: str | None,
+    out: str,
+    started: float,
+) -> None:
+    """The same tour for a log with types."""
+    from conv4rec.cli import parsing, quickstart_types, service
+    from conv4rec.data import read_table
+
+    say(f"Data: {name}" + (f", from {dataset.source}." if dataset else "."))
+    frame = (
+        read_table(name, parsing.columns_from_text(columns)) if dataset is None else dataset.frame
+    )
+    names = service.load_titles(titles, log.items)
+    if not names and dataset is not None:
+        names = dataset.item_titles()
+    whom = None if user is None else parsing.id_from_text(user, log.users)
+    found = quickstart_types.tour_of_types(frame, name, seed, settings, whom)
+    model, split, target, shown = found
+    quickstart_types.show_user_of_types(model, split, target, shown, names)
+    model.save(out)
+    say(
+        f"The model, as trained without the held-out tenth, is in {out}. "
+        f"All this took {time.perf_counter() - started:.0f} s. Next:"
+    )
+    quickstart_types.show_next_of_types(out, target, shown, titles)
+    _show_own_data(name if dataset is None else None, columns)
 
 
 def _show_data(log: Interactions, dataset: Dataset | None, name: str) -> None:

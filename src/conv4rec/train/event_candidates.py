@@ -29,6 +29,8 @@ class Candidates:
     """candidates: log of how many items a sampled one stands for; 0 where it was not sampled."""
     starts: np.ndarray
     """Where the candidates of each event start, and the end."""
+    chance: Tensor
+    """sources: mean share of the catalogue in the user's history, over the events."""
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -40,6 +42,19 @@ class Candidates:
         events = np.repeat(np.arange(len(chosen)), sizes)
         rows = np.arange(ends[-1]) - (ends - sizes)[events] + self.starts[chosen][events]
         return tuple(torch.from_numpy(part) for part in (rows, events, ends - sizes))  # type: ignore[return-value]
+
+
+def joined(parts: list[Candidates]) -> Candidates:
+    """The candidates of several times at which events of one type are predicted."""
+    sizes = np.concatenate([np.diff(part.starts) for part in parts])
+    chances = torch.stack([part.chance * len(part) for part in parts])
+    return Candidates(
+        parts[0].target,
+        torch.cat([part.values for part in parts]),
+        torch.cat([part.log_weights for part in parts]),
+        np.concatenate([[0], np.cumsum(sizes)]),
+        chances.sum(0) / len(sizes),
+    )
 
 
 def candidates(
@@ -56,11 +71,13 @@ def candidates(
     users = np.unique(hidden.users[events])
     rest, n_items = hidden.histories[target], hidden.rest.n_items
     block = max(1, BLOCK_BYTES // (8 * n_items * n_channels(tables)))
-    values, weights, sizes = [], [], []
+    values, weights, sizes, chances = [], [], [], []
+    own_places = np.arange(len(tables.sources)) * (1 + tables.counted + tables.timed)
     for first in range(0, len(users), block):
         rows = users[first : first + block]
         histories = rest.take_users(rows)
         values_of, gone = channels(tables, histories, target), used(histories, target)
+        shares = values_of[:, :, own_places].mean(1)
         own = np.zeros_like(gone)
         own[histories.user_numbers, histories.item_numbers] = True
         mine = events[(hidden.users[events] >= rows[0]) & (hidden.users[events] <= rows[-1])]
@@ -72,6 +89,7 @@ def candidates(
             values.append(values_of[row, items])
             weights.append(log_weights)
             sizes.append(len(items))
+            chances.append(shares[row])
     if not sizes:
         return None
     return Candidates(
@@ -79,6 +97,7 @@ def candidates(
         torch.from_numpy(np.concatenate(values)),
         torch.from_numpy(np.concatenate(weights)),
         np.concatenate([[0], np.cumsum(sizes)]),
+        torch.from_numpy(np.mean(chances, axis=0)),
     )
 
 

@@ -1,7 +1,7 @@
 """Fits the model of a log with types: counts on the rest of the log, weights on hidden events.
 
 Some events are hidden (`hide_events`), the tables are counted on the rest, and the weights maximise
-the likelihood of the hidden events given the rest. Then the tables are counted again on the whole
+the likelihood of the hidden events given the rest. The tables of the model are counted on the whole
 log. Hiding keeps the model from copying: the tables do not know the events to be predicted, as they
 will not know the next ones.
 """
@@ -19,7 +19,7 @@ from conv4rec.errors import TrainingInterrupted
 from conv4rec.model.event_model import EventModel, log_lengths
 from conv4rec.model.event_tables import EventTables
 from conv4rec.train.event_associations import own_item_associations
-from conv4rec.train.event_candidates import Candidates, candidates
+from conv4rec.train.event_candidates import Candidates, candidates, joined
 from conv4rec.train.event_holdout import Hidden, hide_events
 from conv4rec.train.loop import Progress
 from conv4rec.train.session import OnProgress
@@ -60,15 +60,21 @@ def fit_events(
 
     rng, draws = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     hidden = hide_events(log, rng)
-    tables = EventTables.of(hidden.rest, hidden.now, hidden.span)
+    found: list[Candidates] = []
+    sources = None
+    for each in hidden:
+        tables = EventTables.of(each.rest, each.now, each.span, sources)
+        sources = tables.sources
+        parts = [candidates(tables, each, k, rng) for k in range(len(log.types.names))]
+        found += [part for part in parts if part is not None]
+    tables = EventTables.of(log, span=hidden[0].span, sources=sources)
     model = EventModel(tables, draws)
-    found = [candidates(tables, hidden, k, rng) for k in range(len(log.types.names))]
-    parts = [part for part in found if part is not None]
+    targets = sorted({part.target for part in found})
+    parts = [joined([part for part in found if part.target == target]) for target in targets]
     _start(model, parts)
     _fit_items(model, parts, rng, on_step)
     _fit_types(model, log, hidden)
-    model.get_buffer("associations").copy_(own_item_associations(model, parts, hidden))
-    model.tables = EventTables.of(log, span=hidden.span, sources=tables.sources)
+    model.get_buffer("associations").copy_(own_item_associations(model, parts))
     return model.eval().requires_grad_(False)
 
 
@@ -137,23 +143,23 @@ def item_loss(model: EventModel, part: Candidates, chosen: np.ndarray) -> Tensor
     return (sums.log() + largest - logits[first]).mean()
 
 
-def _fit_types(model: EventModel, log: Events, hidden: Hidden) -> None:
+def _fit_types(model: EventModel, log: Events, hidden: list[Hidden]) -> None:
     """Penalised likelihood of P(k | x): of the hidden events or, without times, of each event.
 
     Without times each event is predicted from all others of its user.
     """
     tables, n_types = model.tables, len(log.types.names)
-    if hidden.now is None:
-        at, users, types = log, log.user_numbers, log.type_numbers
-        counts = torch.from_numpy(log.counts.astype(np.float32))
-    else:
-        at, users, types = hidden.rest, hidden.users, hidden.types
+    if hidden[0].now is not None:
+        lengths = np.concatenate([log_lengths(tables, each.rest)[each.users] for each in hidden])
+        types = np.concatenate([each.types for each in hidden])
         counts = torch.ones(len(types))
-    lengths = np.expm1(log_lengths(tables, at))[users]
-    if hidden.now is None:  # an event is not there to predict itself
-        source = tables.source_of_kind[log.kind_numbers]
-        lengths[np.flatnonzero(source >= 0), source[source >= 0]] -= 1.0
-    values = torch.from_numpy(np.log1p(np.maximum(lengths, 0.0)).astype(np.float32))
+    else:
+        types, counts = log.type_numbers, torch.from_numpy(log.counts.astype(np.float32))
+        before = np.expm1(log_lengths(tables, log))[log.user_numbers]
+        source = tables.source_of_kind[log.kind_numbers]  # an event does not predict itself
+        before[np.flatnonzero(source >= 0), source[source >= 0]] -= 1.0
+        lengths = np.log1p(np.maximum(before, 0.0)).astype(np.float32)
+    values = torch.from_numpy(lengths)
     wanted = torch.from_numpy(types.astype(np.int64))
     with torch.no_grad():
         shares = torch.bincount(wanted, weights=counts, minlength=n_types) + 0.5
