@@ -27,7 +27,7 @@ from conv4rec.recommender.list_request import (
     check_count,
     check_criteria,
 )
-from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Norms, norms_of
+from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Norms, Order, norms_of
 from conv4rec.recommender.lists import Lists
 from conv4rec.recommender.pairs import numbers_of, pair_columns
 from conv4rec.recommender.parameters import Parameters, html_table
