@@ -55,7 +55,7 @@ def evaluate(
     from conv4rec.cli.metrics_output import show_record
     from conv4rec.cli.progress import progress_bar
     from conv4rec.cli.writing import check_out, write_frames
-    from conv4rec.data import EventSplit
+    from conv4rec.data import Split
     from conv4rec.recommender.fit_and_evaluate import (
         EVENT_MODELS,
         MODELS,
@@ -75,7 +75,7 @@ def evaluate(
     if model == "conv4rec":
         service.make_model(preset, seed, device, threads, set_)  # wrong? say so before the data
     parts = _load_split(dataset, data, split, levels, columns)
-    if lists and isinstance(parts, EventSplit):
+    if lists and not isinstance(parts, Split):
         raise SettingError("--lists is for logs without types")
     others = _others(against, model, parts, seed)
     choice = ModelChoice(model, preset, device, parsing.settings_from_words(set_ or []))
@@ -84,7 +84,7 @@ def evaluate(
     if per_user is not None:
         write_frames([per_user_frame(outcome.evaluation)], per_user)
     measured = None
-    if lists:
+    if lists and isinstance(parts, Split):
         from conv4rec.evaluate.lists_record import record_lists
         from conv4rec.recommender import as_scorer
 
