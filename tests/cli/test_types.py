@@ -91,3 +91,21 @@ def test_duplicates_are_not_for_types(say, shop, tmp_path):
     said = say("fit", shop, "--out", tmp_path / "m", "--duplicates", "first")
     assert said.code == 2
     assert "events are counted" in said.sentence
+
+
+def test_the_picture_of_types_is_the_same_on_every_run(say, folder, tmp_path):
+    pytest.importorskip("matplotlib")
+    for name in ("a.svg", "b.svg"):
+        assert say("plot", folder, "--out", tmp_path / name).code == 0
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert text == (tmp_path / "b.svg").read_text(encoding="utf-8")
+    assert "not again" in text
+    assert say("plot", folder, "--out", tmp_path / "c.png", "--json").json["associations"]
+
+
+def test_quickstart_of_a_log_with_types_says_why(say, shop, tmp_path):
+    said = say("quickstart", "--data", shop, "--out", tmp_path / "q")
+    assert said.code == 0, said.err
+    assert "The next buy, on the held-out events" in said.out
+    assert "because of" in said.out
+    assert "nll_type" in said.out
