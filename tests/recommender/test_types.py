@@ -150,7 +150,7 @@ def test_the_scorer_of_the_evaluator(model, rated, table):
         (lambda m: m.recommend("u00", by="buy", exclude=["buy"], exclude_seen=False), "exclude"),
         (lambda m: m.recommend("u00", by="buy", novelty=10), "lists of ratings"),
         (lambda m: m.recommend("u00", reasons=1), "of one type"),
-        (lambda m: m.profile("u00"), "logs with ratings"),
+        (lambda m: m.profile("u00"), "logs with ratings: the model was fitted to the types"),
         (lambda m: m.similar_items("i01"), "logs with ratings"),
         (lambda m: m.explain("u00", "i01", by="next"), "explain is of one type"),
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conv4rec.benchmark.charts import DPI, style, svg_text
+from conv4rec.cli.event_output import times_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,8 +47,9 @@ def association_figure(rows: list[dict[str, Any]]) -> Figure:
         depth = min(1.0, abs(power) / DEEPEST)
         colour = ("#0b5fa5" if power > 0 else "#c2571a", 0.08 + 0.8 * depth)
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white"))
-        text = "not again" if row["times"] <= 0 else f"× {row['times']:,.3g}"
-        shown = f"{text}\n{row['share']:.1%} / {row['chance']:.1%}"
+        shown = "not again"
+        if row["times"] > 0:
+            shown = f"× {times_text(row['times'])}\n{row['share']:.1%} / {row['chance']:.1%}"
         axes.text(x, y, shown, ha="center", va="center", color="white" if depth > 0.5 else "black")
     axes.set_xlim(-0.5, len(following) - 0.5)
     axes.set_ylim(len(done) - 0.5, -0.5)

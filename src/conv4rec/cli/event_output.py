@@ -86,7 +86,7 @@ def show_associations(associations: pl.DataFrame) -> None:
     table = Table(["done", "next", "times", "share", "chance"], ("done", "next"))
     for row in associations.iter_rows(named=True):
         shares = [percent(row[name]) for name in ("share", "chance")]
-        table.add(row["done"], row["next"], _times(row["times"]), *shares)
+        table.add(row["done"], row["next"], times_text(row["times"]), *shares)
     table.show()
     say(
         "times: how many times likelier the model makes the next event on an item because of what "
@@ -129,14 +129,17 @@ def _sentence(row: Mapping[str, Any]) -> str:
     done, following, times = row["done"], row["next"], row["times"]
     if times == 0:
         return f"{done}, then {following}: not again on the same item."
-    more = f"{_times(max(times, 1 / times))} times {'likelier' if times >= 1 else 'less likely'}"
+    more = (
+        f"{times_text(max(times, 1 / times))} times {'likelier' if times >= 1 else 'less likely'}"
+    )
     return (
         f"{done}, then {following}: {more}; {percent(row['share'])} of {following} events are on "
         f"such items, {percent(row['chance'])} would be by chance."
     )
 
 
-def _times(times: float) -> str:
+def times_text(times: float) -> str:
+    """A factor with two significant digits, or as a whole number from 10 on."""
     if times >= 9.95 or times == 0:
         return f"{times:,.0f}"
     return f"{times:.1f}" if times >= 0.095 else f"{times:.2g}"

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from conv4rec.data import Events, Interactions, read_log, read_table
-from conv4rec.errors import NotFittedError, SettingError
+from conv4rec.errors import NoRatingsError, NotFittedError, SettingError
 from conv4rec.recommender.audience import audience_of
 from conv4rec.recommender.configuration import Options, check_device
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY, DiscoveryCriteria, check_confidence
@@ -178,13 +178,15 @@ class Conv4Rec(Parameters):
             return histories_of(self.interactions_, users)
         return event_histories_of(self.events_.log, users).interactions()
 
-    def _check_rated(self, what: str) -> None:
-        """Raise unless there is a model of ratings: a log with types alone has none."""
-        if self.events_ is not None and not hasattr(self, "scoring_"):
-            raise SettingError(
-                f"{what} is for logs with ratings: this one has the types "
-                f"{', '.join(self.events_.log.types.names)} and no ratings"
+    def __getattr__(self, name: str) -> Any:
+        """Say what is missing of a model that was fitted to types alone."""
+        events = vars(self).get("events_")
+        if name in ("scoring_", "fitted_") and events is not None:
+            raise NoRatingsError(
+                "this is for logs with ratings: the model was fitted to the types "
+                f"{', '.join(events.log.types.names)} alone"
             )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def like_level_(self) -> int:
@@ -357,7 +359,6 @@ class Conv4Rec(Parameters):
             typed = event_histories_of(self.events_.log, users)
             columns = self.events_.pairs(typed, rows, items)
         if intervals or self._is_rated:
-            self._check_rated("intervals")
             columns |= pair_columns(
                 self.scoring_, histories, rows, items, self.like_level_, intervals
             )
@@ -427,7 +428,6 @@ class Conv4Rec(Parameters):
             SettingError: There is more than one user.
         """
         self.check_fitted()
-        self._check_rated("profile")
         return profile_of(self.scoring_, self._histories(users))
 
     def audience(
@@ -471,7 +471,6 @@ class Conv4Rec(Parameters):
         component of P(consume) is not in it.
         """
         known = self.check_fitted()
-        self._check_rated("similar_items")
         check_count("k", k)
         return similar_items(self.scoring_.network, known, known.items.number(item), k)
 
