@@ -86,7 +86,7 @@ def unpacked_events(
     )
     model = EventModel(tables)
     own = {name.removeprefix(OWN): value for name, value in arrays.items() if name.startswith(OWN)}
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in own.items()})
+    model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in own.items()})
     return model.eval().requires_grad_(False), log
 
 
