@@ -69,6 +69,8 @@ def show(
         str, typer.Argument(metavar="NAME|FILE", help="A data set by name, or a file.")
     ],
     columns: options.Columns = None,
+    exclusive: options.Exclusive = None,
+    repeats: options.Repeats = None,
     as_json: options.AsJson = False,
 ) -> None:
     """The contents of a ratings log: counts, scale, duplicates, first rows.
@@ -77,7 +79,7 @@ def show(
     Example:
       conv4rec data show movielens-2016
       conv4rec data show ratings.csv
-      conv4rec data show events.csv --columns type=action
+      conv4rec data show events.csv --columns type=action --exclusive like,hide --repeats buy=no
     """
     from conv4rec.cli import parsing, service
     from conv4rec.cli.tables import show_frame
@@ -85,7 +87,7 @@ def show(
     from conv4rec.data.description import level_counts
 
     named = parsing.columns_from_text(columns)
-    log, dataset = service.load_any_log(data, named)
+    log, dataset = service.load_any_log(data, named, **parsing.types_from_words(exclusive, repeats))
     if as_json:
         print_json({"data": data, **_facts(log, dataset)})
         return

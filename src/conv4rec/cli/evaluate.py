@@ -29,6 +29,8 @@ def evaluate(
     threads: options.Threads = None,
     levels: options.LevelList = None,
     columns: options.Columns = None,
+    exclusive: options.Exclusive = None,
+    repeats: options.Repeats = None,
     per_user: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write each user's figures: .csv or .parquet."),
@@ -74,7 +76,8 @@ def evaluate(
         check_out(per_user)
     if model == "conv4rec":
         service.make_model(preset, seed, device, threads, set_)  # wrong? say so before the data
-    parts = _load_split(dataset, data, split, levels, columns)
+    stated = parsing.types_from_words(exclusive, repeats)
+    parts = _load_split(dataset, data, split, levels, columns, stated)
     if lists and not isinstance(parts, Split):
         raise SettingError("--lists is for logs without types")
     others = _others(against, model, parts, seed)
@@ -100,17 +103,27 @@ def evaluate(
 
 
 def _load_split(
-    dataset: str | None, data: str | None, split: str, levels: str | None, columns: str | None
+    dataset: str | None,
+    data: str | None,
+    split: str,
+    levels: str | None,
+    columns: str | None,
+    stated: dict[str, Any],
 ) -> Split | EventSplit:
     from conv4rec.cli import parsing
     from conv4rec.data import load_split, read_table, split_events, split_log
 
     if dataset is not None:
+        if stated:
+            raise SettingError("--exclusive and --repeats are for --data FILE")
         return load_split(dataset)
     frame = read_table(str(data), parsing.columns_from_text(columns))
-    divide = split_events if "type" in frame.columns else split_log
-    name = Path(str(data)).stem
-    return divide(frame, split, name=name, levels=parsing.levels_from_text(levels))
+    name, scale = Path(str(data)).stem, parsing.levels_from_text(levels)
+    if "type" in frame.columns:
+        return split_events(frame, split, name=name, levels=scale, **stated)
+    if stated:
+        raise SettingError("--exclusive and --repeats are of types, and the log has none")
+    return split_log(frame, split, name=name, levels=scale)
 
 
 def _others(against: str | None, model: str, parts: Any, seed: int) -> Any:

@@ -25,6 +25,8 @@ def fit(
     levels: options.LevelList = None,
     columns: options.Columns = None,
     no_types: options.NoTypes = False,
+    exclusive: options.Exclusive = None,
+    repeats: options.Repeats = None,
     duplicates: Annotated[
         str, typer.Option(help="Of a repeated pair, which row counts: last, first, mean, error.")
     ] = "last",
@@ -60,12 +62,15 @@ def fit(
     state = checkpoint or out.rstrip("/\\") + ".training"
     service.check_folder(out)
     _check_state(state, resume)
+    if no_types and (exclusive or repeats):
+        raise SettingError("--exclusive and --repeats are of types, which --no-types leaves unread")
     load = service.load_log if no_types else service.load_any_log
     log, _ = load(
         data,
         parsing.columns_from_text(columns),
         levels=parsing.levels_from_text(levels),
         duplicates=duplicates,
+        **parsing.types_from_words(exclusive, repeats),
     )
     if not as_json:
         say(str(log.report))

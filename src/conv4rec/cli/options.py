@@ -35,6 +35,18 @@ Columns = Annotated[
 NoTypes = Annotated[
     bool, typer.Option("--no-types", help="Do not read the column for the type of an event.")
 ]
+Exclusive = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="A,B", help="Types of which the last on an item counts: like,dislike (repeatable)."
+    ),
+]
+Repeats = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TYPE=yes|no", help="Whether a type may come again on an item (repeatable)."
+    ),
+]
 LevelList = Annotated[
     str | None,
     typer.Option(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from conv4rec.data import Ids
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".inter", ".dat", ".data", ".gz", ".txt")
+YES_NO = {"yes": True, "no": False}
 
 
 def is_file_name(text: str) -> bool:
@@ -91,6 +92,28 @@ def levels_from_text(text: str | None) -> list[float] | None:
         raise SettingError(
             f"--levels is a list of numbers such as 1,2,3,4,5; got {text!r}"
         ) from None
+
+
+def types_from_words(
+    exclusive: Sequence[str] | None, repeats: Sequence[str] | None
+) -> dict[str, Any]:
+    """What `--exclusive A,B` and `--repeats TYPE=yes` state of types, for `Events.from_frame`.
+
+    Raises:
+        SettingError: A word is not of that form.
+
+    >>> types_from_words(["like,hide"], ["buy=no"])
+    {'exclusive': [['like', 'hide']], 'repeats': {'buy': False}}
+    """
+    stated: dict[str, Any] = {}
+    if exclusive:
+        stated["exclusive"] = [[name.strip() for name in group.split(",")] for group in exclusive]
+    if repeats:
+        pairs = [word.rpartition("=") for word in repeats]
+        if wrong := ["".join(pair) for pair in pairs if not pair[0] or pair[2] not in YES_NO]:
+            raise SettingError(f"--repeats takes TYPE=yes or TYPE=no; got {wrong[0]!r}")
+        stated["repeats"] = {name: YES_NO[answer] for name, _, answer in pairs}
+    return stated
 
 
 def shares_from_text(text: str) -> tuple[float, ...]:

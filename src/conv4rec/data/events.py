@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -312,6 +313,14 @@ class Events:
 def read_log(table: Table, **loading: Any) -> Interactions | Events:
     """A log of any kind: `Events` if the table has a column for the type, else `Interactions`.
 
+    Args:
+        table: See `read_table`.
+        **loading: Passed to `Events.from_frame` or `Interactions.from_frame`.
+
+    Raises:
+        SettingError: An argument is of the other kind of log, such as `duplicates`.
+        DataError: The table cannot be used: names the column and the rows.
+
     >>> rows = {"user": [1, 1], "item": [2, 3]}
     >>> read_log(pl.DataFrame(rows))
     Interactions(1 users, 2 items, 2 interactions, 0 of them rated on 1 levels)
@@ -319,7 +328,10 @@ def read_log(table: Table, **loading: Any) -> Interactions | Events:
     Events(1 users, 2 items, 2 events on 2 pairs, types buy and view)
     """
     frame = read_table(table, loading.pop("columns", None) or {})
-    reader = Events if "type" in frame.columns else Interactions
+    has_types = "type" in frame.columns
+    reader, kind = (Events, "with") if has_types else (Interactions, "without")
+    if wrong := sorted(set(loading) - set(signature(reader.from_frame).parameters)):
+        raise SettingError(f"{wrong[0]}= is not of logs {kind} a column for the type")
     return reader.from_frame(frame, **loading)
 
 
