@@ -47,7 +47,7 @@ import pytest
         ("recommend {model} --user u03 --allow i99", "item 'i99' is not in the catalogue"),
         ("recommend {model} --user u03 --out list.pdf", "--out writes .csv or .parquet"),
         ("recommend {model} --user u03 --out no/list.csv", "there is no folder no"),
-        ("recommend {model} --user u03 --titles {log}", "no column title or name"),
+        ("recommend {model} --user u03 --titles {log}", "no column for title in the table"),
         ("recommend {texts} --user u03", "is not a model saved by conv4rec"),
         ("recommend nowhere --user u03", "there is no folder nowhere"),
         ("predict {model} nowhere.csv", "there is no file nowhere.csv"),

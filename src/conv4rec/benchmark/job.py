@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from conv4rec.data import Interactions, Split, scarce_split, split_by_name, split_log
+from conv4rec.data.reading import reading_words
 from conv4rec.errors import SettingError
 
 NEW_USERS = "new-users"
@@ -24,12 +25,15 @@ class Source:
     """Path of a ratings file."""
     split: str = "r0"
     """Of a file: see `split_log`."""
-    columns: dict[str, str] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
+    """Of a file: what is stated about it (see `conv4rec.data.reading`)."""
     levels: list[float] | None = None
 
     def __post_init__(self) -> None:
         if (self.dataset is None) == (self.data is None):
             raise SettingError("the bench needs either --dataset NAME/SPLIT or --data FILE")
+        if self.data is not None and self.data in ("-", "/dev/stdin"):
+            raise SettingError("each model of a bench reads the ratings anew: give a file")
 
     @property
     def name(self) -> str:
@@ -50,9 +54,7 @@ class Source:
         """
         if self.dataset is not None:
             return split_by_name(self.dataset)
-        log = Interactions.from_frame(
-            str(self.data), columns=self.columns or None, levels=self.levels
-        )
+        log = Interactions.from_frame(str(self.data), levels=self.levels, **self.reading)
         return split_log(log, self.split, name=Path(str(self.data)).stem)
 
     def words(self) -> list[str]:
@@ -60,11 +62,7 @@ class Source:
         if self.dataset is not None:
             return ["--dataset", self.dataset]
         words = ["--data", str(self.data), "--split", self.split]
-        if self.columns:
-            words += [
-                "--columns",
-                ",".join(f"{role}={name}" for role, name in self.columns.items()),
-            ]
+        words += reading_words(self.reading)
         if self.levels:
             words += ["--levels", ",".join(f"{level:g}" for level in self.levels)]
         return words

@@ -8,6 +8,7 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
+from conv4rec.cli.reading import reads_tables
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,12 +65,14 @@ def fetch(
 
 
 @data_app.command("show")
+@reads_tables
 def show(
     data: Annotated[
         str, typer.Argument(metavar="NAME|FILE", help="A data set by name, or a file of ratings.")
     ],
-    columns: options.Columns = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """The contents of a ratings log: counts, scale, duplicates, first rows.
 
@@ -78,12 +81,11 @@ def show(
       conv4rec data show movielens-2016
       conv4rec data show ratings.csv
     """
-    from conv4rec.cli import parsing, service
+    from conv4rec.cli import service
     from conv4rec.cli.tables import show_frame
     from conv4rec.data.description import level_counts
 
-    named = parsing.columns_from_text(columns)
-    log, dataset = service.load_log(data, named)
+    log, dataset = service.load_log(data, reading)
     if as_json:
         print_json({"data": data, **_facts(log, dataset)})
         return

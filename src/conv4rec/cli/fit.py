@@ -13,16 +13,17 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
+from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError, TrainingInterrupted
 
 
+@reads_tables
 def fit(
     data: Annotated[
         str, typer.Argument(metavar="DATA", help="A file of ratings, or the name of a data set.")
     ],
     out: Annotated[str, typer.Option(metavar="MODEL", help="Folder to save the model in.")],
     levels: options.LevelList = None,
-    columns: options.Columns = None,
     duplicates: Annotated[
         str, typer.Option(help="Of a repeated pair, which row counts: last, first, mean, error.")
     ] = "last",
@@ -42,6 +43,8 @@ def fit(
         bool, typer.Option("--resume", help="Go on where an interrupted training stopped.")
     ] = False,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train a model on a log of ratings and save it. Ctrl-C saves too: go on with --resume.
 
@@ -59,7 +62,7 @@ def fit(
     _check_state(state, resume)
     log, _ = service.load_log(
         data,
-        parsing.columns_from_text(columns),
+        reading,
         levels=parsing.levels_from_text(levels),
         duplicates=duplicates,
     )

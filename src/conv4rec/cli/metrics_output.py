@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from conv4rec.cli.console import say
 from conv4rec.cli.tables import Table, figure
@@ -35,6 +36,18 @@ def show_metrics(
         values = [figure(metrics.get(name), 4) for metrics in columns.values()]
         table.add(f"{name} {arrow}", *values, meaning)
     table.show()
+
+
+def show_folds(
+    records: Sequence[Record], mean: Mapping[str, Any], deviation: Mapping[str, Any]
+) -> None:
+    """Print a cross-validation: of each metric the mean over the folds, its spread, and each."""
+    first = records[0]
+    name = first.dataset.rpartition("/")[0]
+    say(f"{first.model} on {len(records)} folds of {name}, seed {first.seed}: mean, standard")
+    say("deviation between folds, and each fold")
+    folds = {str(fold + 1): record.metrics for fold, record in enumerate(records)}
+    show_metrics({"mean": mean, "sd": deviation, **folds})
 
 
 def show_record(record: Record) -> None:

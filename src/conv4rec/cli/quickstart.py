@@ -10,6 +10,7 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, say
+from conv4rec.cli.reading import reads_tables
 
 if TYPE_CHECKING:
     from conv4rec.data import Dataset, Interactions, Split
@@ -18,6 +19,7 @@ SHOWN = ("rmse", "nll", "recall@20", "ndcg@20", "ndcg_like@20")
 K = 5  # items of a list
 
 
+@reads_tables
 def quickstart(
     data: Annotated[
         str | None,
@@ -31,9 +33,10 @@ def quickstart(
         str | None, typer.Option(help="The user whose lists are shown; else a typical one.")
     ] = None,
     titles: options.Titles = None,
-    columns: options.Columns = None,
     set_: options.Set = None,
     threads: options.Threads = None,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train on real ratings, measure both tasks, and show one user's lists: two minutes.
 
@@ -51,13 +54,13 @@ def quickstart(
     service.check_folder(out)
     started = time.perf_counter()
     name = data or INSTALLED
-    log, dataset = service.load_log(name, parsing.columns_from_text(columns))
+    log, dataset = service.load_log(name, reading)
     _show_data(log, dataset, name)
     user_id = typical_user(log)
     if user is not None:
         user_id = parsing.id_from_text(user, log.users)
         log.users.number(user_id)  # unknown? say so before the training
-    names = service.load_titles(titles, log.items)
+    names = service.load_titles(titles, log.items, reading)
     if not names and dataset is not None:
         names = dataset.item_titles()
     model, split = _train_and_measure(log, name, settings, seed)
@@ -69,7 +72,7 @@ def quickstart(
     )
     has_titles = dataset is not None and dataset.items is not None
     _show_next(out, user_id, titles or (name if has_titles else None))
-    _show_own_data(data, columns)
+    _show_own_data(data, reading)
 
 
 def _show_data(log: Interactions, dataset: Dataset | None, name: str) -> None:
@@ -139,10 +142,11 @@ def _show_next(out: str, user: int | str, titles: str | None) -> None:
     command(f"conv4rec recommend {model} --all -k 20 --out recommendations.parquet")
 
 
-def _show_own_data(data: str | None, columns: str | None) -> None:
+def _show_own_data(data: str | None, reading: dict[str, Any]) -> None:
     """The command that trains on all of the user's own data."""
+    from conv4rec.data.reading import reading_words
+
     if data is None:
         command("conv4rec quickstart --data your-ratings.csv")
         return
-    named = f" --columns {shlex.quote(columns)}" if columns else ""
-    command(f"conv4rec fit {shlex.quote(data)} --out my-model{named}")
+    command(shlex.join(["conv4rec", "fit", data, "--out", "my-model", *reading_words(reading)]))

@@ -6,6 +6,7 @@ from conv4rec.data.interactions import Interactions
 from conv4rec.data.label_dropout import drop_labels, scarce_split
 from conv4rec.data.levels import Levels
 from conv4rec.data.load_report import LoadReport
+from conv4rec.data.own_splits import fold_splits, split_of_tables
 from conv4rec.data.splits import (
     Split,
     new_users_split,
@@ -25,6 +26,7 @@ __all__ = [
     "Split",
     "dataset_names",
     "drop_labels",
+    "fold_splits",
     "load_dataset",
     "new_users_split",
     "random_split",
@@ -32,5 +34,6 @@ __all__ = [
     "scarce_split",
     "split_by_name",
     "split_log",
+    "split_of_tables",
     "time_split",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,9 +12,10 @@ from scipy import sparse
 
 from conv4rec.data.duplicates import POLICIES, DuplicatePolicy, distinct_pairs
 from conv4rec.data.ids import Ids, shown
-from conv4rec.data.levels import Levels
+from conv4rec.data.levels import Levels, notes_on_levels
 from conv4rec.data.load_report import LoadReport
-from conv4rec.data.tables import Table, read_table
+from conv4rec.data.reading import Reading
+from conv4rec.data.tables import Table, read_columns
 from conv4rec.errors import DataError, SettingError
 
 NO_TIMESTAMP = np.iinfo(np.int64).min  # in `timestamps`: this interaction has none
@@ -64,9 +66,10 @@ class Interactions:
         duplicates: DuplicatePolicy = "last",
         users: Ids | None = None,
         items: Ids | None = None,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, Any] | None = None,
+        **reading: Any,
     ) -> Interactions:
-        """Load a ratings log: a frame, or the path of a file (see `read_table`).
+        """Load a ratings log: a frame, a file, a folder of parts or a pipe (see `read_table`).
 
         10 million rows of a frame take 6 to 8 seconds on 2 cores, and less than 1 GB beyond it.
 
@@ -80,7 +83,10 @@ class Interactions:
                 unrated one.
             users: All possible users; by default those in the table.
             items: The catalogue, if wider than the items in the table.
-            columns: Names of the four columns in your table, if they are not usual ones.
+            columns: Names of the columns in your table, if they are not usual ones; None for a
+                role that no column is to have, as in {"timestamp": None}.
+            **reading: What else is stated about the table: unrated=0 (a rating that means "not
+                rated"), time_format=, sep=, encoding=, header= (see `Reading`).
 
         Raises:
             DataError: The table cannot be used as it is: names the column and the rows.
@@ -89,7 +95,8 @@ class Interactions:
         """
         if duplicates not in POLICIES:
             raise SettingError(f"duplicates is one of {', '.join(POLICIES)}; got {duplicates!r}")
-        frame = read_table(table, columns or {})  # {}: error messages may suggest columns=
+        read = read_columns(table, Reading(columns, **reading))
+        frame = read.frame
         users = Ids.from_values(frame["user_id"], "user") if users is None else users
         items = Ids.from_values(frame["item_id"], "item") if items is None else items
         user_numbers = _known_numbers(users, frame["user_id"])
@@ -128,6 +135,7 @@ class Interactions:
                 n_conflicting=pairs.n_conflicting,
                 duplicates=duplicates,
                 levels=levels,
+                notes=(*read.notes, *notes_on_levels(levels, ratings, level_numbers)),
             ),
             rows=pairs.rows,
         )

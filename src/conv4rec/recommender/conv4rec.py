@@ -11,7 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from conv4rec.data import Interactions, read_table
+from conv4rec.data import Interactions
+from conv4rec.data.columns import IDS
+from conv4rec.data.ids import text_roles
+from conv4rec.data.tables import read_columns
 from conv4rec.errors import NotFittedError, SettingError
 from conv4rec.recommender.configuration import Options, check_device
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY, DiscoveryCriteria, check_confidence
@@ -289,7 +292,8 @@ class Conv4Rec(Parameters):
         """
         known = self.check_fitted()
         histories = histories_of(known, users)
-        frame = read_table(pairs).select("user_id", "item_id")
+        as_text = text_roles(histories.users, known.items)
+        frame = read_columns(pairs, roles=IDS, as_text=as_text).frame
         rows = numbers_of(histories.users, frame["user_id"])
         items = numbers_of(known.items, frame["item_id"])
         columns = pair_columns(self.scoring_, histories, rows, items, self.like_level_, intervals)

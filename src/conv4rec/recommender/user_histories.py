@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from conv4rec.data import Interactions, read_table
-from conv4rec.data.ids import shown
+from conv4rec.data import Interactions
+from conv4rec.data.ids import shown, text_roles
+from conv4rec.data.sources import looks_like_file
+from conv4rec.data.tables import read_columns
 from conv4rec.errors import DataError
 
 Users = Any
@@ -43,14 +45,10 @@ def histories_of(known: Interactions, users: Users) -> Interactions:
     if isinstance(users, (list, tuple, set, range, np.ndarray, pl.Series)):
         return _known_users(known, list(users))
     if isinstance(users, (int, np.integer)) or (
-        isinstance(users, str) and (not _looks_like_file(users) or users in known.users)
+        isinstance(users, str) and (not looks_like_file(users) or users in known.users)
     ):
         return _known_users(known, [users])
     return _from_log(known, users)
-
-
-def _looks_like_file(text: str) -> bool:
-    return text.lower().endswith((".csv", ".tsv", ".parquet", ".inter", ".dat", ".gz"))
 
 
 def _known_users(known: Interactions, ids: list[Any]) -> Interactions:
@@ -82,7 +80,7 @@ def _one_user(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame:
 
 def _from_log(known: Interactions, log: Any) -> Interactions:
     """A log of any users; items that the model does not know are left out, with a warning."""
-    frame = read_table(log)
+    frame = read_columns(log, as_text=text_roles(known.users, known.items)).frame
     numbers = known.items.numbers(frame["item_id"])
     if (numbers < 0).all():
         raise DataError(
