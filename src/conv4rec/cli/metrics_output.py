@@ -44,8 +44,10 @@ def show_folds(
     """Print a cross-validation: of each metric the mean over the folds, its spread, and each."""
     first = records[0]
     name = first.dataset.rpartition("/")[0]
-    say(f"{first.model} on {len(records)} folds of {name}, seed {first.seed}: mean, standard")
-    say("deviation between folds, and each fold")
+    say(
+        f"{first.model} on {len(records)} folds of {name}, seed {first.seed}: mean, standard "
+        "deviation between folds, and each fold"
+    )
     folds = {str(fold + 1): record.metrics for fold, record in enumerate(records)}
     show_metrics({"mean": mean, "sd": deviation, **folds})
 

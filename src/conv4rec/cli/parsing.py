@@ -36,7 +36,7 @@ def ids_from_words(
     found: list[int | str] = []
     for word in words:
         if id_from_text(word, ids) not in ids and is_file_name(word):
-            found += read_ids(word, ids, Reading(**reading))
+            found += read_ids(word, ids, Reading(**reading, of_several=True))
         else:
             found.append(id_from_text(word, ids))
     return found

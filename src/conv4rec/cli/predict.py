@@ -43,8 +43,8 @@ def predict(
     if out is not None:
         check_out(out)
     served = service.load_model(model)
-    users = service.users_from_words(served, None, history, reading)
-    rows = service.read_rows(served, pairs, reading, pairs=True)
+    users = service.users_from_words(served, None, history, reading, of_several=True)
+    rows = service.read_rows(served, pairs, reading, pairs=True, of_several=history is not None)
     frame = served.predict(rows, users=users, intervals=intervals)
     frame = with_titles(frame, service.load_titles(titles, served.interactions_.items, reading))
     if out is not None:

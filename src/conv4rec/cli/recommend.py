@@ -68,7 +68,7 @@ def recommend(
     served = service.load_model(model)
     items = served.interactions_.items
     blocks = served.recommend_blocks(
-        service.users_from_words(served, user, history, reading),
+        service.users_from_words(served, user, history, reading, of_several=bool(allow or block)),
         k,
         by=by,  # type: ignore[arg-type]  # checked there
         exclude_seen=not include_seen,

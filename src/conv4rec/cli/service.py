@@ -69,7 +69,13 @@ def load_titles(source: str | None, items: Ids, reading: Mapping[str, Any]) -> d
     return load_dataset(source).item_titles()
 
 
-def read_rows(served: Conv4Rec, file: str, reading: Mapping[str, Any], pairs: bool = False) -> Any:
+def read_rows(
+    served: Conv4Rec,
+    file: str,
+    reading: Mapping[str, Any],
+    pairs: bool = False,
+    of_several: bool = False,
+) -> Any:
     """The rows of a log, or of pairs of a user and an item, for a model: a frame.
 
     Raises:
@@ -82,15 +88,20 @@ def read_rows(served: Conv4Rec, file: str, reading: Mapping[str, Any], pairs: bo
 
     known = served.interactions_
     as_text = text_roles(known.users, known.items)
-    return read_columns(file, Reading(**reading), IDS if pairs else COLUMNS, IDS, as_text).frame
+    stated = Reading(**reading, of_several=of_several)
+    return read_columns(file, stated, IDS if pairs else COLUMNS, IDS, as_text).frame
 
 
 def users_from_words(
-    served: Conv4Rec, user: Sequence[str] | None, history: str | None, reading: Mapping[str, Any]
+    served: Conv4Rec,
+    user: Sequence[str] | None,
+    history: str | None,
+    reading: Mapping[str, Any],
+    of_several: bool = False,
 ) -> Any:
     """The library's `users` argument for the options --user and --history; None for all users."""
     if history is not None:
-        return read_rows(served, history, reading)
+        return read_rows(served, history, reading, of_several=of_several)
     if user:
         return [id_from_text(word, served.interactions_.users) for word in user]
     return None

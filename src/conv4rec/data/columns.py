@@ -30,6 +30,7 @@ def column_names(
     columns: Mapping[str, Any] | None = None,
     roles: Sequence[str] = COLUMNS,
     required: Sequence[str] = IDS,
+    of_several: bool = False,
 ) -> dict[str, Any]:
     """The column of a table for each role that has one.
 
@@ -39,6 +40,8 @@ def column_names(
             "" for a role that no column is to have. Roles beyond `roles` are ignored.
         roles: the roles that are wanted.
         required: the roles that must have a column.
+        of_several: whether `columns` is stated of several tables: this one may then have the
+            usual name instead.
 
     Raises:
         DataError: A required role has no column, or two columns compete for one role.
@@ -49,10 +52,13 @@ def column_names(
     """
     found = list(found)
     stated = _stated(columns, roles, required)
-    names = {
-        role: _stated_column(stated[role], found) if role in stated else _match(role, found)
-        for role in roles
-    }
+    names: dict[str, Any] = {}
+    for role in roles:
+        may_be_usual = of_several and stated.get(role) not in (*OFF, *found)
+        if role not in stated or may_be_usual:
+            names[role] = _match(role, found)
+        if role in stated and names.get(role) is None:
+            names[role] = _stated_column(stated[role], found)
     missing = [role for role in required if names[role] is None]
     if missing:
         accepted = "; ".join(

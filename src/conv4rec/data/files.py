@@ -12,7 +12,7 @@ from lzma import LZMAError
 
 import polars as pl
 
-from conv4rec.data.columns import IDS, column_names
+from conv4rec.data.columns import IDS
 from conv4rec.data.frames import reason
 from conv4rec.data.reading import Reading
 from conv4rec.data.sources import Source, opened
@@ -74,6 +74,12 @@ def read_opened(
                 f"({', '.join(parts[0].columns)}): give the path of one file, or a pattern that "
                 "only the parts of the log match"
             )
+        for role in part.columns:
+            if (part[role].dtype == pl.String) != (parts[0][role].dtype == pl.String):
+                raise DataError(
+                    f"{role} is {part[role].dtype} in {file.name} and {parts[0][role].dtype} in "
+                    f"{files[0].name}: write all parts with the same types"
+                )
     raw = pl.concat(parts, how="vertical_relaxed") if len(parts) > 1 else parts[0]
     is_text = files[0].kind == "text"
     return _of_text(raw, reading, as_text, [] if notes is None else notes) if is_text else raw
@@ -86,16 +92,14 @@ def _read_file(
     if source.kind == "text":
         return read_text(source, reading, roles, required)
     if source.kind == "parquet":
-        names = column_names(
-            pl.read_parquet_schema(source.whole()), reading.columns, roles, required
-        )
+        names = reading.names(pl.read_parquet_schema(source.whole()), roles, required)
         frame = pl.read_parquet(source.whole(), columns=list(names.values()), glob=False)
     elif source.kind.startswith("json"):
         frame = _read_json(source)
-        names = column_names(frame.columns, reading.columns, roles, required)
+        names = reading.names(frame.columns, roles, required)
     else:
         frame = READERS[source.kind](source.whole())
-        names = column_names(frame.columns, reading.columns, roles, required)
+        names = reading.names(frame.columns, roles, required)
     return frame.select(pl.col(name).alias(role) for role, name in names.items())
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from conv4rec.data.columns import column_names
 from conv4rec.data.ids import shown
 from conv4rec.data.reading import Reading
 from conv4rec.errors import DataError
@@ -41,7 +40,7 @@ def read_frame(
         raise DataError(f"the {type(source).__name__} cannot be read: {error}") from error
     if isinstance(frame, nw.LazyFrame):
         frame = _collected(frame, reading, roles, required)
-    names = column_names(frame.columns, reading.columns, roles, required)
+    names = reading.names(frame.columns, roles, required)
     return pl.DataFrame([_polars(frame[name], role) for role, name in names.items()])
 
 
@@ -79,7 +78,7 @@ def _collected(
 ) -> nw.DataFrame[Any]:
     """The columns that are wanted of a frame that is not computed yet."""
     try:
-        names = column_names(frame.collect_schema().names(), reading.columns, roles, required)
+        names = reading.names(frame.collect_schema().names(), roles, required)
         return frame.select(*names.values()).collect()
     except DataError:
         raise

@@ -39,15 +39,16 @@ def read_ids(
     reading, role = reading or Reading(), f"{ids.what}_id"
     with guarded(source), opened(source, reading.encoding) as files:
         lines = [line for file in files for line in _lines(file, role)]
-        if any(id_from_text(line, ids) in ids for line in lines):
-            return [id_from_text(line, ids) for line in lines]
+        as_lines = [id_from_text(line, ids) for line in lines]
+        if any(id in ids for id in as_lines):
+            return as_lines
         try:
-            column = read_opened(files, reading, (role,), (role,), (role,))[role]
+            column = read_opened(files, reading, (role,), (role,), (role,))[role].drop_nulls()
         except DataError:
             if lines and not any(re.search(r"[,;\t|]", line) for line in lines):
-                return [id_from_text(line, ids) for line in lines]
+                return as_lines
             raise
-    return [id_from_text(str(id), ids) for id in column.drop_nulls()]
+    return [id_from_text(str(id), ids) for id in column] or as_lines
 
 
 def _lines(file: Source, role: str) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conv4rec.data.columns import column_names
 from conv4rec.errors import SettingError
 
 SPELLED = {"\\t": "\t", "tab": "\t", "space": " ", "blank": " ", "comma": ",", "semicolon": ";"}
@@ -33,6 +34,9 @@ class Reading:
     """Of timestamps: "%d/%m/%Y", or the unit of numbers, "s", "ms", "us" or "ns"."""
     unrated: float | str | None = None
     """A rating that means "consumed and not rated": 0, -1, "NA"."""
+    of_several: bool = False
+    """Whether this is stated of several tables: one without a column of the stated name may have
+    the usual one."""
 
     def __post_init__(self) -> None:
         if self.columns is not None and not isinstance(self.columns, Mapping):
@@ -43,14 +47,14 @@ class Reading:
         for name in ("sep", "encoding", "time_format"):
             stated = getattr(self, name)
             if stated is not None and not (isinstance(stated, str) and stated):
-                raise SettingError(f"{name} is a text; got {stated!r}")
+                raise SettingError(f"{name}= is a text; got {stated!r}")
         if self.sep is not None:
             object.__setattr__(self, "sep", SPELLED.get(self.sep, self.sep))
             if any(mark in str(self.sep) for mark in '"\r\n'):
-                raise SettingError(f"sep stands between values of a line; got {self.sep!r}")
+                raise SettingError(f"sep= stands between values of a line; got {self.sep!r}")
         if self.time_format is not None and not self._is_time_format(self.time_format):
             raise SettingError(
-                "time_format is a pattern such as %d/%m/%Y, or the unit of numbers: "
+                "time_format= is a pattern such as %d/%m/%Y, or the unit of numbers: "
                 f"{', '.join(UNITS)}; got {self.time_format!r}"
             )
         if self.encoding is not None:
@@ -62,6 +66,12 @@ class Reading:
                     f"there is no encoding {self.encoding!r}: state one such as utf-8, latin-1, "
                     "cp1252 or utf-16"
                 ) from error
+
+    def names(
+        self, found: Iterable[Any], roles: Sequence[str], required: Sequence[str]
+    ) -> dict[str, Any]:
+        """The column for each role that has one (see `column_names`)."""
+        return column_names(found, self.columns, roles, required, self.of_several)
 
     @staticmethod
     def _is_time_format(stated: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from conv4rec.data.columns import column_names, places_of
+from conv4rec.data.columns import places_of
 from conv4rec.data.dialects import END_OF_LINE, Dialect, as_read, dialect_of, no_names
 from conv4rec.data.ids import rows_where, shown
 from conv4rec.data.reading import Reading
@@ -43,7 +43,7 @@ def read_text(
 
     def fits(names: list[str]) -> bool:
         try:
-            return bool(column_names(names, reading.columns, roles, required))
+            return bool(reading.names(names, roles, required))
         except DataError:
             return False
 
@@ -72,7 +72,7 @@ def _places(
     if not dialect.has_header and reading.header is False:
         return places_of(len(names), reading.columns, roles, required)
     try:
-        found = column_names(names, reading.columns, roles, required)
+        found = reading.names(names, roles, required)
     except DataError as error:
         first = lines[dialect.n_skipped]
         values = no_names(dialect, first, name) if reading.header is None else None

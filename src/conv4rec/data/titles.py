@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,16 +10,19 @@ from typing import Any
 
 import polars as pl
 
+from conv4rec.data.files import guarded, read_opened
 from conv4rec.data.ids import Ids, shown
 from conv4rec.data.reading import Reading
-from conv4rec.data.tables import Table, read_columns
+from conv4rec.data.sources import opened
 from conv4rec.errors import DataError
 
 ROLES = ("item_id", "title")
 
 
-def read_titles(source: Table, items: Ids, stated: Reading | None = None) -> dict[Any, str]:
-    """Titles by item id, from any table that `read_table` reads; a warning if none is of an item.
+def read_titles(
+    source: str | os.PathLike[str], items: Ids, stated: Reading | None = None
+) -> dict[Any, str]:
+    """Titles by item id, from any file that `read_table` reads; a warning if none is of an item.
 
     A table of items is often written otherwise than the log, and what is stated may be of the log:
     it counts where the table cannot be read without. MovieLens' `movies.dat` and `u.item`, which
@@ -35,7 +39,7 @@ def read_titles(source: Table, items: Ids, stated: Reading | None = None) -> dic
     frame = _read(source, items, stated or Reading())
     item_id = pl.col("item_id").cast(items.to_series().dtype, strict=False)
     titles = dict(frame.select(item_id, pl.col("title").cast(pl.String)).drop_nulls().iter_rows())
-    if not any(id in items for id in titles):
+    if not any(id in items for id in titles) and frame.height:
         warnings.warn(
             f"no title in {source} is of an item of the model, which are such as "
             f"{shown(items.to_series()[0])}; the table has {shown(frame['item_id'][0])}",
@@ -52,23 +56,21 @@ def with_titles(frame: pl.DataFrame, titles: Mapping[Any, str]) -> pl.DataFrame:
     return frame.insert_column(frame.columns.index("item_id") + 1, column)
 
 
-def _read(source: Table, items: Ids, stated: Reading) -> pl.DataFrame:
+def _read(source: str | os.PathLike[str], items: Ids, stated: Reading) -> pl.DataFrame:
     """The two columns: with nothing stated, else as stated, else as a table without names."""
     as_text = ROLES[:1] if items.kind == "str" else ()
     without_names = replace(stated, header=False, columns=None)
     faults: list[DataError] = []
-    for reading in dict.fromkeys([Reading(), stated]):
-        try:
-            return read_columns(source, reading, ROLES, ROLES, as_text).frame
-        except DataError as error:
-            faults.append(error)
-    try:
-        frame = read_columns(source, without_names, ROLES, ROLES, as_text).frame
-        if _is_an_id(frame["item_id"][0], items):
-            return frame
-    except DataError as error:
-        if "encoding=" in str(error):
-            faults.append(error)
+    with guarded(source), opened(source, stated.encoding) as files:
+        for reading in (Reading(), stated, without_names):
+            try:
+                frame = read_opened(files, reading, ROLES, ROLES, as_text)
+            except DataError as error:
+                if reading is not without_names or "encoding=" in str(error):
+                    faults.append(error)
+                continue
+            if reading is not without_names or _is_an_id(frame.item(0, 0), items):
+                return frame
     raise faults[-1]
 
 
