@@ -222,6 +222,11 @@ def test_a_missing_file_a_folder_and_other_objects_are_refused(tmp_path):
     for thing in (None, 3, [1], np.zeros((2, 3))):
         with pytest.raises(DataError, match=f"got a {type(thing).__name__}"):
             read_table(thing)
+    with pytest.raises(DataError, match="is not a table with columns"):
+        read_table(pd.Series([1.0]))
+    indexed = pd.DataFrame({"user": [1], "item": [2], "x": [3]}).set_index(["user", "item"])
+    with pytest.raises(DataError, match=r"its index is not read: call reset_index\(\)"):
+        read_table(indexed)
     twice = pd.DataFrame([[1, 2, 3]], columns=["user_id", "user_id", "item_id"])
     with pytest.raises(DataError, match="cannot be read"):
         read_table(twice)

@@ -16,6 +16,7 @@ SAMPLED_LINES = 50
 END_OF_LINE = re.compile(r"\r\n|\n|\r")
 COLUMNS_OF_MOVIELENS: tuple[str, ...] = ("user_id", "item_id", "rating", "timestamp")
 RECBOLE = re.compile(r".+:(token|float)(_seq)?")
+COMMENT = re.compile(r"(#|%|//)+(\s|$)|#(?=[^,;|\t]*$|user|item)", re.IGNORECASE)
 NAMES = {"\t": "a tab", " ": "blanks"}
 
 
@@ -68,7 +69,7 @@ def dialect_of(
         named = [each for each in written if fits(_names(written[each][0]))]
         if named:
             best = max(named, key=lambda each: _regularity(written[each]))
-            return _dialect(best, _names(written[best][0]), n_skipped)
+            return _dialect(best, written[best][0], n_skipped)
     best = max(written, key=lambda each: _regularity(written[each]))
     best = best if sep or len(written[best][0]) > 1 else ","  # nothing divides the lines
     first = written[best][0]
@@ -82,7 +83,7 @@ def dialect_of(
         return Dialect(best, names, False, n_skipped, None)
     if header is False:
         return Dialect(best, [str(place + 1) for place in range(len(first))], False, n_skipped)
-    return _dialect(best, _names(first), n_skipped)
+    return _dialect(best, first, n_skipped)
 
 
 def no_names(dialect: Dialect, first_line: str, name: str) -> DataError | None:
@@ -104,11 +105,13 @@ def as_read(dialect: Dialect) -> str:
     )
 
 
-def _dialect(sep: str, names: list[str], n_skipped: int) -> Dialect:
+def _dialect(sep: str, fields: list[str], n_skipped: int) -> Dialect:
+    """How a table with a line of names is written."""
+    names = _names(fields)
     if all(RECBOLE.fullmatch(name) for name in names):
         names = [name.rsplit(":", 1)[0] for name in names]
         return Dialect(sep, names, True, n_skipped, None)
-    return Dialect(sep, names, True, n_skipped)
+    return Dialect(sep, names, True, n_skipped, "'" if fields[0].startswith("'") else '"')
 
 
 def _skipped(
@@ -119,9 +122,9 @@ def _skipped(
     for place, line in enumerate(lines):
         if match := re.fullmatch(r'"?sep=(.)"?\s*', line, re.IGNORECASE):
             stated = match[1]
-        elif line.strip() and not line.startswith("#"):
+        elif line.strip() and not COMMENT.match(line):
             return place, stated
-        elif line.startswith("#"):
+        elif line.strip():
             candidates = [sep] if sep else SEPARATORS
             if any(fits(_names(_records([line], each)[0])) for each in candidates):
                 return place, stated  # "#user_id,item_id" are names
@@ -139,7 +142,7 @@ def _records(lines: Sequence[str], sep: str) -> list[list[str]]:
 
 
 def _names(fields: list[str]) -> list[str]:
-    return [name.strip().lstrip("#").strip(' "') for name in fields]
+    return [name.strip().lstrip("#").strip(" \"'") for name in fields]
 
 
 def _regularity(records: list[list[str]]) -> tuple[bool, float]:

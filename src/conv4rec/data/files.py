@@ -123,9 +123,9 @@ def _of_text(
     raw: pl.DataFrame, reading: Reading, as_text: Collection[str], notes: list[str]
 ) -> pl.DataFrame:
     """Strings of a text table as ids and numbers."""
-    raw = trimmed(raw, notes)
-    columns = []
-    for role, values in raw.to_dict().items():
+    columns, blank = [], {}
+    for role in raw.columns:
+        values, blank[role] = trimmed(raw.drop_in_place(role))  # one at a time: logs may be large
         if role in IDS and role not in as_text:
             values = ids_of_text(values)
         elif role == "rating":
@@ -133,4 +133,6 @@ def _of_text(
                 values = values.set((values == reading.unrated).fill_null(False), None)
             values = numbers_of_text(values, notes)
         columns.append(values.alias(role))
+    if listed := ", ".join(f"{count:,} of {role}" for role, count in blank.items() if count):
+        notes.append(f"blanks around values were left out: {listed}")
     return pl.DataFrame(columns)

@@ -33,15 +33,30 @@ def read_frame(
                 "path of a CSV, TSV, Parquet, Arrow, JSON lines, .inter or ratings.dat file; got "
                 f"a {type(source).__name__}"
             ) from error
-        frame = nw.from_native(pl.DataFrame(source))
+        frame = nw.from_native(_of_arrow(source))
     except DataError:
         raise
     except Exception as error:  # each library has its own error for a repeated column name
         raise DataError(f"the {type(source).__name__} cannot be read: {error}") from error
     if isinstance(frame, nw.LazyFrame):
         frame = _collected(frame, reading, roles, required)
-    names = reading.names(frame.columns, roles, required)
+    try:
+        names = reading.names(frame.columns, roles, required)
+    except DataError as error:
+        if any(name is not None for name in getattr(getattr(source, "index", None), "names", ())):
+            raise DataError(f"{error} (its index is not read: call reset_index() first)") from None
+        raise
     return pl.DataFrame([_polars(frame[name], role) for role, name in names.items()])
+
+
+def _of_arrow(source: Any) -> pl.DataFrame:
+    """What only the Arrow interface hands over: a record batch, a reader, a database's answer."""
+    try:
+        return pl.DataFrame(source)
+    except Exception as error:  # a column alone, or a type that polars has not
+        raise DataError(
+            f"the {type(source).__name__} is not a table with columns: {reason(error)}"
+        ) from error
 
 
 def _of_columns(columns: Mapping[Any, Any]) -> pl.DataFrame:

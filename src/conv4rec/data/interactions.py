@@ -95,13 +95,14 @@ class Interactions:
         """
         if duplicates not in POLICIES:
             raise SettingError(f"duplicates is one of {', '.join(POLICIES)}; got {duplicates!r}")
-        read = read_columns(table, Reading(columns, **reading))
-        frame = read.frame
+        frame, read_notes = read_columns(table, Reading(columns, **reading))
+        n_rows = frame.height
         users = Ids.from_values(frame["user_id"], "user") if users is None else users
         items = Ids.from_values(frame["item_id"], "item") if items is None else items
-        user_numbers = _known_numbers(users, frame["user_id"])
-        item_numbers = _known_numbers(items, frame["item_id"])
-        ratings = np.full(frame.height, np.nan)
+        # In place: ids of a large log are most of its memory, and are not needed after this.
+        user_numbers = _known_numbers(users, frame.drop_in_place("user_id"))
+        item_numbers = _known_numbers(items, frame.drop_in_place("item_id"))
+        ratings = np.full(n_rows, np.nan)
         if "rating" in frame.columns:
             ratings = frame["rating"].fill_null(float("nan")).to_numpy()
         timestamps = None
@@ -126,16 +127,16 @@ class Interactions:
             level_numbers=kept.astype(np.int16),
             timestamps=None if timestamps is None else timestamps[pairs.rows],
             report=LoadReport(
-                n_rows=frame.height,
+                n_rows=n_rows,
                 n_users=len(users),
                 n_items=len(items),
                 n_interactions=len(kept),
                 n_rated=int(np.count_nonzero(kept >= 0)),
-                n_duplicates=frame.height - len(kept),
+                n_duplicates=n_rows - len(kept),
                 n_conflicting=pairs.n_conflicting,
                 duplicates=duplicates,
                 levels=levels,
-                notes=(*read.notes, *notes_on_levels(levels, ratings, level_numbers)),
+                notes=(*read_notes, *notes_on_levels(levels, ratings, level_numbers)),
             ),
             rows=pairs.rows,
         )
@@ -297,7 +298,7 @@ def _starts(user_numbers: np.ndarray, n_users: int) -> np.ndarray:
 
 
 def _known_numbers(ids: Ids, values: pl.Series) -> np.ndarray:
-    """The numbers of a column's ids, all of which must be known."""
+    """The numbers of a column's ids, all of which must be known, as int32."""
     numbers = ids.numbers(values)
     if (numbers < 0).any():
         row = int(np.argmax(numbers < 0))
@@ -305,4 +306,4 @@ def _known_numbers(ids: Ids, values: pl.Series) -> np.ndarray:
             f"{ids.what} {shown(values[row])} in row {row + 1} is not among the "
             f"{len(ids):,} {ids.what}s given"
         )
-    return numbers
+    return numbers.astype(np.int32)

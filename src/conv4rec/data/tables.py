@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
@@ -20,8 +19,7 @@ from conv4rec.errors import DataError
 Table: TypeAlias = Any  # a path, columns in a dict, or a frame that narwhals can read
 
 
-@dataclass(frozen=True)
-class ReadTable:
+class ReadTable(NamedTuple):
     """A table as it was read."""
 
     frame: pl.DataFrame
@@ -116,5 +114,10 @@ def _ratings(values: pl.Series, unrated: float | str | None) -> pl.Series:
     ratings = values.cast(pl.Float64)
     if isinstance(unrated, (int, float)):
         ratings = ratings.set(ratings == unrated, None)
-    refuse_not_finite(ratings, "rating", "make it null if the item was consumed but not rated")
+    refuse_not_finite(
+        ratings,
+        "rating",
+        "make it null, or blank in a file, if the item was consumed but not rated; or state "
+        "unrated= as it is written",
+    )
     return ratings

@@ -20,6 +20,7 @@ from conv4rec.data.sources import CHUNK, Source, temporary
 from conv4rec.errors import DataError
 
 SAMPLE_BYTES = 1 << 18
+ESCAPE = "\\"  # of a quote in quotes, where it is not doubled
 INNER_SEP = "\x1f"  # in place of separators that polars does not know: "::", runs of blanks
 REPLACEMENT = "\ufffd"  # stands for bytes that are not UTF-8
 
@@ -53,10 +54,17 @@ def read_text(
     is_old_mac = "\r" in sample and "\n" not in sample
     with contextlib.ExitStack() as stack:
         content, sep = _as_polars_reads_it(source, dialect, is_old_mac, stack)
-        frame = _read_csv(content, sep, dialect, read, source)
+        try:
+            frame = _read_csv(content, sep, dialect, read, source)
+        except (pl.exceptions.PolarsError, DataError):
+            if '\\"' not in sample or len(dialect.sep) > 1:
+                raise
+            content, sep = _as_polars_reads_it(source, dialect, is_old_mac, stack, ESCAPE)
+            frame = _read_csv(content, sep, dialect, read, source)
     frame = frame.select(pl.nth(read.index(at)).alias(role) for role, at in places.items())
     _refuse_other_encodings(frame, source.name)
-    return frame.filter(pl.any_horizontal(pl.all().is_not_null()))
+    is_blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    return frame.filter(~is_blank) if is_blank.any() else frame
 
 
 def _places(
@@ -82,20 +90,26 @@ def _places(
 
 
 def _as_polars_reads_it(
-    source: Source, dialect: Dialect, is_old_mac: bool, stack: contextlib.ExitStack
+    source: Source,
+    dialect: Dialect,
+    is_old_mac: bool,
+    stack: contextlib.ExitStack,
+    escape: str | None = None,
 ) -> tuple[Any, str]:
     """The table with a separator of one byte and no line before the names; that separator."""
     is_wide = len(dialect.sep) > 1
-    if not (is_wide or is_old_mac or dialect.n_skipped or dialect.sep == " "):
+    if not (is_wide or is_old_mac or dialect.n_skipped or dialect.sep == " " or escape):
         return source.whole(), dialect.sep
     source.file.seek(0)
     text = io.TextIOWrapper(source.file, "utf-8-sig", "surrogateescape", newline=None)
     copy = io.TextIOWrapper(temporary(stack), "utf-8", "surrogateescape", newline="")
     for _ in range(dialect.n_skipped):
         text.readline()
-    if dialect.sep == " ":  # runs of blanks, but not in quotes
-        stripped = (line.strip() for line in text)
-        fields = csv.reader(stripped, delimiter=" ", skipinitialspace=True)
+    if dialect.sep == " " or escape:  # runs of blanks, but not in quotes
+        lines = (line.strip() for line in text) if dialect.sep == " " else text
+        fields = csv.reader(
+            lines, delimiter=dialect.sep, skipinitialspace=dialect.sep == " ", escapechar=escape
+        )
         csv.writer(copy, delimiter=INNER_SEP).writerows(fields)
     else:
         while chunk := text.readlines(CHUNK):
@@ -103,7 +117,7 @@ def _as_polars_reads_it(
             copy.write(lines.replace(dialect.sep, INNER_SEP) if is_wide else lines)
     text.detach()
     copy.flush()
-    return copy.detach(), INNER_SEP if is_wide or dialect.sep == " " else dialect.sep
+    return copy.detach(), INNER_SEP if is_wide or dialect.sep == " " or escape else dialect.sep
 
 
 def _read_csv(

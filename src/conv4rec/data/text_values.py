@@ -10,24 +10,12 @@ from conv4rec.errors import DataError
 DECIMAL_COMMA = r"^[+-]?\d+,\d{1,2}$"  # "3,5"; three digits after it may be thousands
 
 
-def trimmed(frame: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
-    """The values of all columns without the blanks around them; blanks alone are null.
-
-    Says in `notes` where there were some.
-    """
-    kept: dict[str, pl.Series] = {}
-    blank: dict[str, int] = {}
-    for role, values in frame.to_dict().items():
-        without = values.str.strip_chars()
-        changed = (without != values).fill_null(False)
-        if count := int(changed.sum()):
-            blank[role] = count
-            without = without.set(changed & (without == ""), None)
-        kept[role] = without
-    if blank:
-        listed = ", ".join(f"{count:,} of {role}" for role, count in blank.items())
-        notes.append(f"blanks around values were left out: {listed}")
-    return pl.DataFrame(kept)
+def trimmed(values: pl.Series) -> tuple[pl.Series, int]:
+    """A column without the blanks around values, and how many had some; blanks alone are null."""
+    without = values.str.strip_chars()
+    changed = (without != values).fill_null(False)
+    count = int(changed.sum())
+    return (without.set(changed & (without == ""), None) if count else values), count
 
 
 def ids_of_text(values: pl.Series) -> pl.Series:

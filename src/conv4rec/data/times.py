@@ -16,11 +16,15 @@ UNITS = {"s": ("seconds", 1), "ms": ("milliseconds", 10**3), "us": ("microsecond
          "ns": ("nanoseconds", 10**9)}  # fmt: skip
 LARGEST_SECONDS = 10**11
 FIRST_DATE = 10**8  # lower numbers count something, but hardly seconds since 1970
-DATES_AS_NUMBERS = (19_000_101, 21_001_231)
+DATES_AS_NUMBERS = {
+    "%Y%m%d": (19_000_101, 21_001_231),
+    "%Y%m%d%H%M": (190_001_010_000, 210_012_312_359),
+    "%Y%m%d%H%M%S": (19_000_101_000_000, 21_001_231_235_959),
+}
 ISO = (
     r"^(?<year>\d{4})[-/.](?<month>\d{1,2})[-/.](?<day>\d{1,2})"
     r"(?:[T ]+(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}))?(?:[.,]\d+)?)?"
-    r"\s*(?<zone>Z|z|UTC|GMT|[+-]\d{2}:?\d{2})?$"
+    r"\s*(?<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$"
 )
 OTHERWISE = "or switch the column off with columns={'timestamp': None}"
 
@@ -55,7 +59,7 @@ def whole_seconds(
             f"are read; cast the column, {OTHERWISE}"
         )
     if notes is not None and (seen := seconds.drop_nulls()).len():
-        notes.append(f"timestamps: {what}, {_span(seen)}")
+        notes.append(f"timestamps: {what}, {_span(seen, what != 'numbers')}")
     # The lowest int64 marks a missing timestamp in `Interactions`.
     return seconds.clip(lower_bound=np.iinfo(np.int64).min + 1).cast(pl.Int64).rename("timestamp")
 
@@ -122,7 +126,8 @@ def _iso(values: pl.Series) -> pl.Series:
     def part(name: str, default: str) -> pl.Expr:
         return pl.col(name).fill_null(default)
 
-    zone = part("zone", "Z").replace(["Z", "z", "UTC", "GMT"], "+0000").str.replace(":", "")
+    zone = part("zone", "Z").replace(["Z", "z", "UTC", "GMT"], "+00").str.replace(":", "")
+    zone = zone.str.pad_end(5, "0")
     text = pl.format(
         "{}-{}-{} {}:{}:{}{}", "year", "month", "day", part("hour", "00"),
         part("minute", "00"), part("second", "00"), zone,
@@ -161,16 +166,17 @@ def _unit(values: pl.Series) -> tuple[str, int]:
 
 def _dates(numbers: pl.Series) -> pl.Series | None:
     """Seconds of numbers that are all dates such as 20010131; None if they are not."""
-    low, high = DATES_AS_NUMBERS
-    if not numbers.count() or not numbers.is_between(low, high).all(ignore_nulls=True):
-        return None
-    times = numbers.cast(pl.String).str.to_datetime("%Y%m%d", strict=False, time_unit="us")
-    return None if times.null_count() > numbers.null_count() else times.dt.epoch("s")
+    for form, (low, high) in DATES_AS_NUMBERS.items():
+        if numbers.count() and numbers.is_between(low, high).all(ignore_nulls=True):
+            times = _formatted(numbers.cast(pl.String), form)
+            if times.null_count() == numbers.null_count():
+                return times.dt.epoch("s")
+    return None
 
 
-def _span(seconds: pl.Series) -> str:
+def _span(seconds: pl.Series, are_dates: bool) -> str:
     low, high = int(seconds.min()), int(seconds.max())  # type: ignore[arg-type]
-    if max(abs(low), abs(high)) < FIRST_DATE or max(abs(low), abs(high)) > LARGEST_SECONDS:
+    if not are_dates or max(abs(low), abs(high)) > LARGEST_SECONDS:
         return f"from {low:,} to {high:,}"
     first, last = (datetime.fromtimestamp(each, timezone.utc) for each in (low, high))  # noqa: UP017
     return f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
