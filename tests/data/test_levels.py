@@ -145,6 +145,10 @@ def test_numbers_that_differ_by_noise_are_one_level(ratings, values, labels):
     assert levels.numbers(np.asarray(ratings, dtype=float)).min() == 0
 
 
+def test_stated_levels_have_no_noise_either():
+    assert Levels.given(np.arange(-0.5, 0.6, 0.1).tolist()).labels[4:7] == ["-0.1", "0", "0.1"]
+
+
 def test_noise_makes_no_bins_and_bins_have_no_noise():
     tenths = np.concatenate([np.arange(1, 11) / 10, np.arange(1, 11) * 0.1])
     noisy = np.concatenate([tenths, tenths * (1 + 1e-15), tenths * (1 - 1e-15)])

@@ -77,6 +77,11 @@ def test_a_file_is_known_by_its_content_and_not_by_its_name(tmp_path, content):
     assert read_table(tmp_path / "table.bin").rows() == ROWS
 
 
+def test_ratings_of_json_may_be_written_as_text(tmp_path):
+    (tmp_path / "r.jsonl").write_text('{"user": 1, "item": 10, "rating": "4,5"}\n')
+    assert read_table(tmp_path / "r.jsonl").rows() == [(1, 10, 4.5)]
+
+
 def sqlite_file(folder):
     path = folder / "x.db"
     connection = sqlite3.connect(path)

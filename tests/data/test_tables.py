@@ -228,5 +228,7 @@ def test_a_missing_file_a_folder_and_other_objects_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"its index is not read: call reset_index\(\)"):
         read_table(indexed)
     twice = pd.DataFrame([[1, 2, 3]], columns=["user_id", "user_id", "item_id"])
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="no column for user_id"):
         read_table(twice)
+    twice.columns = ["x", "x", "item_id"]
+    assert read_table(twice.assign(user=7)).rows() == [(7, 3)]

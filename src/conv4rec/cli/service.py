@@ -89,7 +89,8 @@ def read_rows(
     known = served.interactions_
     as_text = text_roles(known.users, known.items)
     stated = Reading(**reading, of_several=of_several)
-    return read_columns(file, stated, IDS if pairs else COLUMNS, IDS, as_text).frame
+    roles = IDS if pairs else COLUMNS
+    return read_columns(file, stated, roles, IDS, as_text, lenient=("timestamp",)).frame
 
 
 def users_from_words(

@@ -81,8 +81,12 @@ def read_opened(
                     f"{files[0].name}: write all parts with the same types"
                 )
     raw = pl.concat(parts, how="vertical_relaxed") if len(parts) > 1 else parts[0]
-    is_text = files[0].kind == "text"
-    return _of_text(raw, reading, as_text, [] if notes is None else notes) if is_text else raw
+    notes = [] if notes is None else notes
+    if files[0].kind == "text":
+        return _of_text(raw, reading, as_text, notes)
+    if "rating" in raw.columns and raw["rating"].dtype == pl.String:  # JSON, often
+        return raw.with_columns(_of_text(raw.select("rating"), reading, (), notes))
+    return raw
 
 
 def _read_file(

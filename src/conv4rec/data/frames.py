@@ -37,6 +37,8 @@ def read_frame(
     except DataError:
         raise
     except Exception as error:  # each library has its own error for a repeated column name
+        if (once := _named_once(source)) is not None:
+            return read_frame(once, reading, roles, required)
         raise DataError(f"the {type(source).__name__} cannot be read: {error}") from error
     if isinstance(frame, nw.LazyFrame):
         frame = _collected(frame, reading, roles, required)
@@ -47,6 +49,14 @@ def read_frame(
             raise DataError(f"{error} (its index is not read: call reset_index() first)") from None
         raise
     return pl.DataFrame([_polars(frame[name], role) for role, name in names.items()])
+
+
+def _named_once(source: Any) -> Any:
+    """A pandas frame without the columns whose name is repeated, if there are such."""
+    repeated = getattr(getattr(source, "columns", None), "duplicated", None)
+    if repeated is None or not (wrong := repeated(keep=False)).any():
+        return None
+    return source.loc[:, ~wrong]
 
 
 def _of_arrow(source: Any) -> pl.DataFrame:

@@ -56,9 +56,10 @@ class Levels:
             DataError: A value is not a finite number, or there is none.
         """
         try:
-            return cls(tuple(sorted({float(value) for value in values})))
+            distinct = np.unique(np.array([float(value) for value in values]))
         except (TypeError, ValueError) as error:
             raise DataError(f"levels must be numbers such as [1, 2, 3, 4, 5]: {error}") from error
+        return cls(_named(distinct) if np.isfinite(distinct).all() else tuple(distinct.tolist()))
 
     @classmethod
     def from_ratings(cls, ratings: np.ndarray, max_levels: int = 20, n_bins: int = 10) -> Levels:
@@ -81,11 +82,8 @@ class Levels:
         distinct, counts = np.unique(ratings[~np.isnan(ratings)], return_counts=True)
         if len(distinct) == 0:
             return cls((1.0,))
-        groups = _same_numbers(distinct)
-        if len(groups) <= max_levels:
-            means = [each.mean() for each in groups]
-            slacks = _slack(distinct, np.asarray(means))
-            return cls(tuple(map(_shortest, means, slacks)))
+        if len(_same_numbers(distinct)) <= max_levels:
+            return cls(_named(distinct))
         cuts = _equal_frequency_cuts(counts, min(n_bins, len(distinct)))
         firsts = np.concatenate([[0], cuts]).astype(np.int64)
         means = np.add.reduceat(distinct * counts, firsts) / np.add.reduceat(counts, firsts)
@@ -197,9 +195,15 @@ def _same_numbers(distinct: np.ndarray) -> list[np.ndarray]:
     return np.split(distinct, np.flatnonzero(np.diff(distinct) > slack) + 1)
 
 
+def _named(distinct: np.ndarray) -> tuple[float, ...]:
+    """The levels of ascending distinct ratings: each the shortest number of those that are one."""
+    means = np.array([each.mean() for each in _same_numbers(distinct) if len(each)])
+    return tuple(map(_shortest, means, _slack(distinct, means))) if len(means) else ()
+
+
 def _slack(distinct: np.ndarray, values: np.ndarray) -> np.ndarray:
     """How far ratings of these sizes may be from others that are the same number."""
-    return np.maximum(TOLERANCE * np.abs(values), NOISE * np.abs(distinct).max())
+    return np.maximum(TOLERANCE * np.abs(values), NOISE * np.abs(distinct).max(initial=0))
 
 
 def _shortest(value: float, slack: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -68,6 +69,7 @@ def read_columns(
     roles: Sequence[str] = COLUMNS,
     required: Sequence[str] = IDS,
     as_text: Collection[str] = (),
+    lenient: Collection[str] = (),
 ) -> ReadTable:
     """Read the columns of some roles of any table, and say what was found out (see `read_table`).
 
@@ -78,6 +80,7 @@ def read_columns(
         required: the columns that there must be.
         as_text: the columns of ids that are strings in a text file even where all are written as
             integers, because the ids that they are compared with are strings.
+        lenient: the columns that are left out, with a warning, where they cannot be understood.
     """
     reading, notes = reading or Reading(), []
     is_file = isinstance(source, (str, os.PathLike))
@@ -87,9 +90,15 @@ def read_columns(
         raw = read_frame(source, reading, roles, required)
     if raw.height == 0:
         raise DataError("the table has no rows: at least one interaction is needed")
-    return ReadTable(
-        pl.DataFrame([_tidy(raw[role], reading, notes) for role in raw.columns]), tuple(notes)
-    )
+    columns = []
+    for role in raw.columns:
+        try:
+            columns.append(_tidy(raw[role], reading, notes))
+        except DataError as error:
+            if role not in lenient:
+                raise
+            warnings.warn(f"{error}: it is left out", stacklevel=3)
+    return ReadTable(pl.DataFrame(columns), tuple(notes))
 
 
 def _tidy(values: pl.Series, reading: Reading, notes: list[str]) -> pl.Series:

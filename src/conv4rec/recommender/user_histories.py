@@ -80,7 +80,9 @@ def _one_user(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame:
 
 def _from_log(known: Interactions, log: Any) -> Interactions:
     """A log of any users; items that the model does not know are left out, with a warning."""
-    frame = read_columns(log, as_text=text_roles(known.users, known.items)).frame
+    as_text = text_roles(known.users, known.items)
+    # Timestamps only say which of repeated rows is the last.
+    frame = read_columns(log, as_text=as_text, lenient=("timestamp",)).frame
     numbers = known.items.numbers(frame["item_id"])
     if (numbers < 0).all():
         raise DataError(
