@@ -43,10 +43,12 @@ def test_what_is_known_of_types_can_be_stated(say, shop, tmp_path):
     assert say("evaluate", "--data", shop, "--model", "popularity", *stated).code == 0
     log = tmp_path / "plain.csv"
     log.write_text("user,item\n" + "".join(f"a,{n}\n" for n in range(20)))
+    off = say("data", "show", shop, "--columns", "type=")
+    assert "480 interactions" in off.out
     for words, sentence in (
         ([shop, "--exclusive", "view,love"], "'love' is not a type of this log; they are buy"),
         ([shop, "--repeats", "buy"], "--repeats takes TYPE=yes or TYPE=no; got 'buy'"),
-        ([log, "--repeats", "buy=no"], "repeats= is not of logs without a column for the type"),
+        ([log, "--repeats", "buy=no"], "repeats= is for logs with types: this has none"),
     ):
         told = say("data", "show", *words)
         assert (told.code, told.sentence.count(sentence)) == (2, 1), told.err

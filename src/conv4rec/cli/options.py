@@ -26,12 +26,6 @@ Set = Annotated[
         "--set", metavar="NAME=VALUE", help="Change a setting (repeatable); see docs: names."
     ),
 ]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ROLE=NAME,...", help="Names of a file's columns: user_id=client,item_id=sku."
-    ),
-]
 NoTypes = Annotated[
     bool, typer.Option("--no-types", help="Do not read the column for the type of an event.")
 ]
@@ -62,7 +56,7 @@ Titles = Annotated[
 User = Annotated[str | None, typer.Option(help="A user of the training data.")]
 History = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="A log of users who were not in training."),
+    typer.Option(metavar="FILE", help="A log of users who were not in training; - for a pipe."),
 ]
 Out = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write the table to a .csv or .parquet file.")

@@ -26,7 +26,9 @@ def validation_fit(session: Session) -> None:
     state, settings = session.state, session.settings
     rate_factors = settings.rate_reg_factors
     rate_factor = rate_factors[state.stage] if state.stage < len(rate_factors) else 1.0
-    rates = session.shared_encoder or state.stage < n_rating_fits(session.interactions, rate_factors)
+    rates = session.shared_encoder or state.stage < n_rating_fits(
+        session.interactions, rate_factors
+    )
     rate_steps = settings.rate_steps if session.interactions.n_rated else 1
     schedule = Schedule(
         (settings.n_steps, rate_steps if rates else 0),
