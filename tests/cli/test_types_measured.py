@@ -35,6 +35,25 @@ def test_show_tells_how_each_type_is_understood(say, shop):
     assert facts["targets"] == ["buy", "view"]
 
 
+def test_what_is_known_of_types_can_be_stated(say, shop, tmp_path):
+    stated = ["--exclusive", "view,buy", "--repeats", "buy=yes", "--repeats", "view=no"]
+    told = say("data", "show", shop, *stated).out
+    assert "may come again on the same item: buy" in told
+    assert "of these the last on an item counts: buy, view" in told
+    assert say("evaluate", "--data", shop, "--model", "popularity", *stated).code == 0
+    log = tmp_path / "plain.csv"
+    log.write_text("user,item\n" + "".join(f"a,{n}\n" for n in range(20)))
+    off = say("data", "show", shop, "--columns", "type=")
+    assert "480 interactions" in off.out
+    for words, sentence in (
+        ([shop, "--exclusive", "view,love"], "'love' is not a type of this log; they are buy"),
+        ([shop, "--repeats", "buy"], "--repeats takes TYPE=yes or TYPE=no; got 'buy'"),
+        ([log, "--repeats", "buy=no"], "repeats= is for logs with types: this has none"),
+    ):
+        told = say("data", "show", *words)
+        assert (told.code, told.sentence.count(sentence)) == (2, 1), told.err
+
+
 @pytest.mark.parametrize("kind", ["r0", "time"])
 def test_evaluate_has_a_line_for_each_type(say, shop, kind):
     told = say("evaluate", "--data", shop, "--split", kind, "--model", "popularity")

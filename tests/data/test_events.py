@@ -65,7 +65,7 @@ def test_of_an_exclusive_group_the_last_counts():
     by_row = Events.from_frame(frame([row[:3] for row in rows]), exclusive=[["like", "hide"]])
     assert [row[2] for row in cells(by_row)] == ["hide", "view", "hide"]
     for wrong in ([["like", "love"]], ["like"], [["like", "hide"], ["like", "view"]]):
-        with pytest.raises(SettingError, match="exclusive: "):
+        with pytest.raises(SettingError, match="exclusive"):
             Events.from_frame(frame(rows, "timestamp"), exclusive=wrong)
 
 

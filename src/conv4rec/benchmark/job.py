@@ -20,6 +20,7 @@ from conv4rec.data import (
     split_log,
 )
 from conv4rec.data.event_splits import NAMED
+from conv4rec.data.reading import reading_words
 from conv4rec.errors import SettingError
 
 NEW_USERS = "new-users"
@@ -35,12 +36,15 @@ class Source:
     """Path of a ratings file."""
     split: str = "r0"
     """Of a file: see `split_log`."""
-    columns: dict[str, str] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
+    """Of a file: what is stated about it (see `conv4rec.data.reading`)."""
     levels: list[float] | None = None
 
     def __post_init__(self) -> None:
         if (self.dataset is None) == (self.data is None):
             raise SettingError("the bench needs either --dataset NAME/SPLIT or --data FILE")
+        if self.data is not None and self.data in ("-", "/dev/stdin"):
+            raise SettingError("each model of a bench reads the ratings anew: give a file")
 
     @property
     def name(self) -> str:
@@ -58,7 +62,7 @@ class Source:
         if self.dataset in NAMED:
             return True
         if self.dataset is None:
-            return "type" in read_table(str(self.data), self.columns or None).columns
+            return "type" in read_table(str(self.data), **self.reading).columns
         set_name = self.dataset.rpartition("/")[0]
         return bool(set_name) and "type" in load_dataset(set_name).frame.columns
 
@@ -71,10 +75,10 @@ class Source:
         """
         if self.dataset is not None:
             return load_split(self.dataset)
-        frame, name = read_table(str(self.data), self.columns or None), Path(str(self.data)).stem
+        frame, name = read_table(str(self.data), **self.reading), Path(str(self.data)).stem
         if "type" in frame.columns:
             return split_events(frame, self.split, name=name, levels=self.levels)
-        log = Interactions.from_frame(frame, levels=self.levels)
+        log = Interactions.from_frame(str(self.data), levels=self.levels, **self.reading)
         return split_log(log, self.split, name=name)
 
     def words(self) -> list[str]:
@@ -82,11 +86,7 @@ class Source:
         if self.dataset is not None:
             return ["--dataset", self.dataset]
         words = ["--data", str(self.data), "--split", self.split]
-        if self.columns:
-            words += [
-                "--columns",
-                ",".join(f"{role}={name}" for role, name in self.columns.items()),
-            ]
+        words += reading_words(self.reading)
         if self.levels:
             words += ["--levels", ",".join(f"{level:g}" for level in self.levels)]
         return words

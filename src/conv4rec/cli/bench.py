@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
+from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError
 
 
+@reads_tables
 def bench(
     dataset: options.NamedSplit = None,
     data: options.OwnData = None,
@@ -48,8 +50,9 @@ def bench(
     ] = None,
     threads: options.Threads = None,
     levels: options.LevelList = None,
-    columns: options.Columns = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train several models on the same rows, measure both tasks, and record the provenance.
 
@@ -73,9 +76,7 @@ def bench(
     if not limit > 0:
         raise SettingError(f"--limit is above 0; got {limit:g}")
     named, kind = parsing.split_words(dataset, split, new_users)
-    source = Source(
-        named, data, kind, parsing.columns_from_text(columns), parsing.levels_from_text(levels)
-    )
+    source = Source(named, data, kind, reading, parsing.levels_from_text(levels))
     has_types = source.has_types
     if has_types and (tune or lists or also):
         raise SettingError("--tune, --lists and --also are for logs without types")

@@ -8,6 +8,7 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
+from conv4rec.cli.reading import reads_tables
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,12 +65,16 @@ def fetch(
 
 
 @data_app.command("show")
+@reads_tables
 def show(
     data: Annotated[
         str, typer.Argument(metavar="NAME|FILE", help="A data set by name, or a file.")
     ],
-    columns: options.Columns = None,
+    exclusive: options.Exclusive = None,
+    repeats: options.Repeats = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """The contents of a ratings log: counts, scale, duplicates, first rows.
 
@@ -77,15 +82,15 @@ def show(
     Example:
       conv4rec data show movielens-2016
       conv4rec data show ratings.csv
-      conv4rec data show events.csv --columns type=action
+      conv4rec data show events.csv --columns type=action --exclusive like,hide --repeats buy=no
     """
     from conv4rec.cli import parsing, service
     from conv4rec.cli.tables import show_frame
     from conv4rec.data import Interactions
     from conv4rec.data.description import level_counts
 
-    named = parsing.columns_from_text(columns)
-    log, dataset = service.load_any_log(data, named)
+    stated = parsing.types_from_words(exclusive, repeats)
+    log, dataset = service.load_any_log(data, reading, **stated)
     if as_json:
         print_json({"data": data, **_facts(log, dataset)})
         return

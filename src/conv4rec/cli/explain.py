@@ -8,12 +8,14 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import print_json
+from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError
 
 if TYPE_CHECKING:
     from conv4rec.recommender import Conv4Rec
 
 
+@reads_tables
 def explain(
     model: options.Model,
     user: options.User = None,
@@ -26,6 +28,8 @@ def explain(
     ] = "like",
     titles: options.Titles = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """The kernels of a model; the profile of a user; why an item's score is what it is.
 
@@ -45,9 +49,12 @@ def explain(
     if item is not None and user is None and history is None:
         raise SettingError("--item is explained for a user: give --user or --history too")
     served = service.load_model(model)
-    person = service.users_from_words(served, [user] if user is not None else None, history)
+    person = service.users_from_words(
+        served, [user] if user is not None else None, history, reading
+    )
+    names = service.load_titles(titles, served.interactions_.items, reading)
     if item is not None:
-        _explain_item(served, person, item, by, titles, as_json)
+        _explain_item(served, person, item, by, names, as_json)
         return
     kernels = served.kernels()
     if person is None:
@@ -58,7 +65,6 @@ def explain(
         else:
             show_kernels(served, kernels)
         return
-    names = service.load_titles(titles, served.interactions_.items)
     profile = served.profile(person)
     if as_json:
         facts = {"model": model, "kernels": kernels.to_dicts()}
@@ -68,15 +74,14 @@ def explain(
 
 
 def _explain_item(
-    served: Conv4Rec, person: Any, item: str, by: str, titles: str | None, as_json: bool
+    served: Conv4Rec, person: Any, item: str, by: str, names: dict[Any, str], as_json: bool
 ) -> None:
-    from conv4rec.cli import parsing, service
+    from conv4rec.cli import parsing
     from conv4rec.cli.event_output import show_event_contributions
     from conv4rec.cli.explain_output import show_contributions
     from conv4rec.data.titles import with_titles
 
     number = parsing.id_from_text(item, served.interactions_.items)
-    names = service.load_titles(titles, served.interactions_.items)
     parts = served.explain(person, number, by=by)
     parts = with_titles(parts, names)
     if as_json:

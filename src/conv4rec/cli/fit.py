@@ -13,18 +13,21 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
+from conv4rec.cli.reading import reads_tables
 from conv4rec.cli.service import rarest_type
 from conv4rec.errors import SettingError, TrainingInterrupted
 
 
+@reads_tables
 def fit(
     data: Annotated[
         str, typer.Argument(metavar="DATA", help="A file of ratings or events, or a data set.")
     ],
     out: Annotated[str, typer.Option(metavar="MODEL", help="Folder to save the model in.")],
     levels: options.LevelList = None,
-    columns: options.Columns = None,
     no_types: options.NoTypes = False,
+    exclusive: options.Exclusive = None,
+    repeats: options.Repeats = None,
     duplicates: Annotated[
         str, typer.Option(help="Of a repeated pair, which row counts: last, first, mean, error.")
     ] = "last",
@@ -44,6 +47,8 @@ def fit(
         bool, typer.Option("--resume", help="Go on where an interrupted training stopped.")
     ] = False,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train a model on a log and save it. Ctrl-C saves too: go on with --resume.
 
@@ -60,12 +65,15 @@ def fit(
     state = checkpoint or out.rstrip("/\\") + ".training"
     service.check_folder(out)
     _check_state(state, resume)
+    if no_types and (exclusive or repeats):
+        raise SettingError("--exclusive and --repeats are of types, which --no-types leaves unread")
     load = service.load_log if no_types else service.load_any_log
     log, _ = load(
         data,
-        parsing.columns_from_text(columns),
+        reading,
         levels=parsing.levels_from_text(levels),
         duplicates=duplicates,
+        **parsing.types_from_words(exclusive, repeats),
     )
     if not as_json:
         say(str(log.report))

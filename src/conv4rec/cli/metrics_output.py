@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from conv4rec.cli.console import say
 from conv4rec.cli.tables import Table, figure
@@ -60,6 +61,20 @@ def _meaning(name: str) -> tuple[str, str]:
     """Direction and meaning of a metric, also of new pairs."""
     arrow, meaning = MEANINGS.get(name.removeprefix(NEW), ("", ""))
     return arrow, meaning + (" (items without an event before)" if name.startswith(NEW) else "")
+
+
+def show_folds(
+    records: Sequence[Record], mean: Mapping[str, Any], deviation: Mapping[str, Any]
+) -> None:
+    """Print a cross-validation: of each metric the mean over the folds, its spread, and each."""
+    first = records[0]
+    name = first.dataset.rpartition("/")[0]
+    say(
+        f"{first.model} on {len(records)} folds of {name}, seed {first.seed}: mean, standard "
+        "deviation between folds, and each fold"
+    )
+    folds = {str(fold + 1): record.metrics for fold, record in enumerate(records)}
+    show_metrics({"mean": mean, "sd": deviation, **folds})
 
 
 def show_record(record: Record) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import print_json, say
+from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError
 
 
+@reads_tables
 def plot(
     model: options.Model,
     out: Annotated[str, typer.Option(metavar="FILE", help="A .svg or .png picture.")],
@@ -24,6 +26,8 @@ def plot(
     min_p_like: options.MinLike = None,
     titles: options.Titles = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Draw one user: every unseen item at P(consume) and P(like), the best ones named.
 
@@ -58,10 +62,10 @@ def plot(
         return
     user_plot = user_plot_of(
         served,
-        service.users_from_words(served, [user] if user else None, history),
+        service.users_from_words(served, [user] if user else None, history, reading),
         k,
         DiscoveryCriteria(parsing.number_or_word(novelty), confidence, min_p_like),
-        service.load_titles(titles, served.interactions_.items),
+        service.load_titles(titles, served.interactions_.items, reading),
     )
     write_user_plot(user_plot, out)
     n_items, found = user_plot.items.height, len(user_plot.discoveries)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import print_json, say
+from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError
 
 
+@reads_tables
 def recommend(
     model: options.Model,
     user: Annotated[
@@ -48,6 +50,8 @@ def recommend(
     titles: options.Titles = None,
     out: options.Out = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """List the items that users consume next, or like, or would not find but like.
 
@@ -71,20 +75,20 @@ def recommend(
     served = service.load_model(model)
     items = served.interactions_.items
     blocks = served.recommend_blocks(
-        service.users_from_words(served, user, history),
+        service.users_from_words(served, user, history, reading, of_several=bool(allow or block)),
         k,
         by=by,
         exclude_seen=not include_seen,
         exclude=exclude,
-        allow=parsing.ids_from_words(allow or [], items),
-        block=parsing.ids_from_words(block or [], items),
+        allow=parsing.ids_from_words(allow or [], items, reading),
+        block=parsing.ids_from_words(block or [], items, reading),
         novelty=parsing.number_or_word(novelty),
         confidence=confidence,
         min_p_like=min_p_like,
         limit_exposure=limit_exposure,
         reasons=reasons,
     )
-    names = service.load_titles(titles, items)
+    names = service.load_titles(titles, items, reading)
     frames = (with_titles(frame, names) for frame in blocks)
     if out is not None:
         tell_written(write_frames(frames, out), out, as_json)

@@ -9,6 +9,7 @@ from conv4rec.data.interactions import Interactions
 from conv4rec.data.label_dropout import drop_labels, scarce_split
 from conv4rec.data.levels import Levels
 from conv4rec.data.load_report import LoadReport
+from conv4rec.data.own_splits import fold_splits, split_of_tables
 from conv4rec.data.splits import (
     Split,
     new_users_split,
@@ -31,6 +32,7 @@ __all__ = [
     "Split",
     "dataset_names",
     "drop_labels",
+    "fold_splits",
     "load_dataset",
     "load_split",
     "new_users_split",
@@ -41,5 +43,6 @@ __all__ = [
     "split_by_name",
     "split_events",
     "split_log",
+    "split_of_tables",
     "time_split",
 ]

@@ -38,6 +38,3 @@ def event_counts(values: pl.Series) -> pl.Series:
             "a row stands for 1, 2, 3, ... events"
         )
     return counts.cast(pl.Int64).rename("count")
-
-
-EVENT_COLUMNS = {"type": event_types, "count": event_counts}

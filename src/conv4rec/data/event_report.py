@@ -27,6 +27,8 @@ class EventReport:
     n_replaced: int
     """Events of an exclusive group that a later one of the pair replaced."""
     types: EventTypes
+    notes: tuple[str, ...] = ()
+    """How the table was read: what was found out, and what was changed."""
 
     def by_type(self) -> pl.DataFrame:
         """type, events, share, repeated[, seen_before], repeats: a row for each type."""
@@ -71,7 +73,7 @@ class EventReport:
             lines.append(f"{self.n_replaced:,} events replaced by a later one of their group")
         if types.targets != types.names:
             lines.append(f"to be predicted: {', '.join(types.targets)}")
-        return lines
+        return [*lines, *self.notes]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -175,12 +175,11 @@ class EventTypes:
         Raises:
             SettingError: One is no type; `what` is the argument that the message names.
         """
-        if isinstance(names, str) or any(name not in self.names for name in names):
-            wrong = (
-                names if isinstance(names, str) else next(n for n in names if n not in self.names)
-            )
+        if isinstance(names, str):
+            raise SettingError(f"{what} takes a list of types, got {shown(names)}")
+        if wrong := [name for name in names if name not in self.names]:
             raise SettingError(
-                f"{what}: {shown(wrong)} is not a list of types of this log; they are "
+                f"{what}: {shown(wrong[0])} is not a type of this log; they are "
                 f"{', '.join(self.names)}"
             )
         return tuple(names)

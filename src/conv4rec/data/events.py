@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
+from conv4rec.data.columns import EVENT_COLUMNS
 from conv4rec.data.event_cells import (
     NO_TIMESTAMP,
     count_cells,
@@ -21,7 +23,8 @@ from conv4rec.data.event_types import EventTypes
 from conv4rec.data.ids import Ids, rows_where, shown
 from conv4rec.data.interactions import Interactions, known_numbers, row_starts
 from conv4rec.data.levels import Levels
-from conv4rec.data.tables import Table, read_table
+from conv4rec.data.reading import Reading
+from conv4rec.data.tables import ReadTable, Table, read_columns
 from conv4rec.errors import DataError, SettingError
 
 
@@ -74,9 +77,10 @@ class Events:
         n_bins: int = 10,
         users: Ids | None = None,
         items: Ids | None = None,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, Any] | None = None,
+        **reading: Any,
     ) -> Events:
-        """Load a log with types: a frame, or the path of a file (see `read_table`).
+        """Load a log with types: a frame, a file, a folder of parts or a pipe (see `read_table`).
 
         Args:
             table: Columns user_id, item_id, type[, rating][, timestamp][, count] or their usual
@@ -93,13 +97,16 @@ class Events:
             users: All possible users; by default those in the table.
             items: The catalogue, if wider than the items in the table.
             columns: Names of the columns in your table, if they are not usual ones.
+            **reading: What else is stated about the table: see `Interactions.from_frame`.
 
         Raises:
             DataError: The table cannot be used as it is: names the column and the rows.
             UnknownUserError: A user is not among `users` (UnknownItemError for items).
             SettingError: An argument names a type or a column that is not there.
         """
-        frame = read_table(table, columns or {})
+        is_read = isinstance(table, ReadTable)
+        stated = Reading(columns, **reading)
+        frame, notes = table if is_read else read_columns(table, stated, EVENT_COLUMNS)
         if "type" not in frame.columns:
             raise DataError("no column for type in the table: Interactions.from_frame reads it")
         users = Ids.from_values(frame["user_id"], "user") if users is None else users
@@ -110,7 +117,7 @@ class Events:
         ratings = np.full(frame.height, np.nan)
         if "rating" in frame.columns:
             ratings = frame["rating"].fill_null(float("nan")).to_numpy()
-        stated = types
+        is_new = types is None
         if types is None:
             types = _described(names, ratings, exclusive, targets, levels, n_bins)
         numbers = _type_numbers(names, types)
@@ -122,9 +129,9 @@ class Events:
         times = None
         if "timestamp" in frame.columns and frame["timestamp"].count():
             times = frame["timestamp"].fill_null(NO_TIMESTAMP).to_numpy()
-        pairs = user_numbers * len(items) + item_numbers
+        pairs = user_numbers.astype(np.int64) * len(items) + item_numbers
         shares = repeated_shares(pairs, numbers, counts, len(types.names))
-        if stated is None:
+        if is_new:
             types = types.with_repeats(dict(zip(types.names, shares, strict=True)), repeats)
         seen = None
         if times is not None and not (times == NO_TIMESTAMP).any():
@@ -151,6 +158,7 @@ class Events:
                 seen_before=None if seen is None else tuple(seen.tolist()),
                 n_replaced=cells.n_replaced,
                 types=types,
+                notes=notes,
             ),
         )
 
@@ -312,15 +320,31 @@ class Events:
 def read_log(table: Table, **loading: Any) -> Interactions | Events:
     """A log of any kind: `Events` if the table has a column for the type, else `Interactions`.
 
+    Args:
+        table: See `read_table`.
+        **loading: Passed to `Events.from_frame` or `Interactions.from_frame`.
+
+    Raises:
+        SettingError: An argument is of the other kind of log, such as `duplicates`.
+        DataError: The table cannot be used: names the column and the rows.
+
     >>> rows = {"user": [1, 1], "item": [2, 3]}
     >>> read_log(pl.DataFrame(rows))
     Interactions(1 users, 2 items, 2 interactions, 0 of them rated on 1 levels)
     >>> read_log(pl.DataFrame({**rows, "event": ["view", "buy"]}))
     Events(1 users, 2 items, 2 events on 2 pairs, types buy and view)
     """
-    frame = read_table(table, loading.pop("columns", None) or {})
-    reader = Events if "type" in frame.columns else Interactions
-    return reader.from_frame(frame, **loading)
+    names = {field.name for field in fields(Reading)}
+    how = {name: loading.pop(name) for name in names & set(loading)}
+    read = read_columns(table, Reading(**how), EVENT_COLUMNS)
+    has_types = "type" in read.frame.columns
+    reader = Events if has_types else Interactions
+    if wrong := sorted(set(loading) - set(signature(reader.from_frame).parameters)):
+        other = (
+            "out types: of this one, events are counted" if has_types else " types: this has none"
+        )
+        raise SettingError(f"{wrong[0]}= is for logs with{other}")
+    return reader.from_frame(read, **loading)
 
 
 def _described(

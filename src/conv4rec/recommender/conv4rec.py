@@ -12,7 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from conv4rec.data import Events, Interactions, read_log, read_table
+from conv4rec.data import Events, Interactions, read_log
+from conv4rec.data.columns import IDS
+from conv4rec.data.ids import text_roles
+from conv4rec.data.tables import read_columns
 from conv4rec.errors import NoRatingsError, NotFittedError, SettingError
 from conv4rec.recommender.audience import audience_of
 from conv4rec.recommender.configuration import Options, check_device
@@ -356,7 +359,8 @@ class Conv4Rec(Parameters):
         """
         known = self.check_fitted()
         histories, columns = self._histories(users), {}
-        frame = read_table(pairs).select("user_id", "item_id")
+        as_text = text_roles(histories.users, known.items)
+        frame = read_columns(pairs, roles=IDS, as_text=as_text).frame
         rows = numbers_of(histories.users, frame["user_id"])
         items = numbers_of(known.items, frame["item_id"])
         if self.events_ is not None:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from conv4rec.data import Events, read_table
-from conv4rec.data.ids import shown
+from conv4rec.data import Events
+from conv4rec.data.columns import EVENT_COLUMNS
+from conv4rec.data.ids import shown, text_roles
+from conv4rec.data.tables import read_columns
 from conv4rec.errors import DataError
 from conv4rec.recommender.user_histories import Users, asked_ids, known_items_only
 
@@ -42,7 +44,9 @@ def event_histories_of(known: Events, users: Users) -> Events:
 
 
 def _from_log(known: Events, log: pl.DataFrame | str | Path) -> Events:
-    frame = known_items_only(known.items, read_table(log))
+    as_text = text_roles(known.users, known.items)
+    frame = read_columns(log, roles=EVENT_COLUMNS, as_text=as_text).frame
+    frame = known_items_only(known.items, frame)
     if "type" not in frame.columns:
         raise DataError(
             "the histories have no column for type: this model was fitted to a log with the types "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,6 +156,18 @@ def _config(model: Any) -> dict[str, Any] | None:
     learned = {name: value for name, value in vars(model).items() if name.endswith("_")}
     numbers = {name: float(v) for name, v in learned.items() if isinstance(v, (int, float))}
     return numbers or None
+
+
+def fold_statistics(records: Sequence[Record]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The mean and the standard deviation of each metric over folds; None where one has none."""
+    mean: dict[str, Any] = {}
+    deviation: dict[str, Any] = {}
+    for name in records[0].metrics:
+        values = [record.metrics.get(name) for record in records]
+        is_known = None not in values
+        mean[name] = float(np.mean(values)) if is_known else None  # type: ignore[arg-type]
+        deviation[name] = float(np.std(values, ddof=1)) if is_known else None  # type: ignore[arg-type]
+    return mean, deviation
 
 
 def per_user_frame(evaluation: Evaluation | EventEvaluation) -> pl.DataFrame:

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from conv4rec.data import Ids, Interactions, LoadReport, read_table
-from conv4rec.data.ids import shown
+from conv4rec.data import Ids, Interactions, LoadReport
+from conv4rec.data.ids import shown, text_roles
+from conv4rec.data.sources import looks_like_file
+from conv4rec.data.tables import read_columns
 from conv4rec.errors import DataError
 
 Users = Any
@@ -59,12 +61,8 @@ def asked_ids(known: Ids, users: Users) -> list[Any] | None:
                 "the list of users is empty: give at least one user id, or None for all"
             )
         return list(users)
-    is_id = isinstance(users, str) and (not _looks_like_file(users) or users in known)
+    is_id = isinstance(users, str) and (not looks_like_file(users) or users in known)
     return [users] if is_id or isinstance(users, (int, np.integer)) else None
-
-
-def _looks_like_file(text: str) -> bool:
-    return text.lower().endswith((".csv", ".tsv", ".parquet", ".inter", ".dat", ".gz"))
 
 
 def _one_user(known: Interactions, history: Mapping[Any, Any]) -> Interactions:
@@ -97,7 +95,10 @@ def _one_user(known: Interactions, history: Mapping[Any, Any]) -> Interactions:
 
 def _from_log(known: Interactions, log: Any) -> Interactions:
     """A log of any users; items that the model does not know are left out, with a warning."""
-    kept = known_items_only(known.items, read_table(log))
+    as_text = text_roles(known.users, known.items)
+    # Timestamps only say which of repeated rows is the last.
+    frame = read_columns(log, as_text=as_text, lenient=("timestamp",)).frame
+    kept = known_items_only(known.items, frame)
     return Interactions.from_frame(kept, levels=known.levels, items=known.items)
 
 
