@@ -208,6 +208,11 @@ class Ids:
         return f" Hint: did you mean {shown(close[0])}?" if close else ""
 
 
+def text_roles(*known: Ids) -> tuple[str, ...]:
+    """The columns of ids that are strings: "7" in a text file is then no integer."""
+    return tuple(f"{ids.what}_id" for ids in known if ids.kind == "str")
+
+
 def exact_ids(values: pl.Series, column: str) -> pl.Series:
     """A column of ids as Int64, UInt64 or String, without changing any value.
 
