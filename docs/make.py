@@ -16,7 +16,7 @@ DOCS = Path(__file__).parent
 RESEARCH = DOCS.parent / "research"
 COMMANDS = (
     *("", "quickstart", "fit", "evaluate", "bench", "report"),
-    *("recommend", "predict", "explain", "plot"),
+    *("recommend", "predict", "explain", "audience", "explore", "plot"),
     *("data", "data list", "data fetch", "data show", "doctor"),
     *("theory", "theory bound", "theory certify", "theory spectrum"),
 )

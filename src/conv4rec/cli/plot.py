@@ -15,9 +15,7 @@ from conv4rec.errors import SettingError
 @reads_tables
 def plot(
     model: options.Model,
-    out: Annotated[
-        str, typer.Option(metavar="FILE", help="A .html page, or a .svg or .png picture.")
-    ],
+    out: Annotated[str, typer.Option(metavar="FILE", help="A .svg or .png picture.")],
     user: options.User = None,
     history: options.History = None,
     k: Annotated[
@@ -33,16 +31,16 @@ def plot(
 ) -> None:
     """Draw one user: every unseen item at P(consume) and P(like), the best ones named.
 
-    The page opens in a browser without a network and describes each dot under the pointer.
+    `conv4rec explore` writes a page that describes each dot under the pointer.
 
     \b
     Example:
-      conv4rec plot my-model --user 42 --out ann.html --titles items.csv
+      conv4rec plot my-model --user 42 --out ann.svg --titles items.csv
       conv4rec plot my-model --user 42 --out ann.png --novelty 100 -k 8
     """
     from conv4rec.cli import parsing, service
     from conv4rec.cli.user_plot import user_plot_of
-    from conv4rec.cli.user_plot_page import check_picture, write_user_plot
+    from conv4rec.cli.user_plot_picture import check_picture, write_user_plot
     from conv4rec.recommender.discovery import DiscoveryCriteria
 
     if (user is None) == (history is None):

@@ -86,26 +86,34 @@ class Network(nn.Module):
             self.kernel_in.copy_(torch.randn(k + 1, 1 + c, generator=rng))
             self.kernel_out.copy_(torch.randn(c, k, generator=rng))
 
-    def encode(self, history: History, item_side: ItemSide, with_consume: bool = True) -> Encoding:
+    def encode(
+        self,
+        history: History,
+        item_side: ItemSide,
+        with_consume: bool = True,
+        with_rating: bool = True,
+    ) -> Encoding:
         """Encode histories, given the sums over the training users.
 
-        Without `with_consume`, `Encoding.consume` is users x 0 unless the encoder is shared.
+        What is left out is users x 0 in the encoding, unless the encoder is shared.
         """
-        item_mean = self.item_mean(item_side.type_counts)
-        channels, user_mean = self.channels(history, item_mean)
-        length = history.root_length()
-        consume = length[:, :0]
-        if self.rate_in is None:
-            consume_input = channels[:, : len(self.consume_in)]
-            consume = history.pattern.look_up(consume_input, self.consume_in) / length
-            rate = consume
-        else:
-            if with_consume:
-                with torch.no_grad():
-                    consume_input = self.consume_input(history, item_side)
-                consume = history.pattern.look_up(consume_input, self.consume_in) / length
-            rate = history.pattern.look_up(channels, self.rate_in) / length
-        return Encoding(consume, rate, user_mean, item_mean, self._item_column(item_side))
+        length, pattern = history.root_length(), history.pattern
+        consume = rate = user_mean = length[:, :0]
+        item_mean, column = item_side.type_counts[:, :0], None
+        if with_rating or self.rate_in is None:
+            item_mean = self.item_mean(item_side.type_counts)
+            channels, user_mean = self.channels(history, item_mean)
+            column = self._item_column(item_side)
+            if self.rate_in is None:
+                consume_input = channels[:, : len(self.consume_in)]
+                consume = rate = pattern.look_up(consume_input, self.consume_in) / length
+            else:
+                rate = pattern.look_up(channels, self.rate_in) / length
+        if with_consume and self.rate_in is not None:
+            with torch.no_grad():
+                consume_input = self.consume_input(history, item_side)
+            consume = pattern.look_up(consume_input, self.consume_in) / length
+        return Encoding(consume, rate, user_mean, item_mean, column)
 
     def _item_column(self, item_side: ItemSide) -> Tensor | None:
         if not self.config.two_sided:

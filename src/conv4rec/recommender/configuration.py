@@ -25,6 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "two_sided": False,
         "shared_encoder": True,
         "consume_channels": 2,
+        "consume_size": 256,
         "n_steps": 130,
         "learning_rate": 0.003,
         "rate_steps_ratio": 1.0,

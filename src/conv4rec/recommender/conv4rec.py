@@ -16,6 +16,7 @@ from conv4rec.data.columns import IDS
 from conv4rec.data.ids import text_roles
 from conv4rec.data.tables import read_columns
 from conv4rec.errors import NotFittedError, SettingError
+from conv4rec.recommender.audience import audience_of
 from conv4rec.recommender.configuration import Options, check_device
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY, DiscoveryCriteria, check_confidence
 from conv4rec.recommender.explanation import Explained, check_explained, explained
@@ -352,6 +353,40 @@ class Conv4Rec(Parameters):
         """
         known = self.check_fitted()
         return profile_of(self.scoring_, histories_of(known, users))
+
+    def audience(
+        self, item: int | str, k: int = 10, *, users: Users = None, by: Order = "discover",
+        confidence: float = CONFIDENCE,
+    ) -> pl.DataFrame:  # fmt: skip
+        """List k people for an item, best first; no one who has consumed it.
+
+        Args:
+            item: which.
+            k: how many people.
+            users: among whom, as in `recommend`; None for the training users.
+            by: "discover", who would like the item and hardly come to it alone: those for whom it
+                is a discovery; "like", "rating", "consume" or "consume_and_like", as in
+                `recommend`.
+            confidence: of lists by "discover", "like" and "rating" (see `recommend`).
+
+        Returns:
+            user_id, rank, and the columns of `recommend`; fewer rows where fewer qualify. No
+            price of exposure is in the score.
+
+        Raises:
+            UnknownItemError: (or UnknownUserError) An id is not in the training data.
+            SettingError: An argument is out of range.
+
+        By "discover" and "like" only the users with the highest P(like) are read whole; by
+        "consume", "rating" and "consume_and_like" all are, as in a list for each.
+
+        >>> log = pl.DataFrame({"user_id": ["ann", "ann", "bob", "cyd"], "rating": [5, 4, 2, 5],
+        ...                     "item_id": ["dune", "alien", "dune", "alien"]})
+        >>> Conv4Rec(n_steps=5).fit(log).audience("alien", by="like")["user_id"].to_list()
+        ['bob']
+        """
+        check_confidence(confidence)
+        return audience_of(self, item, k, users, by, confidence)
 
     def similar_items(self, item: int | str, k: int = 10) -> pl.DataFrame:
         """The items consumed by the same users: item_id, rank, similarity.

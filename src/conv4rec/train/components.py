@@ -16,6 +16,8 @@ from conv4rec.train.session import Session
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
 
+DRAWS = 12  # that choose the share in the mixture
+
 
 def fit_components(session: Session) -> Components:
     """The components, with the weights that predict the validation part best.
@@ -61,8 +63,11 @@ def _bayesian_mf(session: Session) -> BayesianMF | None:
         return None
     share, logits = DEFAULT_SHARE, session.state.best.rating_logits
     if logits is not None:
-        shorter = settings.with_changes(mf_sweeps=-(-settings.mf_sweeps // 2))  # enough for it
-        sampled = _sample(session, session.observed(), shorter)
+        # Enough for one number: a third of the sweeps, and a few draws.
+        few = settings.with_changes(
+            mf_sweeps=-(-settings.mf_sweeps // 3), mf_draws=min(DRAWS, settings.mf_draws)
+        )
+        sampled = _sample(session, session.observed(), few)
         if sampled is not None:
             sampled = sampled.to(session.device)
             share = choose_share(sampled, logits, session.validation_history())

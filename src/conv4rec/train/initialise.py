@@ -37,10 +37,11 @@ def new_network(
     unknown = set(shape) - set(NetworkConfig.model_fields)
     assert not unknown, f"not fields of NetworkConfig: {unknown}"
     n_levels = interactions.n_levels
-    shape = {"n_rating_channels": 2, "consume_channels": 1, "consume_size": 256, **shape}
+    shape = {"n_rating_channels": 2, "consume_channels": 1, "consume_size": 0, **shape}
     shape["n_rating_channels"] = min(shape["n_rating_channels"], n_levels - 1)
     shape["consume_channels"] = min(shape["consume_channels"], shape["n_rating_channels"])
-    shape["consume_size"] = min(shape["consume_size"], max(8, interactions.n_items))
+    size = shape["consume_size"] or consume_size(len(interactions))
+    shape["consume_size"] = min(size, max(8, interactions.n_items))
     config = NetworkConfig(
         n_users=interactions.n_users, n_items=interactions.n_items, n_levels=n_levels, **shape
     )
@@ -62,6 +63,11 @@ def new_network(
             network.consume_in[0] = start
             network.consume_out.copy_(start)
     return network.to(device)
+
+
+def consume_size(n_interactions: int) -> int:
+    """The latent width of the consume side that a log can fill: 64 for 65,000 rows, at most 256."""
+    return min(256, max(32, 16 * round(n_interactions**0.5 / 64)))
 
 
 def score_spread(interactions: Interactions, vectors: Tensor) -> float:

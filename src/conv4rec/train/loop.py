@@ -93,10 +93,10 @@ class Trainer:
         users = self._users_of_step()
         rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
         history = mask_history(self.batches.of_users(users), self.settings, rng)
-        item_side = self.sums.without_masked(self.network, users, history)
         tasks = (self.step < self.schedule.stops[CONSUME], self.step < self.schedule.stops[RATE])
+        item_side = self.sums.without_masked(self.network, users, history, tasks[RATE])
         with_consume = tasks[CONSUME] or self.settings.propensity_power > 0
-        encoding = self.network.encode(history, item_side, with_consume)
+        encoding = self.network.encode(history, item_side, with_consume, tasks[RATE])
         loss = losses(self.network, encoding, history, self.settings, tasks)
         self.network.zero_grad()
         total = loss.consume + self.settings.rate_weight * loss.rate
@@ -120,7 +120,8 @@ class Trainer:
 
     def item_side(self) -> ItemSide:
         """The item side of all training interactions, at the current weights."""
-        return full_item_side(self.network, self.batches, self.sums.type_counts)
+        rates = self.schedule.stops[RATE] > 0
+        return full_item_side(self.network, self.batches, self.sums.type_counts, rates)
 
     def state(self) -> TrainerState:
         """A copy of the state, to save."""

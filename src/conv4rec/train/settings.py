@@ -79,8 +79,9 @@ class TrainSettings(Settings):
     consume_reg_factors: Factors = (1.0, 0.4, 2.0)
     """Factors on the consume penalties, one for each validation fit; the best is taken (large logs:
     fewer)."""
-    rate_reg_factors: Factors = (1.0, 0.4, 0.2)
-    """The same for the rating penalty; 1 where there are more validation fits than factors."""
+    rate_reg_factors: Factors = (0.4, 1.0, 0.2)
+    """The same for the rating penalty (large logs: the first alone); a validation fit beyond them
+    trains the consume side alone."""
 
     @model_validator(mode="after")
     def _something_is_masked(self) -> Self:

@@ -49,9 +49,12 @@ def evaluate_validation(trainer: Trainer, validation: History, state: FitState) 
     """
     factors, network = trainer.schedule.reg_factors, _evaluated_network(trainer, state)
     consume = trainer.step <= trainer.settings.n_steps
+    rates = trainer.schedule.stops[RATE] > 0
     with_consume = consume or trainer.settings.propensity_validation > 0
-    encoding = network.encode(validation, trainer.item_side(), with_consume)
-    rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, state)
+    encoding = network.encode(validation, trainer.item_side(), with_consume, rates)
+    rate_nll = None
+    if rates:
+        rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, state)
     nll = ndcg = None
     if consume:
         nll, ndcg = _consume_losses(trainer, network, encoding, validation, state)
@@ -108,7 +111,7 @@ def _averaged_rate_nll(
     power = trainer.settings.propensity_validation
     weights = rarity_weights(network, encoding, validation, at, power)
     nll = float(weighted_nll(logits, validation.types[at], weights))
-    if nll <= min((result.rate_nll for result in state.results), default=nll):
+    if nll <= min((r.rate_nll for r in state.results if r.rate_nll is not None), default=nll):
         state.best.rating_logits = logits
     return nll
 
