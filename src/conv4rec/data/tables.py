@@ -11,6 +11,7 @@ import polars as pl
 
 from conv4rec.data.columns import COLUMNS, IDS
 from conv4rec.data.files import read_files
+from conv4rec.data.forks import refuse_after_fork
 from conv4rec.data.frames import read_frame
 from conv4rec.data.ids import exact_ids, rows_where, shown
 from conv4rec.data.reading import Reading
@@ -83,6 +84,7 @@ def read_columns(
         lenient: the columns that are left out, with a warning, where they cannot be understood.
     """
     reading, notes = reading or Reading(), []
+    refuse_after_fork()
     is_file = isinstance(source, (str, os.PathLike))
     if is_file:
         raw = read_files(source, reading, roles, required, as_text, notes)
