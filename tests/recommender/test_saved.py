@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zlib
 import subprocess
 import sys
 
@@ -29,6 +30,7 @@ def reforge(folder, part, change):
     content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     path.write_bytes(content)
     manifest["files"][part]["sha256"] = hashlib.sha256(content).hexdigest()
+    manifest["files"][part]["crc32"] = f"{zlib.crc32(content):08x}"
     reseal(folder, manifest)
 
 

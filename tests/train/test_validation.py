@@ -11,6 +11,11 @@ from conv4rec.errors import SettingError
 from conv4rec.evaluate.ranking import hits, ndcg, top_k
 from conv4rec.model import History
 from conv4rec.model.sparse import SparsePattern
+from conv4rec.train import TrainSettings
+from conv4rec.train.batches import Batches
+from conv4rec.train.initialise import new_network
+from conv4rec.train.loop import Trainer
+from conv4rec.train.objective import losses
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import (
     FEW_RATINGS,
@@ -21,8 +26,8 @@ from conv4rec.train.selection import (
     n_rating_fits,
     should_stop_early,
 )
-from conv4rec.train.state import LastEvaluations
-from conv4rec.train.validation import held_out, masked_ndcg
+from conv4rec.train.state import FitState, LastEvaluations
+from conv4rec.train.validation import evaluate_validation, held_out, masked_ndcg
 
 
 def test_the_held_out_part_has_its_share_and_depends_on_the_seed(mixed):
@@ -67,6 +72,33 @@ def test_an_observed_rating_changes_the_validation_fit(mixed, make_fit, with_typ
         for log in (mixed, changed)
     )
     assert all(a.rate_nll != b.rate_nll for a, b in zip(validation_results, others, strict=True))
+
+
+def test_of_a_large_log_some_users_are_evaluated_and_the_scores_of_all_are_kept(mixed):
+    settings = TrainSettings(n_steps=6, batch_cells=20 * mixed.n_items)
+    trainer = Trainer(
+        new_network(mixed, {"consume_size": 8, "rate_size": 4}, settings, seed=0),
+        Batches.from_interactions(mixed), settings, Schedule((6, 6)), seed=0,
+    )  # fmt: skip
+    masked = torch.from_numpy(~held_out(mixed, 0.3, 0)).float()
+    validation, state = replace(trainer.batches.whole, observed=masked), FitState()
+    found = evaluate_validation(trainer, validation, state)
+    some = validation.of_rows(validation.rows_to_score(settings.batch_cells))
+    assert len(some.pattern.row_starts) - 1 <= 20
+    with torch.no_grad():
+        encoding = trainer.network.encode(some, trainer.item_side())
+        expected = losses(trainer.network, encoding, some, settings).consume
+    assert found.consume_nll == pytest.approx(float(expected), rel=1e-5)
+    assert state.best.consume is not None
+    assert len(state.best.consume.users) == mixed.n_users
+
+
+def test_a_log_without_ratings_is_fitted_without_rating_steps_and_item_side(mixed, make_fit):
+    seen, log = [], replace(mixed, level_numbers=np.full_like(mixed.level_numbers, -1), rows=None)
+    fitted = make_fit(log, on_progress=lambda *a: seen.append(a)).run()
+    assert max(p.step for name, *_, p in seen if name == "validation fit 1") == 6
+    assert not fitted.trained.two_sided
+    assert fitted.model.network.rate_out.isfinite().all()
 
 
 @pytest.mark.parametrize("n_steps", [1, 5, 12, 13, 100])

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from conv4rec.data.columns import column_names
+from conv4rec.data.forks import refuse_after_fork
 from conv4rec.data.ids import exact_ids, rows_where, shown
 from conv4rec.data.text_files import read_text
 from conv4rec.errors import DataError
@@ -45,6 +46,7 @@ def read_table(source: Table, columns: Mapping[str, str] | None = None) -> pl.Da
     >>> read_table(pl.DataFrame({"userId": [7], "movieId": ["a"], "stars": [4]})).row(0)
     (7, 'a', 4.0)
     """
+    refuse_after_fork()
     is_file = isinstance(source, (str, os.PathLike))
     raw = _read_file(Path(source), columns) if is_file else _read_frame(source, columns)
     if raw.height == 0:

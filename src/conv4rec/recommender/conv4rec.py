@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import reduce
 from itertools import chain
 from typing import Any
 
@@ -134,8 +135,11 @@ class Conv4Rec(Parameters):
         settings: TrainSettings,
         norms: dict[int, Norms] | None = None,
     ) -> None:
-        self.fitted_, self.interactions_, self.train_settings_ = fitted, interactions, settings
         fitted.model.eval().requires_grad_(False)
+        for table in fitted.model.parameters():  # laid out as they are saved: the same bits
+            table.data = table.data.contiguous()
+        fitted = replace(fitted, item_side=fitted.network.served_side(fitted.item_side))
+        self.fitted_, self.interactions_, self.train_settings_ = fitted, interactions, settings
         self.scoring_ = Scoring(fitted.model, fitted.item_side, self.options().max_memory_mb)
         self._norms_by_level = dict(norms or {})
 
@@ -233,12 +237,12 @@ class Conv4Rec(Parameters):
             UnknownUserError: (or UnknownItemError) An id is not in the training data.
             SettingError: An argument is out of range.
         """
-        frames = list(self.recommend_blocks(
+        frames = self.recommend_blocks(
             users, k, by=by, exclude_seen=exclude_seen, allow=allow, block=block,
             novelty=novelty, confidence=confidence, min_p_like=min_p_like,
             limit_exposure=limit_exposure, reasons=reasons,
-        ))  # fmt: skip
-        return pl.concat(frames, rechunk=False)
+        )  # fmt: skip
+        return reduce(pl.DataFrame.vstack, frames)  # `concat` would need polars' threads
 
     def recommend_blocks(
         self,

@@ -24,6 +24,7 @@ from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult
 
 KIND = "model"
+LIKED = "item_side.liked"
 NORMS = "norms."  # prefix of the arrays that lists compare with
 
 
@@ -49,6 +50,8 @@ def save_model(
     weights = {name: tensor.cpu().numpy() for name, tensor in fitted.model.state_dict().items()}
     weights["item_side.type_counts"] = fitted.item_side.type_counts.cpu().numpy()
     weights["item_side.column"] = fitted.item_side.column.cpu().numpy()
+    if fitted.item_side.liked is not None:
+        weights[LIKED] = fitted.item_side.liked.cpu().numpy()
     for level, found in norms.items():
         weights[f"{NORMS}{level}.others"] = found.others
         weights[f"{NORMS}{level}.head"] = found.head.astype(np.float32)
@@ -101,9 +104,15 @@ def load_model(
     ) as error:  # fmt: skip
         raise SavedModelError(f"{folder} is not a model this version reads: {error}") from error
     for name, array in parts["weights"].items():
-        if not np.isfinite(array).all():
+        if not _finite(array):
             raise SavedModelError(f"{folder} holds weights that are not finite, in {name!r}")
     return fitted, log, options, norms
+
+
+def _finite(array: np.ndarray) -> bool:
+    """Whether no weight is infinite or NaN: their sum would be too, and is computed faster."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def _check_sizes(
@@ -122,6 +131,8 @@ def _check_sizes(
         "item_side.column": (n_items, width) if network["two_sided"] else (0,),
         "network.consume_out": (n_items, network["consume_size"]),
     }
+    if LIKED in weights:  # not in models of earlier versions, which have the column alone
+        expected |= {LIKED: (n_items, width), "item_side.column": (0,)}
     if n_neighbours := components["n_slim_neighbours"]:
         expected["slim.items"] = expected["slim.weights"] = (n_items, n_neighbours)
         numbers = weights["slim.items"]
@@ -160,7 +171,8 @@ def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) 
         NetworkConfig(**facts["network"]), ServedConfig(**facts["components"])
     )
     tensors = {name: torch.from_numpy(array).to(device) for name, array in weights.items()}
-    item_side = ItemSide(tensors.pop("item_side.type_counts"), tensors.pop("item_side.column"))
+    counts, column = tensors.pop("item_side.type_counts"), tensors.pop("item_side.column")
+    item_side = ItemSide(counts, column, liked=tensors.pop(LIKED, None))
     model.load_state_dict(tensors, strict=True, assign=True)
     schedule = Schedule(*(tuple(facts["schedule"][key]) for key in ("stops", "reg_factors")))
     return Fitted(

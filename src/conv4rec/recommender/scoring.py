@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,10 @@ from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.model.served import ServedEncoding
 from conv4rec.recommender.uncertainty import Latent
 from conv4rec.train.batches import Batches
+
+if hasattr(os, "register_at_fork"):
+    # The threads of torch's pool do not live on in a forked process, which would wait for them.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 CELL_BYTES = 40  # per user and item: scores, probabilities, and the copies that ranking makes
 PAIRS_AT_A_TIME = 65_536

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from conv4rec.data import Interactions, read_table
+from conv4rec.data import Ids, Interactions, LoadReport, read_table
 from conv4rec.data.ids import shown
 from conv4rec.errors import DataError
 
@@ -39,7 +40,7 @@ def histories_of(known: Interactions, users: Users) -> Interactions:
         same = users.items == known.items and users.levels == known.levels
         return users if same else _from_log(known, users.to_frame())
     if isinstance(users, Mapping):
-        return _from_log(known, _one_user(known, users))
+        return _one_user(known, users)
     if isinstance(users, (list, tuple, set, range, np.ndarray, pl.Series)):
         return _known_users(known, list(users))
     if isinstance(users, (int, np.integer)) or (
@@ -60,23 +61,31 @@ def _known_users(known: Interactions, ids: list[Any]) -> Interactions:
     return known.take_users(np.unique(numbers))
 
 
-def _one_user(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame:
+def _one_user(known: Interactions, history: Mapping[Any, Any]) -> Interactions:
+    """The history of one user, without a table on the way: most of an answer's time otherwise."""
     if not history:
         raise DataError("the history is empty: give at least one item, as {item_id: rating}")
-    for item in history:
-        known.items.number(item)
-    name = 0 if known.users.kind == "int" else "new"
+    numbers = np.array([known.items.number(item) for item in history], dtype=np.int64)
     for item, rating in history.items():
         number = isinstance(rating, (int, float, np.integer, np.floating))
-        if rating is not None and (isinstance(rating, bool) or not number):
-            raise DataError(f"the rating of item {shown(item)} is a number or None; got {rating!r}")
-    ratings = [None if rating is None else float(rating) for rating in history.values()]
-    return pl.DataFrame(
-        {
-            "user_id": [name] * len(history),
-            "item_id": pl.Series(list(history), dtype=known.items.to_series().dtype),
-            "rating": pl.Series(ratings, dtype=pl.Float64),
-        }
+        if rating is None or (number and not isinstance(rating, bool) and isfinite(rating)):
+            continue
+        raise DataError(
+            f"the rating of item {shown(item)} is a finite number or None; got {rating!r}"
+        )
+    ratings = [nan if rating is None else float(rating) for rating in history.values()]
+    levels, order = known.levels.numbers(np.array(ratings)), np.argsort(numbers)
+    n_rated, n = int(np.count_nonzero(levels >= 0)), len(numbers)
+    name = 0 if known.users.kind == "int" else "new"
+    return Interactions(
+        users=Ids(pl.Series([name])),
+        items=known.items,
+        levels=known.levels,
+        starts=np.array([0, n]),
+        item_numbers=numbers[order].astype(np.int32),
+        level_numbers=levels[order],
+        timestamps=None,
+        report=LoadReport(n, 1, known.n_items, n, n_rated, 0, 0, "last", known.levels),
     )
 
 

@@ -17,6 +17,8 @@ from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
 
 DRAWS = 12  # that choose the share in the mixture
+FEWEST_DRAWS = 4
+NUMBERS = 128_000_000  # that a component may hold about items: fewer directions or draws of many
 
 
 def fit_components(session: Session) -> Components:
@@ -44,7 +46,7 @@ def _consume_components(session: Session) -> tuple[EnsembleWeights, Ridge | None
 
 
 def _ridge(session: Session, interactions: Interactions) -> Ridge | None:
-    rank = session.settings.ridge_rank
+    rank = min(session.settings.ridge_rank, NUMBERS // max(1, interactions.n_items))
     return Ridge.of(interactions, rank, session.seed) if rank else None
 
 
@@ -58,9 +60,11 @@ def _bayesian_mf(session: Session) -> BayesianMF | None:
 
     With share 0 it is kept all the same, for the uncertainty of P(like).
     """
-    settings = session.settings
+    settings, n_items = session.settings, max(1, session.interactions.n_items)
     if not settings.mf_draws:
         return None
+    affordable = max(FEWEST_DRAWS, NUMBERS // (n_items * (settings.mf_factors + 1)))
+    settings = settings.with_changes(mf_draws=min(settings.mf_draws, affordable))
     share, logits = DEFAULT_SHARE, session.state.best.rating_logits
     if logits is not None:
         # Enough for one number: a third of the sweeps, and a few draws.

@@ -81,7 +81,7 @@ def best_schedule(results: list[ValidationResult]) -> Schedule:
         SettingError: Every loss of a task is NaN or infinite: training diverged.
     """
     consume = [(r.consume_nll, r) for r in results if r.consume_nll and isfinite(r.consume_nll)]
-    rate = [(r.rate_nll, r) for r in results if r.rate_nll and isfinite(r.rate_nll)]
+    rate = [(r.rate_nll, r) for r in results if r.rate_nll is not None and isfinite(r.rate_nll)]
     consume, rate = _least(consume), _least(rate)
     return Schedule((consume.step, rate.step), (consume.reg_factor, rate.rate_factor))
 

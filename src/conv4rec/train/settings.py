@@ -22,7 +22,8 @@ class TrainSettings(Settings):
     """The settings of training. Penalties are on squared weights, in units of one interaction."""
 
     n_steps: Count = 100
-    """Steps of the consume side; its learning rate falls to zero over them on a cosine."""
+    """Steps of the consume side; its learning rate falls to zero over them on a cosine. Very large
+    logs take more: at least two epochs."""
     learning_rate: Amount = 0.006
     """Highest learning rate of Adam on the consume side."""
     rate_steps_ratio: Amount = 2.0
@@ -59,7 +60,8 @@ class TrainSettings(Settings):
     spectral_damping: Amount = 1.0
     """How far the noisy half of the spectrum is damped, in middle singular values."""
     batch_cells: Count = 60_000_000
-    """Users x items scored in one step, at most."""
+    """Users x items scored in one step, at most. Where the log has more, a step predicts among a
+    sample of about 1,024 items, and a user counts for 4,096 items at most."""
     validation_fraction: Share = 0.1
     """Share of the interactions held out to choose penalties and stopping."""
     mf_factors: Count = 20

@@ -26,9 +26,11 @@ def validation_fit(session: Session) -> None:
     state, settings = session.state, session.settings
     rate_factors = settings.rate_reg_factors
     rate_factor = rate_factors[state.stage] if state.stage < len(rate_factors) else 1.0
-    rates = state.stage < n_rating_fits(session.interactions, rate_factors)
+    n_rating = n_rating_fits(session.interactions, rate_factors)
+    rates = session.shared_encoder or state.stage < n_rating
+    rate_steps = settings.rate_steps if session.interactions.n_rated else 1
     schedule = Schedule(
-        (settings.n_steps, settings.rate_steps if rates or session.shared_encoder else 0),
+        (settings.n_steps, rate_steps if rates else 0),
         (session.reg_factors[state.stage], rate_factor),
     )
     trainer, end = session.trainer(session.observed(), schedule), max(schedule.stops)
@@ -73,7 +75,7 @@ def final_fit(
     steps = [step for step in steps if step < end] + [end]
     for step in steps[bisect_left(steps, trainer.step) :]:  # a resumed fit has the earlier ones
         progress = session.advance(trainer, step, "final fit")
-        if step <= schedule.stops[RATE]:
+        if step <= schedule.stops[RATE] or not state.last.snapshots:
             keep_snapshot(trainer, state)
         session.save(trainer)
         if progress is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -84,10 +86,15 @@ def _consume_losses(
     trainer: Trainer, network: Network, encoding: Encoding, validation: History, state: FitState
 ) -> tuple[float, float]:
     settings = trainer.settings.with_changes(masked_only=True)
+    everyone = encoding.consume
+    if len(everyone) * network.config.n_items > settings.batch_cells:
+        rows = validation.rows_to_score(settings.batch_cells)
+        validation = validation.of_rows(rows)
+        encoding = replace(encoding, consume=everyone[rows])
     nll = float(losses(network, encoding, validation, settings, (True, False)).consume)
     kernel = network.consume_kernel[:, 0]
-    scores = NeuralScores(encoding.consume, network.consume_out, network.consume_bias, kernel)
-    ndcg = masked_ndcg(scores.users, scores.items, scores.bias, validation)
+    scores = NeuralScores(everyone, network.consume_out, network.consume_bias, kernel)
+    ndcg = masked_ndcg(encoding.consume, scores.items, scores.bias, validation)
     if nll <= min((r.consume_nll for r in state.results if r.consume_nll is not None), default=nll):
         copies = {name: tensor.detach().clone() for name, tensor in vars(scores).items()}
         state.best.consume = NeuralScores(**copies)
