@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -30,9 +31,9 @@ async def slow_body(connection: Connection, request: bytes) -> None:
         await asyncio.sleep(1)
 
 
-async def silent(connection: Connection, _: bytes) -> None:
+async def silent(*_: object) -> None:
     """Connect, and say nothing."""
-    await connection[0].read()
+    await asyncio.sleep(60)
 
 
 async def hangs_up(connection: Connection, request: bytes) -> None:
@@ -41,6 +42,8 @@ async def hangs_up(connection: Connection, request: bytes) -> None:
     await connection[1].drain()
 
 
+PAUSE_SECONDS = 5.0
+"""Before a client that has left, or was cut off, comes again: 100 of them are 20 a second."""
 BAD: dict[str, Callable[[Connection, bytes], Awaitable[None]]] = {
     "slow head": slow_head, "slow body": slow_body, "silent": silent, "hangs up": hangs_up,
 }  # fmt: skip
@@ -56,6 +59,7 @@ async def with_bad_clients(
     held: list[float] = []
 
     async def bad() -> None:
+        await asyncio.sleep(PAUSE_SECONDS * random.random())
         while True:
             began = time.monotonic()
             try:
@@ -63,8 +67,7 @@ async def with_bad_clients(
                 try:
                     talk = asyncio.ensure_future(BAD[kind](connection, requests[0]))
                     cut = asyncio.ensure_future(connection[0].read())
-                    waiting = {talk} if kind in ("silent", "hangs up") else {talk, cut}
-                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({talk, cut}, return_when=asyncio.FIRST_COMPLETED)
                     talk.cancel()
                     cut.cancel()
                 finally:
@@ -72,10 +75,10 @@ async def with_bad_clients(
             except OSError:
                 pass
             held.append(time.monotonic() - began)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(PAUSE_SECONDS * random.random() * 2)
 
     crowd = [asyncio.create_task(bad()) for _ in range(n_bad)]
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE_SECONDS)
     seen = await poisson(running, requests, rate, seconds)
     for one in crowd:
         one.cancel()

@@ -55,6 +55,13 @@ class TestKeys:
         assert said.status_code == 200
         assert "small" not in said.text
 
+    def test_the_reference_tells_of_the_key_where_one_is_needed(self, locked, client):
+        paths = locked.get("/openapi.json").json()["paths"]
+        needing = {path for path, routes in paths.items() if "security" in str(routes)}
+        assert needing == set(paths) - {"/v2/health/live", "/v2/health/ready"}
+        assert "X-API-Key: &lt;key&gt;" in locked.get("/docs").text
+        assert "X-API-Key: " not in client.get("/docs").text
+
     @pytest.mark.parametrize("text", ["", "\n \n", "short", "sixteen-letters-é"])
     def test_a_file_without_good_keys_is_refused(self, tmp_path, text):
         path = tmp_path / "keys.txt"

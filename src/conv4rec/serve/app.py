@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import APIKeyHeader
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -30,6 +31,8 @@ from conv4rec.serve.turns import FullError
 
 logger = logging.getLogger("conv4rec.serve")
 EXPLORER = Path(__file__).parent / "explorer" / "static"
+API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False)
+"""For the OpenAPI page; the gate has checked the key already."""
 RETRY_AFTER = "1"
 NOT_JSON = "the request is not JSON that can be read"
 
@@ -50,9 +53,9 @@ def make_app(settings: ServeSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.engine = engine
-    app.include_router(routes.router)
-    app.include_router(health.router)
-    app.include_router(explorer_router)
+    app.include_router(health.probes)
+    for router in (routes.router, health.router, explorer_router):
+        app.include_router(router, dependencies=[Depends(API_KEY)] if settings.keys else [])
     _add_pages(app, settings)
     for error, handler in (
         (Conv4RecError, _mistake),
