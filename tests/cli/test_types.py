@@ -54,6 +54,15 @@ def test_recommend_by_a_type_with_reasons(say, folder):
     assert "P(next)" in table.out
 
 
+def test_histories_of_a_file_have_types(say, folder, tmp_path):
+    lines = ["user,item,action", "new,i01,view", "new,i02,view", "new,i02,buy"]
+    (tmp_path / "new.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    said = say("recommend", folder, "--history", tmp_path / "new.csv", "--by", "buy", "--json")
+    listed = [row["item_id"] for row in said.json["recommendations"]]
+    assert "i01" in listed[:3]
+    assert "i02" not in listed
+
+
 def test_explain_says_in_words_what_a_view_is_worth(say, folder):
     said = say("explain", folder)
     assert "view, then buy: " in said.out

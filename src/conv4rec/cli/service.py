@@ -102,7 +102,7 @@ def read_rows(
     Raises:
         DataError: The table cannot be used: names the column and the rows.
     """
-    from conv4rec.data.columns import COLUMNS, IDS
+    from conv4rec.data.columns import COLUMNS, EVENT_COLUMNS, IDS
     from conv4rec.data.ids import text_roles
     from conv4rec.data.reading import Reading
     from conv4rec.data.tables import read_columns
@@ -110,7 +110,8 @@ def read_rows(
     known = served.interactions_
     as_text = text_roles(known.users, known.items)
     stated = Reading(**reading, of_several=of_several)
-    roles = IDS if pairs else COLUMNS
+    columns = COLUMNS if served.events_ is None else EVENT_COLUMNS
+    roles = IDS if pairs else columns
     return read_columns(file, stated, roles, IDS, as_text, lenient=("timestamp",)).frame
 
 

@@ -108,7 +108,7 @@ def _distinct(log: Events, kinds: tuple[int, ...]) -> sparse.csr_array:
 
 def _cosines(source: sparse.csr_array, target: sparse.csr_array) -> sparse.csr_array:
     users_of = [np.asarray(side.sum(0)).ravel() + SHRINKAGE for side in (source, target)]
-    n_items, (n_source, n_target) = int(source.shape[1]), users_of
+    (n_source, n_target), n_items = users_of, len(users_of[0])
     columns = sparse.csr_array(target.T)
     starts, indices, values = [0], [], []
     for first in range(0, n_items, ROWS):
