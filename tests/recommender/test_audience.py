@@ -12,7 +12,7 @@ from conv4rec.recommender import audience
 def test_an_audience_is_made_of_each_persons_own_list(fitted_model, by):
     exposure = {} if by == "consume" else {"limit_exposure": False}
     found = 0
-    for item in fitted_model.interactions_.items.to_series()[::9]:
+    for item in fitted_model.interactions_.items.to_series()[::13]:
         whole = fitted_model.recommend(by=by, k=1, allow=[item], **exposure)
         best = whole.sort("score", "user_id", descending=[True, False]).head(4)
         people = fitted_model.audience(item, 4, by=by)
@@ -27,13 +27,13 @@ def test_only_the_first_people_are_read_whole(fitted_model, monkeypatch):
     """The bound from pairs is good enough to stop at: the answer is that of reading everyone."""
     item = fitted_model.interactions_.items.to_series()[3]
     whole = fitted_model.audience(item, 3, by="like")
-    monkeypatch.setattr(audience, "USERS_AT_A_TIME", 4)
+    monkeypatch.setattr(audience, "FIRST_USERS", 4)
     blocks = []
     read = audience._of_block
     monkeypatch.setattr(audience, "_of_block", lambda *a: blocks.append(1) or read(*a))
     part = fitted_model.audience(item, 3, by="like")
     assert part["user_id"].to_list() == whole["user_id"].to_list()
-    assert len(blocks) < fitted_model.interactions_.n_users / 4
+    assert len(blocks) < 4  # 4, 8, 16 and 32 users are all 60
 
 
 def test_nobody_who_has_the_item_is_in_its_audience(fitted_model):

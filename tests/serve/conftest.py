@@ -12,6 +12,14 @@ from conv4rec.serve.settings import ServeSettings, named_folders
 PLACE = "http://127.0.0.1"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def patience():
+    """A busy machine is no failure: questions wait as long as it takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("conv4rec.serve.engine.PATIENCE_SECONDS", 600.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def folder(fitted_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "small"

@@ -55,6 +55,13 @@ class TestKeys:
         assert said.status_code == 200
         assert "small" not in said.text
 
+    def test_the_reference_tells_of_the_key_where_one_is_needed(self, locked, client):
+        paths = locked.get("/openapi.json").json()["paths"]
+        needing = {path for path, routes in paths.items() if "security" in str(routes)}
+        assert needing == set(paths) - {"/v2/health/live", "/v2/health/ready"}
+        assert "X-API-Key: &lt;key&gt;" in locked.get("/docs").text
+        assert "X-API-Key: " not in client.get("/docs").text
+
     @pytest.mark.parametrize("text", ["", "\n \n", "short", "sixteen-letters-é"])
     def test_a_file_without_good_keys_is_refused(self, tmp_path, text):
         path = tmp_path / "keys.txt"
@@ -169,7 +176,8 @@ def parts(*messages):
     async def receive():
         if waiting:
             return waiting.pop(0)
-        return await asyncio.Event().wait()  # for ever
+        await asyncio.sleep(60)  # longer than any test waits
+        return {"type": "http.disconnect"}
 
     return receive
 
@@ -204,13 +212,44 @@ def test_a_client_that_hangs_up_while_it_waits_waits_no_more(settings):
 
     async def slow(*_):
         try:
-            await asyncio.Event().wait()
+            await asyncio.sleep(60)
         except asyncio.CancelledError:
             ended.append(True)
             raise
 
     receive = parts({"type": "http.request", "body": b""}, {"type": "http.disconnect"})
     assert asked(slow, settings, receive) == []
+    assert ended == [True]
+
+
+def test_what_comes_after_an_answer_is_not_broken_off(settings):
+    """Servers tell of the end of a connection as soon as the answer is sent."""
+    ended = []
+
+    async def scene():
+        is_sent, waiting = asyncio.Event(), [{"type": "http.request", "body": b""}]
+
+        async def receive():
+            if waiting:
+                return waiting.pop()
+            await is_sent.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            if message["type"] == "http.response.body":
+                is_sent.set()
+
+        async def app(_scope, _receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            for _ in range(10):
+                await asyncio.sleep(0)
+            ended.append(True)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        await Gate(app, settings, Metrics())(scope, receive, send)
+
+    asyncio.run(scene())
     assert ended == [True]
 
 
@@ -233,7 +272,7 @@ def test_a_fault_is_one_sentence_without_what_it_was_about(settings, caplog):
 class TestTurns:
     def test_one_more_than_may_wait_is_refused_at_once(self):
         async def scene():
-            turns, gate = Turns(most_waiting=1), asyncio.Event()
+            turns, gate = Turns(most_waiting=1, patience=600), asyncio.Event()
             loop = asyncio.get_running_loop()
 
             def hold():
@@ -254,9 +293,21 @@ class TestTurns:
 
         asyncio.run(scene())
 
+    def test_a_turn_that_comes_too_late_is_refused(self):
+        ran = []
+
+        async def scene():
+            turns = Turns(most_waiting=5, patience=-1.0)
+            with pytest.raises(FullError):
+                await turns.run(lambda: ran.append("late"))
+            turns.close()
+
+        asyncio.run(scene())
+        assert ran == []
+
     def test_who_has_gone_is_not_computed_for(self):
         async def scene():
-            turns, gate, ran = Turns(most_waiting=5), asyncio.Event(), []
+            turns, gate, ran = Turns(5, patience=600), asyncio.Event(), []
             loop = asyncio.get_running_loop()
             first = asyncio.create_task(
                 turns.run(lambda: asyncio.run_coroutine_threadsafe(gate.wait(), loop).result())

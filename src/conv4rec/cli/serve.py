@@ -68,6 +68,6 @@ def serve(
     listening = listen(settings)
     address = f"[{host}]" if ":" in host else host
     place = f"http://{address}:{listening.getsockname()[1]}"
-    say(f"Serving {', '.join(settings.models)} at {place}; how to ask: {place}/docs")
+    say(f"Serving {', '.join(settings.models)} at {place} (how to ask: {place}/docs)")
     if not supervise(settings, listening):
         raise SavedModelError("a model could not be loaded: the log above says which and why")

@@ -142,7 +142,7 @@ class Ids:
         numbers = np.asarray(numbers, dtype=np.int64)
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self):
             raise IndexError(f"{self.what} numbers run from 0 to {len(self) - 1}")
-        return self._values.gather(numbers)
+        return self._values[numbers]
 
     def to_series(self) -> pl.Series:
         """All ids in ascending order: the id at index n has number n."""

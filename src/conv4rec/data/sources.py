@@ -24,6 +24,7 @@ from typing import IO, Any
 
 import polars as pl
 
+from conv4rec.data.forks import refuse_after_fork
 from conv4rec.data.formats import HEAD_BYTES, UNPACK, encoding_of, format_of, refusal
 from conv4rec.errors import DataError
 
@@ -82,6 +83,7 @@ def opened(source: str | os.PathLike[str], encoding: str | None = None) -> Itera
         DataError: There is no such file, or its format is not read.
         OSError: (or EOFError, zlib.error) It cannot be read, or is damaged.
     """
+    refuse_after_fork()
     with contextlib.ExitStack() as stack:
         yield [_plain(name, path, encoding, stack) for name, path in _paths(os.fspath(source))]
 

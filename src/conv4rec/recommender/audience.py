@@ -17,7 +17,7 @@ from conv4rec.recommender.user_histories import Users, histories_of
 if TYPE_CHECKING:
     from conv4rec.recommender.conv4rec import Conv4Rec
 
-USERS_AT_A_TIME = 256
+FIRST_USERS, USERS_AT_A_TIME = 32, 256  # read whole: twice as many each time
 SLACK = 1e-3  # log-odds: a bound of pairs and one of whole rows differ by rounding
 
 
@@ -39,14 +39,15 @@ def audience_of(
         bounds = _bounds(model, histories, number, confidence)
         order = np.argsort(-bounds, kind="stable")
     found: list[pl.DataFrame] = []
-    for first in range(0, len(order), USERS_AT_A_TIME):
-        part = np.sort(order[first : first + USERS_AT_A_TIME])
+    first, n_next = 0, FIRST_USERS
+    while first < len(order):
+        part = np.sort(order[first : first + n_next])
         found.append(_of_block(model, histories.take_users(part), item, by, confidence))
+        first, n_next = first + n_next, min(2 * n_next, USERS_AT_A_TIME)
         best = pl.concat(found).sort("score", "user_id", descending=[True, False])
-        if bounds is not None and best.height >= k:
-            left = order[first + USERS_AT_A_TIME :]
+        if bounds is not None and best.height >= k and first < len(order):
             worst = float(log_odds(best["score"].to_numpy()[k - 1 : k])[0])
-            if not len(left) or bounds[left[0]] < worst - SLACK:
+            if bounds[order[first]] < worst - SLACK:
                 break
     best = pl.concat(found).sort("score", "user_id", descending=[True, False]).head(k)
     return best.drop("item_id", "rank").insert_column(

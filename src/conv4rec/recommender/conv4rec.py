@@ -70,7 +70,7 @@ class Conv4Rec(Parameters):
 
     Every other parameter is a setting of the network or of its training. None, the default of
     all of them, means the value of the preset. docs/guides/names.md lists each setting, its
-    value in both presets and its meaning.
+    value in each preset and its meaning.
 
     Raises:
         SettingError: There is no parameter of this name: says the nearest one.

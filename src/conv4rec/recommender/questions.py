@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
 
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY
 from conv4rec.recommender.explanation import Explained
@@ -16,8 +24,15 @@ LONGEST_ID = 512  # characters
 ABSENT: Any = None
 """The default of a field that may be left out, but is never null."""
 
+
+def _whole(value: Any) -> Any:
+    """5.0 is a whole number in JSON, and some programs write it so."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[StrictInt, BeforeValidator(_whole)]
 TextId = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_ID)]
-Id = StrictInt | TextId
+Id = Whole | TextId
 Rating = Annotated[float, Field(allow_inf_nan=False)] | None
 History = Annotated[dict[TextId, Rating], Field(max_length=MOST_HISTORY)]
 ManyIds = Annotated[list[Id], Field(max_length=MOST_IDS)]
@@ -60,13 +75,13 @@ class RecommendQuestion(Question):
         Field(min_length=1, max_length=MOST_USERS, description="Ids of the training data."),
     ] = ABSENT
     history: Annotated[History, Field(description=_HISTORY)] = ABSENT
-    k: Annotated[int, Field(ge=1, le=MOST_ITEMS, description="Items of a list.")] = 10
+    k: Annotated[Whole, Field(ge=1, le=MOST_ITEMS, description="Items of a list.")] = 10
     by: Annotated[Order, Field(description="What lists are ranked by.")] = "consume"
     exclude_seen: Annotated[bool, Field(description="Leave out the items of the history.")] = True
     allow: Annotated[ManyIds | None, Field(description="List nothing else.")] = None
     block: Annotated[ManyIds | None, Field(description="Never list these.")] = None
     novelty: Annotated[
-        Literal["median"] | Annotated[int, Field(ge=1)] | Probability,
+        Literal["median"] | Annotated[StrictInt, Field(ge=1)] | Probability,
         Field(description="Discoveries: which items are novel (see `Conv4Rec.recommend`)."),
     ] = NOVELTY
     confidence: Annotated[
@@ -80,7 +95,7 @@ class RecommendQuestion(Question):
         True
     )
     reasons: Annotated[
-        int, Field(ge=0, le=20, description="Items of the history to name for each item.")
+        Whole, Field(ge=0, le=20, description="Items of the history to name for each item.")
     ] = 0
 
     @model_validator(mode="after")
@@ -168,4 +183,4 @@ class SimilarQuestion(Question):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"item": "dune", "k": 5}]})
     item: Id
-    k: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
+    k: Annotated[Whole, Field(ge=1, le=MOST_ITEMS)] = 10

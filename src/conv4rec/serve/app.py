@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import APIKeyHeader
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -30,7 +31,10 @@ from conv4rec.serve.turns import FullError
 
 logger = logging.getLogger("conv4rec.serve")
 EXPLORER = Path(__file__).parent / "explorer" / "static"
+API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False)
+"""For the OpenAPI page; the gate has checked the key already."""
 RETRY_AFTER = "1"
+NOT_JSON = "the request is not JSON that can be read"
 
 
 def make_app(settings: ServeSettings) -> FastAPI:
@@ -49,9 +53,9 @@ def make_app(settings: ServeSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.engine = engine
-    app.include_router(routes.router)
-    app.include_router(health.router)
-    app.include_router(explorer_router)
+    app.include_router(health.probes)
+    for router in (routes.router, health.router, explorer_router):
+        app.include_router(router, dependencies=[Depends(API_KEY)] if settings.keys else [])
     _add_pages(app, settings)
     for error, handler in (
         (Conv4RecError, _mistake),
@@ -68,13 +72,11 @@ def make_app(settings: ServeSettings) -> FastAPI:
 
 def _add_pages(app: FastAPI, settings: ServeSettings) -> None:
     """The reference at /docs, the explorer at /explore, and the way there from /."""
-    has_explorer = EXPLORER.is_dir()
-    if has_explorer:
-        app.mount("/explore", StaticFiles(directory=EXPLORER, html=True), name="explore")
+    app.mount("/explore", StaticFiles(directory=EXPLORER, html=True), name="explore")
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:
-        return RedirectResponse("/explore/" if has_explorer else "/docs")
+        return RedirectResponse("/explore/")
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
@@ -114,6 +116,8 @@ async def _malformed(_: Request, error: Exception) -> JsonAnswer:
 
 async def _http_error(_: Request, error: Exception) -> JsonAnswer:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's, for what is not even text
+        return JsonAnswer({"error": NOT_JSON}, 422)
     return JsonAnswer({"error": str(error.detail)}, error.status_code, error.headers)
 
 
@@ -127,7 +131,7 @@ def sentence_of(errors: list[dict[str, Any]]) -> str:
     """The first thing that is wrong with a question, and where."""
     first = errors[0]
     if first["type"] == "json_invalid":
-        return "the request is not JSON"
+        return NOT_JSON
     if first["type"] == "model_attributes_type":
         return "the request must be a JSON object, sent with Content-Type: application/json"
     steps, whats = first["loc"][1:], [first["msg"].removeprefix("Value error, ")]

@@ -24,9 +24,13 @@ class ImpatientProtocol(H11Protocol):
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
-        """The timer runs from the first byte of a head, whatever else comes before its end."""
+        """The timer runs from the first byte of a head, whatever else comes before its end.
+
+        It also bounds the rest of a request that is answered already, as a too large one: that
+        is read and forgotten, since a client that is cut off while it sends sees no answer.
+        """
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
+        if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
             self._stop_waiting()
         elif self._head_timer is None:
             self._wait_for_head()

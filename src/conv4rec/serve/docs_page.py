@@ -55,7 +55,7 @@ def _route(
         f"<h2>{escape(route['summary'])}</h2><p><code>{method.upper()} {escape(path)}</code></p>"
         + "".join(paragraphs)
         + (_fields(form) if form else "")
-        + "".join(f"<pre>{escape(call)}</pre>" for call in _calls(address, form))
+        + "".join(f"<pre>{escape(call)}</pre>" for call in _calls(address, form, route))
         + f"<table><tr><th>Status</th><th>Meaning</th></tr>{answers}</table>"
     )
 
@@ -70,11 +70,13 @@ def _fields(form: dict[str, Any]) -> str:
     return f"<table>{head}{''.join(rows)}</table>"
 
 
-def _calls(address: str, form: dict[str, Any] | None) -> list[str]:
+def _calls(address: str, form: dict[str, Any] | None, route: dict[str, Any]) -> list[str]:
+    key = " \\\n  -H 'X-API-Key: <key>'" if "security" in route else ""
     if form is None:
-        return [f"curl {address}"]
+        return [f"curl {address}{key}"]
     return [
-        f"curl {address} \\\n  -H 'Content-Type: application/json' \\\n  -d '{json.dumps(example)}'"
+        f"curl {address}{key} \\\n  -H 'Content-Type: application/json' \\\n"
+        f"  -d '{json.dumps(example)}'"
         for example in form.get("examples", [])
     ]
 

@@ -14,7 +14,7 @@ from conv4rec.recommender.answers import Answer, Answers
 from conv4rec.serve.metrics import Metrics
 from conv4rec.serve.models import Models, Served
 from conv4rec.serve.settings import ServeSettings
-from conv4rec.serve.turns import Turns
+from conv4rec.serve.turns import PATIENCE_SECONDS, Turns
 
 logger = logging.getLogger("conv4rec.serve")
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class Engine:
 
     def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.models, self.turns = Models(settings), Turns(settings.most_waiting)
+        self.models, self.turns = Models(settings), Turns(settings.most_waiting, PATIENCE_SECONDS)
         self.is_ready = False
         self._look_now = asyncio.Event()
 

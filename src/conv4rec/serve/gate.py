@@ -66,7 +66,7 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, seen = time.perf_counter(), {"status": 499}
+        began, seen = time.perf_counter(), {"status": 499, "is_sent": False}
         request_id = _request_id(_header(scope, b"x-request-id"))
         scope["request_id"] = request_id
 
@@ -82,13 +82,14 @@ class Gate:
                     *(e for e in extra.items() if e[0] not in given),
                 ]
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                seen["is_sent"] = True
 
         try:
             self._check(scope)
             body = await _whole_body(scope, receive)
-            await _while_there(
-                self.app(scope, _replayed(body, receive), send_with_headers), receive
-            )
+            answering = self.app(scope, _replayed(body, receive), send_with_headers)
+            await _while_there(answering, receive, lambda: bool(seen["is_sent"]))
         except _RefusedError as refused:
             await _refuse(send_with_headers, *refused.args)
         except _GoneError:
@@ -153,12 +154,14 @@ async def _whole_body(scope: Scope, receive: Receive) -> bytes:
         ) from None
 
 
-async def _while_there(answering: Coroutine[Any, Any, None], receive: Receive) -> None:
+async def _while_there(
+    answering: Coroutine[Any, Any, None], receive: Receive, is_sent: Callable[[], bool]
+) -> None:
     """Answer, unless the client hangs up before: then its question waits for nothing any more."""
     answer, gone = asyncio.create_task(answering), asyncio.create_task(receive())
     try:
         await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
+        if not answer.done() and not is_sent():
             answer.cancel()
             raise _GoneError
         await answer
@@ -179,7 +182,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 async def _refuse(send: Send, status: int, sentence: str) -> None:
     body = json.dumps({"error": sentence}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if status in (408, 413):  # the rest of the request is not read
+    if status == 408:  # the rest of the request is not read
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -54,7 +54,9 @@ class Site:
     """A service in a thread."""
 
     def __init__(self, settings):
-        config = uvicorn.Config(make_app(settings), port=0, log_config=None, lifespan="on")
+        app = make_app(settings)
+        app.state.engine.turns.patience = 600.0  # seconds: a busy machine refuses nobody
+        config = uvicorn.Config(app, port=0, log_config=None, lifespan="on")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import urllib.request
 
 import pytest
@@ -149,7 +147,7 @@ def test_two_models_side_by_side_say_what_differs(visit, site, folders, world_mo
     assert "second: " in page.locator(".list.consume .because").first.inner_text()
 
 
-def test_the_copied_calls_give_what_is_on_the_screen(visit, site, folders, titles):
+def test_the_copied_calls_give_what_is_on_the_screen(visit, site, folders, titles, monkeypatch):
     page = settled(visit(at(site, user=USER)))
     page.get_by_text("These lists from code").click()
     curl, python = page.locator(".snippet pre").all_inner_texts()
@@ -158,13 +156,10 @@ def test_the_copied_calls_give_what_is_on_the_screen(visit, site, folders, title
     with urllib.request.urlopen(request) as answer:
         rows = json.load(answer)["recommendations"]
     assert [row["title"] for row in rows] == listed(page, "discover")
-    python = re.sub(
-        r"^(model\.recommend.*)$", r"print(\1['item_id'].to_list())", python, flags=re.M
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", python], cwd=folders, capture_output=True, text=True, check=True
-    )
-    lists = [json.loads(line.replace("'", '"')) for line in run.stdout.splitlines()]
+    lists = []
+    python = re.sub(r"^(model\.recommend.*)$", r"lists.append(\1['item_id'])", python, flags=re.M)
+    monkeypatch.chdir(folders)
+    exec(python, {"lists": lists})
     shown = [listed(page, "discover"), listed(page, "consume")]
     assert [[titles[item] for item in found] for found in lists] == shown
 
@@ -227,7 +222,7 @@ def test_a_title_that_is_a_script_stays_text(visit, site, titles):
     page = settled(visit(at(site, user=USER, item=item)))
     page.wait_for_selector(".detail h2")
     assert page.locator(".detail h2").inner_text() == titles[item]
-    assert page.title() == "conv4rec explorer"
+    assert page.title() == f"Person {USER} – conv4rec"
     assert page.locator("main script").count() == 0
 
 
@@ -243,3 +238,20 @@ def test_a_mistake_in_the_address_is_a_sentence(visit, site):
     page = visit(at(site, user="nobody"))
     assert "'nobody' is not in the training data" in page.get_by_role("alert").inner_text()
     page.wrong.clear()  # the browser's own line about the answer 404
+
+
+def test_a_server_that_is_busy_is_asked_again(visit, site):
+    page = settled(visit(at(site, user=USER)))
+    refused = []
+
+    def refuse_once(route):
+        refused.append(route.request.url)
+        if len(refused) > 1:
+            return route.fallback()
+        return route.fulfill(status=503, headers={"Retry-After": "1"}, body="{}")
+
+    page.route("**/explore/why*", refuse_once)
+    page.locator(".list.consume .row").nth(2).click()
+    page.wait_for_selector(".detail h2")
+    assert len(refused) == 2
+    page.wrong.clear()  # the browser's own line about the answer 503

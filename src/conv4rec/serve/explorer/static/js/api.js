@@ -3,7 +3,9 @@
 const saved = document.getElementById("answers");
 const answers = saved ? JSON.parse(saved.textContent) : null;
 const asked = new Map();
-const MOST_KEPT = 60;
+const MOST_KEPT = 60, MOST_TRIES = 60;
+const waiting = []; // questions not yet sent
+let busy = false;
 let key = null; // of the server; kept while the page is open
 
 export const offline = answers !== null;
@@ -40,7 +42,7 @@ export async function models() {
 }
 
 /** One view as JSON; the same question is asked once. */
-export async function ask(model, view, params = {}, signal) {
+export async function ask(model, view, params = {}) {
   const address = url(model, view, params);
   if (offline) {
     const found = answers.views[view];
@@ -48,20 +50,42 @@ export async function ask(model, view, params = {}, signal) {
     return found;
   }
   if (!asked.has(address)) {
-    const answer = get(address, signal);
-    asked.set(address, answer);
-    answer.catch(() => asked.delete(address));
+    const found = get(address);
+    asked.set(address, found);
+    found.catch(() => asked.delete(address));
     if (asked.size > MOST_KEPT) asked.delete(asked.keys().next().value);
   }
   return asked.get(address);
 }
 
-async function get(address, signal) {
-  const response = await fetch(address, { signal, headers: key ? { "X-API-Key": key } : {} });
+/** Questions are sent one at a time, the newest first: a server answers one at a time too. */
+function get(address) {
+  return new Promise((resolve, reject) => {
+    waiting.push({ address, resolve, reject });
+    next();
+  });
+}
+
+async function next() {
+  if (busy || !waiting.length) return;
+  busy = true;
+  const { address, resolve, reject } = waiting.pop();
+  await answer(address).then(resolve, reject);
+  busy = false;
+  next();
+}
+
+async function answer(address, tries = 0) {
+  const response = await fetch(address, { headers: key ? { "X-API-Key": key } : {} });
   if (response.ok) return response.json();
+  if (response.status === 503 && tries < MOST_TRIES) { // others ask too: wait for a turn
+    const seconds = Number(response.headers.get("Retry-After")) || 1;
+    await new Promise((wake) => setTimeout(wake, 1000 * seconds));
+    return answer(address, tries + 1);
+  }
   if (response.status === 401) throw Object.assign(new Error("This server asks for its key."), { locked: true });
   const said = await response.json().catch(() => ({}));
-  throw new Error(said.error?.message ?? said.error ?? said.detail ?? `The server answered ${response.status}.`);
+  throw new Error(said.error ?? `The server answered ${response.status}.`);
 }
 
 /** Rows of a table that came by its columns. */

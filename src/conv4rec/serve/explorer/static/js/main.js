@@ -30,6 +30,7 @@ async function show() {
       fill(main, page.element);
     }
     await shown.page.update(state);
+    document.title = `${main.querySelector("h1")?.textContent ?? "Explorer"} – conv4rec`;
   } catch (error) {
     if (error.name === "AbortError") return;
     shown = null;

@@ -90,8 +90,11 @@ export function personPage(model, catalogue) {
 
   async function showDetail(state, stale) {
     if (state.item === undefined) return fill(detail);
+    detail.setAttribute("aria-busy", "true"); // the card before is of another history or item
     const why = api.offline ? null : await api.ask(model, "why", { ...whom(state), item: state.item });
-    if (!stale()) fill(detail, detailCard(model, state, why, view, catalogue));
+    if (stale()) return;
+    detail.removeAttribute("aria-busy");
+    fill(detail, detailCard(model, state, why, view, catalogue));
   }
 
   function tipOf(at) {
