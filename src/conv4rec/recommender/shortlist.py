@@ -22,8 +22,9 @@ from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.uncertainty import Latent, log_odds, ndtr, standard_errors
 
 LEAST_SHORTLIST, PER_PLACE = 256, 8  # items read exactly: for each place of the list, at least
+DISCOVERIES = 3  # times as many: some turn out not to be one
 SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
-NEAR_LIKE, NEAR_LIFT = 0.15, 0.8
+NEAR_LIKE, NEAR_LIFT = 0.03, 0.08
 """How far below the limits of discoveries an item may seem to be read exactly: in P(like) and in
 log-odds. Twice the largest error seen has to be less."""
 FAR = 9.0  # deviations
@@ -55,7 +56,8 @@ class Shortlister:
     @property
     def size(self) -> int:
         """How many items are read exactly."""
-        return max(LEAST_SHORTLIST, PER_PLACE * self.k)
+        size = max(LEAST_SHORTLIST, PER_PLACE * self.k)
+        return size * (DISCOVERIES if self.spec.by == "discover" else 1)
 
     @property
     def pays(self) -> bool:
