@@ -103,6 +103,7 @@ def test_ray_data(lists, expected):
         ray.shutdown()
 
 
+@pytest.mark.filterwarnings("default")  # of pandas 3, which Spark does not know yet
 def test_spark(lists, expected):
     pytest.importorskip("pyspark", reason="Spark is not installed: pip install 'conv4rec[spark]'")
     if shutil.which("java") is None:

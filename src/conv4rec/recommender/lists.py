@@ -103,7 +103,6 @@ class Lists:
 
     def _ranked(self, scores: Scores) -> np.ndarray:
         """Scores minus prices: rows x items, -inf where an item may not be listed."""
-        request = self.request
         if self.shortlister is not None and self.shortlister.pays:
             return np.stack(
                 [self._ranked_row(one_row(scores, row)) for row in range(len(scores.rows))]
