@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import threading
 
-import polars as pl
 import pytest
 import torch
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import zlib
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import polars as pl

@@ -14,6 +14,8 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.cli import main
+from conv4rec.serve import supervisor
+from conv4rec.serve.settings import ServeSettings, named_folders
 
 COMMAND = [sys.executable, "-c", "from conv4rec.cli.main import main; main()", "serve"]
 
@@ -74,6 +76,23 @@ def test_a_killed_worker_is_replaced_and_a_newer_model_is_served(service):
 
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 0
+
+
+@pytest.mark.parametrize(("has_served", "code"), [(False, 3), (True, 1)])
+def test_a_damaged_folder_ends_the_service_only_at_its_start(
+    folder, tmp_path, monkeypatch, has_served, code
+):
+    """uvicorn's supervisor stops all workers on the exit code 3, and replaces one on any other."""
+    shutil.copytree(folder, tmp_path / "mine")
+    (tmp_path / "mine" / "manifest.json").write_text("{}")
+    monkeypatch.setattr(supervisor, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setitem(os.environ, supervisor.HAS_SERVED, "1")
+    if not has_served:
+        monkeypatch.delitem(os.environ, supervisor.HAS_SERVED)
+    settings = ServeSettings(named_folders([str(tmp_path / "mine")]), threads=1)
+    with pytest.raises(SystemExit) as ended:
+        supervisor.worker_app(settings)
+    assert ended.value.code == code
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,9 @@ def test_training_with_samples_finds_the_optimum_of_the_whole_softmax(monkeypatc
             trainer.run()
         history = mask_history(batches.whole, settings, torch.Generator().manual_seed(9))
         with torch.no_grad():
-            encoding = network.encode(history, trainer.item_side())
-            found[name] = float(losses(network, encoding, history, settings).consume)
+            encoding = network.encode(history, trainer.item_side(), True, False)
+            consume = losses(network, encoding, history, settings, (True, False)).consume
+            found[name] = float(consume)
     assert found["whole"] < found["start"] - 0.04
     assert found["sampled"] == pytest.approx(found["whole"], abs=0.005)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import print_json, say
+from conv4rec.cli.reading import reads_tables
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+@reads_tables
 def audience(
     model: options.Model,
     item: Annotated[str, typer.Option(help="The item that people are sought for.")],
@@ -23,6 +25,8 @@ def audience(
     titles: options.Titles = None,
     out: options.Out = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """List the people for an item: those who would love it and would hardly find it.
 
@@ -41,9 +45,9 @@ def audience(
     served = service.load_model(model)
     items = served.check_fitted().items
     number = parsing.id_from_text(item, items)
-    users = service.users_from_words(served, None, history)
+    users = service.users_from_words(served, None, history, reading)
     found = served.audience(number, k, users=users, by=by, confidence=confidence)  # type: ignore[arg-type]  # checked there
-    name = service.load_titles(titles, items).get(number, item)
+    name = service.load_titles(titles, items, reading).get(number, item)
     if out is not None:
         tell_written(write_frames(iter([found]), out), out, as_json)
     elif as_json:

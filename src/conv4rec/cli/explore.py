@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import print_json, say
+from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import DataError, SettingError
 
 
+@reads_tables
 def explore(
     model: options.Model,
     out: Annotated[str, typer.Option(metavar="FILE", help="The page to write, a .html file.")],
@@ -22,6 +24,8 @@ def explore(
     confidence: options.Confidence = options.CONFIDENCE,
     titles: options.Titles = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Write the explorer's page of one person to a file that opens without a network.
 
@@ -49,12 +53,12 @@ def explore(
     if target.is_dir() or not target.absolute().parent.is_dir():
         raise DataError(f"{out} cannot be written: give a file in a folder that exists")
     served = service.load_model(model)
-    whom = service.users_from_words(served, [user] if user else None, history)
+    whom = service.users_from_words(served, [user] if user else None, history, reading)
     found = histories_of(served.check_fitted(), whom)
     if found.n_users != 1:
         raise SettingError(f"a page is of one person: the history has {found.n_users:,}")
     criteria = DiscoveryCriteria(parsing.number_or_word(novelty), confidence)
-    names = service.load_titles(titles, served.check_fitted().items)
+    names = service.load_titles(titles, served.check_fitted().items, reading)
     views = {
         "catalogue": catalogue_view(served, names),
         "person": person_view(served, Subject.of(found), k, criteria, every_detail=True),

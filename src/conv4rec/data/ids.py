@@ -142,7 +142,7 @@ class Ids:
         numbers = np.asarray(numbers, dtype=np.int64)
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self):
             raise IndexError(f"{self.what} numbers run from 0 to {len(self) - 1}")
-        return self._values.gather(numbers)
+        return self._values[numbers]
 
     def to_series(self) -> pl.Series:
         """All ids in ascending order: the id at index n has number n."""
@@ -206,6 +206,11 @@ class Ids:
             return ""
         close = difflib.get_close_matches(id, self._values.to_list(), n=1, cutoff=0.7)
         return f" Hint: did you mean {shown(close[0])}?" if close else ""
+
+
+def text_roles(*known: Ids) -> tuple[str, ...]:
+    """The columns of ids that are strings: "7" in a text file is then no integer."""
+    return tuple(f"{ids.what}_id" for ids in known if ids.kind == "str")
 
 
 def exact_ids(values: pl.Series, column: str) -> pl.Series:

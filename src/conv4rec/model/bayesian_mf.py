@@ -30,6 +30,8 @@ from conv4rec.model.posterior_draws import (
 from conv4rec.model.posterior_moments import PosteriorMoments
 from conv4rec.model.response_style import level_biases
 
+FEW_PAIRS = 2_048  # whose factors of all draws are read at once
+
 
 @dataclass(frozen=True)
 class LatentRating:
@@ -179,6 +181,10 @@ class BayesianMF(PosteriorDraws):
         """The posterior mean of x for pairs (row of `encoded`, item)."""
         factors, offset, _ = self._split(encoded)
         score = offset[users]
+        if len(users) <= FEW_PAIRS:
+            of_items, (draws, _, size) = self.items.index_select(1, items), self.items.shape
+            of_users = encoded[:, : draws * size].index_select(0, users).view(-1, draws, size)
+            return score + (of_items * of_users.transpose(0, 1)).sum(2).sum(0)
         for of_users, of_items in zip(factors, self.items, strict=True):
             score = score + (of_users[users] * of_items[items]).sum(1)
         return score

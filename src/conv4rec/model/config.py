@@ -12,9 +12,8 @@ class NetworkSettings(Settings):
     """Rating channels beside "consumed": 1 = liked, 2 = liked and polarising."""
     consume_channels: Count = 1
     """How many of the rating channels the consume side reads."""
-    consume_size: CountOrNone = 0
-    """Latent width of the consume side; 0: by the number of interactions, 32 to 256. Narrower
-    where there are more than 250,000 items."""
+    consume_size: Count = 256
+    """Latent width of the consume side. Narrower where there are more than 250,000 items."""
     rate_size: Count = 64
     """Latent width of the rating side. Narrower where there are more than 250,000 items."""
     two_sided: Switch = True

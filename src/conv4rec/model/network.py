@@ -183,7 +183,7 @@ class Network(nn.Module):
         """One logit per level for pairs (row of the encoding, item): pairs x levels."""
         latent = gather_rows(encoding.rate, users)
         size = self.rate_out.shape[2]
-        vectors = self._item_vectors(encoding)
+        vectors = self.item_vectors(encoding)
         channels = [(latent[:, :size] * gather_rows(v, items)).sum(1) for v in vectors]
         scores = torch.stack(channels, 1) * self.rate_scale if channels else latent[:, :0]
         offsets = gather_rows(self.rating_offsets(encoding), items) + self._shared(latent)
@@ -196,12 +196,11 @@ class Network(nn.Module):
         Memory: 4 x users x items x (levels + 2 channels) bytes: call it on a few users at a time.
         """
         latent = encoding.rate[:, : self.rate_out.shape[2]]
-        offsets = self.rating_offsets(encoding)
-        scores = offsets.new_empty(len(latent), *offsets.shape)
-        for channel, vectors in enumerate(self._item_vectors(encoding)):
+        scores = latent.new_empty(len(latent), *encoding.item_mean.shape)
+        for channel, vectors in enumerate(self.item_vectors(encoding)):
             scores[:, :, channel] = times_rows(latent, vectors)
-        means = encoding.user_mean @ self.from_user_mean + self._shared(encoding.rate)
-        scores.mul_(self.rate_scale).add_(offsets).add_(means[:, None])
+        scores.mul_(self.rate_scale).add_(self.rating_offsets(encoding))
+        scores.add_(self.user_offsets(encoding)[:, None])
         return self.level_bias + scores @ self.kernel_out
 
     def rating_vectors(self, encoding: Encoding, items: Tensor) -> Tensor:
@@ -209,7 +208,7 @@ class Network(nn.Module):
 
         Constants at the end of each pass the user's offset on a channel to all items alike.
         """
-        found = [v[items] for v in self._item_vectors(encoding)]
+        found = [v[items] for v in self.item_vectors(encoding)]
         vectors = torch.stack(found) if found else self.rate_out[:, items]
         if self.rate_common is not None:
             return vectors + self.rate_common[:, None]
@@ -217,7 +216,7 @@ class Network(nn.Module):
         constants = torch.eye(c, device=vectors.device) / self.rate_scale
         return torch.cat([vectors, constants[:, None].expand(c, n, c)], 2)
 
-    def _item_vectors(self, encoding: Encoding) -> list[Tensor]:
+    def item_vectors(self, encoding: Encoding) -> list[Tensor]:
         """By channel, items x size: "liked" has the item's column added."""
         vectors = list(self.rate_out.unbind(0))
         if encoding.liked is not None:
@@ -229,6 +228,10 @@ class Network(nn.Module):
         if self.rate_common is None:
             return latent[:, self.rate_out.shape[2] :]
         return latent @ self.rate_common.T * self.rate_scale
+
+    def user_offsets(self, encoding: Encoding) -> Tensor:
+        """What a user adds to the rating channels of every item: users x channels."""
+        return encoding.user_mean @ self.from_user_mean + self._shared(encoding.rate)
 
     def rating_offsets(self, encoding: Encoding) -> Tensor:
         """What each item adds to the rating channels of every user: items x channels."""

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 from scipy.special import log_softmax, ndtr, softmax
 
-from conv4rec.model.ordinal import EDGE, FLATTEST, LEAST, SHARPEST
+from conv4rec.model.ordinal import FLATTEST, LEAST, SHARPEST
 from conv4rec.model.response_style import SHARES, STEPS
 
 ROOT_2PI = float(np.sqrt(2.0 * np.pi))

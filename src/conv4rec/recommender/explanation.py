@@ -70,7 +70,7 @@ class Explainer:
         return parts.base.cpu().numpy(), parts.contribution.cpu().numpy()
 
 
-def check_explained(by: Explained, like_level: int) -> None:
+def check_explained(by: str, like_level: int) -> None:
     """Raise unless scores of this kind can be explained.
 
     Raises:

@@ -13,6 +13,7 @@ from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.model import History, ItemSide, Network, ServedModel
 from conv4rec.model.bayesian_mf import LatentRating
+from conv4rec.model.compressed import CompressedRatings
 from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.model.served import ServedEncoding
 from conv4rec.recommender.uncertainty import Latent
@@ -49,11 +50,18 @@ class Scoring:
 
     def __init__(self, model: ServedModel, item_side: ItemSide, max_memory_mb: float) -> None:
         self.model, self.item_side, self.max_memory_mb = model, item_side, max_memory_mb
+        self._compressed: CompressedRatings | None = None
 
     @property
     def network(self) -> Network:
         """The neural component, with its tables as served."""
         return self.model.network
+
+    def compressed(self, encoding: ServedEncoding) -> CompressedRatings:
+        """The tables of the rating side, compressed at the first call; any encoding will do."""
+        if self._compressed is None:
+            self._compressed = CompressedRatings.of(self.model, encoding)
+        return self._compressed
 
     def neural_component(self) -> Scoring:
         """The same without SLIM and without Bayesian matrix factorisation."""

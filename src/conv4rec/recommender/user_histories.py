@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from conv4rec.data import Ids, Interactions, LoadReport, read_table
-from conv4rec.data.ids import shown
+from conv4rec.data import Ids, Interactions, LoadReport
+from conv4rec.data.ids import shown, text_roles
+from conv4rec.data.sources import looks_like_file
+from conv4rec.data.tables import read_columns
 from conv4rec.errors import DataError
 
 Users = Any
@@ -41,24 +43,26 @@ def histories_of(known: Interactions, users: Users) -> Interactions:
         return users if same else _from_log(known, users.to_frame())
     if isinstance(users, Mapping):
         return _one_user(known, users)
+    ids = asked_ids(known.users, users)
+    if ids is None:
+        return _from_log(known, users)
+    return known.take_users(np.unique([known.users.number(id) for id in ids]))
+
+
+def asked_ids(known: Ids, users: Users) -> list[Any] | None:
+    """The ids, if users are asked for by id; None if `users` is a log.
+
+    Raises:
+        DataError: The list is empty.
+    """
     if isinstance(users, (list, tuple, set, range, np.ndarray, pl.Series)):
-        return _known_users(known, list(users))
-    if isinstance(users, (int, np.integer)) or (
-        isinstance(users, str) and (not _looks_like_file(users) or users in known.users)
-    ):
-        return _known_users(known, [users])
-    return _from_log(known, users)
-
-
-def _looks_like_file(text: str) -> bool:
-    return text.lower().endswith((".csv", ".tsv", ".parquet", ".inter", ".dat", ".gz"))
-
-
-def _known_users(known: Interactions, ids: list[Any]) -> Interactions:
-    if not ids:
-        raise DataError("the list of users is empty: give at least one user id, or None for all")
-    numbers = [known.users.number(id) for id in ids]
-    return known.take_users(np.unique(numbers))
+        if not len(users):
+            raise DataError(
+                "the list of users is empty: give at least one user id, or None for all"
+            )
+        return list(users)
+    is_id = isinstance(users, str) and (not looks_like_file(users) or users in known)
+    return [users] if is_id or isinstance(users, (int, np.integer)) else None
 
 
 def _one_user(known: Interactions, history: Mapping[Any, Any]) -> Interactions:
@@ -91,8 +95,20 @@ def _one_user(known: Interactions, history: Mapping[Any, Any]) -> Interactions:
 
 def _from_log(known: Interactions, log: Any) -> Interactions:
     """A log of any users; items that the model does not know are left out, with a warning."""
-    frame = read_table(log)
-    numbers = known.items.numbers(frame["item_id"])
+    as_text = text_roles(known.users, known.items)
+    # Timestamps only say which of repeated rows is the last.
+    frame = read_columns(log, as_text=as_text, lenient=("timestamp",)).frame
+    kept = known_items_only(known.items, frame)
+    return Interactions.from_frame(kept, levels=known.levels, items=known.items)
+
+
+def known_items_only(items: Ids, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a log whose items are known; warns of the others.
+
+    Raises:
+        DataError: No item is known.
+    """
+    numbers = items.numbers(frame["item_id"])
     if (numbers < 0).all():
         raise DataError(
             f"none of the {frame.height:,} interactions is with an item of the model's catalogue, "
@@ -103,7 +119,6 @@ def _from_log(known: Interactions, log: Any) -> Interactions:
         warnings.warn(
             f"{int((numbers < 0).sum()):,} of {len(numbers):,} interactions are with items that "
             f"the model does not know, e.g. {shown(first)}: they were left out",
-            stacklevel=4,
+            stacklevel=5,
         )
-    kept = frame.filter(pl.Series(numbers >= 0))
-    return Interactions.from_frame(kept, levels=known.levels, items=known.items)
+    return frame.filter(pl.Series(numbers >= 0))

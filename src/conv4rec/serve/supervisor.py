@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("conv4rec.serve")
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+HAS_SERVED = "CONV4REC_HAS_SERVED"
+"""The variable that tells a worker that others have served before it."""
+PAUSE_SECONDS = 5.0  # before a worker that could not load its models is started again
 MOST_CONNECTIONS = 2_048  # of a worker; more are answered 503
 HUNG_SECONDS = 60  # after which a worker that does not move is replaced; loading may take long
 LAST_ANSWERS_SECONDS = 30  # for answers that have begun, when the service is stopped
@@ -53,6 +57,8 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace dead workers; what they were busy with no longer counts."""
+        if HAS_SERVED not in os.environ and any(p.is_ready(HUNG_SECONDS) for p in self.processes):
+            os.environ[HAS_SERVED] = "1"
         before = {process.pid for process in self.processes}
         super().keep_subprocess_alive()
         self._let_go()
@@ -89,6 +95,7 @@ def supervise(settings: ServeSettings, listening: socket.socket) -> bool:
     """Serve until a signal says to stop. Returns whether the workers could start."""
     with tempfile.TemporaryDirectory(prefix="conv4rec-metrics-") as counts:
         os.environ[METRICS_FOLDER] = counts
+        os.environ.pop(HAS_SERVED, None)
         config = Config(
             partial(worker_app, settings),  # type: ignore[arg-type]
             factory=True,
@@ -122,5 +129,8 @@ def worker_app(settings: ServeSettings) -> FastAPI:
         app.state.engine.start()
     except Conv4RecError as error:
         logger.error(str(error))
-        sys.exit(STARTUP_FAILURE)
+        if HAS_SERVED not in os.environ:
+            sys.exit(STARTUP_FAILURE)  # nothing can be served: the service ends
+        time.sleep(PAUSE_SECONDS)  # the folder is damaged, but others serve on: try again
+        sys.exit(1)
     return app

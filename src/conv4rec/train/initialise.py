@@ -45,10 +45,9 @@ def new_network(
     shape = {"n_rating_channels": 2, "consume_channels": 1, **shape}
     shape["n_rating_channels"] = min(shape["n_rating_channels"], n_levels - 1)
     shape["consume_channels"] = min(shape["consume_channels"], shape["n_rating_channels"])
-    shape["consume_size"] = shape.get("consume_size") or consume_size(len(interactions))
     for name, (default, numbers) in WIDTHS.items():
         affordable = max(NARROWEST, numbers // max(1, n_items))
-        shape[name] = min(shape.get(name) or default, affordable)
+        shape[name] = min(shape.get(name, default), affordable)
     shape["consume_size"] = min(shape["consume_size"], max(8, n_items))
     if not interactions.n_rated:  # the item side is read by ratings alone
         shape["two_sided"] = False
@@ -73,11 +72,6 @@ def new_network(
             network.consume_in[0] = start
             network.consume_out.copy_(start)
     return network.to(device)
-
-
-def consume_size(n_interactions: int) -> int:
-    """The latent width of the consume side that a log can fill: 64 for 65,000 rows, at most 256."""
-    return min(256, max(32, 16 * round(n_interactions**0.5 / 64)))
 
 
 def score_spread(interactions: Interactions, vectors: Tensor) -> float:

@@ -21,14 +21,14 @@ from conv4rec.model.settings import (
 class TrainSettings(Settings):
     """The settings of training. Penalties are on squared weights, in units of one interaction."""
 
-    n_steps: Count = 100
+    n_steps: Count = 60
     """Steps of the consume side; its learning rate falls to zero over them on a cosine. Very large
     logs take more: at least two epochs."""
-    learning_rate: Amount = 0.006
+    learning_rate: Amount = 0.009
     """Highest learning rate of Adam on the consume side."""
     rate_steps_ratio: Amount = 2.0
     """Steps of the rating side, in multiples of `n_steps`."""
-    rate_learning_rate: Amount = 0.01
+    rate_learning_rate: Amount = 0.013
     """Learning rate of Adam on the rating side and on a shared encoder. It is constant, so that
     the averaged snapshots differ."""
     rate_weight: Amount = 1.0
