@@ -17,6 +17,7 @@ from conv4rec.data.ids import exact_ids, rows_where, shown
 from conv4rec.data.text_files import read_text
 from conv4rec.errors import DataError
 
+UNREADABLE = (OSError, EOFError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError)
 Table: TypeAlias = Any  # a path, or a polars, pandas or Arrow frame: what narwhals can read
 
 
@@ -105,7 +106,7 @@ def _read_file(path: Path, columns: Mapping[str, str] | None) -> pl.DataFrame:
         return read_text(path, columns)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
+    except (*UNREADABLE, pl.exceptions.PanicException) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "it is damaged"
         raise DataError(
             f"{path} cannot be read as Parquet or as UTF-8 text with columns: {reason}"

@@ -30,6 +30,7 @@ from conv4rec.recommender.parameters import Parameters, html_table
 from conv4rec.recommender.persistence import load_model, save_model
 from conv4rec.recommender.profile import Profile, profile_of
 from conv4rec.recommender.scoring import Scoring
+from conv4rec.recommender.surroundings import anywhere, each_anywhere
 from conv4rec.recommender.user_histories import Users, histories_of
 from conv4rec.train import Fit, Fitted, TrainSettings
 from conv4rec.train.fit import OnProgress
@@ -79,6 +80,7 @@ class Conv4Rec(Parameters):
     scoring_: Scoring
     train_settings_: TrainSettings
 
+    @anywhere
     def fit(
         self,
         interactions: Any,
@@ -239,6 +241,7 @@ class Conv4Rec(Parameters):
         ))  # fmt: skip
         return pl.concat(frames, rechunk=False)
 
+    @anywhere
     def recommend_blocks(
         self,
         users: Users = None,
@@ -268,8 +271,10 @@ class Conv4Rec(Parameters):
         if norms is not None and not limit_exposure:
             norms = replace(norms, prices={})
         frames = Lists(self.scoring_, histories_of(known, users), request, norms).frames()
+        frames = each_anywhere(frames)
         return chain([next(frames)], frames)
 
+    @anywhere
     def predict(self, pairs: Any, *, users: Users = None, intervals: bool = False) -> pl.DataFrame:
         """Predict consumption and rating for given pairs of a user and an item.
 
@@ -295,6 +300,7 @@ class Conv4Rec(Parameters):
         columns = pair_columns(self.scoring_, histories, rows, items, self.like_level_, intervals)
         return frame.hstack(pl.DataFrame(columns))
 
+    @anywhere
     def explain(
         self, users: Users, item: int | str, *, by: Explained = "like",
         confidence: float = CONFIDENCE,
@@ -336,6 +342,7 @@ class Conv4Rec(Parameters):
         number = known.items.number(item)
         return explained(self.scoring_, histories, number, by, self.like_level_, confidence, norms)
 
+    @anywhere
     def profile(self, users: Users) -> Profile:
         """Describe one user: levels used, generosity, main directions of taste.
 
@@ -349,6 +356,7 @@ class Conv4Rec(Parameters):
         known = self.check_fitted()
         return profile_of(self.scoring_, histories_of(known, users))
 
+    @anywhere
     def similar_items(self, item: int | str, k: int = 10) -> pl.DataFrame:
         """The items consumed by the same users: item_id, rank, similarity.
 
@@ -359,6 +367,7 @@ class Conv4Rec(Parameters):
         check_count("k", k)
         return similar_items(self.scoring_.network, known, known.items.number(item), k)
 
+    @anywhere
     def kernels(self) -> pl.DataFrame:
         """The input and output kernels: what each rating level means to each channel.
 
@@ -368,6 +377,7 @@ class Conv4Rec(Parameters):
         known = self.check_fitted()
         return kernel_table(self.scoring_.network, known.levels.labels)
 
+    @anywhere
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save the fitted model: safetensors files and a JSON manifest, all or nothing.
 
@@ -388,6 +398,7 @@ class Conv4Rec(Parameters):
         save_model(folder, self.fitted_, interactions, facts, self._norms_by_level)
 
     @classmethod
+    @anywhere
     def load(
         cls, folder: str | os.PathLike[str], *, device: str = "cpu", max_memory_mb: float = 512.0
     ) -> Conv4Rec:

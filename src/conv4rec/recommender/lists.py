@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +21,7 @@ from conv4rec.recommender.list_scores import (
     list_scores,
 )
 from conv4rec.recommender.scoring import Scores, Scoring
+from conv4rec.recommender.surroundings import warn
 from conv4rec.recommender.uncertainty import interval_columns, probability
 
 
@@ -58,10 +58,9 @@ class Lists:
             yield self._frame(scores)
         if self.n_short:
             empty = f" ({self.n_empty:,} of them empty)" if self.n_empty else ""
-            warnings.warn(
+            warn(
                 f"{self.n_short:,} of {self.histories.n_users:,} lists are shorter than "
-                f"k={self.request.k}{empty}: {self.request.why_short}",
-                stacklevel=3,  # the caller of `recommend`
+                f"k={self.request.k}{empty}: {self.request.why_short}"
             )
 
     def _frame(self, scores: Scores) -> pl.DataFrame:

@@ -1,0 +1,60 @@
+"""`python -m research.campaigns`: run a campaign of hostile input and print its record."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conv4rec.cli.console import print_json
+from research.campaigns.outcomes import Outcomes
+from research.command import new_app, run
+
+app = new_app("Hostile folders, tables, kills, disks and settings, by the thousand.")
+N = Annotated[int, typer.Option("-n", min=1, help="How many.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of every random choice.")]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="FILE.jsonl", help="Where to add the record.")
+]
+
+
+def _campaign(
+    name: str, n: int, seed: int, record: Path | None, work: Callable[[int, int, Outcomes], None]
+) -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    outcomes, started = Outcomes(), time.process_time()
+    work(n, seed, outcomes)
+    found = {"campaign": name, "n": n, "seed": seed, **outcomes.record()}
+    found["processor_s"] = round(time.process_time() - started)
+    if record is not None:
+        with record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(found) + "\n")
+    print_json(found)
+    if outcomes.n_faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def folders(n: N = 1000, seed: Seed = 0, record: Record = None) -> None:
+    """Model folders altered at random, with right checksums: loaded and used."""
+    from research.campaigns.folders import run_folders
+
+    _campaign("folders", n, seed, record, run_folders)
+
+
+@app.command()
+def tables(n: N = 1000, seed: Seed = 0, record: Record = None) -> None:
+    """Files of logs altered byte by byte: read, or refused."""
+    from research.campaigns.tables import run_tables
+
+    _campaign("tables", n, seed, record, run_tables)
+
+
+if __name__ == "__main__":
+    sys.exit(run(app, "research.campaigns"))
