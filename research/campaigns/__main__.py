@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -56,5 +56,10 @@ def tables(n: N = 1000, seed: Seed = 0, record: Record = None) -> None:
     _campaign("tables", n, seed, record, run_tables)
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one campaign; returns the exit code: 1 if a fault was found."""
+    return run(app, "research.campaigns", arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(run(app, "research.campaigns"))
+    sys.exit(main())

@@ -98,11 +98,15 @@ class Levels:
                 break
         return labels
 
-    def numbers(self, ratings: np.ndarray) -> np.ndarray:
+    def numbers(
+        self,
+        ratings: np.ndarray,
+        remedy: str = "correct the rows, or state the scale with levels=[...]",
+    ) -> np.ndarray:
         """The level number of each rating, as int16; -1 for NaN, an item not rated.
 
         On a binned scale every finite rating has a level: the lowest and the highest bin are
-        open-ended.
+        open-ended. The error about a rating off the scale ends with `remedy`.
 
         Raises:
             DataError: A rating is infinite, or not on the scale: the message names the rows.
@@ -115,7 +119,7 @@ class Levels:
             if off.any():  # NaN compares false
                 raise DataError(
                     f"rating {ratings[off][0]:g} is not on the scale {self} in {rows_where(off)}: "
-                    "correct the rows, or state the scale with levels=[...]"
+                    f"{remedy}"
                 )
         return np.where(np.isnan(ratings), -1, numbers).astype(np.int16)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from itertools import chain
 from typing import Any
@@ -31,7 +31,7 @@ from conv4rec.recommender.persistence import load_model, save_model
 from conv4rec.recommender.profile import Profile, profile_of
 from conv4rec.recommender.scoring import Scoring
 from conv4rec.recommender.surroundings import anywhere, each_anywhere
-from conv4rec.recommender.user_histories import Users, histories_of
+from conv4rec.recommender.user_histories import Users, fallback_column, histories_of
 from conv4rec.train import Fit, Fitted, TrainSettings
 from conv4rec.train.fit import OnProgress
 
@@ -169,8 +169,8 @@ class Conv4Rec(Parameters):
         *,
         by: Order = "consume",
         exclude_seen: bool = True,
-        allow: Sequence[int | str] | None = None,
-        block: Sequence[int | str] | None = None,
+        allow: Any = None,
+        block: Any = None,
         novelty: str | float = NOVELTY,
         confidence: float = CONFIDENCE,
         min_p_like: float | None = None,
@@ -183,16 +183,17 @@ class Conv4Rec(Parameters):
         never weakened. Of equal scores the smaller item id comes first.
 
         Args:
-            users: None for all training users; a user id or a list of them; or histories of any
-                users: a log (frame, file, Interactions) or a dict {item_id: rating} of one
-                user. Nothing is trained again.
+            users: None for all training users; a user id; any iterable or column of ids (list,
+                set, generator, NumPy, pandas, polars, Arrow); or histories of any users: a log
+                (frame, file, Interactions) or a dict {item_id: rating} of one user. Nothing is
+                trained again.
             k: how many items.
             by: "consume" (P(consume)), "like" (a lower bound of P(like)), "rating" (a lower
                 bound of the expected rating), "consume_and_like" (P(consume) x P(like)) or
                 "discover" (discoveries: novel to the user, liked with confidence, and liked
                 more than by others).
             exclude_seen: leave out the items of the history.
-            allow: list nothing but these items.
+            allow: list nothing but these items: an id, or any iterable or column of ids.
             block: never list these items.
             novelty: which items can be discoveries. A probability p: items that the user would
                 miss with at least p within as many interactions again as the history has (10 to
@@ -227,6 +228,11 @@ class Conv4Rec(Parameters):
             items not in the history. `popularity_lift`: P(consume) divided by its value if the
             user consumed by popularity alone.
 
+            Everybody asked for is answered. Where a user has no interaction with an item that
+            the model knows, there is a column `fallback`: "popularity" for these users, whose
+            items are ranked by how popular or how well liked they are, null for all others. A
+            warning names the first of them.
+
             With reasons, `reason_<n>` is an item of the history and `reason_<n>_adds` its
             contribution to the score that `explain` explains; null where fewer items contribute.
 
@@ -249,8 +255,8 @@ class Conv4Rec(Parameters):
         *,
         by: Order = "consume",
         exclude_seen: bool = True,
-        allow: Sequence[int | str] | None = None,
-        block: Sequence[int | str] | None = None,
+        allow: Any = None,
+        block: Any = None,
         novelty: str | float = NOVELTY,
         confidence: float = CONFIDENCE,
         min_p_like: float | None = None,
@@ -287,7 +293,7 @@ class Conv4Rec(Parameters):
         Returns:
             user_id, item_id, p_consume (0 if the item is in the history), p_like_low and
             p_like_high (with `intervals`), p_like, expected_rating, p_rating_<level> ..., in the
-            order of `pairs`.
+            order of `pairs`; `fallback` as in `recommend`.
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is unknown: names the row.
@@ -295,10 +301,11 @@ class Conv4Rec(Parameters):
         known = self.check_fitted()
         histories = histories_of(known, users)
         frame = read_table(pairs).select("user_id", "item_id")
-        rows = numbers_of(histories.users, frame["user_id"])
+        where = None if users is None else "given histories"
+        rows = numbers_of(histories.users, frame["user_id"], where)
         items = numbers_of(known.items, frame["item_id"])
         columns = pair_columns(self.scoring_, histories, rows, items, self.like_level_, intervals)
-        return frame.hstack(pl.DataFrame(columns))
+        return frame.hstack(pl.DataFrame(columns | fallback_column(histories, rows)))
 
     @anywhere
     def explain(

@@ -23,6 +23,7 @@ from conv4rec.recommender.list_scores import (
 from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.surroundings import warn
 from conv4rec.recommender.uncertainty import interval_columns, probability
+from conv4rec.recommender.user_histories import fallback_column
 
 
 class Lists:
@@ -88,7 +89,8 @@ class Lists:
         if by in UNCERTAIN_LISTS:
             latent = self.scoring.latent_of_pairs(scores.encoding, rows, items)
             columns |= interval_columns(rated["p_like"], like_level, latent)
-        return pl.DataFrame(columns | rated | self._reasons(scores, rows, items))
+        columns |= rated | self._reasons(scores, rows, items)
+        return pl.DataFrame(columns | fallback_column(self.histories, scores.rows[rows]))
 
     def _ranked(self, scores: Scores) -> np.ndarray:
         """Scores minus prices: rows x items, -inf where an item may not be listed."""

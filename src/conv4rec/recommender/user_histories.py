@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import warnings
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from conv4rec.data import Interactions, read_table
+from conv4rec.data import Ids, Interactions, read_table
+from conv4rec.data.given_ids import is_table, numbers_given
 from conv4rec.data.ids import shown
 from conv4rec.errors import DataError
+from conv4rec.recommender.surroundings import warn
 
 Users = Any
-"""None for all training users, an id or a list of ids, a log of any users (Interactions, frame or
-file), or a dict {item_id: rating} of one user."""
+"""None for all training users, an id, any iterable or column of ids, a log of any users
+(Interactions, frame or file), or a dict {item_id: rating} of one user."""
+FALLBACK = "popularity"
+SUFFIXES = (".csv", ".tsv", ".parquet", ".inter", ".dat", ".gz")
 
 
 def histories_of(known: Interactions, users: Users) -> Interactions:
     """The histories that are asked about, one row a user, over the model's items and levels.
 
+    Nobody is left out: a user of whom nothing is known has an empty history, with a warning.
+
     Args:
         known: the histories of the training users.
-        users: None for all training users; one user id, or a list of them; a log of any users
-            (Interactions, frame or file); or a dict {item_id: rating or None} of one user,
-            whose id is then 0, or "new" where ids are strings.
+        users: None for all training users; one user id, or any iterable or column of ids; a log
+            of any users (Interactions, frame or file); or a dict {item_id: rating or None} of
+            one user, whose id is then 0, or "new" where ids are strings.
 
     Raises:
         UnknownUserError: An id is not in the training data.
@@ -37,27 +43,34 @@ def histories_of(known: Interactions, users: Users) -> Interactions:
         if users.n_users == 0:
             raise DataError("the log has no users: give at least one history")
         same = users.items == known.items and users.levels == known.levels
-        return users if same else _from_log(known, users.to_frame())
+        return users if same else _from_log(known, users.to_frame(), users.users)
     if isinstance(users, Mapping):
         return _from_log(known, _one_user(known, users))
-    if isinstance(users, (list, tuple, set, range, np.ndarray, pl.Series)):
-        return _known_users(known, list(users))
-    if isinstance(users, (int, np.integer)) or (
-        isinstance(users, str) and (not _looks_like_file(users) or users in known.users)
-    ):
-        return _known_users(known, [users])
-    return _from_log(known, users)
-
-
-def _looks_like_file(text: str) -> bool:
-    return text.lower().endswith((".csv", ".tsv", ".parquet", ".inter", ".dat", ".gz"))
-
-
-def _known_users(known: Interactions, ids: list[Any]) -> Interactions:
-    if not ids:
+    if is_table(users) or isinstance(users, os.PathLike) or _is_file(known, users):
+        return _from_log(known, read_table(users))
+    numbers = numbers_given(known.users, users)
+    if not len(numbers):
         raise DataError("the list of users is empty: give at least one user id, or None for all")
-    numbers = [known.users.number(id) for id in ids]
     return known.take_users(np.unique(numbers))
+
+
+def fallback_column(histories: Interactions, rows: np.ndarray) -> dict[str, pl.Series]:
+    """The column `fallback` of answers for rows of `histories`; none where nobody needs it.
+
+    Without a history the model answers by how popular, and how well liked, each item is.
+    """
+    lengths = np.diff(histories.starts)
+    if lengths.all():
+        return {}
+    labels = pl.Series([None, FALLBACK], dtype=pl.String)
+    return {"fallback": labels.gather((lengths[rows] == 0).astype(np.uint32))}
+
+
+def _is_file(known: Interactions, users: Any) -> bool:
+    """Whether a text is no user's id and a file's name."""
+    if not isinstance(users, str) or users in known.users:
+        return False
+    return users.lower().endswith(SUFFIXES) or os.path.isfile(users)
 
 
 def _one_user(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame:
@@ -80,21 +93,33 @@ def _one_user(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame:
     )
 
 
-def _from_log(known: Interactions, log: Any) -> Interactions:
-    """A log of any users; items that the model does not know are left out, with a warning."""
-    frame = read_table(log)
-    numbers = known.items.numbers(frame["item_id"])
-    if (numbers < 0).all():
-        raise DataError(
-            f"none of the {frame.height:,} interactions is with an item of the model's catalogue, "
-            f"e.g. item {shown(frame['item_id'][0])}: the ids must be those it was trained with"
+def _from_log(known: Interactions, frame: pl.DataFrame, users: Ids | None = None) -> Interactions:
+    """A log of any users; items that the model does not know are left out, with a warning.
+
+    Args:
+        known: the histories of the training users.
+        frame: as `read_table` gives it.
+        users: all users, if there are more than in the frame.
+    """
+    users = Ids.from_values(frame["user_id"], "user") if users is None else users
+    unknown = pl.Series(known.items.numbers(frame["item_id"]) < 0)
+    kept = frame.filter(~unknown)
+    if unknown.any():
+        left_out = frame.filter(unknown)
+        text = (
+            f"{left_out.height:,} of {frame.height:,} interactions are with items that "
+            f"the model does not know, e.g. {shown(left_out['item_id'][0])}: they were left out"
         )
-    if (numbers < 0).any():
-        first = frame["item_id"][int(np.argmax(numbers < 0))]
-        warnings.warn(
-            f"{int((numbers < 0).sum()):,} of {len(numbers):,} interactions are with items that "
-            f"the model does not know, e.g. {shown(first)}: they were left out",
-            stacklevel=4,
-        )
-    kept = frame.filter(pl.Series(numbers >= 0))
-    return Interactions.from_frame(kept, levels=known.levels, items=known.items)
+        if len(alone := left_out.join(kept, on="user_id", how="anti")["user_id"].unique()):
+            text += (
+                f". Nothing else is known of {len(alone):,} of {len(users):,} users, e.g. "
+                f"{shown(alone.min())}: they are answered by popularity (column fallback)"
+            )
+        warn(text)
+    if kept.height == 0:
+        none = np.zeros(0, dtype=np.int64)
+        return Interactions.from_numbers(users, known.items, known.levels, none, none)
+    if "rating" in kept.columns:
+        ratings = kept["rating"].fill_null(float("nan")).to_numpy()
+        known.levels.numbers(ratings, "rate on this scale, the model's, or not at all (None)")
+    return Interactions.from_frame(kept, levels=known.levels, users=users, items=known.items)
