@@ -56,6 +56,14 @@ def tables(n: N = 1000, seed: Seed = 0, record: Record = None) -> None:
     _campaign("tables", n, seed, record, run_tables)
 
 
+@app.command()
+def arguments(n: N = 1000, seed: Seed = 0, record: Record = None) -> None:
+    """Calls with odd arguments, and fits with random settings."""
+    from research.campaigns.arguments import run_arguments
+
+    _campaign("arguments", n, seed, record, run_arguments)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one campaign; returns the exit code: 1 if a fault was found."""
     return run(app, "research.campaigns", arguments)

@@ -79,9 +79,10 @@ def test_one_id_alone_is_one_id_and_not_letters(fitted_model, by_numbers, one):
 
 NOT_IDS = [None, 1.5, b"u07", float("nan"), object(), [None], ["u07", None], [["u07"]], [{}], [1],
            np.array([["u07"]]), np.array([1.5]), pd.Series([1.0, None]), pd.array([1, None]), True,
-           pd.Series(["u07", None]), pl.Series([True]), pl.Series([None, "u07"]), len, ["\ud800"],
-           pa.array(["u07", None]), pd.DatetimeIndex(["2020-01-01"]), [2**70], pl.col("a"), 2**70,
-           pd.MultiIndex.from_tuples([("u07", 1)]), {"nobody": 1}.items(), slice(3), ...]  # fmt: skip
+           pd.Series(["u07", None]), pl.Series([True]), pl.Series([None, "u07"]), len, [2**70],
+           pa.array(["u07", None]), ["\ud800"], pd.Index([1.5]), pl.col("a"), 2**70,
+           pd.MultiIndex.from_tuples([("u07", 1)]), {"nobody": 1}.items(), slice(3),
+           ...]  # fmt: skip
 
 
 @pytest.mark.parametrize("wrong", NOT_IDS, ids=lambda v: type(v).__name__)
@@ -108,11 +109,9 @@ def test_a_table_is_a_history_and_never_a_list_of_ids(fitted_model, mixed):
 
 def test_the_ids_of_a_catalogue_may_be_any_iterable(mixed):
     frame = mixed.to_frame()[:3]
-    expected = Interactions.from_frame(
-        frame, items=Ids(pl.Series([f"i{n:02}" for n in range(37)]), "item")
-    )
+    catalogue = Ids(pl.Series([f"i{n:02}" for n in range(37)]), "item")
     found = Interactions.from_frame(frame, items=(f"i{n:02}" for n in range(37)))
-    assert found.items == expected.items
+    assert found.items == catalogue
     for wrong in (5, ["a", 1], [], frame, [None]):
         with pytest.raises(DataError):
             Interactions.from_frame(frame, users=wrong)

@@ -32,6 +32,11 @@ def column_names(found: Iterable[Any], columns: Mapping[str, str] | None = None)
         SettingError: `columns` has a key that is not one of the four roles.
     """
     found = list(found)
+    if columns is not None and not isinstance(columns, Mapping):
+        raise SettingError(
+            f"columns= maps {', '.join(COLUMNS)} to the names in your table, as in "
+            f"{{'user_id': 'client'}}; got {columns!r:.200}"
+        )
     stated = dict(columns or {})
     if unknown := [role for role in stated if role not in COLUMNS]:
         raise SettingError(

@@ -90,9 +90,10 @@ class Interactions:
             UnknownUserError: A user is not among `users` (UnknownItemError for items).
             SettingError: `duplicates` or `columns` is not one of its choices.
         """
-        if duplicates not in POLICIES:
+        if not isinstance(duplicates, str) or duplicates not in POLICIES:
             raise SettingError(f"duplicates is one of {', '.join(POLICIES)}; got {duplicates!r}")
-        frame = read_table(table, columns or {})  # {}: error messages may suggest columns=
+        columns = {} if columns is None else columns
+        frame = read_table(table, columns)  # {}: error messages may suggest columns=
         users = _all_ids(frame["user_id"], users, "user")
         items = _all_ids(frame["item_id"], items, "item")
         user_numbers = _known_numbers(users, frame["user_id"])

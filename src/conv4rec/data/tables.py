@@ -12,12 +12,13 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
+from conv4rec.checks import as_path
 from conv4rec.data.columns import column_names
 from conv4rec.data.ids import exact_ids, rows_where, shown
 from conv4rec.data.text_files import read_text
 from conv4rec.errors import DataError
 
-UNREADABLE = (OSError, EOFError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError)
+UNREADABLE = (OSError, EOFError, ValueError, csv.Error, pl.exceptions.PolarsError)
 Table: TypeAlias = Any  # a path, or a polars, pandas or Arrow frame: what narwhals can read
 
 
@@ -47,7 +48,9 @@ def read_table(source: Table, columns: Mapping[str, str] | None = None) -> pl.Da
     (7, 'a', 4.0)
     """
     is_file = isinstance(source, (str, os.PathLike))
-    raw = _read_file(Path(source), columns) if is_file else _read_frame(source, columns)
+    raw = (
+        _read_file(as_path("a table", source), columns) if is_file else _read_frame(source, columns)
+    )
     if raw.height == 0:
         raise DataError("the table has no rows: at least one interaction is needed")
     tidy = [exact_ids(raw["user_id"], "user_id"), exact_ids(raw["item_id"], "item_id")]
@@ -61,7 +64,11 @@ def read_table(source: Table, columns: Mapping[str, str] | None = None) -> pl.Da
 def _read_frame(source: Table, columns: Mapping[str, str] | None) -> pl.DataFrame:
     """The four columns of a frame of any library, types untouched."""
     if isinstance(source, pl.LazyFrame):
-        source = source.collect()
+        try:
+            source = source.collect()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            reason = (str(error).strip().splitlines() or ["it is damaged"])[0]
+            raise DataError(f"the lazy frame cannot be collected: {reason}") from error
     try:
         frame = nw.from_native(source, eager_only=True)
     except TypeError as error:
@@ -104,6 +111,8 @@ def _read_file(path: Path, columns: Mapping[str, str] | None) -> pl.DataFrame:
             frame = pl.read_parquet(path, columns=list(names.values()), glob=False)
             return frame.select(pl.col(name).alias(role) for role, name in names.items())
         return read_text(path, columns)
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except (*UNREADABLE, pl.exceptions.PanicException) as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from conv4rec.checks import check_count
 from conv4rec.data import Interactions, read_table
 from conv4rec.errors import NotFittedError, SettingError
 from conv4rec.recommender.configuration import Options, check_device
@@ -20,8 +21,8 @@ from conv4rec.recommender.inspection import kernel_table, similar_items
 from conv4rec.recommender.list_request import (
     ListRequest,
     allowed_items,
-    check_count,
     check_criteria,
+    check_switch,
 )
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Norms, Order, norms_of
 from conv4rec.recommender.lists import Lists
@@ -299,6 +300,7 @@ class Conv4Rec(Parameters):
             UnknownUserError: (or UnknownItemError) An id is unknown: names the row.
         """
         known = self.check_fitted()
+        check_switch("intervals", intervals)
         histories = histories_of(known, users)
         frame = read_table(pairs).select("user_id", "item_id")
         where = None if users is None else "given histories"

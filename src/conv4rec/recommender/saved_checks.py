@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,6 @@ from conv4rec.train.selection import ValidationResult
 LARGEST = 1e6  # of any weight; trained ones are below 100
 LARGEST_LOG = 30.0  # of a logarithm
 WORST_CONDITION = 1e6  # of a precision matrix: float32 solves with no worse one
-COUNT = "whole number of at least 0"
 TYPES: dict[str, Any] = {
     "components": ServedConfig,
     "ensemble_weights": EnsembleWeights,
@@ -58,8 +58,8 @@ def check_facts(facts: Mapping[str, Any]) -> None:
     Options(**{name: value for name, value in options.items() if name != "settings"})
     for name in ("network", "trained"):
         NetworkConfig(**facts[name])
-    for name, kind in TYPES.items():
-        _check_type(name, kind, facts[name])
+    for name in TYPES:
+        _check_type(name, facts[name])
     if min(facts["components"].values()) < 0 or facts["n_parameters"] < 0:
         raise ValueError("a size in it is negative")
     report = facts["report"]
@@ -73,9 +73,14 @@ def check_facts(facts: Mapping[str, Any]) -> None:
         raise ValueError("the edges of its levels are not finite")
 
 
-def _check_type(name: str, kind: Any, value: Any) -> None:
+@cache
+def _adapter(name: str) -> pydantic.TypeAdapter[Any]:
+    return pydantic.TypeAdapter(TYPES[name])
+
+
+def _check_type(name: str, value: Any) -> None:
     try:  # as JSON, where a list may be a tuple
-        pydantic.TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
+        _adapter(name).validate_json(json.dumps(value), strict=True)
     except pydantic.ValidationError as error:
         raise ValueError(f"its {name} cannot be used: {error.errors()[0]['msg']}") from None
 

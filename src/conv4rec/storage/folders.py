@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_arrays
 from safetensors.numpy import save as arrays_to_bytes
 
+from conv4rec.checks import as_path
 from conv4rec.errors import SavedModelError
 from conv4rec.storage.atomic import TEMPORARY, locked, write_file
 
@@ -46,7 +47,7 @@ def save_folder(
     Raises:
         SavedModelError: The folder holds something else, or cannot be written.
     """
-    folder = Path(folder)
+    folder = as_path("the folder", folder, SavedModelError)
     try:
         if folder.exists() and not (folder.is_dir() and _is_ours(folder, kind)):
             raise SavedModelError(
@@ -80,7 +81,7 @@ def load_folder(
         SavedModelError: The folder is missing, was not saved by conv4rec, has another schema
             version, or a file in it was changed: the message names the file.
     """
-    folder = Path(folder)
+    folder = as_path("the folder", folder, SavedModelError)
     manifest = _read_manifest(folder, kind)
     while True:
         try:
@@ -104,8 +105,10 @@ def _read_part(folder: Path, entry: dict[str, str]) -> dict[str, np.ndarray]:
         if not path.is_file():  # reading a named pipe would never end
             raise FileNotFoundError(path)
         content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise _MissingPartError(f"{path} is missing: save the model again") from error
     except OSError as error:
-        raise _MissingPartError(f"{path} is missing or unreadable: save the model again") from error
+        raise SavedModelError(f"{path} cannot be read: {error.strerror or error}") from error
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise SavedModelError(f"{path} is damaged: its checksum is not the one saved with it")
     try:
@@ -129,7 +132,9 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
     except SavedModelError:
         raise
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise SavedModelError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
         raise SavedModelError(f"{path} is damaged: it cannot be read as JSON") from error
     if not _is_manifest(manifest):
         raise SavedModelError(f"{path} was not written by conv4rec")
