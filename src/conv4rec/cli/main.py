@@ -14,6 +14,7 @@ from conv4rec.cli.bench import bench
 from conv4rec.cli.console import fail, log_lines, notes, say
 from conv4rec.cli.data import data_app
 from conv4rec.cli.doctor import doctor
+from conv4rec.cli.encoding import any_encoding
 from conv4rec.cli.evaluate import evaluate
 from conv4rec.cli.explain import explain
 from conv4rec.cli.fit import fit
@@ -85,7 +86,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     # cores. Torch reads the variable when it is loaded, which no command has done yet.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        with notes(), log_lines():
+        with any_encoding(), notes(), log_lines():
             app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="conv4rec")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
