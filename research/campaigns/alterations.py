@@ -112,6 +112,8 @@ def cells(arrays: Arrays, name: str, rng: np.random.Generator) -> None:
     at = rng.integers(flat.size, size=int(rng.choice([1, 1, 3, max(1, flat.size // 2)])))
     if flat.dtype.kind == "f":
         flat[at] = NUMBERS[int(rng.integers(len(NUMBERS)))] * rng.choice([1, 1, -1])
+    elif flat.dtype == bool:
+        flat[at] = ~flat[at]
     else:
         limits = np.iinfo(flat.dtype)
         values = [0, 1, limits.min, limits.max, int(rng.integers(0, 50)), int(flat.size)]

@@ -93,6 +93,16 @@ def load_folder(
                 raise
 
 
+def remove_saved(folder: str | os.PathLike[str], kind: str) -> None:
+    """Remove what `save_folder` wrote, and the folder itself if nothing else is in it."""
+    folder = Path(folder)
+    if folder.is_dir() and _is_ours(folder, kind):
+        (folder / MANIFEST).unlink(missing_ok=True)
+        _remove_leftovers(folder, set())
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
 class _MissingPartError(SavedModelError):
     """A file that the manifest names is missing."""
 
