@@ -64,6 +64,22 @@ def arguments(n: N = 1000, seed: Seed = 0, record: Record = None) -> None:
     _campaign("arguments", n, seed, record, run_arguments)
 
 
+@app.command()
+def kills(n: N = 30, seed: Seed = 0, record: Record = None) -> None:
+    """Signals at random moments of fit, resume and recommend --out."""
+    from research.campaigns.kills import run_kills
+
+    _campaign("kills", n, seed, record, run_kills)
+
+
+@app.command()
+def system_calls(n: N = 1000, seed: Seed = 0, record: Record = None) -> None:
+    """Every system call of a save and of a table failing once (needs strace)."""
+    from research.campaigns.system_calls import run_system_calls
+
+    _campaign("system-calls", n, seed, record, run_system_calls)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one campaign; returns the exit code: 1 if a fault was found."""
     return run(app, "research.campaigns", arguments)
