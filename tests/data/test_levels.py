@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conv4rec.data import Interactions
 from conv4rec.data.levels import Levels
 from conv4rec.errors import DataError, SettingError
 
@@ -126,3 +127,67 @@ def test_levels_built_by_hand_are_checked():
 def test_bins_are_counted_from_one():
     with pytest.raises(SettingError):
         Levels.from_ratings(np.array([1.0]), n_bins=0)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "values", "labels"),
+    [
+        ([0.3, 0.1 + 0.2, 1.0], (0.3, 1.0), ["0.3", "1"]),
+        ([-1, 0.1 + 0.2 - 0.3, 1], (-1.0, 0.0, 1.0), ["-1", "0", "1"]),
+        (np.array([3.6, 0.1], dtype=np.float32), (0.1, 3.6), ["0.1", "3.6"]),
+        ([1, 2, 1e6], (1.0, 2.0, 1e6), ["1", "2", "1e+06"]),
+        ([0.0, -0.0, 1], (0.0, 1.0), ["0", "1"]),
+    ],
+)
+def test_numbers_that_differ_by_noise_are_one_level(ratings, values, labels):
+    levels = Levels.from_ratings(np.asarray(ratings, dtype=float))
+    assert (levels.values, levels.labels) == (values, labels)
+    assert levels.numbers(np.asarray(ratings, dtype=float)).min() == 0
+
+
+def test_stated_levels_have_no_noise_either():
+    assert Levels.given(np.arange(-0.5, 0.6, 0.1).tolist()).labels[4:7] == ["-0.1", "0", "0.1"]
+
+
+def test_noise_makes_no_bins_and_bins_have_no_noise():
+    tenths = np.concatenate([np.arange(1, 11) / 10, np.arange(1, 11) * 0.1])
+    noisy = np.concatenate([tenths, tenths * (1 + 1e-15), tenths * (1 - 1e-15)])
+    assert Levels.from_ratings(noisy).values == tuple(np.arange(1, 11) / 10)
+    binned = Levels.from_ratings(np.linspace(-1, 1, 63), n_bins=9)
+    assert binned.values[4] == 0
+
+
+def test_noise_is_reported():
+    log = Interactions.from_frame({"user": [1, 1], "item": [1, 2], "rating": [0.3, 0.1 + 0.2]})
+    assert "ratings a hair apart are one level: 0.30000000000000004 is 0.3" in log.report.lines()
+
+
+@pytest.mark.parametrize(
+    ("ratings", "is_noted"),
+    [
+        ([0, 6, 7, 8, 9, 10], True),
+        ([0, 0, 0, 0, 1, 2, 3], True),
+        ([-1, 1, 2, 3], True),
+        ([0, 0, 0, 0, *range(1, 4)] * 2 + list(np.linspace(1, 3, 30)) * 0, True),
+        ([0, 1, 2, 3], False),
+        ([-1, 1], False),
+        ([1, 4, 5], False),
+        ([0, 1, 3], False),
+    ],
+)
+def test_a_zero_that_may_mean_not_rated_is_noted(ratings, is_noted):
+    frame = {"user": [1] * len(ratings), "item": list(range(len(ratings))), "rating": ratings}
+    log = Interactions.from_frame(frame)
+    assert ("state unrated=" in str(log.report)) == is_noted
+    if is_noted:
+        again = Interactions.from_frame(frame, unrated=ratings[0])
+        assert again.n_rated == len(ratings) - ratings.count(ratings[0])
+        assert min(again.levels.values) > ratings[0]
+        assert "state unrated=" not in str(again.report)
+
+
+def test_a_word_may_mean_not_rated(tmp_path):
+    (tmp_path / "r.csv").write_text("user,item,rating\n1,1,NA\n1,2,5\n")
+    with pytest.raises(DataError, match=r"'NA' is not a number in row 1.*unrated='NA'"):
+        Interactions.from_frame(tmp_path / "r.csv")
+    assert Interactions.from_frame(tmp_path / "r.csv", unrated="NA").n_rated == 1

@@ -8,7 +8,9 @@ import torch
 
 from conv4rec.model import likelihood
 from conv4rec.model.likelihood import (
+    ItemSample,
     MaskedNLL,
+    SampledNLL,
     consume_log_probabilities,
     joint_log_probabilities,
 )
@@ -87,6 +89,53 @@ def test_a_user_with_all_items_observed_has_no_likelihood_and_no_gradient(rng):
     assert by_users[0].tolist() == [0.0] * SIZE
     assert by_items.isfinite().all()
     assert by_bias.isfinite().all()
+
+
+def sampled_nll(parts, history, weights, samples):
+    pattern = history.pattern
+    return SampledNLL.apply(*parts, pattern.row_starts, pattern.columns, weights, samples)
+
+
+def sample(probabilities, seed):
+    drawn = torch.rand(len(probabilities), generator=torch.Generator().manual_seed(seed))
+    items = torch.nonzero(drawn < probabilities).squeeze(1)
+    return ItemSample(items, -probabilities[items].log())
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, N_USERS + 1])
+def test_a_sample_of_all_items_gives_the_masked_likelihood_itself(problem, n_blocks):
+    parts, *_ = problem
+    everything = ItemSample(torch.arange(N_ITEMS), torch.zeros(N_ITEMS, dtype=torch.float64))
+    ours = sampled_nll(*problem, samples=[everything] * n_blocks)
+    exact = hidden_nll(*problem)
+    torch.testing.assert_close(ours, exact)
+    gradients = torch.autograd.grad(3 * ours, parts)
+    for found, expected in zip(gradients, torch.autograd.grad(3 * exact, parts), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.4])
+def test_gradients_of_the_sampled_likelihood_agree_with_differences(problem, probability):
+    parts, history, weights = problem
+    drawn = [sample(torch.full((N_ITEMS,), probability, dtype=torch.float64), s) for s in (0, 1)]
+    assert torch.autograd.gradcheck(lambda *p: sampled_nll(p, history, weights, drawn), parts)
+
+
+def test_the_sum_that_is_estimated_from_a_sample_is_right_on_average(make_history, rng):
+    """One masked item: nll - log exp(its score) is the log of a sum; its exp has no bias."""
+    history = make_history(1, N_ITEMS, N_LEVELS)
+    weights = torch.zeros(len(history.types), dtype=torch.float64)
+    weights[0] = 1.0
+    parts = tensor(rng, 1, SIZE), tensor(rng, N_ITEMS, SIZE), tensor(rng, N_ITEMS)
+    probabilities = torch.linspace(0.2, 0.9, N_ITEMS, dtype=torch.float64)
+    parts = [part.detach() for part in parts]
+    exact = float(hidden_nll(parts, history, weights).exp())
+    found = [
+        float(sampled_nll(parts, history, weights, [sample(probabilities, seed)]).exp())
+        for seed in range(500)
+    ]
+    assert np.mean(found) == pytest.approx(exact, abs=4 * np.std(found) / 500**0.5)
+    assert np.std(found) > 0.01 * exact
 
 
 def test_extreme_scores_stay_finite():

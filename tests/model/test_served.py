@@ -81,4 +81,4 @@ def test_a_model_for_loading_has_the_shapes_of_its_configuration(parts, with_sli
     loaded.load_state_dict(model.state_dict(), strict=True, assign=True)
     for ask in (ServedModel.consume_logits, ServedModel.all_rating_logits):
         ours, theirs = (ask(each, each.encode(history, side)) for each in (model, loaded))
-        assert torch.equal(ours, theirs)
+        torch.testing.assert_close(ours, theirs)

@@ -45,6 +45,23 @@ def test_pairs_may_repeat_and_come_under_usual_names(fitted_model):
     assert predicted.row(0) == predicted.row(2)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [pl.Series("rating", ["n/a"]), pl.Series("rating", [np.nan]), pl.Series("date", ["?"])],
+)
+def test_what_pairs_do_not_need_cannot_be_wrong(fitted_model, column):
+    pairs = fitted_model.recommend(k=1).select("user_id", "item_id").head(1)
+    assert fitted_model.predict(pairs.with_columns(column)).equals(fitted_model.predict(pairs))
+
+
+def test_a_history_is_read_without_timestamps_that_are_not_understood(fitted_model):
+    history = pl.DataFrame({"user": ["x"], "item": fitted_model.recommend(k=1)["item_id"].head(1)})
+    doubtful = history.with_columns(date=pl.lit("01/02/2020"))
+    with pytest.warns(UserWarning, match="which number is the month.*: it is left out"):
+        found = fitted_model.recommend(doubtful, k=3)
+    assert found.equals(fitted_model.recommend(history, k=3))
+
+
 def test_a_consumed_item_is_not_consumed_again_but_has_a_rating(fitted_model, mixed):
     predicted = fitted_model.predict(history_of(mixed, USER))
     assert (predicted["p_consume"] == 0).all()

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ def reforge(folder, part, change):
     content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     path.write_bytes(content)
     manifest["files"][part]["sha256"] = hashlib.sha256(content).hexdigest()
+    manifest["files"][part]["crc32"] = f"{zlib.crc32(content):08x}"
     reseal(folder, manifest)
 
 

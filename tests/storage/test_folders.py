@@ -8,9 +8,12 @@ import stat
 
 import numpy as np
 import pytest
+from safetensors.numpy import load as safetensors_load
+from safetensors.numpy import save as safetensors_save
 
 from conv4rec.errors import SavedModelError
 from conv4rec.storage.folders import load_folder, save_folder
+from conv4rec.storage.mapped import MAPPED_BYTES, arrays_of, checksum
 
 OLD = {"weights": {"a": np.arange(6.0).reshape(2, 3)}, "ids": {"users": np.array([2, 3])}}
 NEW = {"weights": {"a": np.ones((3, 3))}, "ids": {"users": np.array([2, 3])}}
@@ -229,8 +232,7 @@ def test_a_pickle_in_the_place_of_a_part_is_not_opened(folder, tmp_path):
     (part,) = folder.glob("weights-*")
     bomb = pickle.dumps(Bomb(str(tmp_path / "exploded")))
     part.write_bytes(bomb)
-    digest = hashlib.sha256(bomb).hexdigest()
-    rewrite(folder, lambda manifest: manifest["files"]["weights"].update(sha256=digest))
+    rewrite(folder, lambda m: m["files"]["weights"].update(crc32=checksum(bomb)))
     with pytest.raises(SavedModelError, match="not a safetensors file"):
         load_folder(folder, "model")
     assert not (tmp_path / "exploded").exists()
@@ -284,3 +286,54 @@ def test_saved_files_have_the_mode_of_new_files(tmp_path, umask, mode):
         assert os.umask(before) == umask
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "saved").iterdir()}
     assert modes == {mode}
+
+
+def test_arrays_are_mapped_and_writing_to_them_leaves_the_file(folder):
+    large = np.arange(MAPPED_BYTES)
+    save_folder(folder, "model", {"weights": {"a": large}}, FACTS)
+    before = contents(folder)
+    array = load_folder(folder, "model")[0]["weights"]["a"]
+    assert not array.flags.owndata
+    assert np.array_equal(array, large)
+    array += 1
+    assert contents(folder) == before
+
+
+def test_a_save_of_an_earlier_version_is_checked_by_its_sha256(folder):
+    rewrite(folder, lambda m: [entry.pop("crc32") for entry in m["files"].values()] and None)
+    assert_holds(folder, OLD)
+    (part,) = folder.glob("weights-*")
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    with pytest.raises(SavedModelError, match="damaged"):
+        load_folder(folder, "model")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}',
+        '{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}',
+        '{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, -4]}}',
+        '{"a": {"dtype": "O", "shape": [1], "data_offsets": [0, 4]}}',
+        '{"a": {"dtype": "F32", "shape": "x", "data_offsets": [0, 4]}}',
+        '{"a": 3}', "[]", "3", "{", '{"a": {}}', "{}",
+    ],
+)  # fmt: skip
+def test_a_header_that_does_not_fit_its_file_is_no_file_of_arrays(folder, header):
+    content = len(header).to_bytes(8, "little") + header.encode() + bytes(4)
+    (part,) = folder.glob("weights-*")
+    part.write_bytes(content)
+    rewrite(folder, lambda m: m["files"]["weights"].update(crc32=checksum(content)))
+    with pytest.raises(SavedModelError, match="not a safetensors file"):
+        load_folder(folder, "model")
+
+
+def test_every_type_is_read_as_safetensors_reads_it():
+    types = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"]
+    arrays = {t: np.arange(6).reshape(2, 3).astype(t) for t in types} | {"none": np.zeros((0, 3))}
+    content = safetensors_save(arrays)
+    found, expected = arrays_of(content), safetensors_load(content)
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert found[name].dtype == array.dtype
+        assert np.array_equal(found[name], array)

@@ -17,7 +17,6 @@ from conv4rec.train.ensemble import (
     _best,
     _Cells,
     _grid,
-    _scored_users,
     _Trial,
     choose_ensemble_weights,
 )
@@ -67,7 +66,7 @@ def test_uninformative_components_have_no_weight(log, validation):
 def test_it_measures_the_ndcg_of_validation_fits(log, validation, rng):
     users, items = (torch.from_numpy(rng.standard_normal((n, 3))).float() for n in (200, 60))
     bias = torch.zeros(log.n_items)
-    rows = _scored_users(validation, log.n_items)
+    rows = validation.rows_to_score(ensemble.CELLS)
     nll, ndcg = _Cells.of(validation, rows, log.n_items).measure(users[rows] @ items.T)
     assert float(ndcg.mean()) == pytest.approx(
         masked_ndcg(users, items, bias, validation), rel=1e-5
@@ -81,9 +80,18 @@ def test_it_measures_the_ndcg_of_validation_fits(log, validation, rng):
 
 
 def test_of_a_large_log_some_users_are_scored(validation):
-    all_users, some = _scored_users(validation, 60), _scored_users(validation, 300_000)
+    all_users, some = validation.rows_to_score(ensemble.CELLS), validation.rows_to_score(40 * 60)
     assert 0 < len(some) <= 40 < len(all_users)
     assert set(some.tolist()) < set(all_users.tolist())
+
+
+def test_the_histories_of_some_users_are_those_of_the_users(log, validation):
+    rows = validation.rows_to_score(40 * 60)
+    part, expected = validation.of_rows(rows), Batches.from_interactions(log).of_users(rows)
+    assert torch.equal(part.types, expected.types)
+    for name, tensor in vars(expected.pattern).items():
+        assert torch.equal(getattr(part.pattern, name), tensor), name
+    assert (part.pattern.row_sums(1 - part.observed) > 0).all()
 
 
 @pytest.mark.parametrize(("nll", "taken"), [(1.01, True), (1.03, False)])

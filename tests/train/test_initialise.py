@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from conv4rec.data.synthetic import two_tribes
-from conv4rec.train import TrainSettings
+from conv4rec.train import TrainSettings, initialise
 from conv4rec.train.batches import Batches
 from conv4rec.train.initialise import new_network
 from conv4rec.train.item_side import full_item_side
@@ -91,3 +91,12 @@ def test_the_spread_of_the_first_scores_is_that_of_the_setting(mixed, spread):
         )
         scores = network.consume_logits(encoding) - network.consume_bias
     assert float(scores.std(1, correction=0).mean()) == pytest.approx(spread, rel=1e-4)
+
+
+def test_vectors_of_a_huge_catalogue_are_narrower(mixed, monkeypatch):
+    widths = {"consume_size": (256, 20 * mixed.n_items), "rate_size": (64, 10 * mixed.n_items)}
+    monkeypatch.setattr(initialise, "WIDTHS", widths)
+    config = new_network(mixed, {}, TrainSettings(), seed=0).config
+    assert (config.consume_size, config.rate_size) == (20, 10)
+    config = new_network(mixed, {"rate_size": 4}, TrainSettings(), seed=0).config
+    assert (config.consume_size, config.rate_size) == (20, 4)

@@ -56,7 +56,7 @@ def test_a_masked_rating_does_not_change_the_encoding(mixed, with_type, random_n
             side = ItemSums(batches).without_masked(random_network, users, observed)
             encodings.append(random_network.encode(observed, side))
         for other in encodings[1:]:
-            for part in ("consume", "rate", "user_mean", "item_mean", "item_column"):
+            for part in ("consume", "rate", "user_mean", "item_mean", "liked"):
                 ours, theirs = getattr(encodings[0], part), getattr(other, part)
                 assert torch.equal(ours, theirs), part
 
@@ -71,7 +71,7 @@ def test_a_masked_item_changes_its_own_likelihood_alone(mixed, random_network):
     short_side = ItemSums(shown).without_masked(random_network, users, shown.whole)
     ours = random_network.encode(history, side)
     theirs = random_network.encode(shown.whole, short_side)
-    for part in ("consume", "rate", "user_mean", "item_mean", "item_column"):
+    for part in ("consume", "rate", "user_mean", "item_mean", "liked"):
         torch.testing.assert_close(getattr(ours, part), getattr(theirs, part))
 
 

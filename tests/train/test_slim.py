@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 from conv4rec import Interactions
 from conv4rec.train import slim as module
@@ -30,7 +31,7 @@ def found(mixed):
 
 def test_the_weights_are_the_optimum_of_the_regression(mixed, monkeypatch):
     monkeypatch.setattr(module, "CONVERGED", 0.0)
-    monkeypatch.setattr(module, "SWEEPS", 2000)
+    monkeypatch.setattr(module, "SWEEPS", 600)
     monkeypatch.setattr(module, "_mean_similarity", lambda *_: 1.0)
     w = dense(fit_slim(mixed, mixed.n_items))
     x = mixed.to_csr().toarray().astype(float)
@@ -43,14 +44,34 @@ def test_the_weights_are_the_optimum_of_the_regression(mixed, monkeypatch):
     assert gradient[other & (w == 0)].min() > -1e-3
 
 
-def test_candidates_are_the_nearest_items_by_cosine(mixed):
-    neighbours = fit_slim(mixed, 3).get_buffer("items").numpy()
+def test_candidates_are_the_nearest_items_by_cosine_consumed_together_more_than_once(mixed):
     x = mixed.to_csr().toarray().astype(float)
-    cosine = x.T @ x / np.sqrt(np.maximum(np.outer(x.sum(0), x.sum(0)), 1e-9))
-    np.fill_diagonal(cosine, -1.0)
-    for item, mine in enumerate(neighbours):
-        best = np.sort(cosine[item])[::-1][:3]
-        np.testing.assert_allclose(np.sort(cosine[item, mine])[::-1], best, rtol=1e-5)
+    together, count = x.T @ x, x.sum(0)
+    gram = module._gram(csr_array(mixed.to_csr(), dtype=np.float32))
+    cosine = together / np.sqrt(np.maximum(np.outer(count, count), 1e-9))
+    possible = (together > L1) & ~np.eye(len(x.T), dtype=bool)
+    for block in module._blocks(gram, 3):
+        for item, mine in zip(block, module._candidates(gram, count, block, 3)[0], strict=True):
+            best = np.sort(cosine[item, possible[item]])[::-1][:3]
+            mine = mine[mine != item]
+            np.testing.assert_allclose(np.sort(cosine[item, mine])[::-1], best, rtol=1e-5)
+    solved = np.concatenate(module._blocks(gram, 3))
+    np.testing.assert_array_equal(np.sort(solved), np.nonzero(possible.any(1))[0])
+
+
+def test_a_crowded_gram_matrix_keeps_the_largest_cosines_of_each_item(mixed, monkeypatch):
+    consumed = csr_array(mixed.to_csr(), dtype=np.float32)
+    whole = module._gram(consumed).toarray()
+    monkeypatch.setattr(module, "GRAM_ENTRIES", 9 * mixed.n_items)
+    monkeypatch.setattr(module, "PRODUCTS", 500)
+    kept = module._gram(consumed).toarray()
+    cosine = whole / np.sqrt(np.maximum(np.outer(whole.diagonal(), whole.diagonal()), 1e-9))
+    for row, mine in enumerate(kept):
+        assert ((mine == 0) | (mine == whole[row])).all()
+        assert (mine > 0).sum() == min(9, (whole[row] > 0).sum())
+        if (mine == 0).any():
+            assert cosine[row, mine > 0].min() >= cosine[row, mine == 0].max() - 1e-6
+    assert fit_slim(mixed, 5).weights.any()
 
 
 def test_similarity_follows_the_formula_and_is_one_on_average(mixed, found):
@@ -62,6 +83,15 @@ def test_similarity_follows_the_formula_and_is_one_on_average(mixed, found):
     similarity = found.similarity(whole.pattern, whole.observed).numpy()
     np.testing.assert_allclose(similarity, expected, rtol=1e-4, atol=1e-5)
     assert similarity.mean() == pytest.approx(1.0, rel=1e-3)
+
+
+def test_similarity_does_not_depend_on_how_much_is_computed_at_a_time(mixed, found, monkeypatch):
+    whole = Batches.from_interactions(mixed).whole
+    expected = found.similarity(whole.pattern, whole.observed)
+    monkeypatch.setattr("conv4rec.model.slim.PRODUCTS", 100)
+    torch.testing.assert_close(found.similarity(whole.pattern, whole.observed), expected)
+    found.weights.mul_(2.0)  # what is kept of the weights is made anew
+    assert not torch.allclose(found.similarity(whole.pattern, whole.observed), expected)
 
 
 def test_masked_interactions_add_no_similarity(mixed, found):
@@ -89,9 +119,12 @@ def test_items_consumed_together_are_neighbours(rng):
     assert (ids[w.argmax(1)] == ids ^ 1).all()
 
 
-def test_too_many_items_give_no_slim(mixed, monkeypatch):
-    monkeypatch.setattr(module, "MOST_ITEMS", mixed.n_items - 1)
-    assert fit_slim(mixed, 5) is None
+@pytest.mark.parametrize("solved_bytes", [1, 4 * 20**2 * 7])
+def test_the_weights_do_not_depend_on_how_many_are_solved_together(
+    mixed, found, monkeypatch, solved_bytes
+):
+    monkeypatch.setattr(module, "SOLVED_BYTES", solved_bytes)
+    np.testing.assert_allclose(dense(fit_slim(mixed, mixed.n_items)), dense(found), atol=5e-3)
 
 
 def test_items_never_consumed_together_give_no_slim():

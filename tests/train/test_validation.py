@@ -1,6 +1,7 @@
 """Validation fits: what they may not see, and what they decide."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,16 +11,23 @@ from conv4rec.errors import SettingError
 from conv4rec.evaluate.ranking import hits, ndcg, top_k
 from conv4rec.model import History
 from conv4rec.model.sparse import SparsePattern
+from conv4rec.train import TrainSettings
+from conv4rec.train.batches import Batches
+from conv4rec.train.initialise import new_network
+from conv4rec.train.loop import Trainer
+from conv4rec.train.objective import losses
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import (
+    FEW_RATINGS,
     ValidationResult,
     best_joint_schedule,
     best_schedule,
     evaluation_steps,
+    n_rating_fits,
     should_stop_early,
 )
-from conv4rec.train.state import LastEvaluations
-from conv4rec.train.validation import held_out, masked_ndcg
+from conv4rec.train.state import FitState, LastEvaluations
+from conv4rec.train.validation import evaluate_validation, held_out, masked_ndcg
 
 
 def test_the_held_out_part_has_its_share_and_depends_on_the_seed(mixed):
@@ -66,6 +74,33 @@ def test_an_observed_rating_changes_the_validation_fit(mixed, make_fit, with_typ
     assert all(a.rate_nll != b.rate_nll for a, b in zip(validation_results, others, strict=True))
 
 
+def test_of_a_large_log_some_users_are_evaluated_and_the_scores_of_all_are_kept(mixed):
+    settings = TrainSettings(n_steps=6, batch_cells=20 * mixed.n_items)
+    trainer = Trainer(
+        new_network(mixed, {"consume_size": 8, "rate_size": 4}, settings, seed=0),
+        Batches.from_interactions(mixed), settings, Schedule((6, 6)), seed=0,
+    )  # fmt: skip
+    masked = torch.from_numpy(~held_out(mixed, 0.3, 0)).float()
+    validation, state = replace(trainer.batches.whole, observed=masked), FitState()
+    found = evaluate_validation(trainer, validation, state)
+    some = validation.of_rows(validation.rows_to_score(settings.batch_cells))
+    assert len(some.pattern.row_starts) - 1 <= 20
+    with torch.no_grad():
+        encoding = trainer.network.encode(some, trainer.item_side())
+        expected = losses(trainer.network, encoding, some, settings).consume
+    assert found.consume_nll == pytest.approx(float(expected), rel=1e-5)
+    assert state.best.consume is not None
+    assert len(state.best.consume.users) == mixed.n_users
+
+
+def test_a_log_without_ratings_is_fitted_without_rating_steps_and_item_side(mixed, make_fit):
+    seen, log = [], replace(mixed, level_numbers=np.full_like(mixed.level_numbers, -1), rows=None)
+    fitted = make_fit(log, on_progress=lambda *a: seen.append(a)).run()
+    assert max(p.step for name, *_, p in seen if name == "validation fit 1") == 6
+    assert not fitted.trained.two_sided
+    assert fitted.model.network.rate_out.isfinite().all()
+
+
 @pytest.mark.parametrize("n_steps", [1, 5, 12, 13, 100])
 def test_evaluations_are_spread_over_the_steps_and_end_with_the_last(n_steps):
     steps = evaluation_steps(n_steps)
@@ -75,7 +110,8 @@ def test_evaluations_are_spread_over_the_steps_and_end_with_the_last(n_steps):
 
 
 def test_each_task_takes_its_own_best_step_and_penalty(mixed, make_fit):
-    validation_results = make_fit(mixed).run().validation_results
+    factors = {"consume_reg_factors": (1.0, 0.3), "rate_reg_factors": (1.0, 0.4)}
+    validation_results = make_fit(mixed, **factors).run().validation_results
     apart = [replace(c, consume_nll=9.0, rate_nll=9.0) for c in validation_results]
     apart[2] = replace(apart[2], consume_nll=4.0)
     apart[-1] = replace(apart[-1], rate_nll=1.0, consume_nll=None)
@@ -103,7 +139,7 @@ def test_tasks_that_share_an_encoder_stop_at_one_step_of_one_validation_fit():
 def test_the_final_fit_has_the_best_schedule_of_the_validation_fits(mixed, make_fit):
     fitted = make_fit(mixed).run()
     assert fitted.schedule == best_schedule(fitted.validation_results)
-    first = [r for r in fitted.validation_results if r.rate_factor == 1.0]
+    first = [r for r in fitted.validation_results if r.rate_factor == 0.4]
     assert [r.step for r in first] == list(range(1, 13))
     assert [r.consume_nll is None for r in first] == [False] * 6 + [True] * 6
     without = make_fit(mixed, consume_reg_factors=()).run()
@@ -142,6 +178,40 @@ def test_a_validation_fit_far_behind_an_earlier_one_at_both_tasks_ends_early():
     assert not should_stop_early(
         results(8, 5.1), n_steps=10
     )  # no other result is known at this step
+
+
+def test_a_validation_fit_beyond_the_rating_penalties_trains_the_consume_side_alone(
+    mixed, make_fit
+):
+    factors = {"consume_reg_factors": (1.0, 0.3), "rate_reg_factors": (0.4,)}
+    seen = []
+    fitted = make_fit(mixed, **factors, on_progress=lambda *a: seen.append(a)).run()
+    second = [r for r in fitted.validation_results if r.reg_factor == 0.3]
+    assert second
+    assert all(r.rate_nll is None and r.consume_nll is not None for r in second)
+    assert all(p.rate_nll == 0 for name, *_, p in seen if name == "validation fit 2")
+    assert fitted.schedule.reg_factors[1] == 0.4
+    # Its consume side is that of a fit of both tasks: they share two shrinkages alone.
+    both = make_fit(mixed, **{**factors, "rate_reg_factors": (0.4, 0.4)}).run().validation_results
+    expected = [r.consume_nll for r in both if r.reg_factor == 0.3 and r.consume_nll]
+    assert [r.consume_nll for r in second] == pytest.approx(expected[: len(second)], rel=1e-4)
+
+
+def test_rating_penalties_are_tried_where_ratings_are_few(mixed):
+    assert n_rating_fits(mixed, (0.4, 1.0, 0.2)) == 3
+    assert n_rating_fits(mixed, ()) == 1
+    many = SimpleNamespace(n_rated=FEW_RATINGS + 1)
+    assert n_rating_fits(many, (0.4, 1.0, 0.2)) == 1
+
+
+def test_a_consume_side_that_trains_alone_ends_once_it_is_behind():
+    def results(step, consume_nll):
+        earlier = [ValidationResult(1.0, step, 5.0, 1.0, 0.1)]
+        return [*earlier, ValidationResult(2.0, step, consume_nll, None, 0.1)]
+
+    assert should_stop_early(results(6, 5.01), n_steps=10)
+    assert not should_stop_early(results(6, 5.001), n_steps=10)  # near it
+    assert not should_stop_early(results(4, 5.01), n_steps=10)  # too early to tell
 
 
 def test_only_the_last_evaluations_are_kept():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from conv4rec.data.events import Events
 from conv4rec.data.interactions import Interactions
 from conv4rec.data.splits import random_split
 from conv4rec.errors import DataError, NotFittedError
-from conv4rec.evaluate import Scorer
+from conv4rec.evaluate import EventScorer, Scorer
 
 VALIDATION_SHARE = 0.1
 """Share of the training rows held out to choose penalties and widths."""
@@ -28,6 +29,14 @@ class Baseline(Scorer, Protocol):
                 made the model is fitted again on all of `train`.
             seed: Seed of that draw.
         """
+        ...
+
+
+class EventBaseline(EventScorer, Protocol):
+    """A scorer of logs with types that fits itself."""
+
+    def fit(self, train: Events, seed: int = 0) -> EventBaseline:
+        """Fit on training events; what is chosen is chosen on a part of them, drawn with `seed`."""
         ...
 
 

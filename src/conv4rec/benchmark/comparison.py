@@ -45,7 +45,8 @@ def compare(theirs: Sequence[Path], ours: Sequence[Path]) -> dict[str, dict[str,
     first, second = _mean_frame(theirs), _mean_frame(ours)
     if not first["user_id"].equals(second["user_id"]):
         raise BenchError(f"{theirs[0]} and {ours[0]} are not of the same test users: measure both")
-    pairs = [(name, name, None) for name in BY_USER]
+    ranked = [*BY_USER, *(name for name in first.columns if "@" in name)]  # and those of types
+    pairs = [(name, name, None) for name in dict.fromkeys(ranked)]
     pairs += [(name, column, "n_rated") for name, column in BY_RATING.items()]
     found = {}
     for name, column, weight in pairs:

@@ -8,7 +8,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conv4rec.data import Interactions, Split, scarce_split, split_by_name, split_log
+from conv4rec.data import (
+    EventSplit,
+    Interactions,
+    Split,
+    load_dataset,
+    load_split,
+    read_table,
+    scarce_split,
+    split_events,
+    split_log,
+)
+from conv4rec.data.event_splits import NAMED
+from conv4rec.data.reading import reading_words
 from conv4rec.errors import SettingError
 
 NEW_USERS = "new-users"
@@ -24,12 +36,15 @@ class Source:
     """Path of a ratings file."""
     split: str = "r0"
     """Of a file: see `split_log`."""
-    columns: dict[str, str] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
+    """Of a file: what is stated about it (see `conv4rec.data.reading`)."""
     levels: list[float] | None = None
 
     def __post_init__(self) -> None:
         if (self.dataset is None) == (self.data is None):
             raise SettingError("the bench needs either --dataset NAME/SPLIT or --data FILE")
+        if self.data is not None and self.data in ("-", "/dev/stdin"):
+            raise SettingError("each model of a bench reads the ratings anew: give a file")
 
     @property
     def name(self) -> str:
@@ -41,7 +56,17 @@ class Source:
         """Whether the users of the test are not in training."""
         return self.name.endswith(f"/{NEW_USERS}")
 
-    def load(self) -> Split:
+    @property
+    def has_types(self) -> bool:
+        """Whether it is a log with types; reads the log."""
+        if self.dataset in NAMED:
+            return True
+        if self.dataset is None:
+            return "type" in read_table(str(self.data), **self.reading).columns
+        set_name = self.dataset.rpartition("/")[0]
+        return bool(set_name) and "type" in load_dataset(set_name).frame.columns
+
+    def load(self) -> Split | EventSplit:
         """Read it.
 
         Raises:
@@ -49,22 +74,19 @@ class Source:
                 file cannot be used).
         """
         if self.dataset is not None:
-            return split_by_name(self.dataset)
-        log = Interactions.from_frame(
-            str(self.data), columns=self.columns or None, levels=self.levels
-        )
-        return split_log(log, self.split, name=Path(str(self.data)).stem)
+            return load_split(self.dataset)
+        frame, name = read_table(str(self.data), **self.reading), Path(str(self.data)).stem
+        if "type" in frame.columns:
+            return split_events(frame, self.split, name=name, levels=self.levels)
+        log = Interactions.from_frame(str(self.data), levels=self.levels, **self.reading)
+        return split_log(log, self.split, name=name)
 
     def words(self) -> list[str]:
         """The options of `conv4rec bench` that mean this source."""
         if self.dataset is not None:
             return ["--dataset", self.dataset]
         words = ["--data", str(self.data), "--split", self.split]
-        if self.columns:
-            words += [
-                "--columns",
-                ",".join(f"{role}={name}" for role, name in self.columns.items()),
-            ]
+        words += reading_words(self.reading)
         if self.levels:
             words += ["--levels", ",".join(f"{level:g}" for level in self.levels)]
         return words
@@ -100,9 +122,17 @@ class Job:
     lists: bool = False
     """Whether its lists are measured too."""
 
-    def load(self) -> Split:
-        """The split, less the ratings that are dropped: the same ones for every model."""
+    def load(self) -> Split | EventSplit:
+        """The split, less the ratings that are dropped: the same ones for every model.
+
+        Raises:
+            SettingError: Ratings are to be dropped from a log with types.
+        """
         split = self.source.load()
+        if isinstance(split, EventSplit):
+            if self.drop_labels:
+                raise SettingError("--drop-labels is for logs without types")
+            return split
         return scarce_split(split, self.drop_labels, self.seed) if self.drop_labels else split
 
     def to_json(self) -> str:

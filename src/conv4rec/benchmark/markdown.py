@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from conv4rec.benchmark.candidates import OURS
-from conv4rec.benchmark.summary import Row, datasets, rows_of, shares
+from conv4rec.benchmark.summary import Row, by_target, datasets, rows_of, shares
 from conv4rec.evaluate.uncertainty import Difference
 
 NO_RECORDS = "No records yet: `conv4rec bench` makes them."
@@ -39,6 +39,24 @@ def quality_table(rows: Iterable[Row]) -> str:
             ]
         )  # fmt: skip
     return table(header, lines)
+
+
+def type_tables(rows: list[Row]) -> str:
+    """Of a log with types, a table for each target type; nothing for other logs."""
+    parts = []
+    for target, names in by_target(rows).items():
+        header = ["model", *names, f"ndcg@10 − {OURS}", "fit s", "MB"]
+        lines = [
+            [
+                row.model,
+                *(value(row, name) for name in names.values()),
+                difference(row, names["ndcg@10"]) if "ndcg@10" in names else "",
+                *(f"{row.cost(name) or 0:,.0f}" for name in ("fit_s", "peak_rss_mb")),
+            ]
+            for row in rows
+        ]
+        parts += [f"Next {target}:"] * bool(target) + [table(header, lines)]
+    return "\n\n".join(parts)
 
 
 def label_table(records: list[dict[str, Any]], dataset: str) -> str:

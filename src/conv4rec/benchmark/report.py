@@ -6,9 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from conv4rec.benchmark.markdown import NO_RECORDS, label_table, quality_table, summary_table
+from conv4rec.benchmark.markdown import (
+    NO_RECORDS,
+    label_table,
+    quality_table,
+    summary_table,
+    type_tables,
+)
 from conv4rec.benchmark.records import slug
-from conv4rec.benchmark.summary import datasets, left_out, rows_of, shares
+from conv4rec.benchmark.summary import by_target, datasets, left_out, rows_of, shares
 
 PICTURES = {
     "time": "Quality against the time to fit",
@@ -43,7 +49,7 @@ def one_split(records: list[dict[str, Any]], dataset: str, pictures: Path | None
         f"{sizes['users']:,} users, {sizes['items']:,} items, {sizes['levels']} levels; "
         f"{sizes['train']:,} training interactions, {sizes['test']:,} in the test; "
         f"{seeds} seed{'s' if seeds > 1 else ''}.",
-        quality_table(rows),
+        type_tables(rows) or quality_table(rows),
     ]
     parts += (
         ["\n".join(f"- {text}" for text in missing)]
@@ -64,7 +70,9 @@ def summaries(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for dataset in datasets(records):
         for share in shares(records, dataset):
             for row in rows_of(records, dataset, share):
-                names = ("ndcg@20", "recall@20", "rmse", "nll", "rps", "ece")
+                names = ["ndcg@20", "recall@20", "rmse", "nll", "rps", "ece"]
+                if types := by_target([row]):
+                    names = [name for found_of in types.values() for name in found_of.values()]
                 metrics = {name: row.metric(name) for name in names}
                 found.append(
                     {

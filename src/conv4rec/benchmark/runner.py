@@ -209,7 +209,7 @@ def _line(plan: Plan, candidate: Candidate, share: float, **facts: Any) -> dict[
 def _headline(run: dict[str, Any]) -> str:
     figures = [
         f"{name} {run[name]:.4f}"
-        for name in ("ndcg@20", "rmse", "nll")
+        for name in ("ndcg@20", "rmse", "nll", "hr@10", "new_hr@10", "nll_type")
         if run.get(name) is not None
     ]
     return ", ".join([*figures, f"fit {run['fit_s']:.1f} s"])

@@ -94,6 +94,26 @@ def newest_runs(records: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
     }
 
 
+def by_target(rows: list[Row]) -> dict[str, dict[str, str]]:
+    """Of each target type of a log with types, its metrics: name without the type -> name.
+
+    The type is "" where there is one alone. Without types there is nothing.
+
+    >>> run = {"targets": ["buy", "view"], "hr@10/buy": 0.5, "hr@10/view": 0.25, "nll_type": 0.6}
+    >>> by_target([Row("ours", [run], None)])["buy"]
+    {'hr@10': 'hr@10/buy', 'nll_type': 'nll_type'}
+    """
+    run = rows[0].runs[0]
+    targets = run.get("targets", [])
+    found = {}
+    for target in targets:
+        ending = f"/{target}" if len(targets) > 1 else ""
+        names = [name for name in run if "@" in name and name.endswith(ending)]
+        names += ["nll_type"] if "nll_type" in run else []
+        found[ending[1:]] = {name.removesuffix(ending): name for name in names}
+    return found
+
+
 def datasets(records: list[dict[str, Any]]) -> list[str]:
     """The splits with runs."""
     return sorted({run["dataset"] for run in runs(records)})
@@ -142,6 +162,6 @@ def _comparison(
 
 
 def _place(row: Row) -> tuple[bool, bool, float]:
-    ndcg, rmse = row.metric("ndcg@20"), row.metric("rmse")
+    ndcg, rmse = row.metric("ndcg@20") or row.metric("ndcg@10"), row.metric("rmse")
     value = -ndcg.mean if ndcg else rmse.mean if rmse else 0.0
     return row.model != OURS, ndcg is None, value

@@ -17,12 +17,13 @@ from typing import Any
 
 from conv4rec.benchmark.adapters.candidate import Candidate
 from conv4rec.benchmark.candidates import candidates
+from conv4rec.benchmark.event_candidates import EVENT_CANDIDATES
 from conv4rec.benchmark.hand_count import check_popularity
 from conv4rec.benchmark.job import Job
 from conv4rec.benchmark.records import as_line
-from conv4rec.data import Split
+from conv4rec.data import EventSplit, Split
 from conv4rec.errors import Conv4RecError
-from conv4rec.evaluate import evaluate_lists
+from conv4rec.evaluate import Evaluation, evaluate_lists
 from conv4rec.evaluate.expected_recall import expected_recall
 from conv4rec.evaluate.reliability_interval import calibration_tables
 from conv4rec.recommender.fit_and_evaluate import Run, measure, per_user_frame
@@ -32,8 +33,11 @@ Tell = Callable[[dict[str, Any]], None]
 
 def work(job: Job, tell: Tell) -> None:
     """Do the job; tell each trial as it ends, then the record."""
-    candidate = candidates(job.also)[job.model]
     split = job.load()
+    if isinstance(split, EventSplit):
+        tell(measure_types(job, EVENT_CANDIDATES[job.model], split))
+        return
+    candidate = candidates(job.also)[job.model]
     if job.budget is not None:
         from conv4rec.benchmark.tune import trials  # needs the extra `tune`
 
@@ -58,13 +62,11 @@ def fit_and_measure(job: Job, candidate: Candidate, split: Split) -> dict[str, A
         job.seed,
         lambda: candidate.make(**settings).fit(split.train, seed=job.seed),
     )
+    assert isinstance(done.evaluation, Evaluation)  # the split has no types
     if candidate.name == "popularity":
         check_popularity(done.model, split, done.evaluation)
     check_answers(candidate, done.evaluation.metrics)
-    if job.per_user is not None:
-        path = Path(job.per_user)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        per_user_frame(done.evaluation).write_parquet(path)
+    _write_per_user(job, done)
     facts = done.record.to_dict()
     if candidate.package is not None:
         facts["versions"] = {**facts["versions"], candidate.package: _version(candidate.package)}
@@ -85,6 +87,32 @@ def fit_and_measure(job: Job, candidate: Candidate, split: Split) -> dict[str, A
     }
 
 
+def measure_types(job: Job, candidate: Candidate, split: EventSplit) -> dict[str, Any]:
+    """The record of one fit to a log with types, and the users' figures in a file."""
+    make: Any = candidate.make
+    done = measure(
+        split, candidate.name, job.seed, lambda: make(**job.settings).fit(split.train, job.seed)
+    )
+    _write_per_user(job, done)
+    return {
+        "kind": "run",
+        **done.record.to_dict(),
+        "drop_labels": 0.0,
+        "settings": job.settings,
+        "tasks": list(candidate.tasks),
+        "distribution": candidate.distribution,
+        "folds_in": candidate.folds_in,
+        "targets": list(split.targets),
+    }
+
+
+def _write_per_user(job: Job, done: Run) -> None:
+    if job.per_user is not None:
+        path = Path(job.per_user)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        per_user_frame(done.evaluation).write_parquet(path)
+
+
 def check_answers(candidate: Candidate, metrics: dict[str, float | None]) -> None:
     """Raise unless a model answers the questions of its tasks.
 
@@ -98,6 +126,7 @@ def check_answers(candidate: Candidate, metrics: dict[str, float | None]) -> Non
 
 def _calibration(done: Run, split: Split) -> dict[str, Any]:
     """Predicted against observed: reliability tables, and expected against achieved recall."""
+    assert isinstance(done.evaluation, Evaluation)
     pairs, levels = done.evaluation.pairs, split.train.levels
     tables = {}
     if pairs is not None:

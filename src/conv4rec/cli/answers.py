@@ -70,7 +70,7 @@ def show_answers(
             "ratings": bars([row[level] for level in levels]),
             "expected": f"{row['expected_rating']:.2f}",
             "P(like)": percent(row["p_like"]),
-            "P(like), 90%": _with_interval(row),
+            "P(like), 90%": with_interval(row),
             "held out": (held_out or {}).get(row["item_id"], ""),
         }
         table.add(*[cells[header] for header in headers])
@@ -94,7 +94,7 @@ def _headers(frame: pl.DataFrame, n_levels: int, with_ids: bool) -> list[str]:
     return headers
 
 
-def _with_interval(row: Mapping[str, Any]) -> str:
+def with_interval(row: Mapping[str, Any]) -> str:
     """P(like) and its interval, in whole percents; nothing where there is no interval."""
     if row.get("p_like_low") is None:
         return ""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
+from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError
 
 
+@reads_tables
 def bench(
     dataset: options.NamedSplit = None,
     data: options.OwnData = None,
@@ -48,8 +50,9 @@ def bench(
     ] = None,
     threads: options.Threads = None,
     levels: options.LevelList = None,
-    columns: options.Columns = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train several models on the same rows, measure both tasks, and record the provenance.
 
@@ -59,8 +62,10 @@ def bench(
       conv4rec bench --data ratings.csv --models popularity,ease,conv4rec
       conv4rec bench --dataset ml-100k/u1 --tune --trials 20 --minutes 15
       conv4rec bench --dataset ml-100k/u1 --drop-labels 0,0.5,0.9 --seeds 1
+      conv4rec bench --dataset taobao-mb/buy --seeds 1
     """
     from conv4rec.benchmark.candidates import candidates, chosen
+    from conv4rec.benchmark.event_candidates import EVENT_CANDIDATES
     from conv4rec.benchmark.job import Budget, Source
     from conv4rec.benchmark.runner import Plan
     from conv4rec.benchmark.runner import bench as run_bench
@@ -71,12 +76,14 @@ def bench(
     if not limit > 0:
         raise SettingError(f"--limit is above 0; got {limit:g}")
     named, kind = parsing.split_words(dataset, split, new_users)
-    source = Source(
-        named, data, kind, parsing.columns_from_text(columns), parsing.levels_from_text(levels)
-    )
+    source = Source(named, data, kind, reading, parsing.levels_from_text(levels))
+    has_types = source.has_types
+    if has_types and (tune or lists or also):
+        raise SettingError("--tune, --lists and --also are for logs without types")
+    known = EVENT_CANDIDATES if has_types else candidates(also or ())
     plan = Plan(
         source=source,
-        candidates=tuple(chosen(models, candidates(also or ()))),
+        candidates=tuple(chosen(models, known)),
         seeds=tuple(range(first_seed, first_seed + seeds)),
         budget=Budget(trials, minutes) if tune else None,
         settings_from=Path(settings_from) if settings_from else None,
@@ -93,10 +100,11 @@ def bench(
         return
     from conv4rec.benchmark.lists import recorded_lists
     from conv4rec.benchmark.records import read
-    from conv4rec.cli.bench_output import show_bench
+    from conv4rec.cli.bench_output import show_bench, show_event_bench
     from conv4rec.cli.lists_output import show_lists
 
-    show_bench(read(plan.file), added, source.name)
+    show = show_event_bench if has_types else show_bench
+    show(read(plan.file), added, source.name)
     if (lists_found := recorded_lists(added)) is not None:
         show_lists(lists_found)
     say(f"Records: {plan.file}. Tables and pictures of them:")

@@ -53,8 +53,12 @@ def note(text: str) -> None:
 
 
 IN_OPTIONS = (
+    (r"columns=\{'(\w+)': None\}", r"--columns \1="),
     (r"columns=\{'(\w+)': ('?)[^}]*\}", r"--columns \1=NAME"),
     (r"levels=\[\.\.\.\]", "--levels 1,2,3,..."),
+    (r"\bheader=False", "--no-header"),
+    (r"\btime_format=", "--time-format "),
+    (r"\b(sep|encoding|unrated)=", r"--\1 "),
 )
 """The library's arguments, as its errors name them, and their options of the command line."""
 

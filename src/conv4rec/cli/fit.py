@@ -12,16 +12,21 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
+from conv4rec.cli.reading import reads_tables
+from conv4rec.cli.service import rarest_type
 from conv4rec.errors import SettingError, TrainingInterrupted
 
 
+@reads_tables
 def fit(
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="A file of ratings, or the name of a data set.")
+        str, typer.Argument(metavar="DATA", help="A file of ratings or events, or a data set.")
     ],
     out: Annotated[str, typer.Option(metavar="MODEL", help="Folder to save the model in.")],
     levels: options.LevelList = None,
-    columns: options.Columns = None,
+    no_types: options.NoTypes = False,
+    exclusive: options.Exclusive = None,
+    repeats: options.Repeats = None,
     duplicates: Annotated[
         str, typer.Option(help="Of a repeated pair, which row counts: last, first, mean, error.")
     ] = "last",
@@ -41,14 +46,17 @@ def fit(
         bool, typer.Option("--resume", help="Go on where an interrupted training stopped.")
     ] = False,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
-    """Train a model on a log of ratings and save it. Ctrl-C saves too: go on with --resume.
+    """Train a model on a log and save it. Ctrl-C saves too: go on with --resume.
 
     \b
     Example:
       conv4rec fit ratings.csv --out my-model
       conv4rec fit log.parquet --out my-model --columns user_id=client,item_id=sku
       conv4rec fit ml-100k --out ml --set n_steps=60 --seed 1
+      conv4rec fit events.csv --out shop
     """
     from conv4rec.cli import parsing, service
     from conv4rec.storage.folders import remove_saved
@@ -57,11 +65,15 @@ def fit(
     state = checkpoint or out.rstrip("/\\") + ".training"
     service.check_folder(out)
     _check_state(state, resume)
-    log, _ = service.load_log(
+    if no_types and (exclusive or repeats):
+        raise SettingError("--exclusive and --repeats are of types, which --no-types leaves unread")
+    load = service.load_log if no_types else service.load_any_log
+    log, _ = load(
         data,
-        parsing.columns_from_text(columns),
+        reading,
         levels=parsing.levels_from_text(levels),
         duplicates=duplicates,
+        **parsing.types_from_words(exclusive, repeats),
     )
     if not as_json:
         say(str(log.report))
@@ -72,12 +84,14 @@ def fit(
     seconds = time.perf_counter() - started
     if as_json:
         facts: dict[str, Any] = {"model": out, "fit_s": round(seconds, 3), "seed": seed}
-        sizes = {"users": log.n_users, "items": log.n_items, "interactions": len(log)}
+        sizes = {"users": log.n_users, "items": log.n_items}
+        sizes["interactions"] = len(model.interactions_)
         print_json({**facts, **sizes, "n_parameters": model.n_parameters_, "config": model.config_})
         return
     say(f"Saved to {out} after {seconds:.0f} s: {model.n_parameters_:,} parameters. Next:")
     first_user = shlex.quote(str(log.users.ids(log.user_numbers[:1])[0]))
-    command(f"conv4rec recommend {shlex.quote(out)} --user {first_user}")
+    by = "" if model.events_ is None else f" --by {shlex.quote(rarest_type(model.events_.log))}"
+    command(f"conv4rec recommend {shlex.quote(out)} --user {first_user}{by}")
 
 
 def _check_state(state: str, resume: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from conv4rec import __version__
+from conv4rec.cli.audience import audience
 from conv4rec.cli.bench import bench
 from conv4rec.cli.console import fail, log_lines, notes, say
 from conv4rec.cli.data import data_app
@@ -17,12 +18,14 @@ from conv4rec.cli.doctor import doctor
 from conv4rec.cli.encoding import any_encoding
 from conv4rec.cli.evaluate import evaluate
 from conv4rec.cli.explain import explain
+from conv4rec.cli.explore import explore
 from conv4rec.cli.fit import fit
 from conv4rec.cli.plot import plot
 from conv4rec.cli.predict import predict
 from conv4rec.cli.quickstart import quickstart
 from conv4rec.cli.recommend import recommend
 from conv4rec.cli.report import report
+from conv4rec.cli.serve import serve
 from conv4rec.cli.stopping import Terminated, unwound
 from conv4rec.cli.theory import theory_app
 from conv4rec.errors import Conv4RecError, TrainingInterrupted
@@ -38,7 +41,10 @@ COMMANDS = {
     recommend: "List what users will consume, like or discover.",
     predict: "Both answers for given pairs.",
     explain: "Why a score is what it is; kernels; a user's profile.",
+    audience: "The people for an item.",
+    explore: "A page of one user's items, to look at without a server.",
     plot: "A picture of one user's items and discoveries.",
+    serve: "The same answers over HTTP.",
 }
 """The commands in the order of `conv4rec --help`, each with its line there."""
 

@@ -18,7 +18,10 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]
 Device = Annotated[str, typer.Option(help="cpu, or torch's name of an accelerator, such as cuda.")]
 Threads = Annotated[int | None, typer.Option(help="Number of threads; by default torch's.")]
 Preset = Annotated[
-    str, typer.Option(help="default, the most accurate; paper, the closest to the abstract.")
+    str,
+    typer.Option(
+        help="default, the most accurate; fast, a third of its cost; paper, the closest to the abstract."
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -26,10 +29,19 @@ Set = Annotated[
         "--set", metavar="NAME=VALUE", help="Change a setting (repeatable); see docs: names."
     ),
 ]
-Columns = Annotated[
-    str | None,
+NoTypes = Annotated[
+    bool, typer.Option("--no-types", help="Do not read the column for the type of an event.")
+]
+Exclusive = Annotated[
+    list[str] | None,
     typer.Option(
-        metavar="ROLE=NAME,...", help="Names of a file's columns: user_id=client,item_id=sku."
+        metavar="A,B", help="Types of which the last on an item counts: like,dislike (repeatable)."
+    ),
+]
+Repeats = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TYPE=yes|no", help="Whether a type may come again on an item (repeatable)."
     ),
 ]
 LevelList = Annotated[
@@ -47,7 +59,7 @@ Titles = Annotated[
 User = Annotated[str | None, typer.Option(help="A user of the training data.")]
 History = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="A log of users who were not in training."),
+    typer.Option(metavar="FILE", help="A log of users who were not in training; - for a pipe."),
 ]
 Out = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write the table to a .csv or .parquet file.")

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conv4rec.errors import DataError, SettingError
+from conv4rec.data.id_lists import id_from_text, read_ids
+from conv4rec.data.reading import Reading
+from conv4rec.data.sources import looks_like_file
+from conv4rec.errors import SettingError
 
 if TYPE_CHECKING:
     from conv4rec.data import Ids
 
-SUFFIXES = (".csv", ".tsv", ".parquet", ".inter", ".dat", ".data", ".gz", ".txt")
+YES_NO = {"yes": True, "no": False}
 
 
 def is_file_name(text: str) -> bool:
     """Whether a word of the command line is a file rather than the name of a data set."""
-    return Path(text).exists() or "/" in text or text.lower().endswith(SUFFIXES)
+    return "/" in text or looks_like_file(text) or Path(text).exists() or glob.has_magic(text)
 
 
-def id_from_text(text: str, ids: Ids) -> int | str:
-    """A word of the command line as an id: an integer where the ids are integers.
-
-    >>> import polars as pl
-    >>> from conv4rec.data import Ids
-    >>> id_from_text("42", Ids(pl.Series([7, 42]))), id_from_text("042", Ids(pl.Series(["042"])))
-    (42, '042')
-    """
-    if ids.kind == "int" and re.fullmatch(r"-?\d+", text):
-        return int(text)
-    return text
-
-
-def ids_from_words(words: Sequence[str], ids: Ids) -> list[int | str] | None:
-    """Ids given one by one, or as files with one id a line; None if there are none.
+def ids_from_words(
+    words: Sequence[str], ids: Ids, reading: dict[str, Any]
+) -> list[int | str] | None:
+    """Ids given one by one, or as files of ids; None if there are none.
 
     Raises:
         DataError: A file cannot be read.
@@ -44,12 +37,10 @@ def ids_from_words(words: Sequence[str], ids: Ids) -> list[int | str] | None:
         return None
     found: list[int | str] = []
     for word in words:
-        listed = [word]
         if id_from_text(word, ids) not in ids and is_file_name(word):
-            listed = _lines(Path(word))
-            if listed and id_from_text(listed[0], ids) not in ids and not listed[0].isdigit():
-                listed = listed[1:]  # a header
-        found += [id_from_text(line, ids) for line in listed]
+            found += read_ids(word, ids, Reading(**reading, of_several=True))
+        else:
+            found.append(id_from_text(word, ids))
     return found
 
 
@@ -73,10 +64,13 @@ def settings_from_words(words: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def pairs_from_words(words: Sequence[str], option: str) -> dict[str, str]:
+def pairs_from_words(
+    words: Sequence[str], option: str, may_be_empty: bool = False
+) -> dict[str, str]:
     """`name=value` words as a dict."""
     pairs = [word.partition("=") for word in words]
-    if wrong := [word for word in words if not re.match(r"\s*\w+\s*=.", word)]:
+    form = r"\s*\w+\s*=" + ("" if may_be_empty else ".")
+    if wrong := [word for word in words if not re.match(form, word)]:
         raise SettingError(f"{option} takes name=value; got {wrong[0]!r}")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
@@ -91,6 +85,28 @@ def levels_from_text(text: str | None) -> list[float] | None:
         raise SettingError(
             f"--levels is a list of numbers such as 1,2,3,4,5; got {text!r}"
         ) from None
+
+
+def types_from_words(
+    exclusive: Sequence[str] | None, repeats: Sequence[str] | None
+) -> dict[str, Any]:
+    """What `--exclusive A,B` and `--repeats TYPE=yes` state of types, for `Events.from_frame`.
+
+    Raises:
+        SettingError: A word is not of that form.
+
+    >>> types_from_words(["like,hide"], ["buy=no"])
+    {'exclusive': [['like', 'hide']], 'repeats': {'buy': False}}
+    """
+    stated: dict[str, Any] = {}
+    if exclusive:
+        stated["exclusive"] = [[name.strip() for name in group.split(",")] for group in exclusive]
+    if repeats:
+        pairs = [word.rpartition("=") for word in repeats]
+        if wrong := ["".join(pair) for pair in pairs if not pair[0] or pair[2] not in YES_NO]:
+            raise SettingError(f"--repeats takes TYPE=yes or TYPE=no; got {wrong[0]!r}")
+        stated["repeats"] = {name: YES_NO[answer] for name, _, answer in pairs}
+    return stated
 
 
 def shares_from_text(text: str) -> tuple[float, ...]:
@@ -136,13 +152,9 @@ def split_words(dataset: str | None, split: str, new_users: bool) -> tuple[str |
 
 
 def columns_from_text(text: str | None) -> dict[str, str]:
-    """The names of `--columns user_id=client,item_id=sku`."""
-    return pairs_from_words(text.split(",") if text else [], "--columns")
+    """The names of `--columns user_id=client,item_id=sku`; nothing after = switches a role off.
 
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as a list of ids, one a line: {error}") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    >>> columns_from_text("user_id=client,timestamp=")
+    {'user_id': 'client', 'timestamp': ''}
+    """
+    return pairs_from_words(text.split(",") if text else [], "--columns", may_be_empty=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import print_json, say
+from conv4rec.cli.reading import reads_tables
 
 
+@reads_tables
 def predict(
     model: options.Model,
     pairs: Annotated[
@@ -22,6 +24,8 @@ def predict(
     titles: options.Titles = None,
     out: options.Out = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Both answers for given pairs of a user and an item.
 
@@ -39,12 +43,18 @@ def predict(
     if out is not None:
         check_out(out)
     served = service.load_model(model)
-    frame = served.predict(pairs, users=history, intervals=intervals)
-    frame = with_titles(frame, service.load_titles(titles, served.interactions_.items))
+    users = service.users_from_words(served, None, history, reading, of_several=True)
+    rows = service.read_rows(served, pairs, reading, pairs=True, of_several=history is not None)
+    frame = served.predict(rows, users=users, intervals=intervals)
+    frame = with_titles(frame, service.load_titles(titles, served.interactions_.items, reading))
     if out is not None:
         tell_written(write_frames([frame], out), out, as_json)
     elif as_json:
         print_json({"model": model, "predictions": frame.to_dicts()})
+    elif "p_consume" not in frame.columns:
+        from conv4rec.cli.event_output import show_pairs
+
+        show_pairs(frame)
     else:
         say(legend(served.interactions_.levels, served.like_threshold))
         show_answers(frame)

@@ -10,14 +10,16 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, say
+from conv4rec.cli.reading import reads_tables
 
 if TYPE_CHECKING:
-    from conv4rec.data import Dataset, Interactions, Split
+    from conv4rec.data import Dataset, Events, Interactions, Split
 
 SHOWN = ("rmse", "nll", "recall@20", "ndcg@20", "ndcg_like@20")
 K = 5  # items of a list
 
 
+@reads_tables
 def quickstart(
     data: Annotated[
         str | None,
@@ -31,9 +33,10 @@ def quickstart(
         str | None, typer.Option(help="The user whose lists are shown; else a typical one.")
     ] = None,
     titles: options.Titles = None,
-    columns: options.Columns = None,
     set_: options.Set = None,
     threads: options.Threads = None,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train on real ratings, measure both tasks, and show one user's lists: two minutes.
 
@@ -41,8 +44,10 @@ def quickstart(
     Example:
       conv4rec quickstart
       conv4rec quickstart --data ratings.csv --titles items.csv
+      conv4rec quickstart --data events.csv
     """
     from conv4rec.cli import parsing, service
+    from conv4rec.data import Events
     from conv4rec.data.datasets import INSTALLED
     from conv4rec.data.description import typical_user
 
@@ -51,13 +56,16 @@ def quickstart(
     service.check_folder(out)
     started = time.perf_counter()
     name = data or INSTALLED
-    log, dataset = service.load_log(name, parsing.columns_from_text(columns))
+    log, dataset = service.load_any_log(name, reading)
+    if isinstance(log, Events):
+        _tour_of_types(log, dataset, name, reading, settings, seed, user, titles, out, started)
+        return
     _show_data(log, dataset, name)
     user_id = typical_user(log)
     if user is not None:
         user_id = parsing.id_from_text(user, log.users)
         log.users.number(user_id)  # unknown? say so before the training
-    names = service.load_titles(titles, log.items)
+    names = service.load_titles(titles, log.items, reading)
     if not names and dataset is not None:
         names = dataset.item_titles()
     model, split = _train_and_measure(log, name, settings, seed)
@@ -69,7 +77,41 @@ def quickstart(
     )
     has_titles = dataset is not None and dataset.items is not None
     _show_next(out, user_id, titles or (name if has_titles else None))
-    _show_own_data(data, columns)
+    _show_own_data(data, reading)
+
+
+def _tour_of_types(
+    log: Events,
+    dataset: Dataset | None,
+    name: str,
+    reading: dict[str, Any],
+    settings: dict[str, Any],
+    seed: int,
+    user: str | None,
+    titles: str | None,
+    out: str,
+    started: float,
+) -> None:
+    """The same tour for a log with types."""
+    from conv4rec.cli import parsing, quickstart_types, service
+    from conv4rec.data import read_table
+
+    say(f"Data: {name}" + (f", from {dataset.source}." if dataset else "."))
+    frame = read_table(name, **reading) if dataset is None else dataset.frame
+    names = service.load_titles(titles, log.items, {})
+    if not names and dataset is not None:
+        names = dataset.item_titles()
+    whom = None if user is None else parsing.id_from_text(user, log.users)
+    found = quickstart_types.tour_of_types(frame, name, seed, settings, whom)
+    model, split, target, shown = found
+    quickstart_types.show_user_of_types(model, split, target, shown, names)
+    model.save(out)
+    say(
+        f"The model, as trained without the held-out tenth, is in {out}. "
+        f"All this took {time.perf_counter() - started:.0f} s. Next:"
+    )
+    quickstart_types.show_next_of_types(out, target, shown, titles)
+    _show_own_data(name if dataset is None else None, reading)
 
 
 def _show_data(log: Interactions, dataset: Dataset | None, name: str) -> None:
@@ -139,10 +181,11 @@ def _show_next(out: str, user: int | str, titles: str | None) -> None:
     command(f"conv4rec recommend {model} --all -k 20 --out recommendations.parquet")
 
 
-def _show_own_data(data: str | None, columns: str | None) -> None:
+def _show_own_data(data: str | None, reading: dict[str, Any]) -> None:
     """The command that trains on all of the user's own data."""
+    from conv4rec.data.reading import reading_words
+
     if data is None:
         command("conv4rec quickstart --data your-ratings.csv")
         return
-    named = f" --columns {shlex.quote(columns)}" if columns else ""
-    command(f"conv4rec fit {shlex.quote(data)} --out my-model{named}")
+    command(shlex.join(["conv4rec", "fit", data, "--out", "my-model", *reading_words(reading)]))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import print_json, say
+from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError
 
 
+@reads_tables
 def recommend(
     model: options.Model,
     user: Annotated[
@@ -21,7 +23,9 @@ def recommend(
     ] = False,
     history: options.History = None,
     k: Annotated[int, typer.Option("-k", help="Items of a list.")] = 10,
-    by: Annotated[str, typer.Option(help=f"What to rank by: {options.ORDERS}.")] = "consume",
+    by: Annotated[
+        str, typer.Option(help=f"What to rank by: {options.ORDERS}; or a type.")
+    ] = "consume",
     allow: Annotated[
         list[str] | None,
         typer.Option(metavar="ID|FILE", help="List nothing else: ids, or files of ids."),
@@ -32,6 +36,10 @@ def recommend(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="List items of the history too.")
     ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help="By a type: leave out what has this type (repeatable)."),
+    ] = None,
     novelty: options.Novelty = options.NOVELTY,
     confidence: options.Confidence = options.CONFIDENCE,
     min_p_like: options.MinLike = None,
@@ -42,6 +50,8 @@ def recommend(
     titles: options.Titles = None,
     out: options.Out = None,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """List the items that users consume next, or like, or would not find but like.
 
@@ -49,6 +59,7 @@ def recommend(
     Example:
       conv4rec recommend my-model --user 42 --by discover -k 5
       conv4rec recommend my-model --history newcomers.csv --titles items.csv
+      conv4rec recommend shop --user ann --by buy --exclude buy --reasons 2
       conv4rec recommend my-model --all -k 100 --out recommendations.parquet
     """
     from conv4rec.cli import parsing, service
@@ -64,19 +75,20 @@ def recommend(
     served = service.load_model(model)
     items = served.interactions_.items
     blocks = served.recommend_blocks(
-        service.users_from_words(served, user, history),
+        service.users_from_words(served, user, history, reading, of_several=bool(allow or block)),
         k,
-        by=by,  # type: ignore[arg-type]  # checked there
+        by=by,
         exclude_seen=not include_seen,
-        allow=parsing.ids_from_words(allow or [], items),
-        block=parsing.ids_from_words(block or [], items),
+        exclude=exclude,
+        allow=parsing.ids_from_words(allow or [], items, reading),
+        block=parsing.ids_from_words(block or [], items, reading),
         novelty=parsing.number_or_word(novelty),
         confidence=confidence,
         min_p_like=min_p_like,
         limit_exposure=limit_exposure,
         reasons=reasons,
     )
-    names = service.load_titles(titles, items)
+    names = service.load_titles(titles, items, reading)
     frames = (with_titles(frame, names) for frame in blocks)
     if out is not None:
         tell_written(write_frames(frames, out), out, as_json)
@@ -89,6 +101,11 @@ def recommend(
         print_json({**head, "recommendations": frame.to_dicts()})
     elif frame.height == 0:
         say("Nothing is left to recommend.")
+    elif "p_consume" not in frame.columns:
+        from conv4rec.cli.event_output import list_legend, show_event_list
+
+        say(f"Ranked by {by}. {list_legend(by)}")
+        show_event_list(frame)
     else:
         from conv4rec.cli.answers import legend, show_answers, show_reasons
 

@@ -12,14 +12,19 @@ from conv4rec.cli.parsing import id_from_text, is_file_name, settings_from_words
 from conv4rec.errors import SavedModelError, SettingError
 
 if TYPE_CHECKING:
-    from conv4rec.data import Dataset, Ids, Interactions
+    from conv4rec.data import Dataset, Events, Ids, Interactions
     from conv4rec.recommender import Conv4Rec
 
 
 def load_log(
-    data: str, columns: Mapping[str, str] | None = None, **loading: Any
+    data: str, reading: Mapping[str, Any], **loading: Any
 ) -> tuple[Interactions, Dataset | None]:
     """A log from a file, or from a named data set; the second value is that data set.
+
+    Args:
+        data: a file, a folder or pattern of parts, "-" for standard input; or a name.
+        reading: what is stated about a file (see `conv4rec.data.reading`).
+        **loading: see `Interactions.from_frame`.
 
     Raises:
         DataError: The table cannot be used: names the column and the rows.
@@ -28,14 +33,46 @@ def load_log(
     from conv4rec.data import Interactions, load_dataset
 
     if is_file_name(data):
-        return Interactions.from_frame(data, columns=columns or None, **loading), None
-    if columns:
-        raise SettingError(f"--columns is for files; the columns of {data!r} are known")
+        return Interactions.from_frame(data, **reading, **loading), None
+    check_named(data, reading)
     dataset = load_dataset(data)
     return Interactions.from_frame(dataset.frame, **loading), dataset
 
 
-def load_titles(source: str | None, items: Ids) -> dict[Any, str]:
+def load_any_log(
+    data: str, reading: Mapping[str, Any], duplicates: str = "last", **loading: Any
+) -> tuple[Interactions | Events, Dataset | None]:
+    """As `load_log`; a log with a column for the type of an event is `Events`.
+
+    Raises:
+        DataError: The table cannot be used: names the column and the rows.
+        DatasetError: There is no such file and no such data set.
+        SettingError: `duplicates` is set for a log with types, which counts what is repeated.
+    """
+    from conv4rec.data import load_dataset, read_log
+
+    if duplicates != "last":
+        loading["duplicates"] = duplicates  # logs with types have no such argument
+    if is_file_name(data):
+        return read_log(data, **reading, **loading), None
+    check_named(data, reading)
+    dataset = load_dataset(data)
+    return read_log(dataset.frame, **loading), dataset
+
+
+def check_named(data: str, reading: Mapping[str, Any]) -> None:
+    """Raise where something is stated about how a named data set is read.
+
+    Raises:
+        SettingError: Something is.
+    """
+    if reading:
+        name = next(iter(reading))
+        option = "no-header" if name == "header" else name.replace("_", "-")
+        raise SettingError(f"--{option} is for files; how {data!r} is read is known")
+
+
+def load_titles(source: str | None, items: Ids, reading: Mapping[str, Any]) -> dict[Any, str]:
     """Titles by item id, from a file or from a named data set; none without a source.
 
     Raises:
@@ -43,22 +80,62 @@ def load_titles(source: str | None, items: Ids) -> dict[Any, str]:
         DatasetError: There is no such data set.
     """
     from conv4rec.data import load_dataset
+    from conv4rec.data.reading import Reading
     from conv4rec.data.titles import read_titles
 
     if source is None:
         return {}
     if is_file_name(source):
-        return read_titles(source, items)
+        return read_titles(source, items, Reading(**reading))
     return load_dataset(source).item_titles()
 
 
-def users_from_words(served: Conv4Rec, user: Sequence[str] | None, history: str | None) -> Any:
+def read_rows(
+    served: Conv4Rec,
+    file: str,
+    reading: Mapping[str, Any],
+    pairs: bool = False,
+    of_several: bool = False,
+) -> Any:
+    """The rows of a log, or of pairs of a user and an item, for a model: a frame.
+
+    Raises:
+        DataError: The table cannot be used: names the column and the rows.
+    """
+    from conv4rec.data.columns import COLUMNS, IDS
+    from conv4rec.data.ids import text_roles
+    from conv4rec.data.reading import Reading
+    from conv4rec.data.tables import read_columns
+
+    known = served.interactions_
+    as_text = text_roles(known.users, known.items)
+    stated = Reading(**reading, of_several=of_several)
+    roles = IDS if pairs else COLUMNS
+    return read_columns(file, stated, roles, IDS, as_text, lenient=("timestamp",)).frame
+
+
+def users_from_words(
+    served: Conv4Rec,
+    user: Sequence[str] | None,
+    history: str | None,
+    reading: Mapping[str, Any],
+    of_several: bool = False,
+) -> Any:
     """The library's `users` argument for the options --user and --history; None for all users."""
     if history is not None:
-        return Path(history)  # a Path is never taken for the id of a user
+        return read_rows(served, history, reading, of_several=of_several)
     if user:
         return [id_from_text(word, served.interactions_.users) for word in user]
     return None
+
+
+def rarest_type(log: Events) -> str:
+    """The type with the fewest events, of those with a hundredth of all or more."""
+    import numpy as np
+
+    counts = np.bincount(log.type_numbers, log.counts, minlength=len(log.types.names))
+    counts = np.where(counts * 100 >= counts.sum(), counts, np.inf)
+    return log.types.names[int(np.argmin(counts))]
 
 
 def prepare_torch(device: str, threads: int | None) -> None:

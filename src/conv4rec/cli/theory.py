@@ -8,6 +8,7 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import note, print_json
+from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ theory_app = typer.Typer(
 
 
 @theory_app.command(short_help="Every bound, term by term, beside the measured gap.")
+@reads_tables
 def bound(
     model: options.Model,
     data: Annotated[
@@ -33,6 +35,8 @@ def bound(
     confidence: Confidence = 0.95,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Every bound on how much more a model loses on fresh data than on its training data.
 
@@ -49,7 +53,10 @@ def bound(
 
     _check_confidence(confidence)
     served = service.load_model(model)
-    gaps = measured_gaps(served, held_out_rows(served, data), seed) if data else None
+    gaps = None
+    if data is not None:
+        held_out = held_out_rows(served, service.read_rows(served, data, reading))
+        gaps = measured_gaps(served, held_out, seed)
     lines = all_bounds(served, gaps, confidence)
     if as_json:
         guarantees = {name: dict(zip(("does", "does_not"), GUARANTEES[name], strict=True))
@@ -63,6 +70,7 @@ def bound(
 
 
 @theory_app.command(short_help="A guarantee for the average new user.")
+@reads_tables
 def certify(
     model: options.Model,
     data: Annotated[
@@ -76,6 +84,8 @@ def certify(
         typer.Option("--pac-bayes", help="Also retrain, for a bound without held-out users."),
     ] = False,
     as_json: options.AsJson = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Guarantee the recall, rating error and log-loss of the average new user, with confidence.
 
@@ -91,7 +101,7 @@ def certify(
 
     _check_confidence(confidence)
     served = service.load_model(model)
-    held_out = held_out_rows(served, data)
+    held_out = held_out_rows(served, service.read_rows(served, data, reading))
     found = certify_model(served, held_out, confidence=confidence, k=k, seed=seed)
     pac_bayes_result = _pac_bayes_result(served, confidence, k, seed) if pac_bayes else None
     if as_json:

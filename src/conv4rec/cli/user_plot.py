@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from conv4rec.recommender import Conv4Rec
     from conv4rec.recommender.discovery import DiscoveryCriteria
 
-N_REASONS = 2  # items of the history named for each item
-
 
 @dataclass(frozen=True)
 class UserPlot:
@@ -42,11 +40,6 @@ class UserPlot:
         """The title of an item, or its id."""
         return self.names.get(item) or str(item)
 
-    def reasons(self, row: Mapping[str, Any]) -> list[Any]:
-        """Ids of the items of the history that contribute most to an item, at most `N_REASONS`."""
-        ids = [row.get(f"reason_{place + 1}") for place in range(N_REASONS)]
-        return [id for id in ids if id is not None]
-
 
 def user_plot_of(
     model: Conv4Rec, user: Any, k: int, asked: DiscoveryCriteria, names: Mapping[Any, str]
@@ -69,10 +62,9 @@ def user_plot_of(
     with warnings.catch_warnings():  # fewer discoveries than asked for: the picture shows it
         warnings.filterwarnings("ignore", message=r".* lists are shorter than k=")
         best = model.recommend(user, k, by="discover", **asdict(asked))
-        reasons = N_REASONS if model.like_level_ else 0
         everything = model.recommend(
             user, model.interactions_.n_items, by="discover", novelty=0,
-            confidence=asked.confidence, min_p_like=0, reasons=reasons,
+            confidence=asked.confidence, min_p_like=0,
         )  # fmt: skip
     if everything.height == 0:
         raise DataError("there is nothing to draw: this user has consumed every item")

@@ -12,6 +12,7 @@ import numpy as np
 
 from conv4rec.benchmark.charts import COLOURS, DPI, label_points, style, svg_text
 from conv4rec.cli.user_plot import UserPlot
+from conv4rec.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,42 @@ LIKELY, DISCOVERY, OTHERS = COLOURS[0], COLOURS[1], "#8a8a8a"
 LONGEST = 30  # characters of a name in the picture
 LEAST = 1e-12  # a lower P(consume) is drawn there
 MOST_VECTORS = 2_000  # more dots than these are one image inside the SVG: a smaller file
+SUFFIXES = (".svg", ".png")
 SHARPNESS = 2  # pixels of a PNG, and of that image, for each of the picture's
+
+
+def write_user_plot(user_plot: UserPlot, out: str) -> None:
+    """Write the picture as SVG or PNG, by the ending of the file's name.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    target = Path(out)
+    if target.suffix.lower() == ".svg":
+        target.write_text(user_plot_svg(user_plot)[0], encoding="utf-8")
+    else:
+        write_png(user_plot, target)
+
+
+def check_picture(out: str) -> None:
+    """Raise unless a picture can be written there: asked before the work, not after.
+
+    Raises:
+        SettingError: The name ends in neither .svg nor .png.
+        DataError: It is a folder, or the folder it belongs in is missing.
+        MissingExtraError: matplotlib is not installed.
+    """
+    target = Path(out)
+    if target.suffix.lower() not in SUFFIXES:
+        raise SettingError(
+            f"--out draws {', '.join(SUFFIXES)} (explore writes a page); got {target.name!r}"
+        )
+    if target.is_dir():
+        raise DataError(f"{out} is a folder: give the path of a file to write")
+    if not target.absolute().parent.is_dir():
+        raise DataError(f"there is no folder {target.parent} to write {target.name} in")
+    with style():
+        pass
 
 
 def user_plot_svg(user_plot: UserPlot) -> tuple[str, np.ndarray]:

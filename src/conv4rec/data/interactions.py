@@ -13,9 +13,10 @@ from scipy import sparse
 from conv4rec.data.duplicates import POLICIES, DuplicatePolicy, distinct_pairs
 from conv4rec.data.given_ids import distinct_ids
 from conv4rec.data.ids import Ids, shown
-from conv4rec.data.levels import Levels
+from conv4rec.data.levels import Levels, notes_on_levels
 from conv4rec.data.load_report import LoadReport
-from conv4rec.data.tables import Table, read_table
+from conv4rec.data.reading import Reading
+from conv4rec.data.tables import ReadTable, Table, read_columns
 from conv4rec.errors import DataError, SettingError
 
 NO_TIMESTAMP = np.iinfo(np.int64).min  # in `timestamps`: this interaction has none
@@ -66,9 +67,10 @@ class Interactions:
         duplicates: DuplicatePolicy = "last",
         users: Any = None,
         items: Any = None,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, Any] | None = None,
+        **reading: Any,
     ) -> Interactions:
-        """Load a ratings log: a frame, or the path of a file (see `read_table`).
+        """Load a ratings log: a frame, a file, a folder of parts or a pipe (see `read_table`).
 
         10 million rows of a frame take 6 to 8 seconds on 2 cores, and less than 1 GB beyond it.
 
@@ -83,7 +85,10 @@ class Interactions:
             users: All possible users: Ids, or any iterable or column of ids; by default those
                 in the table.
             items: The catalogue, if wider than the items in the table.
-            columns: Names of the four columns in your table, if they are not usual ones.
+            columns: Names of the columns in your table, if they are not usual ones; None for a
+                role that no column is to have, as in {"timestamp": None}.
+            **reading: What else is stated about the table: unrated=0 (a rating that means "not
+                rated"), time_format=, sep=, encoding=, header= (see `Reading`).
 
         Raises:
             DataError: The table cannot be used as it is: names the column and the rows.
@@ -92,13 +97,15 @@ class Interactions:
         """
         if not isinstance(duplicates, str) or duplicates not in POLICIES:
             raise SettingError(f"duplicates is one of {', '.join(POLICIES)}; got {duplicates!r}")
-        columns = {} if columns is None else columns
-        frame = read_table(table, columns)  # {}: error messages may suggest columns=
+        is_read = isinstance(table, ReadTable)
+        frame, read_notes = table if is_read else read_columns(table, Reading(columns, **reading))
+        n_rows = frame.height
         users = _all_ids(frame["user_id"], users, "user")
         items = _all_ids(frame["item_id"], items, "item")
-        user_numbers = _known_numbers(users, frame["user_id"])
-        item_numbers = _known_numbers(items, frame["item_id"])
-        ratings = np.full(frame.height, np.nan)
+        # In place: ids of a large log are most of its memory, and are not needed after this.
+        user_numbers = known_numbers(users, frame.drop_in_place("user_id"))
+        item_numbers = known_numbers(items, frame.drop_in_place("item_id"))
+        ratings = np.full(n_rows, np.nan)
         if "rating" in frame.columns:
             ratings = frame["rating"].fill_null(float("nan")).to_numpy()
         timestamps = None
@@ -118,20 +125,21 @@ class Interactions:
             users=users,
             items=items,
             levels=levels,
-            starts=_starts(user_numbers[pairs.rows], len(users)),
+            starts=row_starts(user_numbers[pairs.rows], len(users)),
             item_numbers=item_numbers[pairs.rows].astype(np.int32),
             level_numbers=kept.astype(np.int16),
             timestamps=None if timestamps is None else timestamps[pairs.rows],
             report=LoadReport(
-                n_rows=frame.height,
+                n_rows=n_rows,
                 n_users=len(users),
                 n_items=len(items),
                 n_interactions=len(kept),
                 n_rated=int(np.count_nonzero(kept >= 0)),
-                n_duplicates=frame.height - len(kept),
+                n_duplicates=n_rows - len(kept),
                 n_conflicting=pairs.n_conflicting,
                 duplicates=duplicates,
                 levels=levels,
+                notes=(*read_notes, *notes_on_levels(levels, ratings, level_numbers)),
             ),
             rows=pairs.rows,
         )
@@ -166,7 +174,7 @@ class Interactions:
             users=users,
             items=items,
             levels=levels,
-            starts=_starts(users_of[order], len(users)),
+            starts=row_starts(users_of[order], len(users)),
             item_numbers=items_of[order].astype(np.int32),
             level_numbers=levels_of[order].astype(np.int16),
             timestamps=None,
@@ -222,7 +230,7 @@ class Interactions:
         keep = np.asarray(keep)
         if keep.dtype != bool or keep.shape != (len(self),):
             raise SettingError(f"select needs {len(self):,} booleans, one per interaction")
-        return self._taken(keep, _starts(self.user_numbers[keep], self.n_users))
+        return self._taken(keep, row_starts(self.user_numbers[keep], self.n_users))
 
     def take_users(self, user_numbers: np.ndarray) -> Interactions:
         """The interactions of some users, over these users only; same items and levels.
@@ -293,14 +301,14 @@ def _all_ids(found: pl.Series, stated: Any, what: Literal["user", "item"]) -> Id
     return stated if isinstance(stated, Ids) else distinct_ids(stated, what)
 
 
-def _starts(user_numbers: np.ndarray, n_users: int) -> np.ndarray:
+def row_starts(user_numbers: np.ndarray, n_users: int) -> np.ndarray:
     """Where each user's entries start in a sorted array of user numbers, and the end."""
     counts = np.bincount(user_numbers, minlength=n_users)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def _known_numbers(ids: Ids, values: pl.Series) -> np.ndarray:
-    """The numbers of a column's ids, all of which must be known."""
+def known_numbers(ids: Ids, values: pl.Series) -> np.ndarray:
+    """The numbers of a column's ids, all of which must be known, as int32."""
     numbers = ids.numbers(values)
     if (numbers < 0).any():
         row = int(np.argmax(numbers < 0))
@@ -308,4 +316,4 @@ def _known_numbers(ids: Ids, values: pl.Series) -> np.ndarray:
             f"{ids.what} {shown(values[row])} in row {row + 1} is not among the "
             f"{len(ids):,} {ids.what}s given"
         )
-    return numbers
+    return numbers.astype(np.int32)

@@ -12,6 +12,8 @@ from conv4rec.data.ids import rows_where
 from conv4rec.errors import DataError, SettingError
 
 TOLERANCE = 1e-6  # relative: 3.6 as float32 equals 3.6 as float64
+NOISE = 1e-7  # relative to the scale: 0.1 + 0.2 - 0.3 is 0
+BIN_SLACK = 1e-12  # the mean of a bin is a number of its own, but for the noise of its sum
 MOST_LEVELS = 32_767  # level numbers are int16
 
 
@@ -55,14 +57,18 @@ class Levels:
             DataError: A value is not a finite number, or there is none.
         """
         try:
-            return cls(tuple(sorted({float(value) for value in values})))
+            distinct = np.unique(np.array([float(value) for value in values]))
         except (TypeError, ValueError) as error:
             raise DataError(f"levels must be numbers such as [1, 2, 3, 4, 5]: {error}") from error
+        return cls(_named(distinct) if np.isfinite(distinct).all() else tuple(distinct.tolist()))
 
     @classmethod
     def from_ratings(cls, ratings: np.ndarray, max_levels: int = 20, n_bins: int = 10) -> Levels:
         """The distinct ratings or, where there are too many, bins of about equal frequency.
 
+        Ratings that differ by less than a millionth of their size, or by less than a ten-millionth
+        of the scale, are one level, whose value is the shortest number that is as near: 0.3 for
+        0.3 and 0.30000000000000004, 0 for 5.6e-17 on a scale from -1 to 1.
         A scale with more than `max_levels` distinct values (Jester: any number from -10 to 10)
         is divided into exactly `n_bins` bins, none empty; the value of a level is the mean
         rating in its bin. NaN means consumed but not rated, and is ignored.
@@ -77,12 +83,14 @@ class Levels:
         distinct, counts = np.unique(ratings[~np.isnan(ratings)], return_counts=True)
         if len(distinct) == 0:
             return cls((1.0,))
-        if len(distinct) <= max_levels:
-            return cls(tuple(distinct.tolist()))
+        if len(_same_numbers(distinct)) <= max_levels:
+            return cls(_named(distinct))
         cuts = _equal_frequency_cuts(counts, min(n_bins, len(distinct)))
         firsts = np.concatenate([[0], cuts]).astype(np.int64)
         means = np.add.reduceat(distinct * counts, firsts) / np.add.reduceat(counts, firsts)
-        return cls(tuple(means.tolist()), tuple(distinct[cuts].tolist()))
+        scale = float(np.abs(distinct).max())
+        values = tuple(_shortest(mean, BIN_SLACK * scale) for mean in means.tolist())
+        return cls(values, tuple(distinct[cuts].tolist()))
 
     @property
     def n_levels(self) -> int:
@@ -155,6 +163,62 @@ class Levels:
     def __str__(self) -> str:
         labels = self.labels if self.n_levels <= 10 else [*self.labels[:4], "…", self.labels[-1]]
         return ", ".join(labels)
+
+
+def notes_on_levels(levels: Levels, ratings: np.ndarray, numbers: np.ndarray) -> list[str]:
+    """What a person should know of how ratings became levels: noise, and a 0 for "not rated".
+
+    Args:
+        levels: the scale.
+        ratings: as they were read; NaN where there is none.
+        numbers: their level numbers.
+    """
+    rated = ratings[numbers >= 0]
+    if len(rated) == 0:
+        return []
+    notes = []
+    values = np.asarray(levels.values)
+    if levels.edges is None:
+        noisy = rated != values[numbers[numbers >= 0]]
+        if noisy.any():
+            level = levels.labels[levels.nearest(rated[noisy][:1])[0]]
+            notes.append(f"ratings a hair apart are one level: {rated[noisy][0]!s} is {level}")
+    low, steps = float(rated.min()), np.diff(values)
+    share = float(np.mean(rated == low))
+    is_far = (
+        levels.edges is None and len(steps) > 1 and steps[0] > steps[1:].max() * (1 + TOLERANCE)
+    )
+    if low <= 0 and levels.n_levels > 2 and (is_far or share > 0.5):
+        notes.append(
+            f"the rating {low:g} stands apart from the others, and is {share:.0%} of them: if it "
+            f'means "not rated", state unrated={low:g} (--unrated {low:g})'
+        )
+    return notes
+
+
+def _same_numbers(distinct: np.ndarray) -> list[np.ndarray]:
+    """Ascending distinct ratings, those together that differ by noise."""
+    slack = _slack(distinct, np.maximum(np.abs(distinct[1:]), np.abs(distinct[:-1])))
+    return np.split(distinct, np.flatnonzero(np.diff(distinct) > slack) + 1)
+
+
+def _named(distinct: np.ndarray) -> tuple[float, ...]:
+    """The levels of ascending distinct ratings: each the shortest number of those that are one."""
+    means = np.array([each.mean() for each in _same_numbers(distinct) if len(each)])
+    return tuple(map(_shortest, means, _slack(distinct, means))) if len(means) else ()
+
+
+def _slack(distinct: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """How far ratings of these sizes may be from others that are the same number."""
+    return np.maximum(TOLERANCE * np.abs(values), NOISE * np.abs(distinct).max(initial=0))
+
+
+def _shortest(value: float, slack: float) -> float:
+    """The number of fewest decimals that is as near as `slack`."""
+    rounded = (round(float(value), digits) for digits in range(17))
+    return (
+        next((each for each in rounded if abs(each - value) <= slack), float(value)) + 0.0
+    )  # no -0
 
 
 def _finite_or_nan(ratings: np.ndarray) -> np.ndarray:

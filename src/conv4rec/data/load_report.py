@@ -30,6 +30,8 @@ class LoadReport:
     """How many of these have another rating than other rows of the pair."""
     duplicates: DuplicatePolicy
     levels: Levels
+    notes: tuple[str, ...] = ()
+    """How the table was read: what was found out, and what was changed."""
 
     @property
     def n_unrated(self) -> int:
@@ -62,7 +64,7 @@ class LoadReport:
             )
         else:
             lines.append("no duplicates")
-        return lines
+        return [*lines, *self.notes]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

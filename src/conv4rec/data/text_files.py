@@ -1,151 +1,177 @@
-"""Reading of text files: CSV, TSV, RecBole's .inter and the formats of MovieLens."""
+"""Reading of text tables: CSV, TSV, RecBole's .inter and the formats of MovieLens."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
-import re
-from collections.abc import Mapping
+import io
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import Any
 
 import polars as pl
 
-from conv4rec.data.columns import COLUMNS, column_names
+from conv4rec.data.columns import places_of
+from conv4rec.data.dialects import END_OF_LINE, Dialect, as_read, dialect_of, no_names
 from conv4rec.data.ids import rows_where, shown
+from conv4rec.data.reading import Reading
+from conv4rec.data.sources import CHUNK, Source, temporary
 from conv4rec.errors import DataError
 
-FIRST_LINE_BYTES = 1 << 20
+SAMPLE_BYTES = 1 << 18
+ESCAPE = "\\"  # of a quote in quotes, where it is not doubled
+INNER_SEP = "\x1f"  # in place of separators that polars does not know: "::", runs of blanks
+REPLACEMENT = "\ufffd"  # stands for bytes that are not UTF-8
 
 
-def read_text(path: Path, columns: Mapping[str, str] | None = None) -> pl.DataFrame:
-    """The four columns of a separated text file, plain or gzipped; blank fields are null.
+def read_text(
+    source: Source, reading: Reading, roles: Sequence[str], required: Sequence[str]
+) -> pl.DataFrame:
+    """The columns of some roles of a text table, as strings; blank fields are null.
+
+    Blank lines are left out. Columns without a role are not read.
 
     Raises:
-        DataError: A column or the header line is missing, or a value is not what its column
-            needs.
-        OSError: The file cannot be read (polars errors: it is not UTF-8 text in columns).
+        DataError: A column or the line of names is missing, a row has too many fields, or a value
+            is not UTF-8.
+        OSError: The file cannot be read (polars errors: it is not text in columns).
     """
-    with _open(path) as file:
-        first_line = file.readline(FIRST_LINE_BYTES).decode("utf-8-sig").rstrip("\r\n")
-    if not first_line.strip():
-        raise DataError(f"the first line of {path} is empty: it must name the columns")
-    separator, header, headless = _header(first_line)
-    recbole = all(re.fullmatch(r".+:(token|float)(_seq)?", name) for name in header)
-    if recbole:
-        header = [name.rsplit(":", 1)[0] for name in header]
-    names = column_names(header, columns)
-    source: Path | bytes = path
-    if separator == "::":  # polars separates at one byte only
-        with _open(path) as file:
-            source = file.read().replace(b"::", b"\t")
-    quote = None if recbole or headless else '"'
+    sample = source.head(SAMPLE_BYTES).decode("utf-8-sig", "replace")
+    if "\0" in sample:
+        raise DataError(f"{source.name} is not a text table, nor of another format that is read")
+    lines = END_OF_LINE.split(sample)
+
+    def fits(names: list[str]) -> bool:
+        try:
+            return bool(reading.names(names, roles, required))
+        except DataError:
+            return False
+
+    dialect = dialect_of(lines, fits, source.name, reading.sep, reading.header)
+    places = _places(dialect, lines, source.name, reading, roles, required)
+    read = sorted(set(places.values()))  # columns that are read keep the order of the file
+    is_old_mac = "\r" in sample and "\n" not in sample
+    with contextlib.ExitStack() as stack:
+        content, sep = _as_polars_reads_it(source, dialect, is_old_mac, stack)
+        try:
+            frame = _read_csv(content, sep, dialect, read, source)
+        except (pl.exceptions.PolarsError, DataError):
+            if '\\"' not in sample or len(dialect.sep) > 1:
+                raise
+            content, sep = _as_polars_reads_it(source, dialect, is_old_mac, stack, ESCAPE)
+            frame = _read_csv(content, sep, dialect, read, source)
+    frame = frame.select(pl.nth(read.index(at)).alias(role) for role, at in places.items())
+    _refuse_other_encodings(frame, source.name)
+    is_blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    return frame.filter(~is_blank) if is_blank.any() else frame
+
+
+def _places(
+    dialect: Dialect,
+    lines: list[str],
+    name: str,
+    reading: Reading,
+    roles: Sequence[str],
+    required: Sequence[str],
+) -> dict[str, int]:
+    """The place of the column of each role, from 0."""
+    names = dialect.names
+    if not dialect.has_header and reading.header is False:
+        return places_of(len(names), reading.columns, roles, required)
     try:
-        frame = pl.read_csv(
-            source,
-            has_header=not headless,
-            separator="\t" if separator == "::" else separator,
-            quote_char=quote,
+        found = reading.names(names, roles, required)
+    except DataError as error:
+        first = lines[dialect.n_skipped]
+        values = no_names(dialect, first, name) if reading.header is None else None
+        raise values or DataError(f"{name}: {error} ({as_read(dialect)})") from None
+    # By place, because a line of names may repeat one, or hold blanks and quotes.
+    return {role: names.index(column) for role, column in found.items()}
+
+
+def _as_polars_reads_it(
+    source: Source,
+    dialect: Dialect,
+    is_old_mac: bool,
+    stack: contextlib.ExitStack,
+    escape: str | None = None,
+) -> tuple[Any, str]:
+    """The table with a separator of one byte and no line before the names; that separator."""
+    is_wide = len(dialect.sep) > 1
+    if not (is_wide or is_old_mac or dialect.n_skipped or dialect.sep == " " or escape):
+        return source.whole(), dialect.sep
+    source.file.seek(0)
+    text = io.TextIOWrapper(source.file, "utf-8-sig", "surrogateescape", newline=None)
+    copy = io.TextIOWrapper(temporary(stack), "utf-8", "surrogateescape", newline="")
+    for _ in range(dialect.n_skipped):
+        text.readline()
+    if dialect.sep == " " or escape:  # runs of blanks, but not in quotes
+        lines = (line.strip() for line in text) if dialect.sep == " " else text
+        fields = csv.reader(
+            lines, delimiter=dialect.sep, skipinitialspace=dialect.sep == " ", escapechar=escape
+        )
+        csv.writer(copy, delimiter=INNER_SEP).writerows(fields)
+    else:
+        while chunk := text.readlines(CHUNK):
+            lines = "".join(chunk)
+            copy.write(lines.replace(dialect.sep, INNER_SEP) if is_wide else lines)
+    text.detach()
+    copy.flush()
+    return copy.detach(), INNER_SEP if is_wide or dialect.sep == " " or escape else dialect.sep
+
+
+def _read_csv(
+    content: Any, sep: str, dialect: Dialect, columns: list[int], source: Source
+) -> pl.DataFrame:
+    """The columns at some places, as strings."""
+
+    def read(encoding: str) -> pl.DataFrame:
+        if not isinstance(content, Path):
+            content.seek(0)
+        return pl.read_csv(
+            content,
+            has_header=dialect.has_header,
+            separator=sep,
+            columns=columns,
+            quote_char=dialect.quote,
             infer_schema=False,
+            encoding=encoding,
             glob=False,
         )
+
+    try:
+        return read("utf8")
     except pl.exceptions.PolarsError as error:
-        _refuse_long_rows(path, separator, len(header), quote)
-        raise error
-    # By position, because a header may repeat a name or hold blanks and quotes.
-    frame = frame.select(pl.nth(header.index(name)).alias(role) for role, name in names.items())
-    return pl.DataFrame([PARSERS[values.name](values) for values in _trimmed(frame)])
+        _refuse_long_rows(source, dialect)
+        if "utf-8" not in str(error):
+            raise
+    return read("utf8-lossy")  # the byte may stand in a column without a role: it does no harm
 
 
-def _refuse_long_rows(path: Path, separator: str, n_fields: int, quote: str | None) -> None:
+def _refuse_long_rows(source: Source, dialect: Dialect) -> None:
     """Raise on the first row with more fields than the header, if there is one."""
-    if len(separator) > 1:
+    if len(dialect.sep) > 1 or dialect.sep == " ":
         return
-    quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
-    with _open(path) as file:
-        lines = (line.decode("utf-8", "replace") for line in file)
-        for row, fields in enumerate(csv.reader(lines, delimiter=separator, quoting=quoting)):
-            if len(fields) > n_fields:
-                raise DataError(
-                    f"{path} has {len(fields)} fields in row {row}, and {n_fields} column names: "
-                    "quote values that hold the separator"
-                )
+    n_fields = len(dialect.names)
+    source.file.seek(0)
+    lines = (line.decode("utf-8", "replace") for line in source.file)
+    lines = itertools.islice(lines, dialect.n_skipped + dialect.has_header, None)
+    quoting = csv.QUOTE_NONE if dialect.quote is None else csv.QUOTE_MINIMAL
+    rows = csv.reader(lines, delimiter=dialect.sep, quoting=quoting)
+    for row, fields in enumerate(rows, start=1):
+        if len(fields) > n_fields:
+            raise DataError(
+                f"{source.name} has {len(fields)} fields in row {row}, and {n_fields} column "
+                "names: quote values that hold the separator"
+            )
 
 
-def _trimmed(frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows up to the last one that is not blank: empty lines may end a file."""
-    filled = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
-    return frame.head(filled[-1] + 1 if len(filled) else 0)
-
-
-def _open(path: Path) -> IO[bytes]:
-    """The file opened for reading bytes, unzipped."""
-    with path.open("rb") as file:
-        is_zipped = file.read(2) == b"\x1f\x8b"
-    return cast(IO[bytes], gzip.open(path)) if is_zipped else path.open("rb")
-
-
-def _header(first_line: str) -> tuple[str, list[str], bool]:
-    """The separator of a text file, its column names, and whether it has no header line."""
-    separator = next((mark for mark in ("::", "\t", ",", ";") if mark in first_line), ",")
-    fields = csv.reader([first_line], delimiter=separator) if len(separator) == 1 else None
-    header = [name.strip(' "') for name in (next(fields) if fields else first_line.split("::"))]
-    numbers = [re.fullmatch(r"[\d.]+", name) for name in header]
-    if separator in ("::", "\t") and 2 <= len(header) <= 4 and all(numbers):  # MovieLens
-        return separator, list(COLUMNS[: len(header)]), True
-    if any(numbers):
-        raise DataError(
-            f"the first line, {shown(first_line)}, holds values instead of column names: "
-            "add a first line such as user_id,item_id,rating,timestamp"
-        )
-    return separator, header, False
-
-
-def _text_ids(values: pl.Series) -> pl.Series:
-    """Ids of a text file: integers if each is written as Python writes it, else strings."""
-    for dtype in (pl.Int64, pl.UInt64):
-        integers = values.cast(dtype, strict=False)
-        if (integers.cast(pl.String) == values).all(ignore_nulls=False):
-            return integers
-    return values
-
-
-def _text_numbers(values: pl.Series) -> pl.Series:
-    """Ratings written as text; blank is null."""
-    trimmed = values.str.strip_chars()
-    numbers = trimmed.cast(pl.Float64, strict=False)
-    wrong = numbers.is_null() & (trimmed != "").fill_null(False)
-    if wrong.any():
-        raise DataError(
-            f"rating {shown(values.filter(wrong)[0])} is not a number in {rows_where(wrong)}: "
-            "write numbers such as 3.5, or leave it blank if the item was not rated"
-        )
-    return numbers
-
-
-def _text_times(values: pl.Series) -> pl.Series:
-    """Timestamps written as text: seconds, or ISO dates and times; blank is null."""
-    trimmed = values.str.strip_chars()
-    given = (trimmed != "").fill_null(False)
-    for numbers in (pl.Int64, pl.Float64):
-        seconds = trimmed.cast(numbers, strict=False)
-        if not (seconds.is_null() & given).any():
-            return seconds
-    for dates in (pl.Datetime, pl.Date):
-        with contextlib.suppress(pl.exceptions.ComputeError):  # no format fits even one value
-            times = trimmed.str.strptime(dates, strict=False)
-            if not (times.is_null() & given).any():
-                return times
-    raise DataError(
-        f"timestamp holds {shown(values.filter(given)[0])} in {rows_where(given)}: seconds such "
-        "as 978300760 or ISO times such as 2001-01-01 10:00:00 are read"
-    )
-
-
-PARSERS = {
-    "user_id": _text_ids,
-    "item_id": _text_ids,
-    "rating": _text_numbers,
-    "timestamp": _text_times,
-}
+def _refuse_other_encodings(frame: pl.DataFrame, name: str) -> None:
+    """Raise on a value with bytes that are not UTF-8."""
+    for role, values in frame.to_dict().items():
+        wrong = values.str.contains(REPLACEMENT, literal=True).fill_null(False)
+        if wrong.any():
+            raise DataError(
+                f"{role} {shown(values.filter(wrong)[0])} in {rows_where(wrong)} of {name} is not "
+                "UTF-8: state the encoding of the file with encoding='latin-1', 'cp1252', ..."
+            )

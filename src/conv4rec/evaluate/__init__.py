@@ -1,6 +1,8 @@
 """Metrics in plain NumPy: ranking, rating, calibration, lists, and their intervals."""
 
 from conv4rec.evaluate.evaluation import Evaluation
+from conv4rec.evaluate.event_protocol import EventEvaluation, evaluate_events
+from conv4rec.evaluate.event_scorer import EventScorer
 from conv4rec.evaluate.gaussian import DiscretisedGaussian
 from conv4rec.evaluate.item_lists import ItemLists
 from conv4rec.evaluate.list_quality import ListQuality, quality_of_lists
@@ -15,6 +17,8 @@ __all__ = [
     "RANKING_METRICS",
     "DiscretisedGaussian",
     "Evaluation",
+    "EventEvaluation",
+    "EventScorer",
     "ItemLists",
     "ListQuality",
     "ListsEvaluation",
@@ -22,6 +26,7 @@ __all__ = [
     "Scorer",
     "compare_lists",
     "evaluate",
+    "evaluate_events",
     "evaluate_lists",
     "liked_if_shown",
     "paired_bootstrap",

@@ -12,6 +12,7 @@ from conv4rec.errors import DataError, SettingError
 from conv4rec.evaluate.scorer import BoolArray, IntArray
 
 if TYPE_CHECKING:
+    from conv4rec.data.events import Events
     from conv4rec.data.interactions import Interactions
     from conv4rec.data.splits import Split
 
@@ -63,10 +64,10 @@ class Block:
         return mask
 
 
-def positions(interactions: Interactions, rows: IntArray) -> tuple[IntArray, IntArray]:
+def positions(log: Interactions | Events, rows: IntArray) -> tuple[IntArray, IntArray]:
     """Positions of the interactions of some users: (index of the user in rows, position)."""
-    starts = interactions.starts[rows]
-    counts = interactions.starts[rows + 1] - starts
+    starts = log.starts[rows]
+    counts = log.starts[rows + 1] - starts
     owners = np.repeat(np.arange(len(rows)), counts)
     first = np.cumsum(counts) - counts
     return owners, np.arange(len(owners)) - first[owners] + starts[owners]

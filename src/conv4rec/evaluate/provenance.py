@@ -31,15 +31,16 @@ class Record:
     fit_s: float
     evaluate_s: float
     """Scoring and measuring."""
-    score_s: float
-    """Scoring alone: every item for every test user, and every test pair (see `Stopwatch`)."""
+    score_s: float | None
+    """Scoring alone: every item for every test user, and every test pair (see `Stopwatch`); None
+    for a log with types."""
     peak_rss_mb: float | None
     """Highest memory of the whole process so far; None where the system does not tell."""
     n_parameters: int | None
     config: dict[str, Any] | None
     """Every setting, and what was chosen on validation."""
-    like_threshold: float
-    """The lowest rating that counts as liked."""
+    like_threshold: float | None
+    """The lowest rating that counts as liked; None for a log with types."""
     sizes: dict[str, int]
     """Users, items, levels, and interactions in training and in the test."""
     versions: dict[str, str] = field(default_factory=lambda: versions())

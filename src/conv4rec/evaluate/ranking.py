@@ -79,6 +79,15 @@ def recall(hits: BoolArray, n_relevant: IntArray) -> FloatArray:
     return hits.sum(axis=1) / _reachable(n_relevant, hits.shape[1])
 
 
+def hit_rate(hits: BoolArray, n_relevant: IntArray) -> FloatArray:
+    """1 where a top-k list holds a relevant item, else 0; NaN for users without any.
+
+    >>> hit_rate(np.array([[False, True], [False, False]]), np.array([3, 1]))
+    array([1., 0.])
+    """
+    return np.where(n_relevant > 0, hits.any(axis=1), np.nan)
+
+
 def ndcg(hits: BoolArray, n_relevant: IntArray) -> FloatArray:
     """Normalised discounted cumulative gain of each top-k list, with binary gain.
 

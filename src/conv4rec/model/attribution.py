@@ -84,9 +84,7 @@ def entry_encodings(
     posterior = None
     if model.bayesian_mf is not None and with_ratings:
         posterior = model.bayesian_mf.encode_entries(history)
-    return ServedEncoding(
-        consume, rate, user_mean, item_mean, of_items.item_column, history, posterior
-    )
+    return ServedEncoding(consume, rate, user_mean, item_mean, of_items.liked, history, posterior)
 
 
 @torch.no_grad()

@@ -14,14 +14,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from conv4rec.model.history import History
-from conv4rec.model.ordinal import level_log_probabilities
-from conv4rec.model.posterior_draws import PosteriorDraws
+from conv4rec.model.one_user import DrawArrays, encode_one
+from conv4rec.model.ordinal import EDGE, level_log_probabilities
+from conv4rec.model.posterior_draws import (
+    FIRST_ROUNDS,
+    FIRST_SHARE,
+    USER_PRECISION_GRID,
+    PosteriorDraws,
+)
 from conv4rec.model.posterior_moments import PosteriorMoments
 from conv4rec.model.response_style import level_biases
+
+FEW_PAIRS = 2_048  # whose factors of all draws are read at once
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,12 @@ class BayesianMF(PosteriorDraws):
 
     def encode(self, history: History) -> Tensor:
         """Encode histories: users x (draws x size + 3 + levels)."""
+        if history.pattern.shape[0] == 1 and self.items.device.type == "cpu":
+            return self._encode_one(history)
+        return self.encode_many(history)
+
+    def encode_many(self, history: History) -> Tensor:
+        """`encode`, by torch: for several users, or on an accelerator."""
         f = self.user_features(history)
         factors, one, moments = [], torch.ones_like(f[:, :1]), PosteriorMoments()
         for draw, user in enumerate(self.users(history, f)):
@@ -65,6 +80,30 @@ class BayesianMF(PosteriorDraws):
             moments.add(self, draw, user)
         tail = self._tail(moments, history)
         return torch.cat([torch.cat(factors, 1) / len(self.items), tail.to(f)], 1)
+
+    def _encode_one(self, history: History) -> Tensor:
+        rated = (history.observed > 0) & (history.types < len(self.ratings))
+        columns, levels = (part[rated].numpy() for part in (history.pattern.columns, history.types))
+        features = self.user_features(history)[0].double().numpy()
+        row = encode_one(self.draw_arrays(), features, columns, levels)
+        return torch.from_numpy(row).to(self.items.dtype)[None]
+
+    def draw_arrays(self) -> DrawArrays:
+        """The draws as `encode_one` reads them."""
+
+        def array(tensor: Tensor) -> np.ndarray:
+            return tensor.detach().double().numpy()
+
+        reference, thresholds = array(self.reference_items), array(self.thresholds)
+        z, ends = reference.copy(), np.full((len(reference), 1), EDGE)
+        z[:, :, -1] = 1.0
+        return DrawArrays(
+            self.items.detach().numpy(), array(self.prior), array(self.precision),
+            array(self.noise), array(self.nu), np.hstack([-ends, thresholds, ends]),
+            array(self.ratings), z, reference[:, :, -1], z.transpose(0, 2, 1) @ z / z.shape[1],
+            array(self.response_style_precision), np.array(USER_PRECISION_GRID),
+            FIRST_ROUNDS, FIRST_SHARE,
+        )  # fmt: skip
 
     def encode_entries(self, history: History) -> Tensor:
         """One row per entry, float64: with `encode` of an empty history they sum to `encode`.
@@ -142,6 +181,10 @@ class BayesianMF(PosteriorDraws):
         """The posterior mean of x for pairs (row of `encoded`, item)."""
         factors, offset, _ = self._split(encoded)
         score = offset[users]
+        if len(users) <= FEW_PAIRS:
+            of_items, (draws, _, size) = self.items.index_select(1, items), self.items.shape
+            of_users = encoded[:, : draws * size].index_select(0, users).view(-1, draws, size)
+            return score + (of_items * of_users.transpose(0, 1)).sum(2).sum(0)
         for of_users, of_items in zip(factors, self.items, strict=True):
             score = score + (of_users[users] * of_items[items]).sum(1)
         return score

@@ -13,9 +13,9 @@ class NetworkSettings(Settings):
     consume_channels: Count = 1
     """How many of the rating channels the consume side reads."""
     consume_size: Count = 256
-    """Latent width of the consume side."""
+    """Latent width of the consume side. Narrower where there are more than 250,000 items."""
     rate_size: Count = 64
-    """Latent width of the rating side."""
+    """Latent width of the rating side. Narrower where there are more than 250,000 items."""
     two_sided: Switch = True
     """Whether the convolution also runs down each item's column of users."""
     centred: Switch = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from conv4rec.model.sparse import SparsePattern
@@ -23,6 +24,23 @@ class History:
         """Square root of (observed interactions + `PRIOR_COUNT`): users x 1."""
         return (self.pattern.row_sums(self.observed) + PRIOR_COUNT).sqrt()[:, None]
 
+    def of_rows(self, rows: Tensor) -> History:
+        """The histories of some rows, in ascending order."""
+        pattern = self.pattern
+        wanted = torch.zeros(pattern.shape[0], dtype=torch.bool, device=rows.device)
+        wanted[rows] = True
+        entries = wanted[pattern.rows]
+        lengths = pattern.row_starts.diff()[rows]
+        starts = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        part = SparsePattern.from_rows(starts, pattern.columns[entries], pattern.shape[1])
+        return History(part, self.types[entries], self.observed[entries])
+
+    def rows_to_score(self, cells: int) -> Tensor:
+        """Rows with a masked entry; evenly spaced ones if rows x columns would be above `cells`."""
+        masked = self.pattern.row_sums((self.observed == 0).float())
+        rows = torch.nonzero(masked).squeeze(1)
+        return rows[:: max(1, -(-len(rows) * self.pattern.shape[1] // cells))]
+
     def empty(self, n_users: int = 0) -> History:
         """Histories without any interaction, over the same items."""
         none = self.pattern.columns[:0]
@@ -37,6 +55,9 @@ class ItemSide:
 
     type_counts: Tensor  # items x (levels + 1): how often each type occurred
     column: Tensor  # items x rate_size: the convolution down the column (empty if one-sided)
+    # What follows from these and from weights that no longer change (`Network.served_side`):
+    means: tuple[Tensor, Tensor] | None = None  # of each item's ratings, for both encoders
+    liked: Tensor | None = None  # see `Encoding`
 
 
 @dataclass(frozen=True)
@@ -47,4 +68,4 @@ class Encoding:
     rate: Tensor  # users x (rate_size + channels): the last are offsets of the user
     user_mean: Tensor  # users x channels: mean deviation from the item means (shrunk)
     item_mean: Tensor  # items x channels: mean of the item's ratings (shrunk)
-    item_column: Tensor | None  # items x rate_size: the items' vectors from their raters
+    liked: Tensor | None  # items x rate_size: vectors of channel "liked" with those of raters

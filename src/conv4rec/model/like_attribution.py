@@ -48,7 +48,7 @@ def like_attribution(
         like_level: number of the first level that counts as liking.
     """
     network, mf = model.network, model.bayesian_mf
-    vectors = network.rating_vectors(entries)[:, items].double() * network.rate_scale
+    vectors = network.rating_vectors(entries, items).double() * network.rate_scale
     rate, user_mean = entries.rate.double(), entries.user_mean.double()
     kernel, from_user_mean = network.kernel_out.double(), network.from_user_mean.double()
     offsets = network.rating_offsets(entries)[items].double()

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from conv4rec.model.config import NetworkConfig
 from conv4rec.model.history import PRIOR_COUNT, Encoding, History, ItemSide
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.model.sparse import SparsePattern, gather_rows
+from conv4rec.model.sparse import SparsePattern, gather_rows, times_rows
 
 
 class Network(nn.Module):
@@ -86,38 +86,60 @@ class Network(nn.Module):
             self.kernel_in.copy_(torch.randn(k + 1, 1 + c, generator=rng))
             self.kernel_out.copy_(torch.randn(c, k, generator=rng))
 
-    def encode(self, history: History, item_side: ItemSide, with_consume: bool = True) -> Encoding:
+    def encode(
+        self,
+        history: History,
+        item_side: ItemSide,
+        with_consume: bool = True,
+        with_rating: bool = True,
+    ) -> Encoding:
         """Encode histories, given the sums over the training users.
 
-        Without `with_consume`, `Encoding.consume` is users x 0 unless the encoder is shared.
+        What is left out is users x 0 in the encoding, unless the encoder is shared.
         """
-        item_mean = self.item_mean(item_side.type_counts)
-        channels, user_mean = self.channels(history, item_mean)
-        length = history.root_length()
-        consume = length[:, :0]
-        if self.rate_in is None:
-            consume_input = channels[:, : len(self.consume_in)]
-            consume = history.pattern.look_up(consume_input, self.consume_in) / length
-            rate = consume
-        else:
-            if with_consume:
-                with torch.no_grad():
-                    consume_input = self.consume_input(history, item_side)
-                consume = history.pattern.look_up(consume_input, self.consume_in) / length
-            rate = history.pattern.look_up(channels, self.rate_in) / length
-        return Encoding(consume, rate, user_mean, item_mean, self._item_column(item_side))
+        length, pattern = history.root_length(), history.pattern
+        consume = rate = user_mean = length[:, :0]
+        item_mean, liked = item_side.type_counts[:, :0], None
+        if with_rating or self.rate_in is None:
+            item_mean = self._means(item_side)[0]
+            channels, user_mean = self.channels(history, item_mean)
+            liked = self._liked(item_side)
+            if self.rate_in is None:
+                consume_input = channels[:, : len(self.consume_in)]
+                consume = rate = pattern.look_up(consume_input, self.consume_in) / length
+            else:
+                rate = pattern.look_up(channels, self.rate_in) / length
+        if with_consume and self.rate_in is not None:
+            with torch.no_grad():
+                consume_input = self.consume_input(history, item_side)
+            consume = pattern.look_up(consume_input, self.consume_in) / length
+        return Encoding(consume, rate, user_mean, item_mean, liked)
 
-    def _item_column(self, item_side: ItemSide) -> Tensor | None:
-        if not self.config.two_sided:
-            return None
+    def _liked(self, item_side: ItemSide) -> Tensor | None:
+        if item_side.liked is not None or not self.config.two_sided or not len(self.rate_out):
+            return item_side.liked
         raters = item_side.type_counts.sum(1, keepdim=True)
-        return item_side.column / (raters + PRIOR_COUNT).sqrt()
+        return self.rate_out[0] + item_side.column / (raters + PRIOR_COUNT).sqrt()
 
     def consume_input(self, history: History, item_side: ItemSide) -> Tensor:
         """The channels that the consume encoder reads: entries x (1 + consume_channels)."""
         kernel = self.consume_kernel[:, : len(self.consume_in)]
-        mean = self.item_mean(item_side.type_counts, kernel)
+        mean = self._means(item_side)[1]
         return self.channels(history, mean, kernel)[0]
+
+    def _means(self, item_side: ItemSide) -> tuple[Tensor, Tensor]:
+        """Each item's means on the channels of the rating side and of the consume side."""
+        if item_side.means is not None:
+            return item_side.means
+        counts, kernel = item_side.type_counts, self.consume_kernel[:, : len(self.consume_in)]
+        return self.item_mean(counts), self.item_mean(counts, kernel)
+
+    @torch.no_grad()
+    def served_side(self, item_side: ItemSide) -> ItemSide:
+        """What belongs to items alone, computed once where weights no longer change."""
+        counts, liked = item_side.type_counts, self._liked(item_side)
+        column = item_side.column if liked is None else counts.new_zeros(0)
+        return ItemSide(counts, column, self._means(item_side), liked)
 
     def item_mean(self, type_counts: Tensor, kernel: Tensor | None = None) -> Tensor:
         """Each item's mean on the rating channels, shrunk to 0: items x channels."""
@@ -155,15 +177,16 @@ class Network(nn.Module):
 
     def consume_logits(self, encoding: Encoding) -> Tensor:
         """One logit per user of the encoding and item: users x items."""
-        return encoding.consume @ self.consume_out.T + self.consume_bias
+        return times_rows(encoding.consume, self.consume_out).add_(self.consume_bias)
 
     def rating_logits(self, encoding: Encoding, users: Tensor, items: Tensor) -> Tensor:
         """One logit per level for pairs (row of the encoding, item): pairs x levels."""
         latent = gather_rows(encoding.rate, users)
-        vectors = self.rating_vectors(encoding)
-        channels = [(latent * gather_rows(v, items)).sum(1) for v in vectors]
+        size = self.rate_out.shape[2]
+        vectors = self.item_vectors(encoding)
+        channels = [(latent[:, :size] * gather_rows(v, items)).sum(1) for v in vectors]
         scores = torch.stack(channels, 1) * self.rate_scale if channels else latent[:, :0]
-        offsets = gather_rows(self.rating_offsets(encoding), items)
+        offsets = gather_rows(self.rating_offsets(encoding), items) + self._shared(latent)
         means = gather_rows(encoding.user_mean, users) @ self.from_user_mean
         return self.level_bias + (scores + offsets + means) @ self.kernel_out
 
@@ -172,25 +195,43 @@ class Network(nn.Module):
 
         Memory: 4 x users x items x (levels + 2 channels) bytes: call it on a few users at a time.
         """
-        vectors = self.rating_vectors(encoding)
-        scores = torch.einsum("ud,cid->uic", encoding.rate, vectors) * self.rate_scale
-        means = (encoding.user_mean @ self.from_user_mean)[:, None]
-        return self.level_bias + (scores + self.rating_offsets(encoding) + means) @ self.kernel_out
+        latent = encoding.rate[:, : self.rate_out.shape[2]]
+        scores = latent.new_empty(len(latent), *encoding.item_mean.shape)
+        for channel, vectors in enumerate(self.item_vectors(encoding)):
+            scores[:, :, channel] = times_rows(latent, vectors)
+        scores.mul_(self.rate_scale).add_(self.rating_offsets(encoding))
+        scores.add_(self.user_offsets(encoding)[:, None])
+        return self.level_bias + scores @ self.kernel_out
 
-    def rating_vectors(self, encoding: Encoding) -> Tensor:
-        """Item vectors of the rating decoder: channels x items x size of `Encoding.rate`.
+    def rating_vectors(self, encoding: Encoding, items: Tensor) -> Tensor:
+        """Some items' vectors in the rating decoder: channels x items x size of `Encoding.rate`.
 
-        On the channel "liked", the item's column is added. Constants at the end of each vector
-        pass the user's offset on a channel to all items alike.
+        Constants at the end of each pass the user's offset on a channel to all items alike.
         """
-        vectors = self.rate_out
-        if encoding.item_column is not None:
-            vectors = torch.cat([vectors[:1] + encoding.item_column, vectors[1:]])
+        found = [v[items] for v in self.item_vectors(encoding)]
+        vectors = torch.stack(found) if found else self.rate_out[:, items]
         if self.rate_common is not None:
             return vectors + self.rate_common[:, None]
         c, n, _ = vectors.shape
         constants = torch.eye(c, device=vectors.device) / self.rate_scale
         return torch.cat([vectors, constants[:, None].expand(c, n, c)], 2)
+
+    def item_vectors(self, encoding: Encoding) -> list[Tensor]:
+        """By channel, items x size: "liked" has the item's column added."""
+        vectors = list(self.rate_out.unbind(0))
+        if encoding.liked is not None:
+            vectors[0] = encoding.liked
+        return vectors
+
+    def _shared(self, latent: Tensor) -> Tensor:
+        """What a user's vector adds to the rating channels of all items: rows x channels."""
+        if self.rate_common is None:
+            return latent[:, self.rate_out.shape[2] :]
+        return latent @ self.rate_common.T * self.rate_scale
+
+    def user_offsets(self, encoding: Encoding) -> Tensor:
+        """What a user adds to the rating channels of every item: users x channels."""
+        return encoding.user_mean @ self.from_user_mean + self._shared(encoding.rate)
 
     def rating_offsets(self, encoding: Encoding) -> Tensor:
         """What each item adds to the rating channels of every user: items x channels."""

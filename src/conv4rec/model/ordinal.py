@@ -33,8 +33,7 @@ def edges(thresholds: Tensor) -> Tensor:
 
 def interval_probability(low: Tensor, high: Tensor) -> Tensor:
     """Phi(high) - Phi(low), computed in the tail where both terms are small."""
-    right = low + high > 0
-    near, far = torch.where(right, -high, low), torch.where(right, -low, high)
+    far, near = torch.minimum(high, -low), torch.minimum(low, -high)  # mirrored to the left
     return torch.special.ndtr(far) - torch.special.ndtr(near)
 
 

@@ -6,7 +6,8 @@
 with |x| items in the history and n in the catalogue. Popularity has mean 1 over the items, and
 the similarity has mean 1 over users and items. With an empty history, the similarity is the
 popularity. Each item has few w_ij: `conv4rec.train.slim` fits them by a sparse regression on its
-nearest items. As the score is a log added to logits, it multiplies probabilities.
+nearest items. A history is scored by the weights of its own items alone, so the cost follows its
+length. As the score is a log added to logits, it multiplies probabilities.
 
 Reference:
     Ning and Karypis, "SLIM: Sparse Linear Methods for Top-N Recommender Systems", ICDM 2011.
@@ -17,7 +18,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from conv4rec.model.sparse import SparsePattern, csr
+from conv4rec.model.sparse import SparsePattern
+
+PRODUCTS = 2_000_000  # of an interaction and a weight, about, in memory at a time: 40 bytes each
 
 
 class SLIM(nn.Module):
@@ -34,6 +37,24 @@ class SLIM(nn.Module):
         self.weights = nn.Parameter(torch.empty(n_items, size), requires_grad=False)
         self.popularity = nn.Parameter(torch.empty(n_items), requires_grad=False)
         self.scale = nn.Parameter(torch.empty(2), requires_grad=False)  # weight, floor
+        self._sorted: tuple[tuple[int, int], tuple[Tensor, Tensor, Tensor]] | None = None
+
+    @classmethod
+    def of(cls, n_items: int, items: Tensor, neighbours: Tensor, weights: Tensor) -> SLIM | None:
+        """The weights w_ij > 0 of pairs (i, j), with room for the most of any item.
+
+        None if there are none. `popularity` and `scale` are still to be set.
+        """
+        if not len(items):
+            return None
+        order = torch.argsort(items, stable=True)
+        counts = torch.bincount(items, minlength=n_items)
+        first = torch.repeat_interleave(counts.cumsum(0) - counts, counts)
+        at = (items[order], torch.arange(len(items)) - first)
+        slim = cls(n_items, int(counts.max()))
+        slim.weights.zero_()[at] = weights[order]
+        slim.get_buffer("items")[at] = neighbours[order].int()
+        return slim
 
     def score(self, pattern: SparsePattern, observed: Tensor) -> Tensor:
         """What the component adds to the consume logits: users x items.
@@ -45,12 +66,30 @@ class SLIM(nn.Module):
 
     def similarity(self, pattern: SparsePattern, observed: Tensor) -> Tensor:
         """The similarity of every item to every history: users x items."""
-        (n_users, n_items), size = pattern.shape, self.weights.shape[1]
         share = 1.0 / (pattern.row_sums(observed) + 1.0)
-        entries = n_items * observed * share[pattern.rows]
-        history = self.weights.new_zeros(n_items, n_users)
-        history[pattern.columns, pattern.rows] = entries.to(history)
-        neighbours = self.get_buffer("items")
-        starts = torch.arange(n_items + 1, dtype=neighbours.dtype, device=neighbours.device) * size
-        weights = csr(starts, neighbours.flatten(), self.weights.flatten(), (n_items, n_items))
-        return (weights @ history).T.addcmul(share[:, None].to(history), self.popularity)
+        similar = torch.outer(share.to(self.weights), self.popularity)
+        values = (len(self.weights) * observed * share[pattern.rows]).to(similar)
+        starts, items, weights = self._by_neighbour()
+        counts = starts.diff()[pattern.columns]
+        n_parts = 1 + int(counts.sum()) // PRODUCTS
+        for part in torch.arange(len(counts), device=counts.device).tensor_split(n_parts):
+            count, first = counts[part], starts[pattern.columns[part]]
+            entry = torch.repeat_interleave(count)
+            shift = first - (count.cumsum(0) - count)
+            at = torch.arange(len(entry), device=entry.device) + shift[entry]
+            cells = pattern.rows[part][entry] * similar.shape[1] + items[at]
+            similar.view(-1).index_add_(0, cells, values[part][entry] * weights[at])
+        return similar
+
+    def _by_neighbour(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The weights above 0 by j, as CSR: starts, items i, w_ij. Kept until they change."""
+        version = (self.weights.data_ptr(), self.weights._version)
+        if self._sorted is None or self._sorted[0] != version:
+            at = torch.nonzero(self.weights)
+            neighbours = self.get_buffer("items")[at[:, 0], at[:, 1]].long()
+            order = torch.argsort(neighbours, stable=True)
+            counts = torch.bincount(neighbours, minlength=len(self.weights))
+            starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+            at = at[order]
+            self._sorted = version, (starts, at[:, 0], self.weights[at[:, 0], at[:, 1]])
+        return self._sorted[1]

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, replace
+from functools import reduce
 from itertools import chain
 from typing import Any
 
 import polars as pl
 
 from conv4rec.checks import check_count
-from conv4rec.data import Interactions, read_table
-from conv4rec.errors import NotFittedError, SettingError
+from conv4rec.data import Events, Interactions, read_log
+from conv4rec.data.columns import IDS
+from conv4rec.data.ids import text_roles
+from conv4rec.data.tables import read_columns
+from conv4rec.errors import NoRatingsError, NotFittedError, SettingError
+from conv4rec.recommender.audience import audience_of
 from conv4rec.recommender.configuration import Options, check_device
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY, DiscoveryCriteria, check_confidence
-from conv4rec.recommender.explanation import Explained, check_explained, explained
+from conv4rec.recommender.event_answers import NEXT, EventAnswers
+from conv4rec.recommender.event_explanation import association_table, event_explanation
+from conv4rec.recommender.event_histories import event_histories_of
+from conv4rec.recommender.explanation import check_explained, explained
 from conv4rec.recommender.inspection import kernel_table, similar_items
 from conv4rec.recommender.list_request import (
     ListRequest,
@@ -34,6 +42,7 @@ from conv4rec.recommender.scoring import Scoring
 from conv4rec.recommender.surroundings import anywhere, each_anywhere
 from conv4rec.recommender.user_histories import Users, fallback_column, histories_of
 from conv4rec.train import Fit, Fitted, TrainSettings
+from conv4rec.train.event_fit import fit_events
 from conv4rec.train.fit import OnProgress
 
 
@@ -63,7 +72,7 @@ class Conv4Rec(Parameters):
 
     Every other parameter is a setting of the network or of its training. None, the default of
     all of them, means the value of the preset. docs/guides/names.md lists each setting, its
-    value in both presets and its meaning.
+    value in each preset and its meaning.
 
     Raises:
         SettingError: There is no parameter of this name: says the nearest one.
@@ -78,6 +87,8 @@ class Conv4Rec(Parameters):
 
     fitted_: Fitted
     interactions_: Interactions
+    events_: EventAnswers | None = None
+    """The model of types, where the log has types; without ratings, there is no other model."""
     scoring_: Scoring
     train_settings_: TrainSettings
 
@@ -99,13 +110,15 @@ class Conv4Rec(Parameters):
         of the log.
 
         Args:
-            interactions: `Interactions`, a frame, or a file (see `Interactions.from_frame`).
+            interactions: `Interactions`, `Events`, a frame, or a file. A table with a column for
+                the type of an event (view, buy, ...) is read by `Events.from_frame`, any other by
+                `Interactions.from_frame`.
             on_progress: called after each step with (stage name, stage, stages, Progress).
             checkpoint: folder to keep the state of training in.
             resume: go on from `checkpoint`; ends in the weights of an uninterrupted run.
             should_stop: asked after each step; once it returns True, the state is saved to
                 `checkpoint` and TrainingInterrupted is raised.
-            **loading: passed to `Interactions.from_frame` (levels=, duplicates=, ...).
+            **loading: passed to `from_frame` (levels=, duplicates=, exclusive=, ...).
 
         Raises:
             SettingError: A parameter breaks its rule; said before any data is read.
@@ -117,17 +130,32 @@ class Conv4Rec(Parameters):
         check_device(self.device)
         if resume and checkpoint is None:
             raise SettingError("resume needs the checkpoint folder to resume from")
-        if not isinstance(interactions, Interactions):
-            interactions = Interactions.from_frame(interactions, **loading)
-        interactions.levels.like_level(options.like_threshold)  # above the scale: refuse it now
+        if not isinstance(interactions, (Interactions, Events)):
+            interactions = read_log(interactions, **loading)
+        events = interactions if isinstance(interactions, Events) else None
+        log = (
+            interactions if isinstance(interactions, Interactions) else interactions.interactions()
+        )
+        log.levels.like_level(options.like_threshold)  # above the scale: refuse it now
+        self.events_ = None
+        if events is not None:
+            model = fit_events(events, options.seed, on_progress, should_stop)
+            self._serve_events(EventAnswers(model, events, options.max_memory_mb), log)
+            if events.types.levels is None:
+                return self
         fit = Fit(
-            interactions, network.model_dump(), settings, options.seed, self.device, on_progress,
+            log, network.model_dump(), settings, options.seed, self.device, on_progress,
             checkpoint, resume, should_stop,
         )  # fmt: skip
-        self._serve(fit.run(), interactions, settings)
+        self._serve(fit.run(), log, settings)
         with contextlib.suppress(SettingError):  # too little max_memory_mb: the first list says it
             self._norms()
         return self
+
+    def _serve_events(self, events: EventAnswers, interactions: Interactions) -> None:
+        self.events_, self.interactions_ = events, interactions
+        for name in ("scoring_", "fitted_"):  # of an earlier fit
+            vars(self).pop(name, None)
 
     def _serve(
         self,
@@ -136,8 +164,11 @@ class Conv4Rec(Parameters):
         settings: TrainSettings,
         norms: dict[int, Norms] | None = None,
     ) -> None:
-        self.fitted_, self.interactions_, self.train_settings_ = fitted, interactions, settings
         fitted.model.eval().requires_grad_(False)
+        for table in fitted.model.parameters():  # laid out as they are saved: the same bits
+            table.data = table.data.contiguous()
+        fitted = replace(fitted, item_side=fitted.network.served_side(fitted.item_side))
+        self.fitted_, self.interactions_, self.train_settings_ = fitted, interactions, settings
         self.scoring_ = Scoring(fitted.model, fitted.item_side, self.options().max_memory_mb)
         self._norms_by_level = dict(norms or {})
 
@@ -147,9 +178,25 @@ class Conv4Rec(Parameters):
         Raises:
             NotFittedError: `fit` was not called.
         """
-        if not hasattr(self, "scoring_"):
+        if not hasattr(self, "interactions_"):
             raise NotFittedError("this model is not fitted yet: call fit(interactions) first")
         return self.interactions_
+
+    def _histories(self, users: Users) -> Interactions:
+        """The histories that are asked about, without their types."""
+        if self.events_ is None:
+            return histories_of(self.interactions_, users)
+        return event_histories_of(self.events_.log, users).interactions()
+
+    def __getattr__(self, name: str) -> Any:
+        """Say what is missing of a model that was fitted to types alone."""
+        events = vars(self).get("events_")
+        if name in ("scoring_", "fitted_") and events is not None:
+            raise NoRatingsError(
+                "this is for logs with ratings: the model was fitted to the types "
+                f"{', '.join(events.log.types.names)} alone"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def like_level_(self) -> int:
@@ -168,8 +215,9 @@ class Conv4Rec(Parameters):
         users: Users = None,
         k: int = 10,
         *,
-        by: Order = "consume",
+        by: str = "consume",
         exclude_seen: bool = True,
+        exclude: Collection[str] | None = None,
         allow: Any = None,
         block: Any = None,
         novelty: str | float = NOVELTY,
@@ -186,14 +234,18 @@ class Conv4Rec(Parameters):
         Args:
             users: None for all training users; a user id; any iterable or column of ids (list,
                 set, generator, NumPy, pandas, polars, Arrow); or histories of any users: a log
-                (frame, file, Interactions) or a dict {item_id: rating} of one user. Nothing is
-                trained again.
+                (frame, file, Interactions, Events) or a dict {item_id: rating} of one user,
+                {item_id: type or types} where the log has types. Nothing is trained again.
             k: how many items.
             by: "consume" (P(consume)), "like" (a lower bound of P(like)), "rating" (a lower
                 bound of the expected rating), "consume_and_like" (P(consume) x P(like)) or
                 "discover" (discoveries: novel to the user, liked with confidence, and liked
-                more than by others).
-            exclude_seen: leave out the items of the history.
+                more than by others). Where the log has types, also a type, such as "buy"
+                (P(item | the next event is a purchase)), or "next" (P(item) of an event of any
+                type); "type:like" is the type, where "like" is the kind of list.
+            exclude_seen: leave out the items of the history. By a type: leave out those with an
+                event of this type, unless it comes again on the same item.
+            exclude: by a type: leave out the items with an event of these types instead.
             allow: list nothing but these items: an id, or any iterable or column of ids.
             block: never list these items.
             novelty: which items can be discoveries. A probability p: items that the user would
@@ -225,6 +277,8 @@ class Conv4Rec(Parameters):
             from, or the model has no draws. Their `score` is the lower bound of P(like), or of
             the expected rating, minus what the item pays for exposure.
 
+            Lists by a type or by "next" have user_id, item_id, rank, score and p_<by> alone.
+
             Discoveries have two more columns. `consume_rank`: the rank of P(consume) among the
             items not in the history. `popularity_lift`: P(consume) divided by its value if the
             user consumed by popularity alone.
@@ -241,12 +295,12 @@ class Conv4Rec(Parameters):
             UnknownUserError: (or UnknownItemError) An id is not in the training data.
             SettingError: An argument is out of range.
         """
-        frames = list(self.recommend_blocks(
-            users, k, by=by, exclude_seen=exclude_seen, allow=allow, block=block,
+        frames = self.recommend_blocks(
+            users, k, by=by, exclude_seen=exclude_seen, exclude=exclude, allow=allow, block=block,
             novelty=novelty, confidence=confidence, min_p_like=min_p_like,
             limit_exposure=limit_exposure, reasons=reasons,
-        ))  # fmt: skip
-        return pl.concat(frames, rechunk=False)
+        )  # fmt: skip
+        return reduce(pl.DataFrame.vstack, frames)  # `concat` would need polars' threads
 
     @anywhere
     def recommend_blocks(
@@ -254,8 +308,9 @@ class Conv4Rec(Parameters):
         users: Users = None,
         k: int = 10,
         *,
-        by: Order = "consume",
+        by: str = "consume",
         exclude_seen: bool = True,
+        exclude: Collection[str] | None = None,
         allow: Any = None,
         block: Any = None,
         novelty: str | float = NOVELTY,
@@ -270,14 +325,26 @@ class Conv4Rec(Parameters):
         """
         known = self.check_fitted()
         criteria = DiscoveryCriteria(novelty, confidence, min_p_like)
-        check_criteria(by, criteria, limit_exposure)
-        spec = ListSpec(by, self.like_level_, criteria)
         allowed = allowed_items(known, allow, block)
+        kind = None if self.events_ is None else self.events_.kind_of_list(by, self._is_rated)
+        if self.events_ is not None and kind is not None:
+            if (criteria, limit_exposure) != (DiscoveryCriteria(), True):
+                raise SettingError(
+                    "novelty, confidence, min_p_like and limit_exposure are for lists of ratings; "
+                    f"got by={by!r}"
+                )
+            asked = self.events_.request(kind, k, exclude, exclude_seen, allowed, reasons)
+            frames = self.events_.lists(event_histories_of(self.events_.log, users), asked)
+            return chain([next(frames)], frames)
+        if exclude is not None:
+            raise SettingError("exclude is of lists by a type; exclude_seen is of all others")
+        check_criteria(by, criteria, limit_exposure)
+        spec = ListSpec(by, self.like_level_, criteria)  # type: ignore[arg-type]  # checked
         request = ListRequest(spec, k, exclude_seen, allowed, reasons)
         norms = self._norms() if by in UNCERTAIN_LISTS else None
         if norms is not None and not limit_exposure:
             norms = replace(norms, prices={})
-        frames = Lists(self.scoring_, histories_of(known, users), request, norms).frames()
+        frames = Lists(self.scoring_, self._histories(users), request, norms).frames()
         frames = each_anywhere(frames)
         return chain([next(frames)], frames)
 
@@ -294,26 +361,37 @@ class Conv4Rec(Parameters):
         Returns:
             user_id, item_id, p_consume (0 if the item is in the history), p_like_low and
             p_like_high (with `intervals`), p_like, expected_rating, p_rating_<level> ..., in the
-            order of `pairs`; `fallback` as in `recommend`.
+            order of `pairs`. Where the log has types, first p_next: P(the next event is with the
+            item); p_<type> for each type: P(item | the next event is of the type); and
+            share_<type>: P(type | the next event is with the item). Without ratings, these alone.
+                `fallback` as in `recommend`.
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is unknown: names the row.
         """
         known = self.check_fitted()
         check_switch("intervals", intervals)
-        histories = histories_of(known, users)
-        frame = read_table(pairs).select("user_id", "item_id")
-        where = None if users is None else "given histories"
-        rows = numbers_of(histories.users, frame["user_id"], where)
+        histories, columns = self._histories(users), {}
+        as_text = text_roles(histories.users, known.items)
+        frame = read_columns(pairs, roles=IDS, as_text=as_text).frame
+        rows = numbers_of(
+            histories.users, frame["user_id"], None if users is None else "given histories"
+        )
         items = numbers_of(known.items, frame["item_id"])
-        columns = pair_columns(self.scoring_, histories, rows, items, self.like_level_, intervals)
-        return frame.hstack(pl.DataFrame(columns | fallback_column(histories, rows)))
+        if self.events_ is not None:
+            typed = event_histories_of(self.events_.log, users)
+            columns = self.events_.pairs(typed, rows, items)
+        if intervals or self._is_rated:
+            columns |= pair_columns(
+                self.scoring_, histories, rows, items, self.like_level_, intervals
+            )
+        columns |= fallback_column(histories, rows)
+        return frame.hstack(pl.DataFrame(columns))
 
     @anywhere
     def explain(
-        self, users: Users, item: int | str, *, by: Explained = "like",
-        confidence: float = CONFIDENCE,
-    ) -> pl.DataFrame:  # fmt: skip
+        self, users: Users, item: int | str, *, by: str = "like", confidence: float = CONFIDENCE
+    ) -> pl.DataFrame:
         """The contribution of each item of one user's history to a score; they sum to it exactly.
 
         The score that is explained:
@@ -323,6 +401,8 @@ class Conv4Rec(Parameters):
           and the price of exposure are in the baseline.
         - by "consume": log P(consume) minus its mean over the items not in the history, so
           exp(sum) says how many times likelier than a typical item.
+        - by a type, such as "buy": log P(item | the next event is of the type) minus its mean
+          over the items that may come.
 
         The baseline is the score without a history: how well liked or how popular the item is;
         by "like" and "discover", for someone who uses the scale as this user does.
@@ -330,13 +410,13 @@ class Conv4Rec(Parameters):
         Args:
             users: one user: an id, or a history (see `recommend`).
             item: the item whose score is explained.
-            by: "consume", "like" or "discover".
+            by: "consume", "like" or "discover"; where the log has types, a type.
             confidence: of discoveries (see `recommend`).
 
         Returns:
             item_id, rating, contribution: first the baseline, whose item_id is null, then every
             item of the history with the rating given (null: not rated), largest contribution
-            first.
+            first. By a type: item_id, type, contribution, a row for each type of each item.
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is not in the training data.
@@ -345,11 +425,22 @@ class Conv4Rec(Parameters):
         """
         known = self.check_fitted()
         check_confidence(confidence)
-        check_explained(by, self.like_level_)
-        histories = histories_of(known, users)
-        norms = self._norms() if by == "discover" else None
         number = known.items.number(item)
-        return explained(self.scoring_, histories, number, by, self.like_level_, confidence, norms)
+        kind = None if self.events_ is None else self.events_.kind_of_list(by, self._is_rated)
+        if self.events_ is not None and kind is not None:
+            if kind == NEXT:
+                raise SettingError(
+                    f"explain is of one type, such as {self.events_.log.types.names[0]!r}"
+                )
+            typed = event_histories_of(self.events_.log, users)
+            target = self.events_.log.types.number(kind)
+            return event_explanation(self.events_.model, typed, number, target)
+        check_explained(by, self.like_level_)
+        norms = self._norms() if by == "discover" else None
+        return explained(
+            self.scoring_, self._histories(users), number, by, self.like_level_, confidence,
+            norms,
+        )  # fmt: skip
 
     @anywhere
     def profile(self, users: Users) -> Profile:
@@ -362,8 +453,43 @@ class Conv4Rec(Parameters):
             UnknownUserError: The id is not in the training data.
             SettingError: There is more than one user.
         """
-        known = self.check_fitted()
-        return profile_of(self.scoring_, histories_of(known, users))
+        self.check_fitted()
+        return profile_of(self.scoring_, self._histories(users))
+
+    @anywhere
+    def audience(
+        self, item: int | str, k: int = 10, *, users: Users = None, by: Order = "discover",
+        confidence: float = CONFIDENCE,
+    ) -> pl.DataFrame:  # fmt: skip
+        """List k people for an item, best first; no one who has consumed it.
+
+        Args:
+            item: which.
+            k: how many people.
+            users: among whom, as in `recommend`; None for the training users.
+            by: "discover", who would like the item and hardly come to it alone: those for whom it
+                is a discovery; "like", "rating", "consume" or "consume_and_like", as in
+                `recommend`.
+            confidence: of lists by "discover", "like" and "rating" (see `recommend`).
+
+        Returns:
+            user_id, rank, and the columns of `recommend`; fewer rows where fewer qualify. No
+            price of exposure is in the score.
+
+        Raises:
+            UnknownItemError: (or UnknownUserError) An id is not in the training data.
+            SettingError: An argument is out of range.
+
+        By "discover" and "like" only the users with the highest P(like) are read whole; by
+        "consume", "rating" and "consume_and_like" all are, as in a list for each.
+
+        >>> log = pl.DataFrame({"user_id": ["ann", "ann", "bob", "cyd"], "rating": [5, 4, 2, 5],
+        ...                     "item_id": ["dune", "alien", "dune", "alien"]})
+        >>> Conv4Rec(n_steps=5).fit(log).audience("alien", by="like")["user_id"].to_list()
+        ['bob']
+        """
+        check_confidence(confidence)
+        return audience_of(self, item, k, users, by, confidence)
 
     @anywhere
     def similar_items(self, item: int | str, k: int = 10) -> pl.DataFrame:
@@ -382,8 +508,15 @@ class Conv4Rec(Parameters):
 
         Columns: `level` ("unrated" last), the input channels (`consumed`, `liked`, ...), then
         what a unit of each rating channel adds to the level's logit (`liked_out`, ...).
+
+        Where the log has types: what was `done` with an item, what comes `next` with it, and how
+        many `times` likelier the first makes the second in the model; `share`: of the events of
+        type `next` that were held out in training, on how many items it was done before;
+        `chance`: what that share would be if items came at random.
         """
         known = self.check_fitted()
+        if self.events_ is not None:
+            return association_table(self.events_.model)
         return kernel_table(self.scoring_.network, known.levels.labels)
 
     @anywhere
@@ -402,9 +535,13 @@ class Conv4Rec(Parameters):
             "like_threshold": options.like_threshold,
             "settings": {name: values[name] for name in self.settings},
         }
+        if not self._is_rated:
+            save_model(folder, None, interactions, facts, {}, self.events_)
+            return
         with contextlib.suppress(SettingError):  # as in `fit`
             self._norms()
-        save_model(folder, self.fitted_, interactions, facts, self._norms_by_level)
+        norms = self._norms_by_level
+        save_model(folder, self.fitted_, interactions, facts, norms, self.events_)
 
     @classmethod
     @anywhere
@@ -419,20 +556,25 @@ class Conv4Rec(Parameters):
         """
         Options(max_memory_mb=max_memory_mb)
         check_device(device)
-        fitted, interactions, options, norms = load_model(folder, device)
+        fitted, interactions, options, norms, typed = load_model(folder, device)
         changed: dict[str, Any] = {  # JSON has no tuples
             name: tuple(value) if isinstance(value, list) else value
             for name, value in options.pop("settings").items()
         }
         model = cls(device=device, max_memory_mb=max_memory_mb, **options, **changed)
         _, _, settings = model.check_params()
-        model._serve(fitted, interactions, settings, norms)
+        if typed is not None:
+            model._serve_events(EventAnswers(*typed, max_memory_mb), interactions)
+        if fitted is not None:
+            model._serve(fitted, interactions, settings, norms)
         return model
 
     @property
     def config_(self) -> dict[str, Any]:
         """The configuration that was fitted: the network, its training, the schedule found."""
         self.check_fitted()
+        if not self._is_rated:
+            return {"preset": self.preset, "types": self.events_.log.types.names}  # type: ignore[union-attr]
         served = self.fitted_.network.config
         return {
             "preset": self.preset,
@@ -447,13 +589,21 @@ class Conv4Rec(Parameters):
     def n_parameters_(self) -> int:
         """How many weights were trained."""
         self.check_fitted()
-        return self.fitted_.n_parameters
+        of_types = 0
+        if self.events_ is not None:
+            of_types = sum(weight.numel() for weight in self.events_.model.parameters())
+        return of_types + (self.fitted_.n_parameters if self._is_rated else 0)
+
+    @property
+    def _is_rated(self) -> bool:
+        """Whether there is a model of ratings: of every log but one of types alone."""
+        return hasattr(self, "scoring_")
 
     def __repr__(self) -> str:
-        state = repr(self.interactions_) if hasattr(self, "scoring_") else "not fitted"
+        state = repr(self.interactions_) if hasattr(self, "interactions_") else "not fitted"
         return f"{super().__repr__()}: {state}"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the parameters that were changed, and the log fitted to."""
-        state = repr(self.interactions_) if hasattr(self, "scoring_") else "nothing yet"
+        state = repr(self.interactions_) if hasattr(self, "interactions_") else "nothing yet"
         return html_table("Conv4Rec", {**self.changed_params(), "fitted to": state})

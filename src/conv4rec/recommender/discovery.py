@@ -130,8 +130,12 @@ class DiscoveryCriteria:
         """
         if self.min_p_like is not None:
             return likes >= self.min_p_like
+        return (likes >= self.likes_limit(likes, log_p_consume)[:, None]) & (lift >= 0)
+
+    def likes_limit(self, likes: np.ndarray, log_p_consume: np.ndarray) -> np.ndarray:
+        """The P(like) that a discovery has at least, where `min_p_like` does not say it: rows."""
         consumed = np.einsum("ui,ui->u", np.exp(log_p_consume), likes)
-        return (likes >= np.minimum(consumed, LIKELIER_THAN_NOT)[:, None]) & (lift >= 0)
+        return np.minimum(consumed, LIKELIER_THAN_NOT)
 
 
 def short_head(counts: np.ndarray) -> np.ndarray:
@@ -177,6 +181,16 @@ def discovery_columns(
     left = np.isfinite(log_p_consume) @ popularity.astype(np.float64)  # outside the history
     share = popularity[items] / np.maximum(left[rows], 1.0)
     return {
-        "consume_rank": consume_ranks(log_p_consume)[rows, items].astype(np.int32),
+        "consume_rank": _ranks_of(log_p_consume, rows, items),
         "popularity_lift": (np.exp(log_p_consume[rows, items]) / share).astype(np.float32),
     }
+
+
+def _ranks_of(log_p_consume: np.ndarray, rows: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """`consume_ranks` of a few items, without sorting all: int32."""
+    ranks = np.empty(len(items), dtype=np.int32)
+    for place, (row, item) in enumerate(zip(rows.tolist(), items.tolist(), strict=True)):
+        own, all_items = log_p_consume[row, item], log_p_consume[row]
+        before = np.count_nonzero(all_items > own) + np.count_nonzero(all_items[:item] == own)
+        ranks[place] = 1 + before
+    return ranks

@@ -70,7 +70,7 @@ class Explainer:
         return parts.base.cpu().numpy(), parts.contribution.cpu().numpy()
 
 
-def check_explained(by: Explained, like_level: int) -> None:
+def check_explained(by: str, like_level: int) -> None:
     """Raise unless scores of this kind can be explained.
 
     Raises:
@@ -137,15 +137,14 @@ def _frame(
     order = np.argsort(-contribution, kind="stable")
     values = [*known.levels.values, None]  # number -1 is the last
     ratings = [values[level] for level in explainer.levels[order].tolist()]
-    rows = pl.DataFrame(
+    ids = known.items.ids(explainer.items[order])
+    return pl.DataFrame(
         {
-            "item_id": known.items.ids(explainer.items[order]),
-            "rating": pl.Series(ratings, dtype=pl.Float64),
-            "contribution": contribution[order],
+            "item_id": pl.Series([None, *ids.to_list()], dtype=ids.dtype),
+            "rating": pl.Series([None, *ratings], dtype=pl.Float64),
+            "contribution": np.concatenate([[baseline], contribution[order]]),
         }
     )
-    first = {"item_id": None, "rating": None, "contribution": baseline}
-    return pl.concat([pl.DataFrame([first], schema=rows.schema), rows])
 
 
 def reason_columns(

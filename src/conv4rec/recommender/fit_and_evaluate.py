@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from conv4rec.baselines import BASELINES, baseline
-from conv4rec.data import Interactions, Split
+from conv4rec.baselines import BASELINES, EVENT_BASELINES, baseline
+from conv4rec.data import Events, EventSplit, Interactions, Split
 from conv4rec.errors import SettingError
-from conv4rec.evaluate import Evaluation, evaluate
+from conv4rec.evaluate import Evaluation, EventEvaluation, evaluate, evaluate_events
 from conv4rec.evaluate.provenance import Record, peak_rss_mb
 from conv4rec.evaluate.stopwatch import Stopwatch
 from conv4rec.recommender.conv4rec import Conv4Rec
+from conv4rec.recommender.event_scorer import ConvEventScorer
 from conv4rec.recommender.scorer import as_scorer
 
 MODELS = ("conv4rec", *BASELINES)
 """The models that `run` can fit, by name."""
+EVENT_MODELS = ("conv4rec", *EVENT_BASELINES)
+"""The same for a log with types."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,12 @@ class Run:
     """What a run leaves in memory: the fitted model, its evaluation and the record."""
 
     model: Any
-    evaluation: Evaluation
+    evaluation: Evaluation | EventEvaluation
     record: Record
 
 
 def run(
-    split: Split,
+    split: Split | EventSplit,
     choice: ModelChoice,
     seed: int = 0,
     on_progress: Callable[..., Any] | None = None,
@@ -67,8 +70,10 @@ def run(
     )
 
 
-def measure(split: Split, name: str, seed: int, fit: Callable[[], Any]) -> Run:
+def measure(split: Split | EventSplit, name: str, seed: int, fit: Callable[[], Any]) -> Run:
     """Time `fit`, which returns a model fitted on `split.train`; measure it on the test part."""
+    if isinstance(split, EventSplit):
+        return _measure_events(split, name, seed, fit)
     started = time.perf_counter()
     model = fit()
     fitted = time.perf_counter()
@@ -98,13 +103,48 @@ def measure(split: Split, name: str, seed: int, fit: Callable[[], Any]) -> Run:
     return Run(model, evaluation, record)
 
 
-def _fitted(train: Interactions, choice: ModelChoice, seed: int, on_progress: Any) -> Any:
-    if choice.model in BASELINES:
+def _measure_events(split: EventSplit, name: str, seed: int, fit: Callable[[], Any]) -> Run:
+    """`measure` for a log with types."""
+    started = time.perf_counter()
+    model = fit()
+    fitted = time.perf_counter()
+    scorer = ConvEventScorer(model) if isinstance(model, Conv4Rec) else model
+    evaluation = evaluate_events(scorer, split)
+    types = split.train.types
+    record = Record(
+        dataset=split.name,
+        model=name,
+        seed=seed,
+        metrics=evaluation.metrics,
+        fit_s=round(fitted - started, 3),
+        evaluate_s=round(time.perf_counter() - fitted, 3),
+        score_s=None,
+        peak_rss_mb=peak_rss_mb(),
+        n_parameters=getattr(model, "n_parameters_", None),
+        config=_config(model),
+        like_threshold=None,
+        sizes={
+            "users": split.train.n_users,
+            "items": split.train.n_items,
+            "types": len(types.names),
+            "levels": types.levels.n_levels if types.levels else 0,
+            "train": int(split.train.counts.sum()),
+            "test": int(split.test.counts.sum()),
+        },
+    )
+    return Run(model, evaluation, record)
+
+
+def _fitted(train: Interactions | Events, choice: ModelChoice, seed: int, on_progress: Any) -> Any:
+    known = EVENT_MODELS if isinstance(train, Events) else MODELS
+    if choice.model not in known:
+        raise SettingError(f"no model {choice.model!r} here: there are {', '.join(known)}")
+    if choice.model != "conv4rec":
         if choice.settings or choice.preset != "default":
             raise SettingError(f"{choice.model} has no settings: it chooses its own on validation")
+        if isinstance(train, Events):
+            return EVENT_BASELINES[choice.model]().fit(train, seed=seed)
         return baseline(choice.model).fit(train, seed=seed)
-    if choice.model != "conv4rec":
-        raise SettingError(f"no model {choice.model!r}: there are {', '.join(MODELS)}")
     model = Conv4Rec(preset=choice.preset, seed=seed, device=choice.device, **choice.settings)
     return model.fit(train, on_progress=on_progress)
 
@@ -118,7 +158,19 @@ def _config(model: Any) -> dict[str, Any] | None:
     return numbers or None
 
 
-def per_user_frame(evaluation: Evaluation) -> pl.DataFrame:
+def fold_statistics(records: Sequence[Record]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The mean and the standard deviation of each metric over folds; None where one has none."""
+    mean: dict[str, Any] = {}
+    deviation: dict[str, Any] = {}
+    for name in records[0].metrics:
+        values = [record.metrics.get(name) for record in records]
+        is_known = None not in values
+        mean[name] = float(np.mean(values)) if is_known else None  # type: ignore[arg-type]
+        deviation[name] = float(np.std(values, ddof=1)) if is_known else None  # type: ignore[arg-type]
+    return mean, deviation
+
+
+def per_user_frame(evaluation: Evaluation | EventEvaluation) -> pl.DataFrame:
     """The per-user values of an evaluation as a frame: user_id, then one column a metric."""
     columns = {name: np.asarray(values) for name, values in evaluation.per_user.items()}
     frame = pl.DataFrame({"user_id": evaluation.user_ids, **columns})

@@ -84,7 +84,7 @@ def check_switch(name: str, value: Any) -> None:
         raise SettingError(f"{name} must be True or False; got {value!r}")
 
 
-def check_criteria(by: Order, criteria: DiscoveryCriteria, limit_exposure: bool) -> None:
+def check_criteria(by: str, criteria: DiscoveryCriteria, limit_exposure: bool) -> None:
     """Raise if a criterion is changed that this kind of list does not read.
 
     Raises:

@@ -37,6 +37,11 @@ class Norms:
     prices: dict[str, np.ndarray] = field(default_factory=dict)
     """By kind of list: what an item pays for being listed too often (`exposure`)."""
 
+    def lift(self, likes: np.ndarray) -> np.ndarray:
+        """How far log-odds of P(like) exceed those of others, generosity aside: rows x items."""
+        own = log_odds(likes)
+        return own - own.mean(1, keepdims=True) - (self.others - self.others.mean())
+
 
 @dataclass(frozen=True)
 class ListSpec:
@@ -141,8 +146,7 @@ def are_discoveries(
         n_consumed: rows; how long the histories are.
         norms: what they are compared with.
     """
-    own = log_odds(likes)
-    lift = own - own.mean(1, keepdims=True) - (norms.others - norms.others.mean())
+    lift = norms.lift(likes)
     novel = criteria.novel(log_p_consume, n_consumed, norms.head)
     return novel & criteria.liked(likes, log_p_consume, lift)
 

@@ -21,6 +21,7 @@ from conv4rec.recommender.list_scores import (
     list_scores,
 )
 from conv4rec.recommender.scoring import Scores, Scoring
+from conv4rec.recommender.shortlist import Shortlister, one_row
 from conv4rec.recommender.surroundings import warn
 from conv4rec.recommender.uncertainty import interval_columns, probability
 from conv4rec.recommender.user_histories import fallback_column
@@ -45,6 +46,15 @@ class Lists:
     ) -> None:
         self.scoring, self.histories, self.request, self.norms = scoring, histories, request, norms
         self.n_short = self.n_empty = 0
+        spec, self.shortlister = request.spec, None
+        if spec.by != "consume":
+            prices = np.zeros(1, dtype=np.float32)
+            if norms is not None:
+                prices = norms.prices.get(spec.by, prices)
+            prices = np.broadcast_to(prices, request.allowed.shape)
+            self.shortlister = Shortlister(
+                scoring, histories, spec, norms, prices, request.allowed, int(request.k)
+            )
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """One frame for each block of users, in the order of `histories`.
@@ -94,6 +104,19 @@ class Lists:
 
     def _ranked(self, scores: Scores) -> np.ndarray:
         """Scores minus prices: rows x items, -inf where an item may not be listed."""
+        if self.shortlister is not None and self.shortlister.pays:
+            return np.stack(
+                [self._ranked_row(one_row(scores, row)) for row in range(len(scores.rows))]
+            )
+        return self._ranked_fully(scores)
+
+    def _ranked_row(self, scores: Scores) -> np.ndarray:
+        assert self.shortlister is not None
+        may = ~np.isneginf(scores.log_p_consume[0]) | (not self.request.exclude_seen)
+        found = self.shortlister.ranked(scores, may)
+        return self._ranked_fully(scores)[0] if found is None else found
+
+    def _ranked_fully(self, scores: Scores) -> np.ndarray:
         request = self.request
         ranked = list_scores(self.scoring, scores, self.histories, request.spec, self.norms)
         if self.norms is not None and request.spec.by in self.norms.prices:

@@ -11,16 +11,21 @@ import polars as pl
 import torch
 
 from conv4rec._version import __version__
-from conv4rec.data import Ids, Interactions, Levels
+from conv4rec.data import Events, Ids, Interactions, Levels
 from conv4rec.data.load_report import LoadReport
 from conv4rec.errors import Conv4RecError, SavedModelError
 from conv4rec.model import ItemSide, NetworkConfig, ServedConfig, ServedModel
+from conv4rec.model.event_model import EventModel
+from conv4rec.recommender.event_answers import EventAnswers
+from conv4rec.recommender.event_persistence import ASSOCIATIONS, packed_events, unpacked_events
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, Norms
 from conv4rec.recommender.saved_checks import (
+    LIKED,
     check_facts,
     check_ids,
     check_log,
     check_norms,
+    check_options,
     check_state,
     check_weights,
 )
@@ -36,26 +41,46 @@ NORMS = "norms."  # prefix of the arrays that lists compare with
 
 def save_model(
     folder: str | os.PathLike[str],
-    fitted: Fitted,
+    fitted: Fitted | None,
     log: Interactions,
     options: dict[str, Any],
     norms: dict[int, Norms],
+    events: EventAnswers | None = None,
 ) -> None:
     """Save everything that serving needs.
 
     Args:
         folder: made if it does not exist.
-        fitted: the model as served, and how it was trained.
+        fitted: the model as served, and how it was trained; None for a log of types alone.
         log: the training histories, with ids and levels.
         options: arguments of `Conv4Rec`.
         norms: what lists compare with, by like level.
+        events: the model of types, if the log has types.
 
     Raises:
         SavedModelError: The folder holds something else, or cannot be written.
     """
+    ids = _packed(log.users, "users") | _packed(log.items, "items")
+    parts: dict[str, dict[str, np.ndarray]] = {"ids": ids}
+    facts: dict[str, Any] = {"conv4rec": __version__, "options": options}
+    if events is not None:
+        parts["events"], facts["events"] = packed_events(events.model, events.log)
+    if fitted is not None:
+        arrays, own = _packed_fit(fitted, log, norms)
+        parts |= arrays
+        facts |= own
+    save_folder(folder, KIND, parts, facts)
+
+
+def _packed_fit(
+    fitted: Fitted, log: Interactions, norms: dict[int, Norms]
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+    """The arrays and the facts of a model of consumption and ratings."""
     weights = {name: tensor.cpu().numpy() for name, tensor in fitted.model.state_dict().items()}
     weights["item_side.type_counts"] = fitted.item_side.type_counts.cpu().numpy()
     weights["item_side.column"] = fitted.item_side.column.cpu().numpy()
+    if fitted.item_side.liked is not None:
+        weights[LIKED] = fitted.item_side.liked.cpu().numpy()
     for level, found in norms.items():
         weights[f"{NORMS}{level}.others"] = found.others
         weights[f"{NORMS}{level}.head"] = found.head.astype(np.float32)
@@ -67,10 +92,7 @@ def save_model(
     }
     if log.timestamps is not None:
         histories["timestamps"] = log.timestamps
-    ids = _packed(log.users, "users") | _packed(log.items, "items")
     facts = {
-        "conv4rec": __version__,
-        "options": options,
         "network": fitted.network.config.model_dump(),
         "components": asdict(fitted.model.config),
         "trained": fitted.trained.model_dump(),
@@ -81,22 +103,34 @@ def save_model(
         "levels": {"values": log.levels.values, "edges": log.levels.edges},
         "report": {k: v for k, v in vars(log.report).items() if k != "levels"},
     }
-    save_folder(folder, KIND, {"weights": weights, "histories": histories, "ids": ids}, facts)
+    return {"weights": weights, "histories": histories}, facts
 
 
 def load_model(
     folder: str | os.PathLike[str], device: str
-) -> tuple[Fitted, Interactions, dict[str, Any], dict[int, Norms]]:
-    """Load what `save_model` saved: the model, the histories, the options and the norms.
+) -> tuple[
+    Fitted | None, Interactions, dict[str, Any], dict[int, Norms], tuple[EventModel, Events] | None
+]:
+    """Load what `save_model` saved: the model, the histories, the options, the norms and the types.
+
+    The model is None for a log of types alone, the types are None for a log without types.
 
     Raises:
         SavedModelError: The folder is missing, foreign or changed, or its parts do not match.
     """
     parts, facts = load_folder(folder, KIND)
     try:
-        check_facts(facts)
+        check_options(facts["options"])
         check_ids(parts["ids"])
         options = facts["options"]
+        typed = None
+        if "events" in facts:
+            ids = [_unpacked(parts["ids"], name) for name in ("users", "items")]
+            typed = unpacked_events(parts["events"], facts["events"], *ids)
+            if "network" not in facts:
+                _check_finite(folder, parts["events"])
+                return None, typed[1].interactions(), options, {}, typed
+        check_facts(facts)
         log = _interactions(parts["histories"], parts["ids"], facts)
         check_log(log, parts["histories"], options["like_threshold"])
         check_weights(log, parts["weights"], facts)
@@ -108,7 +142,19 @@ def load_model(
         OverflowError,
     ) as error:  # fmt: skip
         raise SavedModelError(f"{folder} is not a model this version reads: {error}") from error
-    return fitted, log, options, norms
+    return fitted, log, options, norms, typed
+
+
+def _check_finite(folder: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        if name != ASSOCIATIONS and not _finite(array):
+            raise SavedModelError(f"{folder} holds weights that are not finite, in {name!r}")
+
+
+def _finite(array: np.ndarray) -> bool:
+    """Whether no weight is infinite or NaN: their sum would be too, and is computed faster."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def _norms(weights: dict[str, np.ndarray], log: Interactions) -> dict[int, Norms]:
@@ -128,7 +174,8 @@ def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) 
         NetworkConfig(**facts["network"]), ServedConfig(**facts["components"])
     )
     tensors = {name: torch.from_numpy(array).to(device) for name, array in weights.items()}
-    item_side = ItemSide(tensors.pop("item_side.type_counts"), tensors.pop("item_side.column"))
+    counts, column = tensors.pop("item_side.type_counts"), tensors.pop("item_side.column")
+    item_side = ItemSide(counts, column, liked=tensors.pop(LIKED, None))
     check_state(model, tensors)
     model.load_state_dict(tensors, strict=True, assign=True)
     schedule = Schedule(*(tuple(facts["schedule"][key]) for key in ("stops", "reg_factors")))

@@ -27,6 +27,7 @@ from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult
 
+LIKED = "item_side.liked"
 LARGEST = 1e6  # of any weight; trained ones are below 100
 LARGEST_LOG = 30.0  # of a logarithm
 WORST_CONDITION = 1e6  # of a precision matrix: float32 solves with no worse one
@@ -43,19 +44,27 @@ POSITIVE = ("bayesian_mf.noise", "bayesian_mf.nu", "bayesian_mf.uncertainty_rati
 PRECISIONS = ("bayesian_mf.precision", "bayesian_mf.response_style_precision")
 
 
-def check_facts(facts: Mapping[str, Any]) -> None:
-    """Raise unless every fact has its type, and every setting keeps its own rule.
+def check_options(options: Any) -> None:
+    """Raise unless the arguments of `Conv4Rec` keep their own rules.
 
     Raises:
-        ValueError: Says which is wrong.
+        ValueError: There are others than those of a model.
         SettingError: A setting breaks its rule.
-        KeyError: One is missing.
     """
-    options = facts["options"]
     if options.keys() != {"preset", "seed", "like_threshold", "settings"}:
         raise ValueError("its options are not those of a model")
     configuration(options["preset"], options["settings"])
     Options(**{name: value for name, value in options.items() if name != "settings"})
+
+
+def check_facts(facts: Mapping[str, Any]) -> None:
+    """Raise unless every fact has its type.
+
+    Raises:
+        ValueError: Says which is wrong.
+        SettingError: A size breaks its rule.
+        KeyError: One is missing.
+    """
     for name in ("network", "trained"):
         NetworkConfig(**facts[name])
     for name in TYPES:
@@ -63,9 +72,13 @@ def check_facts(facts: Mapping[str, Any]) -> None:
     if min(facts["components"].values()) < 0 or facts["n_parameters"] < 0:
         raise ValueError("a size in it is negative")
     report = facts["report"]
-    counts = [value for name, value in report.items() if name != "duplicates"]
-    if report.keys() != set(LoadReport.__dataclass_fields__) - {"levels"} or not (
-        all(type(count) is int and count >= 0 for count in counts)
+    notes = report.get("notes", [])
+    counts = [value for name, value in report.items() if name not in ("duplicates", "notes")]
+    known = set(LoadReport.__dataclass_fields__) - {"levels", "notes"}
+    if report.keys() - {"notes"} != known or not (
+        isinstance(notes, list)
+        and all(isinstance(note, str) for note in notes)
+        and all(type(count) is int and count >= 0 for count in counts)
         and report["duplicates"] in POLICIES
     ):
         raise ValueError("its report is not that of a log")
@@ -157,6 +170,8 @@ def check_weights(log: Interactions, weights: Mapping[str, np.ndarray], facts: A
         **({"bayesian_mf.items": (draws, n, served["mf_width"])} if draws else {}),
         **({"bayesian_mf.features": (n, served["n_mf_features"])} if draws else {}),
     }
+    if LIKED in weights:  # in place of the column; models of earlier versions have the column
+        expected |= {LIKED: (n, width), "item_side.column": (0,)}
     if sizes != (log.n_users, n, k) or any(weights[a].shape != s for a, s in expected.items()):
         raise ValueError("its parts are of different models")
     if not network["n_rating_channels"] >= network["consume_channels"] >= 0:

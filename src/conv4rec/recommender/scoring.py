@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,10 +13,15 @@ from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.model import History, ItemSide, Network, ServedModel
 from conv4rec.model.bayesian_mf import LatentRating
+from conv4rec.model.compressed import CompressedRatings
 from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.model.served import ServedEncoding
 from conv4rec.recommender.uncertainty import Latent
 from conv4rec.train.batches import Batches
+
+if hasattr(os, "register_at_fork"):
+    # The threads of torch's pool do not live on in a forked process, which would wait for them.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 CELL_BYTES = 40  # per user and item: scores, probabilities, and the copies that ranking makes
 PAIRS_AT_A_TIME = 65_536
@@ -44,11 +50,18 @@ class Scoring:
 
     def __init__(self, model: ServedModel, item_side: ItemSide, max_memory_mb: float) -> None:
         self.model, self.item_side, self.max_memory_mb = model, item_side, max_memory_mb
+        self._compressed: CompressedRatings | None = None
 
     @property
     def network(self) -> Network:
         """The neural component, with its tables as served."""
         return self.model.network
+
+    def compressed(self, encoding: ServedEncoding) -> CompressedRatings:
+        """The tables of the rating side, compressed at the first call; any encoding will do."""
+        if self._compressed is None:
+            self._compressed = CompressedRatings.of(self.model, encoding)
+        return self._compressed
 
     def neural_component(self) -> Scoring:
         """The same without SLIM and without Bayesian matrix factorisation."""

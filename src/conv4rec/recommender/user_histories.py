@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from conv4rec.data import Ids, Interactions, read_table
-from conv4rec.data.given_ids import is_table, numbers_given
-from conv4rec.data.ids import shown
+from conv4rec.data import Ids, Interactions, LoadReport
+from conv4rec.data.given_ids import given_ids, is_table, numbers_given
+from conv4rec.data.ids import shown, text_roles
+from conv4rec.data.sources import looks_like_file
+from conv4rec.data.tables import read_columns
 from conv4rec.errors import DataError
 from conv4rec.recommender.surroundings import warn
 
@@ -19,7 +22,7 @@ Users = Any
 """None for all training users, an id, any iterable or column of ids, a log of any users
 (Interactions, frame or file), or a dict {item_id: rating} of one user."""
 FALLBACK = "popularity"
-SUFFIXES = (".csv", ".tsv", ".parquet", ".inter", ".dat", ".gz")
+ON_SCALE = "rate on this scale, the model's, or not at all (None)"
 
 
 def histories_of(known: Interactions, users: Users) -> Interactions:
@@ -45,13 +48,11 @@ def histories_of(known: Interactions, users: Users) -> Interactions:
         same = users.items == known.items and users.levels == known.levels
         return users if same else _from_log(known, users.to_frame(), users.users)
     if isinstance(users, Mapping):
-        return _from_log(known, _one_user(known, users))
-    if is_table(users) or isinstance(users, os.PathLike) or _is_file(known, users):
-        return _from_log(known, read_table(users))
-    numbers = numbers_given(known.users, users)
-    if not len(numbers):
-        raise DataError("the list of users is empty: give at least one user id, or None for all")
-    return known.take_users(np.unique(numbers))
+        return _one_user(known, users)
+    ids = asked_ids(known.users, users)
+    if ids is None:
+        return _from_log(known, users)
+    return known.take_users(np.unique(numbers_given(known.users, ids)))
 
 
 def fallback_column(histories: Interactions, rows: np.ndarray) -> dict[str, pl.Series]:
@@ -66,41 +67,62 @@ def fallback_column(histories: Interactions, rows: np.ndarray) -> dict[str, pl.S
     return {"fallback": labels.gather((lengths[rows] == 0).astype(np.uint32))}
 
 
-def _is_file(known: Interactions, users: Any) -> bool:
-    """Whether a text is no user's id and a file's name."""
-    if not isinstance(users, str) or users in known.users:
-        return False
-    return users.lower().endswith(SUFFIXES) or os.path.isfile(users)
+def asked_ids(known: Ids, users: Users) -> list[Any] | None:
+    """The ids, if users are asked for by id; None if `users` is a log.
+
+    Raises:
+        DataError: There are none, or one is missing.
+    """
+    if isinstance(users, str):
+        return None if looks_like_file(users) and users not in known else [users]
+    is_one = np.isscalar(users) or isinstance(users, np.ndarray) or hasattr(users, "as_py")
+    if is_table(users) or isinstance(users, os.PathLike) or not (is_one or np.iterable(users)):
+        return None
+    ids = given_ids(users, "user")
+    if not ids:
+        raise DataError("the list of users is empty: give at least one user id, or None for all")
+    return ids
 
 
-def _one_user(known: Interactions, history: Mapping[Any, Any]) -> pl.DataFrame:
+def _one_user(known: Interactions, history: Mapping[Any, Any]) -> Interactions:
+    """The history of one user, without a table on the way: most of an answer's time otherwise."""
     if not history:
         raise DataError("the history is empty: give at least one item, as {item_id: rating}")
-    for item in history:
-        known.items.number(item)
-    name = 0 if known.users.kind == "int" else "new"
+    numbers = np.array([known.items.number(item) for item in history], dtype=np.int64)
     for item, rating in history.items():
         number = isinstance(rating, (int, float, np.integer, np.floating))
-        if rating is not None and (isinstance(rating, bool) or not number):
-            raise DataError(f"the rating of item {shown(item)} is a number or None; got {rating!r}")
-    ratings = [None if rating is None else float(rating) for rating in history.values()]
-    return pl.DataFrame(
-        {
-            "user_id": [name] * len(history),
-            "item_id": pl.Series(list(history), dtype=known.items.to_series().dtype),
-            "rating": pl.Series(ratings, dtype=pl.Float64),
-        }
+        if rating is None or (number and not isinstance(rating, bool) and isfinite(rating)):
+            continue
+        raise DataError(
+            f"the rating of item {shown(item)} is a finite number or None; got {rating!r}"
+        )
+    ratings = [nan if rating is None else float(rating) for rating in history.values()]
+    levels, order = known.levels.numbers(np.array(ratings), ON_SCALE), np.argsort(numbers)
+    n_rated, n = int(np.count_nonzero(levels >= 0)), len(numbers)
+    name = 0 if known.users.kind == "int" else "new"
+    return Interactions(
+        users=Ids(pl.Series([name])),
+        items=known.items,
+        levels=known.levels,
+        starts=np.array([0, n]),
+        item_numbers=numbers[order].astype(np.int32),
+        level_numbers=levels[order],
+        timestamps=None,
+        report=LoadReport(n, 1, known.n_items, n, n_rated, 0, 0, "last", known.levels),
     )
 
 
-def _from_log(known: Interactions, frame: pl.DataFrame, users: Ids | None = None) -> Interactions:
+def _from_log(known: Interactions, log: Any, users: Ids | None = None) -> Interactions:
     """A log of any users; items that the model does not know are left out, with a warning.
 
     Args:
         known: the histories of the training users.
-        frame: as `read_table` gives it.
-        users: all users, if there are more than in the frame.
+        log: any table.
+        users: all users, if there are more than in the table.
     """
+    as_text = text_roles(known.users, known.items)
+    # Timestamps only say which of repeated rows is the last.
+    frame = read_columns(log, as_text=as_text, lenient=("timestamp",)).frame
     users = Ids.from_values(frame["user_id"], "user") if users is None else users
     unknown = pl.Series(known.items.numbers(frame["item_id"]) < 0)
     kept = frame.filter(~unknown)
@@ -121,5 +143,26 @@ def _from_log(known: Interactions, frame: pl.DataFrame, users: Ids | None = None
         return Interactions.from_numbers(users, known.items, known.levels, none, none)
     if "rating" in kept.columns:
         ratings = kept["rating"].fill_null(float("nan")).to_numpy()
-        known.levels.numbers(ratings, "rate on this scale, the model's, or not at all (None)")
+        known.levels.numbers(ratings, ON_SCALE)
     return Interactions.from_frame(kept, levels=known.levels, users=users, items=known.items)
+
+
+def known_items_only(items: Ids, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a log whose items are known; warns of the others.
+
+    Raises:
+        DataError: No item is known.
+    """
+    numbers = items.numbers(frame["item_id"])
+    if (numbers < 0).all():
+        raise DataError(
+            f"none of the {frame.height:,} interactions is with an item of the model's catalogue, "
+            f"e.g. item {shown(frame['item_id'][0])}: the ids must be those it was trained with"
+        )
+    if (numbers < 0).any():
+        first = frame["item_id"][int(np.argmax(numbers < 0))]
+        warn(
+            f"{int((numbers < 0).sum()):,} of {len(numbers):,} interactions are with items that "
+            f"the model does not know, e.g. {shown(first)}: they were left out"
+        )
+    return frame.filter(pl.Series(numbers >= 0))

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as parse_arrays
 from safetensors.numpy import save as arrays_to_bytes
 
 from conv4rec.checks import as_path
 from conv4rec.errors import SavedModelError
 from conv4rec.storage.atomic import TEMPORARY, locked, write_file
+from conv4rec.storage.mapped import arrays_of, checksum, mapped
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 3
@@ -61,7 +61,8 @@ def save_folder(
                 contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
                 content = arrays_to_bytes(contiguous)
                 digest = hashlib.sha256(content).hexdigest()
-                files[stem] = {"file": f"{stem}-{digest[:16]}.safetensors", "sha256": digest}
+                name = f"{stem}-{digest[:16]}.safetensors"
+                files[stem] = {"file": name, "sha256": digest, "crc32": checksum(content)}
                 write_file(folder / files[stem]["file"], content)
             manifest = {"kind": kind, "schema": SCHEMA_VERSION, "files": files, "facts": facts}
             manifest["sha256"] = _digest(manifest)
@@ -75,7 +76,9 @@ def save_folder(
 def load_folder(
     folder: str | os.PathLike[str], kind: str
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
-    """Load the (parts, facts) that `save_folder` saved.
+    """Load the (parts, facts) that `save_folder` saved; arrays are memory-mapped.
+
+    Each file is read once, for its checksum, and never copied: processes share its pages.
 
     Raises:
         SavedModelError: The folder is missing, was not saved by conv4rec, has another schema
@@ -114,17 +117,23 @@ def _read_part(folder: Path, entry: dict[str, str]) -> dict[str, np.ndarray]:
     try:
         if not path.is_file():  # reading a named pipe would never end
             raise FileNotFoundError(path)
-        content = path.read_bytes()
+        content = mapped(path)
     except FileNotFoundError as error:
         raise _MissingPartError(f"{path} is missing: save the model again") from error
     except OSError as error:
         raise SavedModelError(f"{path} cannot be read: {error.strerror or error}") from error
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+    if _damaged(content, entry):
         raise SavedModelError(f"{path} is damaged: its checksum is not the one saved with it")
     try:
-        return parse_arrays(content)
-    except (SafetensorError, KeyError, ValueError) as error:
+        return arrays_of(content)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise SavedModelError(f"{path} is not a safetensors file: {error}") from error
+
+
+def _damaged(content: mmap.mmap | bytes, entry: dict[str, str]) -> bool:
+    if "crc32" in entry:
+        return checksum(content) != entry["crc32"]
+    return hashlib.sha256(content).hexdigest() != entry["sha256"]  # of earlier versions
 
 
 def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from conv4rec.data import Interactions
 from conv4rec.model import History
 from conv4rec.model.sparse import SparsePattern
 
+SAMPLED_CELLS = 4096  # that a user counts for, at most: a sample of items and a history
+
 
 @dataclass
 class Batches:
@@ -62,6 +64,18 @@ class Batches:
     def type_counts(self) -> Tensor:
         """How often each type occurred with each item: items x (levels + 1)."""
         return count_types(self.items, self.types, self.n_items, self.n_levels)
+
+
+def n_batches(n_users: int, n_items: int, batch_cells: int) -> int:
+    """Batches of an epoch: 1 where users x items are at most `batch_cells`.
+
+    Of a larger log a step predicts among a sample of the items (`conv4rec.train.item_sampling`), so
+    that the users of a batch need not be fewer the more items there are.
+    """
+    if n_users * n_items <= batch_cells:
+        return 1
+    users_per_batch = batch_cells // min(n_items, SAMPLED_CELLS)
+    return max(2, -(-n_users // max(1, users_per_batch)))
 
 
 def count_types(items: Tensor, types: Tensor, n_items: int, n_levels: int) -> Tensor:

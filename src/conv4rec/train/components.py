@@ -16,6 +16,10 @@ from conv4rec.train.session import Session
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
 
+DRAWS = 12  # that choose the share in the mixture
+FEWEST_DRAWS = 4
+NUMBERS = 128_000_000  # that a component may hold about items: fewer directions or draws of many
+
 
 def fit_components(session: Session) -> Components:
     """The components, with the weights that predict the validation part best.
@@ -42,7 +46,7 @@ def _consume_components(session: Session) -> tuple[EnsembleWeights, Ridge | None
 
 
 def _ridge(session: Session, interactions: Interactions) -> Ridge | None:
-    rank = session.settings.ridge_rank
+    rank = min(session.settings.ridge_rank, NUMBERS // max(1, interactions.n_items))
     return Ridge.of(interactions, rank, session.seed) if rank else None
 
 
@@ -56,13 +60,18 @@ def _bayesian_mf(session: Session) -> BayesianMF | None:
 
     With share 0 it is kept all the same, for the uncertainty of P(like).
     """
-    settings = session.settings
+    settings, n_items = session.settings, max(1, session.interactions.n_items)
     if not settings.mf_draws:
         return None
+    affordable = max(FEWEST_DRAWS, NUMBERS // (n_items * (settings.mf_factors + 1)))
+    settings = settings.with_changes(mf_draws=min(settings.mf_draws, affordable))
     share, logits = DEFAULT_SHARE, session.state.best.rating_logits
     if logits is not None:
-        shorter = settings.with_changes(mf_sweeps=-(-settings.mf_sweeps // 2))  # enough for it
-        sampled = _sample(session, session.observed(), shorter)
+        # Enough for one number: a third of the sweeps, and a few draws.
+        few = settings.with_changes(
+            mf_sweeps=-(-settings.mf_sweeps // 3), mf_draws=min(DRAWS, settings.mf_draws)
+        )
+        sampled = _sample(session, session.observed(), few)
         if sampled is not None:
             sampled = sampled.to(session.device)
             share = choose_share(sampled, logits, session.validation_history())

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from conv4rec.model import History
 from conv4rec.model.slim import SLIM
-from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.ridge import Ridge, user_vectors
 
 CELLS = 12_000_000  # users x items scored; of a larger log some users, evenly spaced
@@ -98,12 +97,13 @@ def choose_ensemble_weights(
         slim: the same.
         validation: all interactions; those of the validation part are masked.
     """
-    rows = _scored_users(validation, len(neural.items))
+    rows = validation.rows_to_score(CELLS)
     cells = _Cells.of(validation, rows, len(neural.items))
     neural_scores = neural.users[rows] @ neural.items.T + neural.bias
     log_similarity = None
     if slim is not None:
-        similarity = slim.to(neural_scores.device).similarity(*_histories(validation, rows))
+        part = validation.of_rows(rows)
+        similarity = slim.to(neural_scores.device).similarity(part.pattern, part.observed)
         log_similarity = (similarity + DEFAULT_WEIGHTS.floor).log()
 
     @cache
@@ -182,26 +182,6 @@ def _best_scale(
         while (next_ := tried(found.weights.scaled(by))).nll < found.nll:
             found = next_
     return found.weights
-
-
-def _histories(validation: History, rows: Tensor) -> tuple[SparsePattern, Tensor]:
-    """The entries of some users, and which are observed."""
-    pattern = validation.pattern
-    wanted = torch.zeros(pattern.shape[0], dtype=torch.bool, device=rows.device)
-    wanted[rows] = True
-    entries = wanted[pattern.rows]
-    lengths = pattern.row_starts.diff()[rows]
-    starts = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-    part = SparsePattern.from_rows(starts, pattern.columns[entries], pattern.shape[1])
-    return part, validation.observed[entries]
-
-
-def _scored_users(validation: History, n_items: int) -> Tensor:
-    """Users with a masked interaction, evenly spaced if they are too many."""
-    masked = validation.pattern.row_sums((validation.observed == 0).float())
-    rows = torch.nonzero(masked).squeeze(1)
-    step = max(1, -(-len(rows) * n_items // CELLS))
-    return rows[::step]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from conv4rec.data import Interactions
 from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
+from conv4rec.train.batches import n_batches
 from conv4rec.train.checkpoint import fingerprint, load_checkpoint
 from conv4rec.train.components import fit_components
 from conv4rec.train.ensemble import EnsembleWeights
@@ -19,6 +20,8 @@ from conv4rec.train.settings import TrainSettings
 from conv4rec.train.stages import choose_schedule, final_fit, validation_fit
 from conv4rec.train.state import FitState
 from conv4rec.train.validation import held_out
+
+EPOCHS = 2  # of the consume side, at least: no interaction goes unseen
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class Fit:
     def _session(self) -> Session:
         """The data of the fit, and its state: that of the checkpoint, if it is resumed."""
         log, settings = self.interactions, self.settings
+        shortest = EPOCHS * n_batches(log.n_users, log.n_items, settings.batch_cells)
+        settings = settings.with_changes(n_steps=max(settings.n_steps, shortest))
         masked = held_out(log, settings.validation_fraction, self.seed)
         factors = settings.consume_reg_factors
         n_fits = n_validation_fits(log, factors) if masked.any() else 0

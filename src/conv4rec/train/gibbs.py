@@ -110,7 +110,7 @@ def _run(
     burn_in = n_sweeps // 5
     kept_after = np.ceil(np.linspace(burn_in, n_sweeps, len(draws) + 1))[1:]
     for sweep in range(1, n_sweeps + 1):
-        chain.sweep(sweep, sweep <= burn_in, rng)
+        chain.sweep(sweep <= burn_in, rng)
         for draw in draws[kept_after == sweep].tolist():
             _keep(model, draw, chain)
         if on_sweep is not None:
@@ -136,26 +136,29 @@ class Chain:
     def __init__(self, users: Side, items: Side, latent: Latent) -> None:
         self.users, self.items, self.latent = users, items, latent
         self.nu = float(NU_GRID[-1])
-        self.mean = torch.zeros(len(users.values), dtype=torch.float64)  # of the latent values
+        self.mean = torch.zeros(len(users.values))  # of the latent values
         self.ones = torch.ones_like(users.values)
+        self.n_sweeps = 0
 
-    def sweep(self, number: int, adapt: bool, rng: np.random.Generator) -> None:
+    def sweep(self, adapt: bool, rng: np.random.Generator) -> None:
         """Draw everything once, each part given the rest.
 
+        In the first sweeps each level's latent value is taken as known.
+
         Args:
-            number: from 1; in the first sweeps each level's latent value is taken as known.
             adapt: whether the proposals of thresholds and noise may be adapted.
             rng: of the draws.
         """
         users, items, latent = self.users, self.items, self.latent
-        if number > FIRST_SWEEPS:
-            latent.draw_scale(self.mean, rng, adapt and number % ADAPT == 0)
-            latent.draw_user_precision(self.mean, self.nu, rng)
+        self.n_sweeps += 1
+        if self.n_sweeps > FIRST_SWEEPS:
+            log_p, _ = latent.draw_scale(self.mean, rng, adapt and self.n_sweeps % ADAPT == 0)
+            latent.draw_user_precision(self.mean, log_p, self.nu, rng)
             self._draw_values(rng)
         else:
-            errors = float((users.values - self.mean).square().sum())
+            errors = float((users.values - self.mean).square().sum(dtype=torch.float64))
             latent.noise = float(rng.gamma(1.0 + len(self.mean) / 2, 1.0 / (1.0 + errors / 2)))
-        weights = latent.user_precision.float()
+        weights = latent.user_precision
         gram, right = normal_equations(users.pattern, items.factors, users.values, self.ones)
         draw_factors(users, gram, right, latent.noise * weights, rng)
         of_users = weights[items.pattern.columns]  # the columns of an item's row are users
@@ -167,16 +170,15 @@ class Chain:
         """The mean of the latent value of each entry, given the factors."""
         pattern = self.users.pattern
         p, q = self.users.factors[pattern.rows], self.items.factors[pattern.columns]
-        return ((p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]).double()
+        return (p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]
 
     def _draw_values(self, rng: np.random.Generator) -> None:
         """The latent values; then the user noise precision again, and nu, given these."""
         users, latent = self.users, self.latent
         errors = latent.draw_values(self.mean, rng)
-        squares = users.pattern.row_sums(errors.square()) * latent.noise
-        user_precision, self.nu = draw_user_precision(users, squares, self.nu, rng)
-        latent.user_precision = user_precision.double()
-        users.values = (self.mean + errors).float()
+        squares = users.pattern.row_sums(errors.double().square()) * latent.noise
+        latent.user_precision, self.nu = draw_user_precision(users, squares, self.nu, rng)
+        users.values = self.mean + errors
         self.items.values = users.values[users.pattern.to_column_order]
 
 

@@ -17,6 +17,11 @@ from conv4rec.train.spectral import spectral_item_vectors
 SPREAD_USERS = 500  # users from whom `score_spread` is estimated
 ITEM_PRIOR = 1.0  # interactions added to each item, so that no probability is 0
 
+WIDTHS = {"consume_size": (256, 64_000_000), "rate_size": (64, 16_000_000)}
+"""Default width of each latent vector, and the numbers that one table of items may hold: of more
+than 250,000 items the vectors are shorter, so that memory stays bounded."""
+NARROWEST = 8
+
 
 def new_network(
     interactions: Interactions,
@@ -36,13 +41,18 @@ def new_network(
     """
     unknown = set(shape) - set(NetworkConfig.model_fields)
     assert not unknown, f"not fields of NetworkConfig: {unknown}"
-    n_levels = interactions.n_levels
-    shape = {"n_rating_channels": 2, "consume_channels": 1, "consume_size": 256, **shape}
+    n_levels, n_items = interactions.n_levels, interactions.n_items
+    shape = {"n_rating_channels": 2, "consume_channels": 1, **shape}
     shape["n_rating_channels"] = min(shape["n_rating_channels"], n_levels - 1)
     shape["consume_channels"] = min(shape["consume_channels"], shape["n_rating_channels"])
-    shape["consume_size"] = min(shape["consume_size"], max(8, interactions.n_items))
+    for name, (default, numbers) in WIDTHS.items():
+        affordable = max(NARROWEST, numbers // max(1, n_items))
+        shape[name] = min(shape.get(name, default), affordable)
+    shape["consume_size"] = min(shape["consume_size"], max(8, n_items))
+    if not interactions.n_rated:  # the item side is read by ratings alone
+        shape["two_sided"] = False
     config = NetworkConfig(
-        n_users=interactions.n_users, n_items=interactions.n_items, n_levels=n_levels, **shape
+        n_users=interactions.n_users, n_items=n_items, n_levels=n_levels, **shape
     )
     rated = interactions.level_numbers[interactions.level_numbers >= 0]
     level_counts = torch.from_numpy(np.bincount(rated, minlength=n_levels)).float()

@@ -32,7 +32,9 @@ class ItemSums:
         self.epoch_network = copy.deepcopy(network).requires_grad_(False)
         self.column = full_item_side(self.epoch_network, self.batches, self.type_counts).column
 
-    def without_masked(self, network: Network, users: Tensor, history: History) -> ItemSide:
+    def without_masked(
+        self, network: Network, users: Tensor, history: History, with_column: bool = True
+    ) -> ItemSide:
         """The item side of a step: all interactions but those that its batch masks."""
         masked = history.observed == 0
         pattern = history.pattern
@@ -42,7 +44,7 @@ class ItemSums:
             self.batches.n_items,
             self.batches.n_levels,
         )
-        if not network.config.two_sided:
+        if not (network.config.two_sided and with_column):
             return ItemSide(counts, self.column)
         channels, _ = network.channels(history, network.item_mean(counts))
         column = network.column(channels, pattern, users)
@@ -55,9 +57,11 @@ class ItemSums:
 
 
 @torch.no_grad()
-def full_item_side(network: Network, batches: Batches, type_counts: Tensor) -> ItemSide:
+def full_item_side(
+    network: Network, batches: Batches, type_counts: Tensor, with_column: bool = True
+) -> ItemSide:
     """The item side of all training interactions, as serving uses it."""
-    if not network.config.two_sided:
+    if not (network.config.two_sided and with_column):
         return ItemSide(type_counts, type_counts.new_zeros(0))
     total = network.rate_out.new_zeros(network.rate_out.shape[1:])
     for users in torch.arange(batches.n_users, device=type_counts.device).split(USERS_AT_A_TIME):

@@ -22,14 +22,16 @@ from conv4rec.model.ordinal import density, edges, interval_probability
 from conv4rec.model.sparse import SparsePattern
 
 FIXED = (0.2, 0.8)  # the thresholds nearest to these quantiles of the ratings are fixed
-PROPOSALS = 4  # of thresholds and noise, per sweep
+PROPOSALS = 2  # of thresholds and noise, per sweep
 STEP, SINGLE_STEP = 2.0, 2.0  # of the random walks of the scale and of w_u, in std. deviations
 WIDE = 5.0  # prior standard deviation of a threshold, where that of the ratings is 1
-TINY = 1e-300
+TINY = 1e-37  # the smallest probability: float32 holds it
 
 
 class Latent:
-    """Thresholds, noise precision and user noise precision, with their draws; float64.
+    """Thresholds, noise precision and user noise precision, with their draws.
+
+    What belongs to entries is float32, and sums over entries are float64.
 
     Args:
         pattern: users x items, of the rated entries.
@@ -43,12 +45,12 @@ class Latent:
         start = start.double()
         self.thresholds = (start[1:] + start[:-1]) / 2
         self.noise = 1.0  # 1 / variance
-        self.user_precision = torch.ones(pattern.shape[0], dtype=torch.float64)
-        self.counts = pattern.row_starts.diff().double()
+        self.user_precision = torch.ones(pattern.shape[0])
+        self.counts = pattern.row_starts.diff().float()
         self.free = _free(torch.bincount(levels, minlength=n_levels))
         self.proposal_root: Tensor | None = None
 
-    def draw_scale(self, mean: Tensor, rng: np.random.Generator, adapt: bool) -> int:
+    def draw_scale(self, mean: Tensor, rng: np.random.Generator, adapt: bool) -> tuple[Tensor, int]:
         """Thresholds and noise, given the means of the latent values.
 
         Args:
@@ -57,14 +59,14 @@ class Latent:
             adapt: whether the proposals may be adapted; not once draws are kept.
 
         Returns:
-            How many proposals were accepted.
+            The log probability of each rating at the draw, and how many proposals were accepted.
         """
-        if not self.free:
-            return 0
-        if adapt or self.proposal_root is None:
+        if self.free and (adapt or self.proposal_root is None):
             self.proposal_root = self._scaled_root(mean)
-        current, n_accepted = self._log_posterior(mean, self.thresholds, self.noise), 0
-        for _ in range(PROPOSALS):
+        log_p = self._log_probabilities(mean, self.thresholds, self.noise, self.user_precision)
+        n_accepted = 0
+        for _ in range(PROPOSALS if self.free else 0):
+            assert self.proposal_root is not None
             at = torch.cat([self.thresholds, torch.tensor([self.noise]).double().log()])
             at[self.free] += self.proposal_root @ torch.from_numpy(
                 rng.standard_normal(len(self.free))
@@ -72,75 +74,72 @@ class Latent:
             thresholds, noise = at[:-1], float(at[-1].exp())
             if not bool((thresholds.diff() > 0).all()):
                 continue
-            proposed = self._log_posterior(mean, thresholds, noise)
-            if np.log(rng.random()) < proposed - current:
-                self.thresholds, self.noise, current = thresholds, noise, proposed
+            proposed = self._log_probabilities(mean, thresholds, noise, self.user_precision)
+            ratio = float((proposed - log_p).sum(dtype=torch.float64))
+            ratio += _log_prior(thresholds, noise) - _log_prior(self.thresholds, self.noise)
+            if np.log(rng.random()) < ratio:
+                self.thresholds, self.noise, log_p = thresholds, noise, proposed
                 n_accepted += 1
-        return n_accepted
+        return log_p, n_accepted
 
-    def draw_user_precision(self, mean: Tensor, nu: float, rng: np.random.Generator) -> None:
-        """The user noise precision, one proposal each, with the latent values integrated out."""
+    def draw_user_precision(
+        self, mean: Tensor, log_p: Tensor, nu: float, rng: np.random.Generator
+    ) -> None:
+        """The user noise precision, one proposal each, with the latent values integrated out.
+
+        Args:
+            mean: per entry.
+            log_p: per entry: the log probability of the rating, from `draw_scale`.
+            nu: degrees of freedom of the prior of w_u.
+            rng: of the draws.
+        """
         length = (SINGLE_STEP / (self.counts + 1.0).sqrt()).clamp(max=1.0)
-        move = torch.from_numpy(rng.standard_normal(len(length))) * length
+        move = torch.from_numpy(rng.standard_normal(len(length), dtype=np.float32)) * length
         proposed = self.user_precision * move.exp()
-        scale = (mean, self.thresholds, self.noise)
-        ratio = self._log_probabilities(*scale, proposed)
-        ratio = ratio - self._log_probabilities(*scale, self.user_precision)
-        ratio = self.pattern.row_sums(ratio) + nu / 2 * (move - proposed + self.user_precision)
+        ratio = self._log_probabilities(mean, self.thresholds, self.noise, proposed) - log_p
+        ratio = self.pattern.row_sums(ratio.double())
+        ratio += nu / 2 * (move - proposed + self.user_precision)
         accepted = torch.from_numpy(np.log(rng.random(len(length)))) < ratio
         self.user_precision = torch.where(accepted, proposed, self.user_precision)
 
     def draw_values(self, mean: Tensor, rng: np.random.Generator) -> Tensor:
         """The latent values, truncated to the interval of their level, less `mean`: per entry."""
-        low, high = self._intervals(mean, self.thresholds, self.noise, self.user_precision)
-        right = low + high > 0  # drawn in the left tail, where ndtr is precise, then mirrored
-        near, far = torch.where(right, -high, low), torch.where(right, -low, high)
-        share = torch.from_numpy(rng.random(len(mean)))
+        deviation = self._inverse_deviation(self.noise, self.user_precision)
+        low, high = self._intervals(mean, self.thresholds, deviation)
+        # Drawn in the left tail, where ndtr is precise, then mirrored.
+        far, near = torch.minimum(high, -low), torch.minimum(low, -high)
+        share = torch.from_numpy(rng.random(len(mean), dtype=np.float32))
         below = torch.special.ndtr(near)
         place = below + share * (torch.special.ndtr(far) - below)
-        place = torch.special.ndtri(place.clamp(min=TINY, max=1.0 - 1e-16))
+        place = torch.special.ndtri(place.clamp(min=TINY, max=1.0 - 1e-7))
         place = torch.maximum(torch.minimum(place, far), near)
-        return torch.where(right, -place, place) / self._inverse_deviation(
-            self.noise, self.user_precision
-        )
+        return place * torch.ones_like(place).copysign(-low - high) / deviation
 
     def _inverse_deviation(self, noise: float, user_precision: Tensor) -> Tensor:
-        return (noise * user_precision).sqrt()[self.rows]
+        return (noise * user_precision).sqrt().index_select(0, self.rows)
 
     def _intervals(
-        self, mean: Tensor, thresholds: Tensor, noise: float, user_precision: Tensor
+        self, mean: Tensor, thresholds: Tensor, inverse_deviation: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The ends of each entry's interval, in standard deviations from its mean."""
-        bounds, inverse_deviation = (
-            edges(thresholds),
-            self._inverse_deviation(noise, user_precision),
-        )
-        low, high = bounds[self.levels], bounds[self.levels + 1]
+        bounds = edges(thresholds).float()
+        low, high = (b.index_select(0, self.levels) for b in (bounds[:-1], bounds[1:]))
         return (low - mean) * inverse_deviation, (high - mean) * inverse_deviation
 
     def _log_probabilities(
         self, mean: Tensor, thresholds: Tensor, noise: float, user_precision: Tensor
     ) -> Tensor:
-        intervals = self._intervals(mean, thresholds, noise, user_precision)
+        inverse_deviation = self._inverse_deviation(noise, user_precision)
+        intervals = self._intervals(mean, thresholds, inverse_deviation)
         return interval_probability(*intervals).clamp(min=TINY).log()
-
-    def _log_posterior(self, mean: Tensor, thresholds: Tensor, noise: float) -> float:
-        """Log posterior of thresholds and log noise, up to a constant.
-
-        The priors are wide normals and Gamma(1, 1); ratings say nothing of a threshold between
-        two levels that nobody gave.
-        """
-        probabilities = self._log_probabilities(mean, thresholds, noise, self.user_precision)
-        prior = -float((thresholds / WIDE).square().sum()) / 2
-        return float(probabilities.sum()) + prior + np.log(noise) - noise
 
     def _scaled_root(self, mean: Tensor) -> Tensor:
         """A root of the proposals' covariance: the inverse of the empirical information."""
-        low, high = self._intervals(mean, self.thresholds, self.noise, self.user_precision)
+        inverse_deviation = self._inverse_deviation(self.noise, self.user_precision).double()
+        low, high = self._intervals(mean.double(), self.thresholds, inverse_deviation)
         probability = interval_probability(low, high).clamp(min=TINY)
-        inverse_deviation = self._inverse_deviation(self.noise, self.user_precision)
         at_low, at_high = density(low) / probability, density(high) / probability
-        slopes = mean.new_zeros(len(mean), len(self.thresholds) + 2)
+        slopes = low.new_zeros(len(mean), len(self.thresholds) + 2)
         entries = torch.arange(len(mean))
         slopes[entries, self.levels] = -at_low * inverse_deviation  # column 0 is of no threshold
         slopes[entries, self.levels + 1] += (
@@ -151,6 +150,14 @@ class Latent:
         information = slopes.T @ slopes + torch.eye(len(self.free), dtype=slopes.dtype)
         root = torch.linalg.cholesky(torch.linalg.inv(information))
         return root * (STEP / len(self.free) ** 0.5)
+
+
+def _log_prior(thresholds: Tensor, noise: float) -> float:
+    """Log prior of thresholds and log noise, up to a constant: wide normals and Gamma(1, 1).
+
+    Ratings say nothing of a threshold between two levels that nobody gave.
+    """
+    return np.log(noise) - noise - float((thresholds / WIDE).square().sum()) / 2
 
 
 def _free(counts: Tensor) -> list[int]:

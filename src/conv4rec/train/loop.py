@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor
 
 from conv4rec.model import ItemSide, Network
-from conv4rec.train.batches import Batches
+from conv4rec.train.batches import Batches, n_batches
+from conv4rec.train.item_sampling import ItemSampler
 from conv4rec.train.item_side import ItemSums, full_item_side
 from conv4rec.train.objective import losses, mask_history
 from conv4rec.train.optimiser import AdamState, Optimiser, copies
@@ -70,8 +70,10 @@ class Trainer:
         self.sums = ItemSums(batches)
         self.step = 0
         self.optimiser = Optimiser(network, settings, schedule, len(batches.items))
-        users_per_batch = max(1, settings.batch_cells // batches.n_items)
-        self.n_batches = math.ceil(batches.n_users / users_per_batch)
+        self.n_batches = n_batches(batches.n_users, batches.n_items, settings.batch_cells)
+        self.sampler = None
+        if self.n_batches > 1:
+            self.sampler = ItemSampler.by_popularity(self.sums.type_counts.sum(1))
         if state is not None:
             self._restore(state)
 
@@ -93,11 +95,12 @@ class Trainer:
         users = self._users_of_step()
         rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
         history = mask_history(self.batches.of_users(users), self.settings, rng)
-        item_side = self.sums.without_masked(self.network, users, history)
         tasks = (self.step < self.schedule.stops[CONSUME], self.step < self.schedule.stops[RATE])
+        item_side = self.sums.without_masked(self.network, users, history, tasks[RATE])
         with_consume = tasks[CONSUME] or self.settings.propensity_power > 0
-        encoding = self.network.encode(history, item_side, with_consume)
-        loss = losses(self.network, encoding, history, self.settings, tasks)
+        encoding = self.network.encode(history, item_side, with_consume, tasks[RATE])
+        samples = None if self.sampler is None else self.sampler.samples(len(users), rng)
+        loss = losses(self.network, encoding, history, self.settings, tasks, samples)
         self.network.zero_grad()
         total = loss.consume + self.settings.rate_weight * loss.rate
         if total.requires_grad:  # False if no rating is masked and the consume side has ended
@@ -120,7 +123,8 @@ class Trainer:
 
     def item_side(self) -> ItemSide:
         """The item side of all training interactions, at the current weights."""
-        return full_item_side(self.network, self.batches, self.sums.type_counts)
+        rates = self.schedule.stops[RATE] > 0
+        return full_item_side(self.network, self.batches, self.sums.type_counts, rates)
 
     def state(self) -> TrainerState:
         """A copy of the state, to save."""

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from conv4rec.model import History, Network
 from conv4rec.model.history import Encoding
-from conv4rec.model.likelihood import BLOCK_BYTES, MaskedNLL
+from conv4rec.model.likelihood import BLOCK_BYTES, ItemSample, MaskedNLL, SampledNLL
 from conv4rec.train.settings import TrainSettings
 
 MOST = 10.0  # largest weight of a rating, in units of the geometric mean weight
@@ -46,18 +46,20 @@ def losses(
     history: History,
     settings: TrainSettings,
     tasks: tuple[bool, bool] = (True, True),
+    samples: list[ItemSample] | None = None,
 ) -> Losses:
     """Both negative log-likelihoods of the masked entries of `history`, encoded as `encoding`.
 
     An entry without a rating adds to the consume loss alone: its likelihood is
-    sum_k P(i, k) = P(i). The loss of a task that is not in `tasks` is 0.
+    sum_k P(i, k) = P(i). The loss of a task that is not in `tasks` is 0. With `samples`, the
+    consume loss is estimated from them.
     """
     masked = history.observed == 0
     zero = history.observed.new_zeros(())
     consume = rate = zero
     if tasks[0]:
         weights = user_weights(history, masked, settings.user_weight_power)
-        consume = masked_consume_nll(network, encoding.consume, history, weights)
+        consume = masked_consume_nll(network, encoding.consume, history, weights, samples)
     predicted = masked if settings.masked_only else torch.ones_like(masked)
     rated = torch.nonzero(predicted & (history.types < network.config.n_levels)).squeeze(1)
     if tasks[1] and len(rated):
@@ -119,18 +121,19 @@ def rarity_weights(
 
 
 def masked_consume_nll(
-    network: Network, vectors: Tensor, history: History, weights: Tensor
+    network: Network,
+    vectors: Tensor,
+    history: History,
+    weights: Tensor,
+    samples: list[ItemSample] | None = None,
 ) -> Tensor:
     """Mean -log P(i | observed) over the masked entries, weighted (weights sum to 1)."""
     pattern = history.pattern
-    nll = MaskedNLL.apply(
-        vectors,
-        network.consume_out,
-        network.consume_bias,
-        pattern.row_starts,
-        pattern.columns,
-        weights,
-    )
+    inputs = (vectors, network.consume_out, network.consume_bias)
+    if not torch.is_grad_enabled():  # then only the value is computed
+        inputs = tuple(tensor.detach() for tensor in inputs)
+    inputs += (pattern.row_starts, pattern.columns, weights)
+    nll = MaskedNLL.apply(*inputs) if samples is None else SampledNLL.apply(*inputs, samples)
     assert isinstance(nll, Tensor)
     return nll
 

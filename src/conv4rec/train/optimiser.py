@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from conv4rec.model import Network
 from conv4rec.train.schedule import CONSUME, RATE, Schedule
 from conv4rec.train.settings import TrainSettings
 
 WARM_UP_STEPS = 10
+BETAS, EPSILON = (0.9, 0.99), 1e-8
 RATE_TABLES = ("rate_in", "rate_out", "rate_common", "rater_in", "rate_bias")  # penalised
 
 
@@ -50,11 +52,7 @@ class Optimiser:
             2.0 / n * schedule.reg_factors[RATE],
         )
         self.parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
-        groups = [
-            {"params": [p], "weight_decay": self._penalty(name)}
-            for name, p in self.parameters.items()
-        ]
-        self.adam = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)
+        self.moments = AdamState({}, {}, {})
 
     def step(self, number: int) -> None:
         """Update the tasks that have not ended, from the gradients.
@@ -64,15 +62,26 @@ class Optimiser:
         """
         rates = self._learning_rates(number)
         shared = self.network.config.shared_encoder
-        for group, (name, p) in zip(self.adam.param_groups, self.parameters.items(), strict=True):
+        for name, p in self.parameters.items():
             task = CONSUME if name.startswith("consume") else RATE
-            if number >= self.schedule.stops[task]:
-                p.grad = None  # Adam leaves parameters without a gradient alone
-            group["lr"] = rates[RATE if shared and name == "consume_in" else task]
-        consume_in = self.network.consume_in
-        if consume_in.grad is not None:
-            consume_in.grad.addcmul_(consume_in.detach(), self._consume_in_penalty())
-        self.adam.step()
+            if p.grad is not None and number < self.schedule.stops[task]:
+                self._update(name, p, rates[RATE if shared and name == "consume_in" else task])
+
+    @torch.no_grad()
+    def _update(self, name: str, p: Tensor, learning_rate: float) -> None:
+        """One parameter; the function of torch, whose class takes a second to load its compiler."""
+        assert p.grad is not None
+        if name == "consume_in":
+            p.grad.addcmul_(p, self._consume_in_penalty())
+        first, second, steps = vars(self.moments).values()
+        if name not in first:
+            first[name], second[name] = torch.zeros_like(p), torch.zeros_like(p)
+            steps[name] = torch.tensor(0.0)
+        adam(
+            [p], [p.grad], [first[name]], [second[name]], [], [steps[name]],
+            amsgrad=False, beta1=BETAS[0], beta2=BETAS[1], lr=learning_rate,
+            weight_decay=self._penalty(name), eps=EPSILON, maximize=False,
+        )  # fmt: skip
 
     def _learning_rates(self, number: int) -> tuple[float, float]:
         settings = self.settings
@@ -98,23 +107,16 @@ class Optimiser:
 
     def state(self) -> AdamState:
         """A copy of the state, to save; without parameters that have never had a gradient."""
-        states = {name: self.adam.state.get(p) for name, p in self.parameters.items()}
-        return AdamState(
-            *(
-                copies({name: state[key] for name, state in states.items() if state})
-                for key in ("exp_avg", "exp_avg_sq", "step")
-            )
-        )
+        return AdamState(*(copies(part) for part in vars(self.moments).values()))
 
     def restore(self, state: AdamState) -> None:
         """Go on from a saved state."""
-        for name, first in state.first_moments.items():
-            p = self.parameters[name]
-            self.adam.state[p] = {
-                "step": state.steps[name].clone(),
-                "exp_avg": first.to(p).clone(),
-                "exp_avg_sq": state.second_moments[name].to(p).clone(),
-            }
+        like = self.parameters
+        self.moments = AdamState(
+            {name: first.to(like[name]).clone() for name, first in state.first_moments.items()},
+            {name: second.to(like[name]).clone() for name, second in state.second_moments.items()},
+            copies(state.steps),
+        )
 
 
 def copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from conv4rec.errors import SettingError
 from conv4rec.train.schedule import Schedule
 
 N_EVALUATIONS = 20  # per fit
+FEW_RATINGS = 30_000  # up to so many, several rating penalties are tried
+BEHIND = 0.001  # relative: the same for the consume side, where nothing else is trained
 WORSE = 0.01  # relative: a loss this far above the best is not expected to fall below it again
 
 
@@ -22,8 +24,8 @@ class ValidationResult:
     step: int
     consume_nll: float | None
     """None once the consume side has ended."""
-    rate_nll: float
-    """Of the averaged predictions of the last evaluations."""
+    rate_nll: float | None
+    """Of the averaged predictions of the last evaluations; None if it is not trained."""
     ndcg: float | None
     """NDCG@20 of the masked interactions, mean over users."""
     rate_factor: float = 1.0
@@ -43,22 +45,33 @@ def n_validation_fits(interactions: Interactions, consume_reg_factors: tuple[flo
     return min(affordable, len(consume_reg_factors))
 
 
+def n_rating_fits(interactions: Interactions, rate_reg_factors: tuple[float, ...]) -> int:
+    """How many rating penalties to try; at least one."""
+    affordable = len(rate_reg_factors) if interactions.n_rated <= FEW_RATINGS else 1
+    return max(1, min(affordable, len(rate_reg_factors)))
+
+
 def should_stop_early(results: list[ValidationResult], n_steps: int) -> bool:
     """Whether a validation fit may end: neither task will reach its best in the steps left.
 
-    The rating side must be overfitting. The consume side must have ended or, from half-way on, be
-    well behind an earlier validation fit at the same step: all have the same learning rates.
+    The rating side must be overfitting, or not be trained. The consume side must have ended or,
+    from half-way on, be behind an earlier validation fit at the same step: all have the same
+    learning rates.
     """
-    last, best = results[-1], min(result.rate_nll for result in results)
-    if last.rate_nll <= (1 + WORSE) * best:
-        return False
-    if last.consume_nll is None or last.step >= n_steps:
-        return True
-    is_rising = len(results) > 1 and results[-2].rate_nll < last.rate_nll
-    if not is_rising or 2 * last.step < n_steps:
+    last, worse = results[-1], BEHIND
+    if last.rate_nll is not None:
+        losses = [result.rate_nll for result in results if result.rate_nll is not None]
+        if last.rate_nll <= (1 + WORSE) * min(losses):
+            return False
+        if last.consume_nll is None or last.step >= n_steps:
+            return True
+        if len(losses) < 2 or losses[-2] >= last.rate_nll:
+            return False
+        worse = WORSE
+    if last.consume_nll is None or 2 * last.step < n_steps:
         return False
     earlier = [r.consume_nll for r in results[:-1] if r.step == last.step and r.consume_nll]
-    return bool(earlier) and last.consume_nll > (1 + WORSE) * min(earlier)
+    return bool(earlier) and last.consume_nll > (1 + worse) * min(earlier)
 
 
 def best_schedule(results: list[ValidationResult]) -> Schedule:
@@ -68,7 +81,7 @@ def best_schedule(results: list[ValidationResult]) -> Schedule:
         SettingError: Every loss of a task is NaN or infinite: training diverged.
     """
     consume = [(r.consume_nll, r) for r in results if r.consume_nll and isfinite(r.consume_nll)]
-    rate = [(r.rate_nll, r) for r in results if isfinite(r.rate_nll)]
+    rate = [(r.rate_nll, r) for r in results if r.rate_nll is not None and isfinite(r.rate_nll)]
     consume, rate = _least(consume), _least(rate)
     return Schedule((consume.step, rate.step), (consume.reg_factor, rate.rate_factor))
 
@@ -86,7 +99,9 @@ def best_joint_schedule(results: list[ValidationResult], rate_weight: float) -> 
         SettingError: Every loss is NaN or infinite: training diverged.
     """
     losses = [
-        (r.consume_nll + rate_weight * r.rate_nll, r) for r in results if r.consume_nll is not None
+        (r.consume_nll + rate_weight * (r.rate_nll or 0.0), r)
+        for r in results
+        if r.consume_nll is not None
     ]
     best = _least([entry for entry in losses if isfinite(entry[0])])
     return Schedule((best.step, best.step), (best.reg_factor, best.rate_factor))

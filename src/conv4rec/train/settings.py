@@ -21,13 +21,14 @@ from conv4rec.model.settings import (
 class TrainSettings(Settings):
     """The settings of training. Penalties are on squared weights, in units of one interaction."""
 
-    n_steps: Count = 100
-    """Steps of the consume side; its learning rate falls to zero over them on a cosine."""
-    learning_rate: Amount = 0.006
+    n_steps: Count = 60
+    """Steps of the consume side; its learning rate falls to zero over them on a cosine. Very large
+    logs take more: at least two epochs."""
+    learning_rate: Amount = 0.009
     """Highest learning rate of Adam on the consume side."""
     rate_steps_ratio: Amount = 2.0
     """Steps of the rating side, in multiples of `n_steps`."""
-    rate_learning_rate: Amount = 0.01
+    rate_learning_rate: Amount = 0.013
     """Learning rate of Adam on the rating side and on a shared encoder. It is constant, so that
     the averaged snapshots differ."""
     rate_weight: Amount = 1.0
@@ -59,7 +60,8 @@ class TrainSettings(Settings):
     spectral_damping: Amount = 1.0
     """How far the noisy half of the spectrum is damped, in middle singular values."""
     batch_cells: Count = 60_000_000
-    """Users x items scored in one step, at most."""
+    """Users x items scored in one step, at most. Where the log has more, a step predicts among a
+    sample of about 1,024 items, and a user counts for 4,096 items at most."""
     validation_fraction: Share = 0.1
     """Share of the interactions held out to choose penalties and stopping."""
     mf_factors: Count = 20
@@ -79,8 +81,9 @@ class TrainSettings(Settings):
     consume_reg_factors: Factors = (1.0, 0.4, 2.0)
     """Factors on the consume penalties, one for each validation fit; the best is taken (large logs:
     fewer)."""
-    rate_reg_factors: Factors = (1.0, 0.4, 0.2)
-    """The same for the rating penalty; 1 where there are more validation fits than factors."""
+    rate_reg_factors: Factors = (0.4, 1.0, 0.2)
+    """The same for the rating penalty (large logs: the first alone); a validation fit beyond them
+    trains the consume side alone."""
 
     @model_validator(mode="after")
     def _something_is_masked(self) -> Self:

@@ -6,8 +6,9 @@ For item i, over users u, X being what they consumed,
                                      + l2 / 2 sum of w_j^2 + l1 sum of w_j
 
 (Ning and Karypis, "SLIM: Sparse Linear Methods for Top-N Recommender Systems", ICDM 2011), j
-running over the `size` items nearest to i by cosine, as in section VI of that paper (fsSLIM).
-Coordinate descent on the Gram matrix X'X, many items at a time: no pass over the users.
+running over the `size` items nearest to i by cosine, as in section VI of that paper (fsSLIM),
+among those consumed together with i more than l1 times: no other can have a weight. Coordinate
+descent on the sparse Gram matrix X'X, many items at a time: no pass over the users.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from conv4rec.data import Interactions
 from conv4rec.model.slim import SLIM
 
 L1, L2 = 1.0, 10.0  # penalties, in interactions
-MOST_ITEMS = 20_000  # of a Gram matrix of 4 bytes per pair, 1.6 GB
-BATCH = 256  # items at a time, at most
-SOLVED_BYTES = 100_000_000  # for systems solved together, 8 x size^2 bytes each
+GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
+PRODUCTS = 20_000_000  # of pairs of one history, computed at a time
+SOLVED_BYTES = 40_000_000  # for systems solved together, 4 x size^2 bytes each
 SWEEPS = 30
 CONVERGED = 1e-3  # largest change of a weight in the last sweep
 
@@ -31,48 +32,103 @@ CONVERGED = 1e-3  # largest change of a weight in the last sweep
 def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     """The neighbours of every item, with weights scaled so that the mean similarity is 1.
 
-    Memory: 4 x items x items bytes, and 100 MB (or 8 x size x size bytes if that is more).
+    Time follows the sum of squared lengths of histories, and items x size^2. Memory: 16 bytes for
+    each pair of items consumed together, 2.4 GB at most, and 100 MB (or 20 x size x size bytes if
+    that is more). Where the pairs are too many, each item keeps those of the largest cosines.
 
     Args:
         interactions: the log; ratings are not read.
-        size: candidates of an item; fewer where there are fewer items.
+        size: candidates of an item; fewer where fewer were consumed together with it.
 
     Returns:
-        None if all weights are 0, or if there are more than 20,000 items.
+        None if all weights are 0.
     """
     n_items = interactions.n_items
-    size = min(size, n_items - 1)
-    if n_items > MOST_ITEMS or size < 1:
-        return None
-    consumed = sparse.csr_array(interactions.to_csr(), dtype=np.float32)
-    gram = torch.from_numpy(_gram(consumed, n_items))
-    slim = SLIM(n_items, size)
-    count = gram.diagonal().clone()
-    neighbours = slim.get_buffer("items")
-    batch = max(1, min(BATCH, SOLVED_BYTES // (8 * size * size)))
-    for first in range(0, n_items, batch):
-        items = torch.arange(first, min(first + batch, n_items))
-        cosine = gram[items] / (count[items, None] * count).clamp(min=1e-9).sqrt()
-        cosine[torch.arange(len(items)), items] = -1.0
-        candidates = cosine.topk(size, dim=1).indices.sort(1).values
-        system = gram[candidates[:, :, None], candidates[:, None, :]]
-        neighbours[items] = candidates.int()
-        slim.weights[items] = _solve(system, gram[items[:, None], candidates])
-    if not slim.weights.any():
+    gram = _gram(sparse.csr_array(interactions.to_csr(), dtype=np.float32))
+    count = gram.diagonal()
+    found = [(torch.zeros(0, dtype=torch.int64),) * 2 + (torch.zeros(0),)]
+    for block in _blocks(gram, size):
+        candidates, target = map(torch.from_numpy, _candidates(gram, count, block, size))
+        weights = _solve(torch.from_numpy(_systems(gram, candidates.numpy())), target)
+        at, place = torch.nonzero(weights, as_tuple=True)
+        items = torch.from_numpy(block)[at]
+        found.append((items, candidates[at, place].long(), weights[at, place]))
+    slim = SLIM.of(n_items, *map(torch.cat, zip(*found, strict=True)))
+    if slim is None:
         return None
     slim.weights.div_(_mean_similarity(slim, interactions))
-    slim.popularity.copy_(count / count.mean())
+    slim.popularity.copy_(torch.from_numpy(count / count.mean()))
     return slim
 
 
-def _gram(consumed: sparse.csr_array, n_items: int) -> np.ndarray:
-    """X'X, dense: items x items."""
-    gram = np.empty((n_items, n_items), dtype=np.float32)
+def _gram(consumed: sparse.csr_array) -> sparse.csr_array:
+    """X'X, sparse, columns in order: items x items.
+
+    A row of more than `GRAM_ENTRIES` / items entries keeps so many, those of the largest cosines.
+    """
     columns = sparse.csr_array(consumed.T)
-    for first in range(0, n_items, BATCH):
-        part = sparse.csr_array(columns[first : first + BATCH])
-        gram[first : first + BATCH] = sparse.csr_array(part @ consumed).toarray()
+    count = np.diff(columns.indptr)
+    most = GRAM_ENTRIES // len(count)
+    ends = np.cumsum(columns @ np.diff(consumed.indptr)) // PRODUCTS
+    parts = []
+    for rows in np.split(np.arange(len(count)), np.nonzero(np.diff(ends))[0] + 1):
+        part = sparse.csr_array(columns[rows] @ consumed)
+        for row in np.nonzero(np.diff(part.indptr) > most)[0]:
+            entries = slice(part.indptr[row], part.indptr[row + 1])
+            values = part.data[entries]
+            cosine = values**2 / count[part.indices[entries]]  # squared, times that of the row
+            values[np.argpartition(-cosine, most)[most:]] = 0.0
+        part.eliminate_zeros()
+        parts.append(part)
+    gram = sparse.csr_array(sparse.vstack(parts, format="csr"))
+    gram.sort_indices()
     return gram
+
+
+def _blocks(gram: sparse.csr_array, size: int) -> list[np.ndarray]:
+    """Items with a candidate, in blocks of similarly many: systems in a block have one size."""
+    n_candidates = np.diff(sparse.csr_array(gram > L1).indptr) - (gram.diagonal() > L1)
+    order = np.argsort(n_candidates, kind="stable")[(n_candidates == 0).sum() :]
+    cost = 4 * np.minimum(n_candidates[order], size).astype(np.int64) ** 2
+    ends = np.cumsum(cost) // SOLVED_BYTES
+    return np.split(order, np.nonzero(np.diff(ends))[0] + 1) if len(order) else []
+
+
+def _candidates(
+    gram: sparse.csr_array, count: np.ndarray, items: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest items of each item, rarest first, and the Gram matrix between: items x size.
+
+    An item with fewer candidates is filled up with itself, and 0: it will have weight 0.
+    """
+    lengths = np.diff(gram.indptr)[items]
+    inside = np.arange(lengths.max()) < lengths[:, None]
+    at = np.where(inside, gram.indptr[items][:, None] + np.arange(lengths.max()), 0)
+    columns, together = gram.indices[at], gram.data[at]
+    useful = inside & (together > L1) & (columns != items[:, None])
+    squared_cosine = np.where(useful, together**2 / count[columns].clip(min=1.0), -1.0)
+    size = min(size, int(useful.sum(1).max()))
+    nearest = torch.from_numpy(squared_cosine).topk(size, dim=1).indices.numpy()
+    candidates, target, useful = (
+        np.take_along_axis(values, nearest, 1) for values in (columns, together, useful)
+    )
+    candidates = np.where(useful, candidates, items[:, None])
+    rarest = np.argsort(count[candidates], axis=1, kind="stable")
+    target = np.where(useful, target, 0.0).astype(np.float32)
+    return np.take_along_axis(candidates, rarest, 1), np.take_along_axis(target, rarest, 1)
+
+
+def _systems(gram: sparse.csr_array, candidates: np.ndarray) -> np.ndarray:
+    """The Gram matrix of the candidates of each item: items x size x size.
+
+    A pair is looked up in the row of its rarer item, which is shorter and has lost no entry.
+    """
+    n_items, size = candidates.shape
+    rarer, other = np.triu_indices(size)
+    pairs = gram[candidates[:, rarer].ravel(), candidates[:, other].ravel()]
+    systems = np.empty((n_items, size, size), dtype=np.float32)
+    systems[:, rarer, other] = systems[:, other, rarer] = np.reshape(pairs, (n_items, -1))
+    return systems
 
 
 def _solve(system: Tensor, target: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from conv4rec.train.selection import (
     best_joint_schedule,
     best_schedule,
     evaluation_steps,
+    n_rating_fits,
     should_stop_early,
 )
 from conv4rec.train.session import Session, logger
@@ -25,8 +26,12 @@ def validation_fit(session: Session) -> None:
     state, settings = session.state, session.settings
     rate_factors = settings.rate_reg_factors
     rate_factor = rate_factors[state.stage] if state.stage < len(rate_factors) else 1.0
+    n_rating = n_rating_fits(session.interactions, rate_factors)
+    rates = session.shared_encoder or state.stage < n_rating
+    rate_steps = settings.rate_steps if session.interactions.n_rated else 1
     schedule = Schedule(
-        (settings.n_steps, settings.rate_steps), (session.reg_factors[state.stage], rate_factor)
+        (settings.n_steps, rate_steps if rates else 0),
+        (session.reg_factors[state.stage], rate_factor),
     )
     trainer, end = session.trainer(session.observed(), schedule), max(schedule.stops)
     stage = f"validation fit {state.stage + 1}"
@@ -34,10 +39,13 @@ def validation_fit(session: Session) -> None:
         session.advance(trainer, step, stage)
         result = evaluate_validation(trainer, session.validation_history(), state)
         session.save(trainer)
-        consume = "ended" if result.consume_nll is None else f"{result.consume_nll:.3f}"
+        shown = [
+            "ended" if nll is None else f"{nll:.3f}"
+            for nll in (result.consume_nll, result.rate_nll)
+        ]
         logger.info(
-            "%s of %d: step %d of %d, consume NLL %s, rating NLL %.3f",
-            stage, len(session.reg_factors), step, end, consume, result.rate_nll,
+            "%s of %d: step %d of %d, consume NLL %s, rating NLL %s",
+            stage, len(session.reg_factors), step, end, *shown,
         )  # fmt: skip
         if should_stop_early(state.results, settings.n_steps):
             return
@@ -67,7 +75,7 @@ def final_fit(
     steps = [step for step in steps if step < end] + [end]
     for step in steps[bisect_left(steps, trainer.step) :]:  # a resumed fit has the earlier ones
         progress = session.advance(trainer, step, "final fit")
-        if step <= schedule.stops[RATE]:
+        if step <= schedule.stops[RATE] or not state.last.snapshots:
             keep_snapshot(trainer, state)
         session.save(trainer)
         if progress is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -49,9 +51,12 @@ def evaluate_validation(trainer: Trainer, validation: History, state: FitState) 
     """
     factors, network = trainer.schedule.reg_factors, _evaluated_network(trainer, state)
     consume = trainer.step <= trainer.settings.n_steps
+    rates = trainer.schedule.stops[RATE] > 0
     with_consume = consume or trainer.settings.propensity_validation > 0
-    encoding = network.encode(validation, trainer.item_side(), with_consume)
-    rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, state)
+    encoding = network.encode(validation, trainer.item_side(), with_consume, rates)
+    rate_nll = None
+    if rates:
+        rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, state)
     nll = ndcg = None
     if consume:
         nll, ndcg = _consume_losses(trainer, network, encoding, validation, state)
@@ -81,10 +86,15 @@ def _consume_losses(
     trainer: Trainer, network: Network, encoding: Encoding, validation: History, state: FitState
 ) -> tuple[float, float]:
     settings = trainer.settings.with_changes(masked_only=True)
+    everyone = encoding.consume
+    if len(everyone) * network.config.n_items > settings.batch_cells:
+        rows = validation.rows_to_score(settings.batch_cells)
+        validation = validation.of_rows(rows)
+        encoding = replace(encoding, consume=everyone[rows])
     nll = float(losses(network, encoding, validation, settings, (True, False)).consume)
     kernel = network.consume_kernel[:, 0]
-    scores = NeuralScores(encoding.consume, network.consume_out, network.consume_bias, kernel)
-    ndcg = masked_ndcg(scores.users, scores.items, scores.bias, validation)
+    scores = NeuralScores(everyone, network.consume_out, network.consume_bias, kernel)
+    ndcg = masked_ndcg(encoding.consume, scores.items, scores.bias, validation)
     if nll <= min((r.consume_nll for r in state.results if r.consume_nll is not None), default=nll):
         copies = {name: tensor.detach().clone() for name, tensor in vars(scores).items()}
         state.best.consume = NeuralScores(**copies)
@@ -108,7 +118,7 @@ def _averaged_rate_nll(
     power = trainer.settings.propensity_validation
     weights = rarity_weights(network, encoding, validation, at, power)
     nll = float(weighted_nll(logits, validation.types[at], weights))
-    if nll <= min((result.rate_nll for result in state.results), default=nll):
+    if nll <= min((r.rate_nll for r in state.results if r.rate_nll is not None), default=nll):
         state.best.rating_logits = logits
     return nll
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from conv4rec.data import Interactions, read_table
+from conv4rec.data import Interactions
+from conv4rec.data.ids import text_roles
+from conv4rec.data.tables import read_columns
 from conv4rec.errors import DataError
 from conv4rec.recommender import Conv4Rec
 
@@ -24,7 +26,8 @@ def held_out_rows(model: Conv4Rec, table: Any) -> Interactions:
         DataError: The table cannot be used, or has no item of the model's catalogue.
     """
     trained = model.interactions_
-    frame = read_table(table)
+    as_text = text_roles(trained.users, trained.items)
+    frame = read_columns(table, as_text=as_text, lenient=("timestamp",)).frame
     known = trained.items.numbers(frame["item_id"]) >= 0
     if not known.any():
         raise DataError("no held-out row is of an item of the model's catalogue")

@@ -112,8 +112,8 @@ def rating_weights(network: Network, encoding: Encoding | None = None) -> Rating
         bias = _array(network.level_bias)
         means = _array(encoding.item_mean)
         offsets = (_array(network.rate_bias) + means @ _array(network.from_item_mean)).T
-        if encoding.item_column is not None:
-            decoder[:, 0] += _array(encoding.item_column)
+        if encoding.liked is not None:
+            decoder[:, 0] = _array(encoding.liked)
     decoder *= network.rate_scale
     if network.rate_in is not None:  # the users' offsets reach every item's channels unchanged
         channels = np.eye(decoder.shape[1])

@@ -1,0 +1,127 @@
+"""A model of a log with types as arrays and facts, and back: part of a model's saved folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from conv4rec.data import Events, EventTypes, Ids, Levels
+from conv4rec.data.event_report import EventReport
+from conv4rec.model.event_model import EventModel
+from conv4rec.model.event_tables import EventTables
+
+CELLS = ("starts", "item_numbers", "kind_numbers", "counts", "first", "last")
+OWN = "model."  # prefix of the weights
+ASSOCIATIONS = "model.associations"  # not a number where nothing was held out
+REPORT = ("n_rows", "n_users", "n_items", "n_pairs", "n_events", "repeated", "seen_before")
+
+
+def packed_events(model: EventModel, log: Events) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the JSON facts of a model and its log, without the ids."""
+    tables, types, report = model.tables, log.types, log.report
+    arrays = {name: getattr(log, name) for name in CELLS if getattr(log, name) is not None}
+    arrays |= {OWN + name: value.numpy() for name, value in model.state_dict().items()}
+    arrays["popularity"] = tables.popularity
+    for target, row in enumerate(tables.neighbours):
+        for source, matrix in enumerate(row):
+            for part in ("data", "indices", "indptr"):
+                arrays[f"neighbours.{target}.{source}.{part}"] = getattr(matrix, part)
+    levels = None
+    if types.levels is not None:
+        levels = {"values": types.levels.values, "edges": types.levels.edges}
+    described = {
+        name: getattr(types, name)
+        for name in ("names", "kind_types", "kind_levels", "exclusive", "repeating", "targets")
+    }
+    return arrays, {
+        "types": {**described, "levels": levels},
+        "sources": tables.sources,
+        "now": tables.now,
+        "span": tables.span,
+        "counted": tables.counted,
+        "report": {name: getattr(report, name) for name in (*REPORT, "n_replaced")},
+    }
+
+
+def unpacked_events(
+    arrays: dict[str, np.ndarray], facts: dict[str, Any], users: Ids, items: Ids
+) -> tuple[EventModel, Events]:
+    """The model and its log again.
+
+    Raises:
+        ValueError: The parts are of different models.
+        KeyError: (or TypeError, RuntimeError) A part is missing or of another shape.
+    """
+    types = _types(facts["types"])
+    cells = {name: arrays.get(name) for name in CELLS}
+    report = EventReport(**_tuples(facts["report"]), types=types)
+    log = Events(users=users, items=items, types=types, report=report, **cells)  # type: ignore
+    _check_cells(log)
+    sources, n_items = _tuples(facts["sources"]), len(items)
+    neighbours = tuple(
+        tuple(
+            _matrix(arrays, f"neighbours.{target}.{source}", n_items)
+            for source in range(len(sources))
+        )
+        for target in range(len(types.names))
+    )
+    now = facts["now"]
+    width = len(sources) * (1 if now is None else 4)
+    if (
+        arrays["popularity"].shape != (n_items, width)
+        or max(max(s) for s in sources) >= types.n_kinds
+    ):
+        raise ValueError("its parts are of different models")
+    tables = EventTables(
+        types,
+        sources,
+        neighbours,
+        arrays["popularity"],
+        now,
+        int(facts["span"]),
+        bool(facts["counted"]),
+    )
+    model = EventModel(tables)
+    own = {name.removeprefix(OWN): value for name, value in arrays.items() if name.startswith(OWN)}
+    model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in own.items()})
+    return model.eval().requires_grad_(False), log
+
+
+def _types(facts: dict[str, Any]) -> EventTypes:
+    facts = _tuples(facts)
+    levels = facts.pop("levels")
+    if levels is not None:
+        levels = Levels(**levels)
+    return EventTypes(levels=levels, **facts)
+
+
+def _matrix(arrays: dict[str, np.ndarray], name: str, n_items: int) -> sparse.csr_array:
+    data, indices, starts = (arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+    matrix = sparse.csr_array((data, indices, starts), shape=(n_items, n_items))
+    matrix.check_format(full_check=True)
+    return matrix
+
+
+def _check_cells(log: Events) -> None:
+    starts, n_cells = log.starts, len(log.item_numbers)
+    others = (log.kind_numbers, log.counts, log.first, log.last)
+    if not (
+        starts.shape == (len(log.users) + 1,)
+        and starts[0] == 0
+        and starts[-1] == n_cells
+        and (np.diff(starts) >= 0).all()
+        and all(part is None or part.shape == (n_cells,) for part in others)
+        and ((log.item_numbers >= 0) & (log.item_numbers < len(log.items))).all()
+        and ((log.kind_numbers >= 0) & (log.kind_numbers < log.types.n_kinds)).all()
+    ):
+        raise ValueError("its parts are of different models")
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples they were."""
+    if isinstance(value, dict):
+        return {name: _tuples(each) for name, each in value.items()}
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value

@@ -1,0 +1,220 @@
+"""Lists by rating from a shortlist: all items nearly, the best of them exactly.
+
+The ratings of all items are read from compressed tables (`conv4rec.model.compressed`), at a tenth
+of the cost. The best by that score are read exactly, and the list is made of these. The largest
+error seen among them says whether an item that was left out could belong to the list: if twice
+that error would bring it in, or if an item is too close to a limit of discoveries, there is no
+shortlist, and all items are read exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from conv4rec.data import Interactions
+from conv4rec.model.ordinal import LEAST
+from conv4rec.recommender.list_scores import ListSpec, Norms, Rated
+from conv4rec.recommender.scoring import Scores, Scoring
+from conv4rec.recommender.uncertainty import Latent, log_odds, ndtr, standard_errors
+
+LEAST_SHORTLIST, PER_PLACE = 256, 8  # items read exactly: for each place of the list, at least
+SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
+NEAR_LIKE, NEAR_LIFT = 0.15, 0.8
+"""How far below the limits of discoveries an item may seem to be read exactly: in P(like) and in
+log-odds. Twice the largest error seen has to be less."""
+FAR = 9.0  # deviations
+CLOSE = 1e-3  # to a limit of discoveries: compressed tables cannot tell
+
+
+@dataclass(frozen=True)
+class Shortlister:
+    """Ranks the items of one user at a time.
+
+    Args:
+        scoring: the network and what it is served with.
+        histories: of the users.
+        spec: the kind of list, of one that reads ratings.
+        norms: as for `list_scores`.
+        prices: items; what is taken from scores.
+        allowed: items, bool.
+        k: length of the list.
+    """
+
+    scoring: Scoring
+    histories: Interactions
+    spec: ListSpec
+    norms: Norms | None
+    prices: np.ndarray
+    allowed: np.ndarray
+    k: int
+
+    @property
+    def size(self) -> int:
+        """How many items are read exactly."""
+        return max(LEAST_SHORTLIST, PER_PLACE * self.k)
+
+    @property
+    def pays(self) -> bool:
+        """Whether the catalogue is large enough."""
+        return self.size * SMALLEST_CATALOGUE <= len(self.allowed)
+
+    def ranked(self, scores: Scores, may: np.ndarray) -> np.ndarray | None:
+        """Scores minus prices of the shortlist, -inf elsewhere: items. None if it is in doubt.
+
+        Args:
+            scores: of one user.
+            may: items, bool; which the history lets be listed.
+        """
+        nearly = NearlyRated.of(self.scoring, scores, self.spec.like_level)
+        score = self._score(nearly, scores.log_p_consume[0]) - self.prices
+        may, limits = may & self.allowed, None
+        if self.spec.by == "discover":
+            limits = self._limits(nearly.likes, scores)
+            may &= (nearly.likes >= limits.likes - NEAR_LIKE) & limits.novel
+            may &= limits.lift >= -NEAR_LIFT
+        score[~may] = -np.inf
+        n_may = int(np.count_nonzero(may))
+        n = min(self.size, n_may)
+        best = np.argpartition(score, len(score) - max(n, 1))[len(score) - n :]
+        items = np.sort(best)
+        read = self._read(scores, items)
+        exact = self._score(read, scores.log_p_consume[0, items]) - self.prices[items]
+        doubt = 2 * float(np.abs(exact - score[items]).max(initial=0.0))
+        passes, is_close = np.ones((2, n), dtype=bool)
+        if limits is not None:
+            passes, is_close = self._pass(nearly.likes, read.likes, items, limits)
+            if n and 2 * np.abs(nearly.likes[items] - read.likes).max() > NEAR_LIKE:
+                return None
+            if doubt > NEAR_LIFT:
+                return None
+        listed = np.where(passes, exact, -np.inf)
+        last = np.partition(listed, n - self.k)[n - self.k] if n >= self.k else -np.inf
+        beyond = float(score[items].min(initial=np.inf)) + doubt if n < n_may else -np.inf
+        if beyond >= last > -np.inf or (n < n_may and last == -np.inf):
+            return None
+        if limits is not None and (is_close & (exact >= last)).any():
+            return None
+        found = np.full(len(score), -np.inf, dtype=np.float32)
+        found[items] = listed
+        return found
+
+    def _pass(
+        self, nearly: np.ndarray, likes: np.ndarray, items: np.ndarray, limits: Limits
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Which items of the shortlist are liked enough, and which are close to a limit."""
+        over, lift = likes - limits.likes, np.full(len(items), np.inf)
+        if self.spec.criteria.min_p_like is None:
+            lift = limits.lift[items] + log_odds(likes) - log_odds(nearly[items])
+            return (over >= 0) & (lift >= 0), (np.abs(over) < CLOSE) | (np.abs(lift) < CLOSE)
+        return over >= 0, np.zeros(len(items), dtype=bool)  # the limit is given: nothing is near it
+
+    def _read(self, scores: Scores, items: np.ndarray) -> Rated:
+        """Ratings of some items, exactly."""
+        row = np.zeros(len(items), dtype=np.int64)
+        p_rating = self.scoring.rating_probabilities(scores.encoding, row, items)
+        latent = self.scoring.latent_of_pairs(scores.encoding, row, items)
+        return Rated(p_rating, latent, self.spec.like_level)
+
+    def _score(self, rated: Rated | NearlyRated, log_p_consume: np.ndarray) -> np.ndarray:
+        by, confidence = self.spec.by, self.spec.criteria.confidence
+        if by == "consume_and_like":
+            return np.exp(log_p_consume) * rated.likes
+        if by == "rating":
+            return rated.rating_lower_bound(confidence, self.histories.levels.values)
+        return rated.like_lower_bound(confidence)
+
+    def _limits(self, likes: np.ndarray, scores: Scores) -> Limits:
+        """What a discovery has to exceed."""
+        assert self.norms is not None
+        criteria, log_p = self.spec.criteria, scores.log_p_consume
+        n_consumed = np.diff(self.histories.starts)[scores.rows]
+        novel = criteria.novel(log_p, n_consumed, self.norms.head)[0]
+        if criteria.min_p_like is not None:
+            return Limits(novel, criteria.min_p_like, np.full(len(likes), np.inf))
+        lift = self.norms.lift(likes[None])[0]
+        return Limits(novel, float(criteria.likes_limit(likes[None], log_p)[0]), lift)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What makes an item a discovery."""
+
+    novel: np.ndarray
+    likes: float
+    lift: np.ndarray
+
+
+def one_row(scores: Scores, row: int) -> Scores:
+    """The scores of one of several users."""
+    part, encoding = slice(row, row + 1), scores.encoding
+    posterior = encoding.user_posterior
+    own = replace(
+        encoding, consume=encoding.consume[part], rate=encoding.rate[part],
+        user_mean=encoding.user_mean[part],
+        user_posterior=None if posterior is None else posterior[part],
+    )  # fmt: skip
+    return Scores(scores.rows[part], scores.log_p_consume[part], own)
+
+
+@dataclass(frozen=True)
+class NearlyRated:
+    """What `Rated` holds of one user and every item, from compressed tables."""
+
+    p_rating: np.ndarray
+    """levels x items: sums over levels are ten times as fast as in the other order."""
+    latent: Latent | None
+    like_level: int
+
+    @classmethod
+    def of(cls, scoring: Scoring, scores: Scores, like_level: int) -> NearlyRated:
+        """Compute them for the one user of `scores`."""
+        encoding, mf = scores.encoding, scoring.model.bayesian_mf
+        tables = scoring.compressed(encoding)
+        logits = tables.level_logits(scoring.network, encoding)
+        logits -= logits.max(0)
+        if mf is None or tables.latent is None or encoding.user_posterior is None:
+            p = np.exp(logits)
+            return cls(p / p.sum(0), None, like_level)
+        row = encoding.user_posterior[0].cpu().numpy()
+        n_factors = len(tables.latent.mean)
+        offset, noise, variance = row[n_factors : n_factors + 3]
+        mean = tables.latent.scores(row[:n_factors]) + offset
+        spread = variance * mf.uncertainty_ratio.cpu().numpy()
+        thresholds = mf.thresholds.mean(0).cpu().numpy()
+        deviation = np.sqrt(noise + spread)
+        below = ndtr((thresholds[:, None] - mean) / deviation)
+        probit = np.diff(below, axis=0, prepend=np.float32(0.0), append=np.float32(1.0))
+        style = np.exp(row[n_factors + 3 :, None])
+        neural, probit = np.exp(logits) * style, np.maximum(probit, LEAST) * style
+        share = float(mf.share)
+        p = neural * ((1 - share) / neural.sum(0)) + probit * (share / probit.sum(0))
+        latent = Latent(mean, np.sqrt(np.maximum(spread, 0.0)), np.sqrt(noise), thresholds)
+        return cls(p, latent, like_level)
+
+    @cached_property
+    def likes(self) -> np.ndarray:
+        """P(like): items."""
+        return np.minimum(self.p_rating[self.like_level :].sum(0), 1.0)
+
+    def like_lower_bound(self, confidence: float) -> np.ndarray:
+        """As of `Rated`; log-odds of the latent value end at `FAR` deviations."""
+        bound = log_odds(self.likes)
+        if self.latent is None or self.like_level == 0:
+            return bound
+        latent = self.latent
+        apart = (latent.mean - latent.thresholds[self.like_level - 1]) / latent.deviation
+        moved = apart - standard_errors(confidence) * latent.standard_error / latent.deviation
+        places = np.clip(np.stack([moved, -moved, apart, -apart]), -FAR, FAR)
+        logs = np.log(ndtr(places.astype(np.float32)))
+        return bound + (logs[0] - logs[1] - logs[2] + logs[3])
+
+    def rating_lower_bound(self, confidence: float, values: Sequence[float]) -> np.ndarray:
+        """As of `Rated`."""
+        bound = np.asarray(values, dtype=np.float32) @ self.p_rating
+        if self.latent is not None:
+            bound = bound + self.latent.rating_move(values, -standard_errors(confidence))
+        return bound

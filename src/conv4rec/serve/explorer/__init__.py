@@ -1,0 +1,1 @@
+"""The web explorer: one static page, and the views that it draws."""

@@ -1,0 +1,126 @@
+"""The process that starts the workers, replaces one that dies, and passes signals on."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prometheus_client.multiprocess import mark_process_dead
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors import Multiprocess
+
+from conv4rec.errors import Conv4RecError, SettingError
+from conv4rec.serve.connections import ImpatientProtocol
+from conv4rec.serve.log_lines import LOG_CONFIG
+from conv4rec.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+logger = logging.getLogger("conv4rec.serve")
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+MOST_CONNECTIONS = 2_048  # of a worker; more are answered 503
+HUNG_SECONDS = 60  # after which a worker that does not move is replaced; loading may take long
+LAST_ANSWERS_SECONDS = 30  # for answers that have begun, when the service is stopped
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's supervisor; on SIGHUP the workers look for newer models, and stay."""
+
+    def handle_hup(self) -> None:
+        """Tell every worker to look for newer models now."""
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid or 0, signal.SIGHUP)
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        super().init_processes()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the workers' ends of the pipes here, so that a death is noticed at once."""
+        for process in self.processes:
+            process.child_conn.close()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace dead workers; what they were busy with no longer counts."""
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        self._let_go()
+        for pid in before - {process.pid for process in self.processes}:
+            logger.warning("worker replaced", extra={"facts": {"worker": pid}})
+            mark_process_dead(pid)
+
+    @property
+    def failed_to_start(self) -> bool:
+        """Whether a worker could not load its models."""
+        return any(process.exitcode == STARTUP_FAILURE for process in self.processes)
+
+
+def listen(settings: ServeSettings) -> socket.socket:
+    """The socket that all workers accept connections from.
+
+    Raises:
+        SettingError: The address cannot be listened at.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        listening = socket.create_server(
+            (settings.host, settings.port), family=family, backlog=2048
+        )
+    except OSError as error:
+        raise SettingError(
+            f"cannot listen at {settings.host} port {settings.port}: {error.strerror}"
+        ) from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def supervise(settings: ServeSettings, listening: socket.socket) -> bool:
+    """Serve until a signal says to stop. Returns whether the workers could start."""
+    with tempfile.TemporaryDirectory(prefix="conv4rec-metrics-") as counts:
+        os.environ[METRICS_FOLDER] = counts
+        config = Config(
+            partial(worker_app, settings),  # type: ignore[arg-type]
+            factory=True,
+            workers=settings.n_workers,
+            http=ImpatientProtocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=LOG_CONFIG,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
+            timeout_worker_healthcheck=HUNG_SECONDS,
+        )
+        supervisor = Supervisor(config, [listening])
+        supervisor.run()
+        return not supervisor.failed_to_start
+
+
+def worker_app(settings: ServeSettings) -> FastAPI:
+    """The application of a worker, with its models loaded; ends the worker if they cannot be."""
+    import torch
+
+    from conv4rec.serve.app import make_app
+
+    torch.set_num_threads(settings.threads)
+    app = make_app(settings)
+    try:
+        app.state.engine.start()
+    except Conv4RecError as error:
+        logger.error(str(error))
+        sys.exit(STARTUP_FAILURE)
+    return app

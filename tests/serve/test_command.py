@@ -1,0 +1,100 @@
+"""`conv4rec serve` as a user runs it: workers, signals, mistakes."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from conv4rec import Conv4Rec
+from conv4rec.cli import main
+
+COMMAND = [sys.executable, "-c", "from conv4rec.cli.main import main; main()", "serve"]
+
+
+@pytest.fixture
+def service(folder, tmp_path):
+    """A service with one worker: the process, its address, and the folder that it serves."""
+    shutil.copytree(folder, tmp_path / "mine")
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*COMMAND, str(tmp_path / "mine"), "--port", "0", "--watch", "0"],
+            stdout=subprocess.PIPE, stderr=log, text=True,
+        )  # fmt: skip
+        try:
+            said = process.stdout.readline()
+            yield process, re.search(r"http://\S+:\d+", said).group(), tmp_path
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def get(place, path):
+    with urllib.request.urlopen(place + path, timeout=60) as said:
+        return json.load(said)
+
+
+def lines_until(path, message, n=1):
+    """Wait until a message stands n times in the log; returns those lines."""
+    for _ in range(2_400):  # two minutes: only to end where nothing comes
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        found = [line for line in lines if line["message"] == message]
+        if len(found) >= n:
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"{message!r} is not {n} times in the log: {lines}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals on Windows")
+def test_a_killed_worker_is_replaced_and_a_newer_model_is_served(service):
+    process, place, folder = service
+    assert get(place, "/v2/health/ready") == {"ready": True}
+    before = get(place, "/v2/models/mine")["versions"]
+
+    own = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)],
+                         capture_output=True, text=True).stdout  # fmt: skip
+    workers = [int(row.split()[0]) for row in own.splitlines() if "spawn_main" in row]
+    assert len(workers) == 1
+    os.kill(workers[0], signal.SIGKILL)
+    [said] = lines_until(folder / "log", "worker replaced")
+    assert said["worker"] == workers[0]
+    lines_until(folder / "log", "ready", 2)
+
+    Conv4Rec.load(folder / "mine").set_params(like_threshold=5).save(folder / "mine")
+    process.send_signal(signal.SIGHUP)
+    reloaded = lines_until(folder / "log", "model reloaded")
+    assert {line["before"] for line in reloaded} == set(before)
+    assert get(place, "/v1/models")["models"][0]["like_threshold"] == 5
+
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["{tmp}/none"], "there is no folder"),
+        (["{folder}", "--host", "0.0.0.0"], "lets other machines in: give --api-key-file"),
+        (["{folder}", "--workers", "0"], "workers must be from 1"),
+        (["{folder}", "--port", "99999"], "port must be from 0"),
+        (["{folder}", "--api-key-file", "{tmp}/none"], "cannot be read"),
+        (["{folder}", "--titles", "{tmp}/none.csv"], "there is no file"),
+        (["{tmp}"], "has no manifest.json"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_before_anything_is_loaded(folder, tmp_path, capsys, words, sentence):
+    filled = [word.format(folder=folder, tmp=tmp_path) for word in words]
+    assert main.run(["serve", *filled]) == 2
+    assert sentence in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_without_the_extra_it_says_what_to_install(folder, capsys, monkeypatch):
+    monkeypatch.setattr("conv4rec.cli.serve.NEEDED", ("no_such_package",))
+    assert main.run(["serve", str(folder)]) == 2
+    assert "pip install 'conv4rec[serve]'" in capsys.readouterr().err
