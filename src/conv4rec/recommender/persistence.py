@@ -193,7 +193,7 @@ def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) 
 def _interactions(
     histories: dict[str, np.ndarray], ids: dict[str, np.ndarray], facts: dict[str, Any]
 ) -> Interactions:
-    edges = facts["levels"]["edges"]
+    edges, report = facts["levels"]["edges"], facts["report"]
     values = tuple(map(float, facts["levels"]["values"]))
     levels = Levels(values, None if edges is None else tuple(map(float, edges)))
     return Interactions(
@@ -204,7 +204,7 @@ def _interactions(
         item_numbers=histories["item_numbers"],
         level_numbers=histories["level_numbers"],
         timestamps=histories.get("timestamps"),
-        report=LoadReport(**facts["report"], levels=levels),
+        report=LoadReport(**{**report, "notes": tuple(report.get("notes", ()))}, levels=levels),
     )
 
 
