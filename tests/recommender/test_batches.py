@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+import sys
 
 import polars as pl
 import pyarrow as pa
@@ -90,6 +91,7 @@ def test_a_newer_model_in_the_folder_is_taken(folder, tmp_path):
         assert set(lists(USERS.slice(0, 2))["item_id"].to_pylist()) == {2}
 
 
+@pytest.mark.filterwarnings("default")  # of its own modules
 def test_ray_data(lists, expected):
     ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'conv4rec[ray]'")
     ray.init(num_cpus=2, include_dashboard=False, logging_level="error")
@@ -103,10 +105,12 @@ def test_ray_data(lists, expected):
         ray.shutdown()
 
 
-def test_spark(lists, expected):
+@pytest.mark.filterwarnings("default")  # of pandas 3, which Spark does not know yet
+def test_spark(lists, expected, monkeypatch):
     pytest.importorskip("pyspark", reason="Spark is not installed: pip install 'conv4rec[spark]'")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java: apt install openjdk-17-jre-headless")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     from pyspark.sql import SparkSession
     from pyspark.sql.pandas.types import from_arrow_schema
 

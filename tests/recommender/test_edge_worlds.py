@@ -67,7 +67,7 @@ def test_every_world_fits_and_its_probabilities_sum_to_one(log, preset):
     users, items = known.users.to_series(), known.items.to_series()
     pairs = users.to_frame("user_id").join(items.to_frame("item_id"), how="cross")
     answers = model.predict(pairs)
-    numbers = answers.select(pl.exclude("user_id", "item_id"))
+    numbers = answers.select(pl.exclude("user_id", "item_id", "fallback"))
     assert np.isfinite(numbers.to_numpy()).all()
     np.testing.assert_allclose(answers.select("^p_rating_.*$").sum_horizontal(), 1, atol=1e-5)
     assert answers["p_like"].is_between(0, 1 + 1e-6).all()

@@ -241,7 +241,8 @@ def test_too_little_memory_says_how_much_is_needed(fitted_model, monkeypatch):
         ({"k": 0}, SettingError, "k must be"),
         ({"by": "popular"}, SettingError, "by must be one of"),
         ({"users": "nobody"}, UnknownUserError, "nobody"),
-        ({"allow": "i01"}, SettingError, "allow must be a list of item ids; got 'i01'"),
+        ({"allow": "i0"}, UnknownItemError, "'i0' is not in the catalogue"),
+        ({"allow": 5}, UnknownItemError, "the ids here are str, got the int 5"),
         ({"exclude_seen": "no"}, SettingError, "exclude_seen must be True or False; got 'no'"),
     ],
 )

@@ -1,14 +1,18 @@
 """A saved model gives the same answers in another process, and refuses to load if changed."""
 
+import copy
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from safetensors.numpy import load_file, save
 
 from conv4rec import Conv4Rec
@@ -158,6 +162,78 @@ WRONG_WEIGHTS = {
 }
 
 
+WRONG_TYPES = {
+    "float64": lambda a: a.astype(np.float64),
+    "float16": lambda a: a.astype(np.float16),
+    "int64": lambda a: a.astype(np.int64),
+    "one axis more": lambda a: a[None],
+    "flat": lambda a: np.concatenate([a.reshape(-1), a.reshape(-1)]),
+    "empty": lambda a: a.reshape(-1)[:0],
+}
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory):
+    """A folder with every component, to alter and restore."""
+    folder = tmp_path_factory.mktemp("golden") / "model"
+    shutil.copytree(Path(__file__).parents[1] / "golden" / "schema-3" / "model", folder)
+    return folder
+
+
+@pytest.mark.parametrize("change", WRONG_TYPES.values(), ids=WRONG_TYPES.keys())
+def test_no_array_may_have_another_type_or_shape(golden, change):
+    original = {path: path.read_bytes() for path in golden.iterdir()}
+    manifest = json.loads((golden / "manifest.json").read_bytes())
+    for part in manifest["files"]:
+        for name, array in load_file(golden / manifest["files"][part]["file"]).items():
+            changed = change(array)
+            if (changed.dtype, changed.shape) == (array.dtype, array.shape):
+                continue
+            reforge(golden, part, lambda a, n=name, c=changed: a.update({n: c}))
+            with pytest.raises(SavedModelError):
+                pytest.fail(f"{name} was loaded: {Conv4Rec.load(golden)}")
+            for path, content in original.items():
+                path.write_bytes(content)
+
+
+ABSURD_WEIGHTS = {
+    "huge": ("network.rate_in", lambda a: a + 1e30),
+    "no precision": ("bayesian_mf.precision", lambda a: -a),
+    "a crooked precision": ("bayesian_mf.precision", lambda a: a + np.eye(4, 4, 1, np.float32)),
+    "a flat precision": ("bayesian_mf.response_style_precision", lambda a: a * 0),
+    "negative noise": ("bayesian_mf.noise", lambda a: -a),
+    "a share above 1": ("bayesian_mf.share", lambda a: a + 1),
+    "thresholds in disorder": ("bayesian_mf.thresholds", lambda a: a[:, ::-1]),
+    "neighbours that are no items": ("slim.items", lambda a: a + 100),
+    "negative similarity": ("slim.weights", lambda a: a - 10),
+    "a negative floor": ("slim.scale", lambda a: -a),
+    "negative counts": ("item_side.type_counts", lambda a: a - 100),
+}
+
+
+@pytest.mark.parametrize(("name", "change"), ABSURD_WEIGHTS.values(), ids=ABSURD_WEIGHTS.keys())
+def test_weights_that_no_training_leaves_are_refused(golden, name, change):
+    original = {path: path.read_bytes() for path in golden.iterdir()}
+    reforge(golden, "weights", lambda a: a.update({name: change(a[name])}))
+    with pytest.raises(SavedModelError, match="not a model this version reads"):
+        Conv4Rec.load(golden)
+    for path, content in original.items():
+        path.write_bytes(content)
+
+
+def test_weights_that_have_no_solution_are_our_error(fitted_model):
+    def fails(*_, **__):
+        raise torch.linalg.LinAlgError("not positive-definite")
+
+    broken = copy.copy(fitted_model)
+    broken.scoring_ = copy.copy(fitted_model.scoring_)
+    broken.scoring_.encode = fails
+    with pytest.raises(SavedModelError, match="not of a trained model"):
+        broken.recommend(k=1)
+    with pytest.raises(SavedModelError, match="not of a trained model"):
+        broken.profile("u01")
+
+
 @pytest.mark.parametrize("change", WRONG_WEIGHTS.values(), ids=WRONG_WEIGHTS.keys())
 def test_weights_of_another_shape_or_not_finite_are_refused(folder, change):
     def changed(arrays):
@@ -176,6 +252,9 @@ WRONG_HISTORIES = {
     "starts that go back": lambda a: a["starts"].__setitem__(3, 0),
     "starts beyond the end": lambda a: a["starts"].__setitem__(-1, 10**6),
     "a user too few": lambda a: a.update(starts=a["starts"][:-1]),
+    "starts of 32 bits": lambda a: a.update(starts=a["starts"].astype(np.float32)),
+    "an item twice": lambda a: a["item_numbers"].__setitem__(1, a["item_numbers"][0]),
+    "an array more": lambda a: a.update(more=a["starts"]),
     "no items": lambda a: a.pop("item_numbers") is None,
 }
 
@@ -204,6 +283,17 @@ WRONG_FACTS = {
     "no network": lambda f: f.update(network=None),
     "other levels": lambda f: f["levels"].update(values=[1, 2, 3]),
     "levels that are text": lambda f: f["levels"].update(values="abcde"),
+    "liking that is text": lambda f: f["options"].update(like_threshold="x"),
+    "liking that is a list": lambda f: f["options"].update(like_threshold=[4]),
+    "liking above the scale": lambda f: f["options"].update(like_threshold=9),
+    "a seed that is text": lambda f: f["options"].update(seed="1"),
+    "a preset that is none": lambda f: f["options"].update(preset=None),
+    "weights that are text": lambda f: f["ensemble_weights"].update(slim="much"),
+    "a schedule without steps": lambda f: f["schedule"].update(stops=[]),
+    "results that are text": lambda f: f.update(validation_results=["good"]),
+    "edges that are not finite": lambda f: f["levels"].update(edges=[float("nan")] * 4),
+    "a count that is text": lambda f: f["report"].update(n_rows="many"),
+    "a policy that is none": lambda f: f["report"].update(duplicates="toss"),
     "no report": lambda f: f.update(report=[]),
 }
 

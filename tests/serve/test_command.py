@@ -86,6 +86,7 @@ def test_a_damaged_folder_ends_the_service_only_at_its_start(
     shutil.copytree(folder, tmp_path / "mine")
     (tmp_path / "mine" / "manifest.json").write_text("{}")
     monkeypatch.setattr(supervisor, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor.signal, "signal", lambda *_: None)  # this process keeps its own
     monkeypatch.setitem(os.environ, supervisor.HAS_SERVED, "1")
     if not has_served:
         monkeypatch.delitem(os.environ, supervisor.HAS_SERVED)

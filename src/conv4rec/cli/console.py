@@ -7,14 +7,16 @@ import logging
 import math
 import os
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
+
+from conv4rec.cli.encoding import as_plain, out_encoding
 
 
 def out() -> Console:
@@ -37,8 +39,12 @@ def screen_width() -> int | None:
 
 
 def say(text: str = "", indent: int = 0) -> None:
-    """Print a sentence of the answer, wrapped at the width of the screen."""
-    out().print(Padding(Text(text), (0, 0, 0, indent), expand=False) if indent else Text(text))
+    """Print a sentence of the answer, wrapped at the width of the screen; no word is broken."""
+    width = max(1, out().width - indent)
+    for line in text.split("\n"):
+        parts = textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+        for part in parts or [""]:
+            raw(" " * indent + part)
 
 
 def note(text: str) -> None:
@@ -75,8 +81,14 @@ def command(*words: str) -> None:
 
 
 def print_json(answer: dict[str, Any]) -> None:
-    """Print one JSON object on one line; NaN and infinities are null."""
-    raw(json.dumps(plain(answer), ensure_ascii=False, allow_nan=False))
+    """Print one JSON object on one line; NaN and infinities are null.
+
+    Characters that the output cannot encode are escaped as JSON does it.
+    """
+    text = json.dumps(plain(answer), ensure_ascii=False, allow_nan=False)
+    if as_plain(text, out_encoding()) != text:
+        text = json.dumps(plain(answer), ensure_ascii=True, allow_nan=False)
+    raw(text)
 
 
 def plain(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -66,6 +65,7 @@ def fit(
       conv4rec fit events.csv --out shop
     """
     from conv4rec.cli import parsing, service
+    from conv4rec.storage.folders import remove_saved
 
     model = service.make_model(preset, seed, device, threads, set_, like_threshold=like_threshold)
     state = checkpoint or out.rstrip("/\\") + ".training"
@@ -92,8 +92,7 @@ def fit(
     started = time.perf_counter()
     _train(model, log, state, resume)
     model.save(out)
-    if checkpoint is None:
-        shutil.rmtree(state, ignore_errors=True)
+    remove_saved(state, "training checkpoint")
     seconds = time.perf_counter() - started
     if as_json:
         facts: dict[str, Any] = {"model": out, "fit_s": round(seconds, 3), "seed": seed}

@@ -15,6 +15,7 @@ from conv4rec.cli.bench import bench
 from conv4rec.cli.console import fail, log_lines, notes, say
 from conv4rec.cli.data import data_app
 from conv4rec.cli.doctor import doctor
+from conv4rec.cli.encoding import any_encoding
 from conv4rec.cli.estimate import estimate
 from conv4rec.cli.evaluate import evaluate
 from conv4rec.cli.explain import explain
@@ -26,6 +27,7 @@ from conv4rec.cli.quickstart import quickstart
 from conv4rec.cli.recommend import recommend
 from conv4rec.cli.report import report
 from conv4rec.cli.serve import serve
+from conv4rec.cli.stopping import Terminated, unwound
 from conv4rec.cli.theory import theory_app
 from conv4rec.errors import Conv4RecError, TrainingInterrupted
 
@@ -93,7 +95,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     # cores. Torch reads the variable when it is loaded, which no command has done yet.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        with notes(), log_lines():
+        with any_encoding(), notes(), log_lines(), unwound():
             app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="conv4rec")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
@@ -102,6 +104,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except Terminated as ended:
+        return ended.exit_code
     except Conv4RecError as error:
         fail(str(error))
         return EXIT_WRONG

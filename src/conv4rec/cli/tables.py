@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from conv4rec.cli.console import out, raw, screen_width
+from conv4rec.cli.encoding import as_plain, out_encoding
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,11 +70,12 @@ class Table:
     ) -> None:
         self.headers, self.left, self.elastic = list(headers), left, elastic
         self.n_keys = min(n_keys, len(self.headers))
+        self.encoding = out_encoding()
         self.rows: list[list[str]] = []
 
     def add(self, *cells: str) -> None:
         """Add a row, a text for each column."""
-        self.rows.append(list(cells))
+        self.rows.append([as_plain(cell, self.encoding) for cell in cells])
 
     def show(self) -> None:
         """Print it."""
@@ -122,7 +124,7 @@ class Table:
 
         values = part[self.n_keys :]
         rows = [row for row in self.rows if not values or any(row[at] for at in values)]
-        rule = "─" * _total([widths[at] for at in part])
+        rule = as_plain("─", self.encoding) * _total([widths[at] for at in part])
         return [*lines_of(self.headers), rule, *(line for row in rows for line in lines_of(row))]
 
     def _set(self, text: str, column: int, width: int) -> str:

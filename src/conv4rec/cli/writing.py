@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -50,9 +52,8 @@ def write_frames(frames: Iterable[pl.DataFrame], path: str) -> Written:
     """
     check_out(path)
     with _whole_file(Path(path)) as partial:
-        if partial.suffix == ".csv":
-            return _write_csv(frames, partial)
-        return _write_parquet(frames, partial)
+        write = _write_csv if partial.suffix == ".csv" else _write_parquet
+        return write(frames, partial)
 
 
 def tell_written(written: Written, path: str, as_json: bool) -> None:
@@ -75,22 +76,47 @@ def _write_csv(frames: Iterable[pl.DataFrame], path: Path) -> Written:
 def _write_parquet(frames: Iterable[pl.DataFrame], path: Path) -> Written:
     """Write each frame as a part, then stream the parts into one file."""
     n_rows = n_users = 0
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.stem}-") as folder:
-        parts: list[Path] = []
-        for number, frame in enumerate(frames):
-            parts.append(Path(folder) / f"{number:09d}.parquet")
-            frame.write_parquet(parts[-1])
-            n_rows, n_users = n_rows + frame.height, n_users + frame["user_id"].n_unique()
-        pl.scan_parquet(parts, glob=False).sink_parquet(path, maintain_order=True)
+    parts: list[Path] = []
+    for number, frame in enumerate(frames):
+        parts.append(path.parent / f"{number:09d}.parquet")
+        frame.write_parquet(parts[-1])
+        n_rows, n_users = n_rows + frame.height, n_users + frame["user_id"].n_unique()
+    pl.scan_parquet(parts, glob=False).sink_parquet(path, maintain_order=True)
     return Written(n_rows, n_users)
 
 
 @contextmanager
 def _whole_file(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write to, renamed to `target` unless there is an error."""
-    partial = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix.lower()}")
+    """A path to write to, in a hidden folder beside `target`; renamed to it if all goes well.
+
+    The folder is removed at the end, and by the next command if this one is killed outright.
+    """
+    prefix = f".{target.name[:60]}-{socket.gethostname()[:60]}-"
+    _remove_abandoned(target.parent, prefix)
+    folder = tempfile.mkdtemp(dir=target.parent, prefix=f"{prefix}{os.getpid()}-")
     try:
+        partial = Path(folder) / f"whole{target.suffix.lower()}"
         yield partial
         partial.replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(place: Path, prefix: str) -> None:
+    """Remove the folders of commands on this machine that were killed."""
+    if os.name != "posix":  # elsewhere a process cannot be asked for without harm
+        return
+    for path in place.iterdir():
+        number = path.name.removeprefix(prefix).partition("-")[0]
+        if path.name.startswith(prefix) and number.isdecimal() and not _is_running(int(number)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is another user's, or no process has such a number
+        pass
+    return True

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import polars as pl
 
 from conv4rec.data.fetch import DataSource
+from conv4rec.data.netflix import read_netflix
 from conv4rec.data.tables import read_table
 from conv4rec.errors import DatasetError
 
@@ -38,20 +39,36 @@ SOURCES["goodbooks-10k"] = DataSource(
     None,
     "CC BY-SA 4.0, Zygmunt Zając",
 )
+SOURCES["netflix"] = DataSource(
+    "netflix",
+    "https://www.kaggle.com/datasets/netflix-inc/netflix-prize-data",
+    None,
+    "Netflix Prize rules: for research; no commercial use and no redistribution without permission",
+    ("netflix-prize-data.zip", "archive.zip", "nf_prize_dataset.tar.gz"),
+)
+SOURCES["msd"] = DataSource(
+    "msd",
+    "http://millionsongdataset.com/tasteprofile/",
+    None,
+    "Echo Nest Taste Profile: for research; cite Bertin-Mahieux et al., ISMIR 2011",
+    ("train_triplets.txt.zip",),
+)
 
 WISH_LIST = "+to_read"  # suffix of a data set name: with its wish lists, a second type
 
-Tables: TypeAlias = tuple[pl.DataFrame, pl.DataFrame]
+Tables: TypeAlias = tuple[pl.DataFrame, pl.DataFrame | None]
 
 
 def read_archive(name: str, archive: Path) -> Tables:
-    """Read the interactions and the items from a published zip file.
+    """Read the interactions and the items from a published archive.
 
     Only the members needed are unpacked, into a temporary folder, under their bare names.
 
     Raises:
         DatasetError: The archive is damaged or lacks a member.
     """
+    if name == "netflix":
+        return read_netflix(archive)
     try:
         with zipfile.ZipFile(archive) as opened, tempfile.TemporaryDirectory() as folder:
             members = _Members(opened, Path(folder))
@@ -61,6 +78,8 @@ def read_archive(name: str, archive: Path) -> Tables:
                 return read_table(members.path("ratings.dat")), _movies_dat(members)
             if "books.csv" in members:
                 return _goodbooks(members, with_wishes=name.endswith(WISH_LIST))
+            if name == "msd":
+                return _taste_profile(members), None
             return read_table(members.path("ratings.csv")), _movies_csv(members)
     except KeyError as error:
         raise DatasetError(
@@ -132,6 +151,12 @@ def _goodbooks(members: _Members, *, with_wishes: bool) -> Tables:
     books = pl.read_csv(members.path("books.csv"), infer_schema=False)
     item_id = pl.col("book_id").cast(pl.Int64)
     return frame, books.select(item_id=item_id, title="title", authors="authors").sort("item_id")
+
+
+def _taste_profile(members: _Members) -> pl.DataFrame:
+    """Who played which song; the number of plays is left out. There are no titles."""
+    columns = {"user_id": 1, "item_id": 2, "rating": None, "timestamp": None}
+    return read_table(members.path("train_triplets.txt"), columns, sep="\t", header=False)
 
 
 def with_types(ratings: pl.DataFrame, wishes: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,7 @@ def available_datasets() -> pl.DataFrame:
     """Every data set with a name, those in the user's own folders too.
 
     Returns:
-        name, where (a folder, or the command that brings it), is_here.
+        name, where (a folder, or the command or page that brings it), is_here.
     """
     folders = data_folders()
     own = {
@@ -45,7 +45,9 @@ def _where(name: str, folders: list[Path]) -> tuple[str, bool]:
         tables = ("to_read.parquet",) if name != base else TABLES
         paths = [folder / base / table for table in tables]
         if base in SOURCES:
-            paths.append(folder / base / SOURCES[base].file_name)
+            paths += [folder / base / file for file in SOURCES[base].file_names]
         if any(path.is_file() for path in paths):
             return str(folder / base), True
+    if SOURCES[base].saved_as:
+        return f"by hand: {SOURCES[base].url}", False
     return f"conv4rec data fetch {name}", False

@@ -66,7 +66,8 @@ def load_dataset(
     is fetched from the owner's server into the cache and its checksum is checked.
     "movielens-2016" (100,000 ratings) is in the package of the `demo` extra.
     "goodbooks-10k+to_read" holds the ratings and then the wish lists, as a second type, without a
-    rating.
+    rating. "netflix" and "msd" cannot be fetched: the error says where a person gets them, and
+    where to save them.
 
     A folder may hold another edition than the owner's server: `goodbooks-10k` has 981,756
     ratings on Kaggle (version 1) and 5,976,479 on GitHub. `Dataset.source` is the file read.
@@ -101,8 +102,11 @@ def load_dataset(
             f"own as {places[0] / base / 'ratings.parquet'}"
         )
     source = SOURCES[base]
-    held = [place for place in places if (place / base / source.file_name).is_file()]
-    archive = fetch(source, (held or places[-1:])[0] / base, tell)
+    archives = [(place, place / base / file) for place in places for file in source.file_names]
+    held = [place for place, path in archives if path.is_file()]
+    # What a person saves goes where the search begins, and a download into the cache.
+    home = places[0] if source.saved_as else places[-1]
+    archive = fetch(source, [*held, home][0] / base, tell)
     frame, items = read_archive(name, archive)
     return Dataset(name, frame, items, source.licence, str(archive))
 

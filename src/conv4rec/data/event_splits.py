@@ -12,6 +12,7 @@ import polars as pl
 from conv4rec.data.datasets import load_dataset
 from conv4rec.data.events import Events
 from conv4rec.data.ids import Ids
+from conv4rec.data.liang import LIANG
 from conv4rec.data.splits import SLACK, Split, split_by_name
 from conv4rec.errors import DataError, SettingError
 
@@ -81,7 +82,7 @@ def load_split(name: str, folder: str | os.PathLike[str] | None = None) -> Split
     set_name, slash, kind = name.rpartition("/")
     if name in NAMED:
         return event_split_by_name(name, folder)
-    if slash:
+    if slash and kind not in LIANG:
         frame = load_dataset(set_name, folder).frame
         if "type" in frame.columns:
             return split_events(frame, kind, name=set_name)

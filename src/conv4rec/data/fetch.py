@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,19 +24,26 @@ class DataSource:
     checksum: str | None
     """As "md5:..." or "sha256:..."; None if none is published or the file changes."""
     licence: str
+    saved_as: tuple[str, ...] = ()
+    """Names of the archive where only a person can get it, from the page `url`; else empty."""
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """The names under which the archive is found."""
+        return self.saved_as or (self.url.rsplit("/", 1)[-1],)
 
     @property
     def file_name(self) -> str:
-        """The name of the archive."""
-        return self.url.rsplit("/", 1)[-1]
+        """The name under which the archive is saved."""
+        return self.file_names[0]
 
 
 def fetch(source: DataSource, folder: Path, tell: Callable[[str], object]) -> Path:
     """The archive of a data set in `folder`, downloaded from its owner if it is not there yet.
 
     The file gets its name after it is complete and checked. An existing archive is checked too.
-    Without a published checksum the archive must be a complete zip file, and its SHA-256 is
-    written beside it.
+    Without a published checksum the archive must be a complete zip or tar file, and the SHA-256
+    of a download is written beside it.
 
     Args:
         source: What to fetch.
@@ -43,16 +51,22 @@ def fetch(source: DataSource, folder: Path, tell: Callable[[str], object]) -> Pa
         tell: Called with sentences on the licence and the checksum.
 
     Raises:
-        DatasetError: The download failed, or the file is not the published one. The message says
-            how to save the file by hand.
+        DatasetError: The download failed, only a person can do it, or the file is not the
+            published one. The message says how to save the file by hand.
     """
     import pooch  # slow to import, and seldom needed
 
+    for archive in (folder / name for name in source.file_names):
+        if archive.exists():
+            if wrong := _wrong(archive, source):
+                raise DatasetError(f"{archive} {wrong}: delete it to fetch it again")
+            return archive
     archive = folder / source.file_name
-    if archive.exists():
-        if wrong := _wrong(archive, source):
-            raise DatasetError(f"{archive} {wrong}: delete it to fetch it again")
-        return archive
+    if source.saved_as:
+        raise DatasetError(
+            f"{source.name} cannot be fetched by a program: download it from {source.url} and save "
+            f"it as {archive}. Licence: {source.licence}"
+        )
     tell(f"Fetching {source.name} from {source.url}. Licence: {source.licence}")
     partial = folder / f".{source.file_name}.{os.getpid()}-{secrets.token_hex(4)}"
     try:
@@ -75,7 +89,9 @@ def fetch(source: DataSource, folder: Path, tell: Callable[[str], object]) -> Pa
 def _wrong(archive: Path, source: DataSource) -> str:
     """What is wrong with an archive, as the end of a sentence; empty if it is right."""
     if source.checksum is None:
-        return "" if zipfile.is_zipfile(archive) else "is not a complete zip file"
+        if tarfile.is_tarfile(archive) or zipfile.is_zipfile(archive):
+            return ""
+        return "is not a complete zip or tar file"
     algorithm, _, expected = source.checksum.partition(":")
     seen = _digest(archive, algorithm)
     return "" if seen == expected else f"has the {algorithm} {seen}, but {expected} is right"

@@ -93,8 +93,8 @@ class Ids:
     def __contains__(self, id: object) -> bool:
         return self._find(id) >= 0
 
-    def number(self, id: int | str) -> int:
-        """The number of one id.
+    def number(self, id: int | str, where: str | None = None) -> int:
+        """The number of one id; `where` says in an error what it was looked up in.
 
         Raises:
             UnknownUserError: (or UnknownItemError) The id is unknown. The message has the closest
@@ -102,10 +102,10 @@ class Ids:
         """
         number = self._find(id)
         if number < 0:
-            where = "training data" if self.what == "user" else "catalogue"
+            where = where or ("training data" if self.what == "user" else "catalogue")
             raise self.unknown_error(
                 f"{self.what} {shown(id)} is not in the {where} "
-                f"of {len(self):,} {self.what}s.{self._hint(id)}"
+                f"of {len(self):,} {self.what}{'s' * (len(self) != 1)}.{self._hint(id)}"
             )
         return number
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
 from conv4rec.data.duplicates import POLICIES, DuplicatePolicy, distinct_pairs
+from conv4rec.data.given_ids import distinct_ids
 from conv4rec.data.ids import Ids, shown
 from conv4rec.data.levels import Levels, notes_on_levels
 from conv4rec.data.load_report import LoadReport
@@ -64,8 +65,8 @@ class Interactions:
         levels: Sequence[float] | Levels | None = None,
         n_bins: int = 10,
         duplicates: DuplicatePolicy = "last",
-        users: Ids | None = None,
-        items: Ids | None = None,
+        users: Any = None,
+        items: Any = None,
         columns: Mapping[str, Any] | None = None,
         **reading: Any,
     ) -> Interactions:
@@ -81,7 +82,8 @@ class Interactions:
             duplicates: Which row counts when a pair is repeated: "last" by timestamp, else by
                 row; "first"; the "mean" rating; or "error". A rated row always beats an
                 unrated one.
-            users: All possible users; by default those in the table.
+            users: All possible users: Ids, or any iterable or column of ids; by default those
+                in the table.
             items: The catalogue, if wider than the items in the table.
             columns: Names of the columns in your table, if they are not usual ones; None for a
                 role that no column is to have, as in {"timestamp": None}.
@@ -93,13 +95,13 @@ class Interactions:
             UnknownUserError: A user is not among `users` (UnknownItemError for items).
             SettingError: `duplicates` or `columns` is not one of its choices.
         """
-        if duplicates not in POLICIES:
+        if not isinstance(duplicates, str) or duplicates not in POLICIES:
             raise SettingError(f"duplicates is one of {', '.join(POLICIES)}; got {duplicates!r}")
         is_read = isinstance(table, ReadTable)
         frame, read_notes = table if is_read else read_columns(table, Reading(columns, **reading))
         n_rows = frame.height
-        users = Ids.from_values(frame["user_id"], "user") if users is None else users
-        items = Ids.from_values(frame["item_id"], "item") if items is None else items
+        users = _all_ids(frame["user_id"], users, "user")
+        items = _all_ids(frame["item_id"], items, "item")
         # In place: ids of a large log are most of its memory, and are not needed after this.
         user_numbers = known_numbers(users, frame.drop_in_place("user_id"))
         item_numbers = known_numbers(items, frame.drop_in_place("item_id"))
@@ -290,6 +292,13 @@ class Interactions:
             timestamps=None if self.timestamps is None else self.timestamps[which],
             rows=None if self.rows is None else self.rows[which],
         )
+
+
+def _all_ids(found: pl.Series, stated: Any, what: Literal["user", "item"]) -> Ids:
+    """All ids there are: those stated, or else those of a column."""
+    if stated is None:
+        return Ids.from_values(found, what)
+    return stated if isinstance(stated, Ids) else distinct_ids(stated, what)
 
 
 def row_starts(user_numbers: np.ndarray, n_users: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conv4rec.checks import check_count, check_number
 from conv4rec.data.ids import rows_where
 from conv4rec.errors import DataError, SettingError
 
@@ -76,8 +77,8 @@ class Levels:
             DataError: A rating is infinite.
             SettingError: `n_bins` or `max_levels` is below 1.
         """
-        if n_bins < 1 or max_levels < 1:
-            raise SettingError("n_bins and max_levels must be at least 1")
+        check_count("n_bins", n_bins)
+        check_count("max_levels", max_levels)
         ratings = _finite_or_nan(ratings)
         distinct, counts = np.unique(ratings[~np.isnan(ratings)], return_counts=True)
         if len(distinct) == 0:
@@ -106,11 +107,15 @@ class Levels:
                 break
         return labels
 
-    def numbers(self, ratings: np.ndarray) -> np.ndarray:
+    def numbers(
+        self,
+        ratings: np.ndarray,
+        remedy: str = "correct the rows, or state the scale with levels=[...]",
+    ) -> np.ndarray:
         """The level number of each rating, as int16; -1 for NaN, an item not rated.
 
         On a binned scale every finite rating has a level: the lowest and the highest bin are
-        open-ended.
+        open-ended. The error about a rating off the scale ends with `remedy`.
 
         Raises:
             DataError: A rating is infinite, or not on the scale: the message names the rows.
@@ -123,7 +128,7 @@ class Levels:
             if off.any():  # NaN compares false
                 raise DataError(
                     f"rating {ratings[off][0]:g} is not on the scale {self} in {rows_where(off)}: "
-                    "correct the rows, or state the scale with levels=[...]"
+                    f"{remedy}"
                 )
         return np.where(np.isnan(ratings), -1, numbers).astype(np.int16)
 
@@ -146,6 +151,8 @@ class Levels:
 
     def like_level(self, threshold: float | None = None) -> int:
         """The number of the first level that counts as liking (see `like_threshold`)."""
+        if threshold is not None:
+            check_number("like_threshold", threshold)
         low, high = self.values[0], self.values[-1]
         wanted = low + 0.75 * (high - low) if threshold is None else float(threshold)
         slack = TOLERANCE * max(1.0, abs(wanted))

@@ -12,8 +12,10 @@ import numpy as np
 
 from conv4rec.data.datasets import Dataset, load_dataset
 from conv4rec.data.interactions import NO_TIMESTAMP, Interactions
+from conv4rec.data.liang import LIANG, PROTOCOLS, liang_split
 from conv4rec.errors import DataError, SettingError
 
+KINDS = r"r\d+|u[1-5]|time|new-users|mar|monti|glocal|liang(-validation)?"
 SLACK = 1e-9  # in floats, 29% of 100 is a hair below 29
 
 
@@ -25,7 +27,8 @@ class Split:
     train: Interactions
     """What a model is fitted on. Items and levels are those of the whole data set, so the
     catalogue includes items that only the test part has. Users are those of the whole data set
-    too, except in new-users splits, where the new users have no training interactions."""
+    too, except in new-users splits, where the new users have no training interactions. The
+    splits of Liang et al. have only the items and the users of training."""
     given: Interactions
     """The histories at inference, one row for each user to evaluate. The same object as `train`
     except in new-users splits."""
@@ -40,7 +43,8 @@ def split_by_name(name: str, folder: str | os.PathLike[str] | None = None) -> Sp
     `new-users` (see `new_users_split`, seed 0); `time`, the published time split of the data
     set if it has one, else the latest tenth (see `time_split`). For some data sets the split of
     a publication: `u1` to `u5` (ml-100k), `mar` (coat), `monti` (douban-monti), `glocal`
-    (ml-1m: Han et al., "GLocal-K", CIKM 2021).
+    (ml-1m: Han et al., "GLocal-K", CIKM 2021), `liang` and `liang-validation` (ml-20m, netflix,
+    msd: see `liang_split`).
 
     Args:
         name: Data set, slash, split.
@@ -51,12 +55,20 @@ def split_by_name(name: str, folder: str | os.PathLike[str] | None = None) -> Sp
         DatasetError: The data set is unknown, or could not be found or fetched.
     """
     set_name, slash, kind = name.rpartition("/")
-    if not slash or not re.fullmatch(r"r\d+|u[1-5]|time|new-users|mar|monti|glocal", kind):
+    if not slash or not re.fullmatch(KINDS, kind):
         raise SettingError(
             f"no split {name!r}: write a data set, a slash and rSEED, new-users, time, u1 to u5, "
-            "mar, monti or glocal, as in 'ml-1m/r0'"
+            "mar, monti, glocal, liang or liang-validation, as in 'ml-1m/r0'"
+        )
+    if kind in LIANG and set_name not in PROTOCOLS:
+        raise SettingError(
+            f"{set_name} has no split {kind!r}, which is for {', '.join(PROTOCOLS)}: try "
+            f"{set_name}/r0 or {set_name}/new-users"
         )
     dataset = load_dataset(set_name, folder)
+    if kind in LIANG:
+        validation = kind != LIANG[0]
+        return Split(name, *liang_split(dataset.frame, PROTOCOLS[set_name], validation))
     everything = Interactions.from_frame(dataset.frame)
     if kind == "new-users":
         split = new_users_split(everything)

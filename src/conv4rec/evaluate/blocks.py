@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from conv4rec.checks import check_number
 from conv4rec.errors import DataError, SettingError
 from conv4rec.evaluate.scorer import BoolArray, IntArray
 
@@ -24,7 +25,8 @@ def row_blocks(rows: IntArray, n_items: int, max_memory_mb: float) -> Iterator[I
     Raises:
         SettingError: Not even one user fits.
     """
-    size = int(max_memory_mb * 1e6) // (_BYTES_PER_CELL * max(n_items, 1))
+    check_number("max_memory_mb", max_memory_mb, above=0)
+    size = int(min(max_memory_mb, 1e9) * 1e6) // (_BYTES_PER_CELL * max(n_items, 1))
     if size < 1:
         need = _BYTES_PER_CELL * n_items / 1e6
         raise SettingError(

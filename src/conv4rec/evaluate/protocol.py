@@ -62,6 +62,9 @@ def evaluate(
             f"split {split.name!r} has {split.given.n_users:,} users with histories and "
             f"{split.test.n_users:,} in its test part: they must be the same users, row by row"
         )
+    if isinstance(ranking_metrics, str) or not np.iterable(ranking_metrics):
+        raise SettingError(f"ranking_metrics must be a list of names; got {ranking_metrics!r:.200}")
+    ranking_metrics = list(ranking_metrics)
     cutoffs = {name: _parse(name) for name in ranking_metrics}
     rows = np.flatnonzero(np.diff(split.test.starts))
     like_level = split.train.levels.like_level(like_threshold)
@@ -152,9 +155,9 @@ def _joined(pieces: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: np.concatenate([p[name] for p in pieces if name in p]) for name in names}
 
 
-def _parse(name: str) -> tuple[str, int]:
+def _parse(name: Any) -> tuple[str, int]:
     """A metric's name and cut-off: "ndcg@20" is ("ndcg", 20)."""
-    measure, _, k = name.partition("@")
+    measure, _, k = name.partition("@") if isinstance(name, str) else ("", "", "")
     if measure not in _MEASURES or not k.isdecimal() or int(k) < 1:
         known = ", ".join(f"{measure}@k" for measure in _MEASURES)
         raise SettingError(f"unknown ranking metric {name!r}: the ranking metrics are {known}")

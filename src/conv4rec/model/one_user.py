@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
+from scipy.linalg import lapack
 from scipy.special import log_softmax, ndtr, softmax
 
 from conv4rec.model.ordinal import FLATTEST, LEAST, SHARPEST
@@ -50,6 +50,7 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
         items: of the rated entries.
         levels: of the rated entries.
     """
+    factor, solve, invert = lapack.get_lapack_funcs(("potrf", "potrs", "trtri"), (draws.prior,))
     n_draws, _, size = draws.items.shape
     z = draws.items[:, items].astype(np.float64)
     c = z[:, :, -1].copy()
@@ -63,9 +64,9 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
     for draw in range(n_draws):
         for rounds_left in range(1 if draw else draws.first_rounds, 0, -1):
             wz = z[draw] * weight[:, None]
-            root, _ = dpotrf(wz.T @ z[draw] + draws.precision[draw], lower=1)
-            mean, _ = dpotrs(root, (value - c[draw]) @ wz + expected[draw, 0], lower=1)
-            inverse, _ = dtrtri(root, lower=1)
+            root, _ = factor(wz.T @ z[draw] + draws.precision[draw], lower=1)
+            mean, _ = solve(root, (value - c[draw]) @ wz + expected[draw, 0], lower=1)
+            inverse, _ = invert(root, lower=1)
             scaled = z[draw] @ inverse.T
             precision = 1.0 / np.maximum(np.einsum("es,es->e", scaled, scaled), 1e-8)
             at = z[draw] @ mean + c[draw]

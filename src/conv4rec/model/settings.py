@@ -16,7 +16,9 @@ def _plain(value: Any) -> Any:
     """NumPy scalars, arrays and lists as Python's own; all else as it is."""
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
         return tuple(_plain(part) for part in value)
     return value
 
@@ -24,12 +26,14 @@ def _plain(value: Any) -> Any:
 Switch = Annotated[bool, Field(description="True or False")]
 Count = Annotated[int, Field(ge=1, description="a whole number of at least 1")]
 CountOrNone = Annotated[int, Field(ge=0, description="a whole number of at least 0")]
-Amount = Annotated[float, Field(ge=0, description="a finite number of at least 0")]
+Amount = Annotated[
+    float, Field(ge=0, le=1e30, description="a finite number of at least 0 and at most 1e30")
+]
 Power = Annotated[float, Field(ge=0, le=1, description="a number from 0 to 1")]
 Share = Annotated[float, Field(ge=0, lt=1, description="a number from 0 up to, not including, 1")]
 Factors = Annotated[
-    tuple[Annotated[float, Field(gt=0)], ...],
-    Field(description="a sequence of finite numbers above 0, such as (1.0, 0.4)"),
+    tuple[Annotated[float, Field(gt=0, le=1e6)], ...],
+    Field(description="a sequence of finite numbers above 0, at most 1e6, such as (1.0, 0.4)"),
 ]
 
 

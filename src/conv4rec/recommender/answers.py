@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -39,6 +39,20 @@ def known_id(value: int | str, ids: Ids) -> int | str:
     if ids.kind == "int" and isinstance(value, str) and re.fullmatch(r"-?[1-9][0-9]*|0", value):
         return int(value)
     return value
+
+
+def numbers_of_any(ids: Ids, values: Sequence[int | str]) -> np.ndarray:
+    """The numbers of ids of any type; -1 where an id is unknown or of the other type.
+
+    >>> numbers_of_any(Ids(pl.Series([7, 42])), [42, "dune", 8]).tolist()
+    [1, -1, -1]
+    """
+    right = str if ids.kind == "str" else int
+    places = [place for place, value in enumerate(values) if isinstance(value, right)]
+    numbers = np.full(len(values), -1, dtype=np.int64)
+    if places:
+        numbers[places] = ids.numbers([values[place] for place in places])
+    return numbers
 
 
 @dataclass
@@ -207,8 +221,9 @@ class Answers:
             self._check(ids, [])
             return Person(ids, len(set(ids)))
         rated = {known_id(item, self.known.items): r for item, r in (history or {}).items()}
-        unknown = [item for item in rated if item not in self.known.items]
-        read = {item: rating for item, rating in rated.items() if item in self.known.items}
+        is_known = dict(zip(rated, numbers_of_any(self.known.items, list(rated)) >= 0, strict=True))
+        unknown = [item for item in rated if not is_known[item]]
+        read = {item: rating for item, rating in rated.items() if is_known[item]}
         if read:
             return Person(read, 1, unknown, None, True)
         return Person(self._nobody(), 1, unknown, "popularity", True)
@@ -239,14 +254,14 @@ class Answers:
     def _items(self, ids: Iterable[int | str] | None) -> list[int | str] | None:
         return None if ids is None else [known_id(item, self.known.items) for item in ids]
 
-    def _check(self, users: Iterable[int | str], items: Iterable[int | str]) -> None:
-        for user in users:
+    def _check(self, users: Sequence[int | str], items: Sequence[int | str]) -> None:
+        for at in np.flatnonzero(numbers_of_any(self.known.users, users) < 0)[:1]:
             try:
-                self.known.users.number(user)
+                self.known.users.number(users[at])
             except UnknownUserError as error:
                 raise UnknownUserError(f"{error} {SEND_A_HISTORY}") from None
-        for item in items:
-            self.known.items.number(item)
+        for at in np.flatnonzero(numbers_of_any(self.known.items, items) < 0)[:1]:
+            self.known.items.number(items[at])  # raises
 
     def _rows(self, frame: pl.DataFrame, person: Person) -> list[Answer]:
         rows = with_titles(frame, self.titles).to_dicts()

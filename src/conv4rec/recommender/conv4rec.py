@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, replace
 from functools import reduce
 from itertools import chain
@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from conv4rec.checks import check_count
 from conv4rec.data import Events, Interactions, read_log
 from conv4rec.data.columns import IDS
 from conv4rec.data.ids import text_roles
@@ -29,8 +30,8 @@ from conv4rec.recommender.inspection import kernel_table, similar_items
 from conv4rec.recommender.list_request import (
     ListRequest,
     allowed_items,
-    check_count,
     check_criteria,
+    check_switch,
 )
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Norms, Order, norms_of
 from conv4rec.recommender.lists import Lists
@@ -39,7 +40,8 @@ from conv4rec.recommender.parameters import Parameters, html_table
 from conv4rec.recommender.persistence import load_model, save_model
 from conv4rec.recommender.profile import Profile, profile_of
 from conv4rec.recommender.scoring import Scoring
-from conv4rec.recommender.user_histories import Users, histories_of
+from conv4rec.recommender.surroundings import anywhere, each_anywhere
+from conv4rec.recommender.user_histories import Users, fallback_column, histories_of
 from conv4rec.train import Fit, Fitted, TrainSettings
 from conv4rec.train.event_fit import fit_events
 from conv4rec.train.fit import OnProgress
@@ -91,6 +93,7 @@ class Conv4Rec(Parameters):
     scoring_: Scoring
     train_settings_: TrainSettings
 
+    @anywhere
     def fit(
         self,
         interactions: Any,
@@ -218,8 +221,8 @@ class Conv4Rec(Parameters):
         by: str = "consume",
         exclude_seen: bool = True,
         exclude: Collection[str] | None = None,
-        allow: Sequence[int | str] | None = None,
-        block: Sequence[int | str] | None = None,
+        allow: Any = None,
+        block: Any = None,
         novelty: str | float = NOVELTY,
         confidence: float = CONFIDENCE,
         min_p_like: float | None = None,
@@ -232,10 +235,10 @@ class Conv4Rec(Parameters):
         never weakened. Of equal scores the smaller item id comes first.
 
         Args:
-            users: None for all training users; a user id or a list of them; or histories of any
-                users: a log (frame, file, Interactions, Events) or a dict {item_id: rating} of
-                one user, {item_id: type or types} where the log has types. Nothing is trained
-                again.
+            users: None for all training users; a user id; any iterable or column of ids (list,
+                set, generator, NumPy, pandas, polars, Arrow); or histories of any users: a log
+                (frame, file, Interactions, Events) or a dict {item_id: rating} of one user,
+                {item_id: type or types} where the log has types. Nothing is trained again.
             k: how many items.
             by: "consume" (P(consume)), "like" (a lower bound of P(like)), "rating" (a lower
                 bound of the expected rating), "consume_and_like" (P(consume) x P(like)) or
@@ -246,7 +249,7 @@ class Conv4Rec(Parameters):
             exclude_seen: leave out the items of the history. By a type: leave out those with an
                 event of this type, unless it comes again on the same item.
             exclude: by a type: leave out the items with an event of these types instead.
-            allow: list nothing but these items.
+            allow: list nothing but these items: an id, or any iterable or column of ids.
             block: never list these items.
             novelty: which items can be discoveries. A probability p: items that the user would
                 miss with at least p within as many interactions again as the history has (10 to
@@ -283,6 +286,11 @@ class Conv4Rec(Parameters):
             items not in the history. `popularity_lift`: P(consume) divided by its value if the
             user consumed by popularity alone.
 
+            Everybody asked for is answered. Where a user has no interaction with an item that
+            the model knows, there is a column `fallback`: "popularity" for these users, whose
+            items are ranked by how popular or how well liked they are, null for all others. A
+            warning names the first of them.
+
             With reasons, `reason_<n>` is an item of the history and `reason_<n>_adds` its
             contribution to the score that `explain` explains; null where fewer items contribute.
 
@@ -297,6 +305,7 @@ class Conv4Rec(Parameters):
         )  # fmt: skip
         return reduce(pl.DataFrame.vstack, frames)  # `concat` would need polars' threads
 
+    @anywhere
     def recommend_blocks(
         self,
         users: Users = None,
@@ -305,8 +314,8 @@ class Conv4Rec(Parameters):
         by: str = "consume",
         exclude_seen: bool = True,
         exclude: Collection[str] | None = None,
-        allow: Sequence[int | str] | None = None,
-        block: Sequence[int | str] | None = None,
+        allow: Any = None,
+        block: Any = None,
         novelty: str | float = NOVELTY,
         confidence: float = CONFIDENCE,
         min_p_like: float | None = None,
@@ -339,8 +348,10 @@ class Conv4Rec(Parameters):
         if norms is not None and not limit_exposure:
             norms = replace(norms, prices={})
         frames = Lists(self.scoring_, self._histories(users), request, norms).frames()
+        frames = each_anywhere(frames)
         return chain([next(frames)], frames)
 
+    @anywhere
     def predict(self, pairs: Any, *, users: Users = None, intervals: bool = False) -> pl.DataFrame:
         """Predict consumption and rating for given pairs of a user and an item.
 
@@ -356,15 +367,19 @@ class Conv4Rec(Parameters):
             order of `pairs`. Where the log has types, first p_next: P(the next event is with the
             item); p_<type> for each type: P(item | the next event is of the type); and
             share_<type>: P(type | the next event is with the item). Without ratings, these alone.
+                `fallback` as in `recommend`.
 
         Raises:
             UnknownUserError: (or UnknownItemError) An id is unknown: names the row.
         """
         known = self.check_fitted()
+        check_switch("intervals", intervals)
         histories, columns = self._histories(users), {}
         as_text = text_roles(histories.users, known.items)
         frame = read_columns(pairs, roles=IDS, as_text=as_text).frame
-        rows = numbers_of(histories.users, frame["user_id"])
+        rows = numbers_of(
+            histories.users, frame["user_id"], None if users is None else "given histories"
+        )
         items = numbers_of(known.items, frame["item_id"])
         if self.events_ is not None:
             typed = event_histories_of(self.events_.log, users)
@@ -373,8 +388,10 @@ class Conv4Rec(Parameters):
             columns |= pair_columns(
                 self.scoring_, histories, rows, items, self.like_level_, intervals
             )
+        columns |= fallback_column(histories, rows)
         return frame.hstack(pl.DataFrame(columns))
 
+    @anywhere
     def explain(
         self, users: Users, item: int | str, *, by: str = "like", confidence: float = CONFIDENCE
     ) -> pl.DataFrame:
@@ -428,6 +445,7 @@ class Conv4Rec(Parameters):
             norms,
         )  # fmt: skip
 
+    @anywhere
     def profile(self, users: Users) -> Profile:
         """Describe one user: levels used, generosity, main directions of taste.
 
@@ -441,6 +459,7 @@ class Conv4Rec(Parameters):
         self.check_fitted()
         return profile_of(self.scoring_, self._histories(users))
 
+    @anywhere
     def audience(
         self, item: int | str, k: int = 10, *, users: Users = None, by: Order = "discover",
         confidence: float = CONFIDENCE,
@@ -475,6 +494,7 @@ class Conv4Rec(Parameters):
         check_confidence(confidence)
         return audience_of(self, item, k, users, by, confidence)
 
+    @anywhere
     def similar_items(self, item: int | str, k: int = 10) -> pl.DataFrame:
         """The items consumed by the same users: item_id, rank, similarity.
 
@@ -485,6 +505,7 @@ class Conv4Rec(Parameters):
         check_count("k", k)
         return similar_items(self.scoring_.network, known, known.items.number(item), k)
 
+    @anywhere
     def kernels(self) -> pl.DataFrame:
         """The input and output kernels: what each rating level means to each channel.
 
@@ -501,6 +522,7 @@ class Conv4Rec(Parameters):
             return association_table(self.events_.model)
         return kernel_table(self.scoring_.network, known.levels.labels)
 
+    @anywhere
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save the fitted model: safetensors files and a JSON manifest, all or nothing.
 
@@ -525,6 +547,7 @@ class Conv4Rec(Parameters):
         save_model(folder, self.fitted_, interactions, facts, norms, self.events_)
 
     @classmethod
+    @anywhere
     def load(
         cls, folder: str | os.PathLike[str], *, device: str = "cpu", max_memory_mb: float = 512.0
     ) -> Conv4Rec:

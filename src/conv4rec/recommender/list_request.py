@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from conv4rec.checks import check_count
 from conv4rec.data import Interactions
+from conv4rec.data.given_ids import numbers_given
 from conv4rec.errors import SettingError
 from conv4rec.recommender.configuration import check_choice
 from conv4rec.recommender.discovery import DiscoveryCriteria
 from conv4rec.recommender.explanation import check_explained
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Order
+
+MOST_REASONS = 1000  # each is two columns
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class ListRequest:
 
     def __post_init__(self) -> None:
         check_count("k", self.k)
-        check_count("reasons", self.reasons, least=0)
+        check_count("reasons", self.reasons, least=0, most=MOST_REASONS)
         check_switch("exclude_seen", self.exclude_seen)
         if self.reasons:
             check_explained(self.spec.by, self.spec.like_level)  # type: ignore[arg-type]
@@ -51,36 +54,24 @@ class ListRequest:
         return " and ".join(causes) or f"the catalogue has {len(self.allowed):,} items"
 
 
-def allowed_items(
-    known: Interactions,
-    allow: Sequence[int | str] | None,
-    block: Sequence[int | str] | None,
-) -> np.ndarray:
+def allowed_items(known: Interactions, allow: Any, block: Any) -> np.ndarray:
     """Which items may be listed: items, bool.
+
+    Args:
+        known: the catalogue.
+        allow: the ids of all that may (see `given_ids`), or None.
+        block: the ids of those that may not, or None.
 
     Raises:
         UnknownItemError: An id is not in the training data.
-        SettingError: One id is given instead of a list.
+        DataError: There are no ids in an argument.
     """
-    for name, ids in (("allow", allow), ("block", block)):
-        if isinstance(ids, (str, bytes, int, np.integer)):
-            raise SettingError(f"{name} must be a list of item ids; got {ids!r}")
     allowed = np.full(known.n_items, allow is None)
     if allow is not None:
-        allowed[[known.items.number(item) for item in allow]] = True
+        allowed[numbers_given(known.items, allow)] = True
     if block is not None:
-        allowed[[known.items.number(item) for item in block]] = False
+        allowed[numbers_given(known.items, block)] = False
     return allowed
-
-
-def check_count(name: str, value: Any, least: int = 1) -> None:
-    """Raise unless a value is a whole number that is large enough.
-
-    Raises:
-        SettingError: It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise SettingError(f"{name} must be a whole number of at least {least}; got {value!r}")
 
 
 def check_switch(name: str, value: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +22,9 @@ from conv4rec.recommender.list_scores import (
 )
 from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.shortlist import Shortlister, one_row
+from conv4rec.recommender.surroundings import warn
 from conv4rec.recommender.uncertainty import interval_columns, probability
+from conv4rec.recommender.user_histories import fallback_column
 
 
 class Lists:
@@ -68,10 +69,9 @@ class Lists:
             yield self._frame(scores)
         if self.n_short:
             empty = f" ({self.n_empty:,} of them empty)" if self.n_empty else ""
-            warnings.warn(
+            warn(
                 f"{self.n_short:,} of {self.histories.n_users:,} lists are shorter than "
-                f"k={self.request.k}{empty}: {self.request.why_short}",
-                stacklevel=3,  # the caller of `recommend`
+                f"k={self.request.k}{empty}: {self.request.why_short}"
             )
 
     def _frame(self, scores: Scores) -> pl.DataFrame:
@@ -99,11 +99,11 @@ class Lists:
         if by in UNCERTAIN_LISTS:
             latent = self.scoring.latent_of_pairs(scores.encoding, rows, items)
             columns |= interval_columns(rated["p_like"], like_level, latent)
-        return pl.DataFrame(columns | rated | self._reasons(scores, rows, items))
+        columns |= rated | self._reasons(scores, rows, items)
+        return pl.DataFrame(columns | fallback_column(self.histories, scores.rows[rows]))
 
     def _ranked(self, scores: Scores) -> np.ndarray:
         """Scores minus prices: rows x items, -inf where an item may not be listed."""
-        request = self.request
         if self.shortlister is not None and self.shortlister.pays:
             return np.stack(
                 [self._ranked_row(one_row(scores, row)) for row in range(len(scores.rows))]

@@ -14,8 +14,13 @@ from conv4rec.recommender.scoring import Scoring
 from conv4rec.recommender.uncertainty import Latent, interval_columns
 
 
-def numbers_of(ids: Any, wanted: pl.Series) -> np.ndarray:
+def numbers_of(ids: Any, wanted: pl.Series, where: str | None = None) -> np.ndarray:
     """The number of each id, or the error of the first unknown one with its row.
+
+    Args:
+        ids: what the ids are looked up in.
+        wanted: the ids.
+        where: what an error calls `ids`; by default the training data.
 
     Raises:
         UnknownUserError: (or UnknownItemError) An id is unknown.
@@ -24,7 +29,7 @@ def numbers_of(ids: Any, wanted: pl.Series) -> np.ndarray:
     if (numbers < 0).any():
         row = int(np.argmax(numbers < 0))
         try:
-            ids.number(wanted[row])
+            ids.number(wanted[row], where)
         except ids.unknown_error as error:
             raise ids.unknown_error(f"row {row + 1}: {error}") from None
     return numbers

@@ -16,10 +16,19 @@ from conv4rec.data.load_report import LoadReport
 from conv4rec.errors import Conv4RecError, SavedModelError
 from conv4rec.model import ItemSide, NetworkConfig, ServedConfig, ServedModel
 from conv4rec.model.event_model import EventModel
-from conv4rec.recommender.configuration import configuration
 from conv4rec.recommender.event_answers import EventAnswers
 from conv4rec.recommender.event_persistence import ASSOCIATIONS, packed_events, unpacked_events
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, Norms
+from conv4rec.recommender.saved_checks import (
+    LIKED,
+    check_facts,
+    check_ids,
+    check_log,
+    check_norms,
+    check_options,
+    check_state,
+    check_weights,
+)
 from conv4rec.storage.folders import load_folder, save_folder
 from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.fit import Fitted
@@ -27,7 +36,6 @@ from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult
 
 KIND = "model"
-LIKED = "item_side.liked"
 NORMS = "norms."  # prefix of the arrays that lists compare with
 
 
@@ -112,10 +120,9 @@ def load_model(
     """
     parts, facts = load_folder(folder, KIND)
     try:
+        check_options(facts["options"])
+        check_ids(parts["ids"])
         options = facts["options"]
-        if options.keys() != {"preset", "seed", "like_threshold", "settings"}:
-            raise ValueError("its options are not those of a model")
-        configuration(options["preset"], options["settings"])
         typed = None
         if "events" in facts:
             ids = [_unpacked(parts["ids"], name) for name in ("users", "items")]
@@ -123,16 +130,18 @@ def load_model(
             if "network" not in facts:
                 _check_finite(folder, parts["events"])
                 return None, typed[1].interactions(), options, {}, typed
+        check_facts(facts)
         log = _interactions(parts["histories"], parts["ids"], facts)
-        _check_sizes(log, parts["weights"], facts["network"], facts["components"])
-        norms = _norms(parts["weights"], log.n_items)
+        check_log(log, parts["histories"], options["like_threshold"])
+        check_weights(log, parts["weights"], facts)
+        norms = _norms(parts["weights"], log)
         own = {n: a for n, a in parts["weights"].items() if not n.startswith(NORMS)}
         fitted = _fitted(own, facts, device)
     except (
-        Conv4RecError, KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError
+        Conv4RecError, KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError,
+        OverflowError,
     ) as error:  # fmt: skip
         raise SavedModelError(f"{folder} is not a model this version reads: {error}") from error
-    _check_finite(folder, parts["weights"])
     return fitted, log, options, norms, typed
 
 
@@ -148,49 +157,10 @@ def _finite(array: np.ndarray) -> bool:
         return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
-def _check_sizes(
-    log: Interactions,
-    weights: dict[str, np.ndarray],
-    network: dict[str, Any],
-    components: dict[str, Any],
-) -> None:
-    """Refuse parts of different models before a number from one is used to index another."""
-    n_users, n_items, n_levels = log.n_users, log.n_items, log.n_levels
-    sizes = tuple(network[name] for name in ("n_users", "n_items", "n_levels"))
-    n_types, n_rating_channels = weights["network.kernel_in"].shape
-    width = network["rate_size"] if not network["shared_encoder"] else network["consume_size"]
-    expected = {
-        "item_side.type_counts": (n_items, n_levels + 1),
-        "item_side.column": (n_items, width) if network["two_sided"] else (0,),
-        "network.consume_out": (n_items, network["consume_size"]),
-    }
-    if LIKED in weights:  # not in models of earlier versions, which have the column alone
-        expected |= {LIKED: (n_items, width), "item_side.column": (0,)}
-    if n_neighbours := components["n_slim_neighbours"]:
-        expected["slim.items"] = expected["slim.weights"] = (n_items, n_neighbours)
-        numbers = weights["slim.items"]
-        if ((numbers < 0) | (numbers >= n_items)).any():
-            raise ValueError("its SLIM neighbours are no items")
-    starts, items, levels = log.starts, log.item_numbers, log.level_numbers
-    consistent = (
-        sizes == (n_users, n_items, n_levels)
-        and (n_types, n_rating_channels) == (n_levels + 1, network["n_rating_channels"] + 1)
-        and all(weights[name].shape == shape for name, shape in expected.items())
-        and starts.shape == (n_users + 1,)
-        and items.shape == levels.shape == (starts[-1],)
-        and (starts[0] == 0 and (np.diff(starts) >= 0).all())
-        and ((items >= 0) & (items < n_items)).all()
-        and ((levels >= -1) & (levels < n_levels)).all()
-    )
-    if not consistent:
-        raise ValueError("its parts are of different models")
-
-
-def _norms(weights: dict[str, np.ndarray], n_items: int) -> dict[int, Norms]:
+def _norms(weights: dict[str, np.ndarray], log: Interactions) -> dict[int, Norms]:
     """The norms among the saved arrays, by like level."""
     arrays = {n.removeprefix(NORMS): a for n, a in weights.items() if n.startswith(NORMS)}
-    if any(a.shape != (n_items,) or a.dtype != np.float32 for a in arrays.values()):
-        raise ValueError("its norms are not one float32 an item")
+    check_norms(arrays, log.n_items, log.n_levels)
     found = {}
     for level in {name.split(".")[0] for name in arrays}:
         prices = {by: arrays[f"{level}.{by}"] for by in UNCERTAIN_LISTS}
@@ -206,6 +176,7 @@ def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) 
     tensors = {name: torch.from_numpy(array).to(device) for name, array in weights.items()}
     counts, column = tensors.pop("item_side.type_counts"), tensors.pop("item_side.column")
     item_side = ItemSide(counts, column, liked=tensors.pop(LIKED, None))
+    check_state(model, tensors)
     model.load_state_dict(tensors, strict=True, assign=True)
     schedule = Schedule(*(tuple(facts["schedule"][key]) for key in ("stops", "reg_factors")))
     return Fitted(
@@ -222,7 +193,7 @@ def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) 
 def _interactions(
     histories: dict[str, np.ndarray], ids: dict[str, np.ndarray], facts: dict[str, Any]
 ) -> Interactions:
-    edges = facts["levels"]["edges"]
+    edges, report = facts["levels"]["edges"], facts["report"]
     values = tuple(map(float, facts["levels"]["values"]))
     levels = Levels(values, None if edges is None else tuple(map(float, edges)))
     return Interactions(
@@ -233,7 +204,7 @@ def _interactions(
         item_numbers=histories["item_numbers"],
         level_numbers=histories["level_numbers"],
         timestamps=histories.get("timestamps"),
-        report=LoadReport(**facts["report"], levels=levels),
+        report=LoadReport(**{**report, "notes": tuple(report.get("notes", ()))}, levels=levels),
     )
 
 

@@ -14,6 +14,7 @@ from conv4rec.evaluate import Evaluation, Scorer, evaluate
 from conv4rec.model.readouts import expected_rating
 from conv4rec.recommender.conv4rec import Conv4Rec
 from conv4rec.recommender.list_scores import Order
+from conv4rec.recommender.surroundings import anywhere
 from conv4rec.recommender.user_histories import Users
 
 
@@ -53,12 +54,14 @@ class ConvScorer:
         """Compute log P(i | history): rows x items."""
         return self.rank_log_probabilities(given, rows)
 
+    @anywhere
     def rank_log_probabilities(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
         """Compute log P(i | history): rows x items, -inf at the items of the history."""
         users, places = np.unique(rows, return_inverse=True)
         log_p = self.model.scoring_.score(given, users, with_ratings=False).log_p_consume
         return log_p if np.array_equal(users, rows) else log_p[places]
 
+    @anywhere
     def rating_probabilities(
         self, given: Interactions, rows: np.ndarray, items: np.ndarray
     ) -> np.ndarray:

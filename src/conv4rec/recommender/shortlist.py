@@ -22,10 +22,11 @@ from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.uncertainty import Latent, log_odds, ndtr, standard_errors
 
 LEAST_SHORTLIST, PER_PLACE = 256, 8  # items read exactly: for each place of the list, at least
+DISCOVERIES = 3  # times as many: some turn out not to be one
 SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
-NEAR_LIKE, NEAR_LIFT = 0.15, 0.8
-"""How far below the limits of discoveries an item may seem to be read exactly: in P(like) and in
-log-odds. Twice the largest error seen has to be less."""
+PROBED = 32  # items read exactly to see how large errors are
+DISCOVERIES = 3  # times as many: some turn out not to be one
+SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
 FAR = 9.0  # deviations
 CLOSE = 1e-3  # to a limit of discoveries: compressed tables cannot tell
 
@@ -55,7 +56,8 @@ class Shortlister:
     @property
     def size(self) -> int:
         """How many items are read exactly."""
-        return max(LEAST_SHORTLIST, PER_PLACE * self.k)
+        size = max(LEAST_SHORTLIST, PER_PLACE * self.k)
+        return size * (DISCOVERIES if self.spec.by == "discover" else 1)
 
     @property
     def pays(self) -> bool:
@@ -71,11 +73,12 @@ class Shortlister:
         """
         nearly = NearlyRated.of(self.scoring, scores, self.spec.like_level)
         score = self._score(nearly, scores.log_p_consume[0]) - self.prices
-        may, limits = may & self.allowed, None
+        may, limits, near = may & self.allowed, None, (0.0, 0.0)
         if self.spec.by == "discover":
             limits = self._limits(nearly.likes, scores)
-            may &= (nearly.likes >= limits.likes - NEAR_LIKE) & limits.novel
-            may &= limits.lift >= -NEAR_LIFT
+            may &= limits.novel
+            near = self._margins(nearly, score, may, scores)
+            may &= (nearly.likes >= limits.likes - near[0]) & (limits.lift >= -near[1])
         score[~may] = -np.inf
         n_may = int(np.count_nonzero(may))
         n = min(self.size, n_may)
@@ -86,10 +89,11 @@ class Shortlister:
         doubt = 2 * float(np.abs(exact - score[items]).max(initial=0.0))
         passes, is_close = np.ones((2, n), dtype=bool)
         if limits is not None:
-            passes, is_close = self._pass(nearly.likes, read.likes, items, limits)
-            if n and 2 * np.abs(nearly.likes[items] - read.likes).max() > NEAR_LIKE:
+            close = CLOSE + 3 * doubt / len(score) ** 0.5  # limits hold means over all items
+            passes, is_close = self._pass(nearly.likes, read.likes, items, limits, close)
+            if n and 2 * np.abs(nearly.likes[items] - read.likes).max() > near[0]:
                 return None
-            if doubt > NEAR_LIFT:
+            if doubt > near[1]:
                 return None
         listed = np.where(passes, exact, -np.inf)
         last = np.partition(listed, n - self.k)[n - self.k] if n >= self.k else -np.inf
@@ -102,14 +106,32 @@ class Shortlister:
         found[items] = listed
         return found
 
+    def _margins(
+        self, nearly: NearlyRated, score: np.ndarray, may: np.ndarray, scores: Scores
+    ) -> tuple[float, float]:
+        """How far below the limits an item may seem to be: in P(like) and in log-odds.
+
+        Eight times the largest errors of the items that would be listed without limits.
+        """
+        items = np.argpartition(np.where(may, score, -np.inf), -PROBED)[-PROBED:]
+        read = self._read(scores, items)
+        exact = self._score(read, scores.log_p_consume[0, items]) - self.prices[items]
+        of_likes, of_scores = nearly.likes[items] - read.likes, score[items] - exact
+        return 8 * float(np.abs(of_likes).max()), 8 * float(np.abs(of_scores).max())
+
     def _pass(
-        self, nearly: np.ndarray, likes: np.ndarray, items: np.ndarray, limits: Limits
+        self,
+        nearly: np.ndarray,
+        likes: np.ndarray,
+        items: np.ndarray,
+        limits: Limits,
+        close: float,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Which items of the shortlist are liked enough, and which are close to a limit."""
         over, lift = likes - limits.likes, np.full(len(items), np.inf)
         if self.spec.criteria.min_p_like is None:
             lift = limits.lift[items] + log_odds(likes) - log_odds(nearly[items])
-            return (over >= 0) & (lift >= 0), (np.abs(over) < CLOSE) | (np.abs(lift) < CLOSE)
+            return (over >= 0) & (lift >= 0), (np.abs(over) < close) | (np.abs(lift) < close)
         return over >= 0, np.zeros(len(items), dtype=bool)  # the limit is given: nothing is near it
 
     def _read(self, scores: Scores, items: np.ndarray) -> Rated:

@@ -125,6 +125,8 @@ def worker_app(settings: ServeSettings) -> FastAPI:
 
     torch.set_num_threads(settings.threads)
     app = make_app(settings)
+    # A SIGHUP is remembered while the models are loaded: without this it would end the worker.
+    signal.signal(signal.SIGHUP, lambda *_: app.state.engine.look_now())
     try:
         app.state.engine.start()
     except Conv4RecError as error:

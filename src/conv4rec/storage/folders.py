@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as arrays_to_bytes
 
+from conv4rec.checks import as_path
 from conv4rec.errors import SavedModelError
 from conv4rec.storage.atomic import TEMPORARY, locked, write_file
 from conv4rec.storage.mapped import arrays_of, checksum, mapped
@@ -46,7 +47,7 @@ def save_folder(
     Raises:
         SavedModelError: The folder holds something else, or cannot be written.
     """
-    folder = Path(folder)
+    folder = as_path("the folder", folder, SavedModelError)
     try:
         if folder.exists() and not (folder.is_dir() and _is_ours(folder, kind)):
             raise SavedModelError(
@@ -83,7 +84,7 @@ def load_folder(
         SavedModelError: The folder is missing, was not saved by conv4rec, has another schema
             version, or a file in it was changed: the message names the file.
     """
-    folder = Path(folder)
+    folder = as_path("the folder", folder, SavedModelError)
     manifest = _read_manifest(folder, kind)
     while True:
         try:
@@ -93,6 +94,16 @@ def load_folder(
             before, manifest = manifest, _read_manifest(folder, kind)
             if manifest == before:  # otherwise another process saved in between: read that
                 raise
+
+
+def remove_saved(folder: str | os.PathLike[str], kind: str) -> None:
+    """Remove what `save_folder` wrote, and the folder itself if nothing else is in it."""
+    folder = Path(folder)
+    if folder.is_dir() and _is_ours(folder, kind):
+        (folder / MANIFEST).unlink(missing_ok=True)
+        _remove_leftovers(folder, set())
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 class _MissingPartError(SavedModelError):
@@ -107,8 +118,10 @@ def _read_part(folder: Path, entry: dict[str, str]) -> dict[str, np.ndarray]:
         if not path.is_file():  # reading a named pipe would never end
             raise FileNotFoundError(path)
         content = mapped(path)
+    except FileNotFoundError as error:
+        raise _MissingPartError(f"{path} is missing: save the model again") from error
     except OSError as error:
-        raise _MissingPartError(f"{path} is missing or unreadable: save the model again") from error
+        raise SavedModelError(f"{path} cannot be read: {error.strerror or error}") from error
     if _damaged(content, entry):
         raise SavedModelError(f"{path} is damaged: its checksum is not the one saved with it")
     try:
@@ -138,7 +151,9 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
     except SavedModelError:
         raise
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise SavedModelError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
         raise SavedModelError(f"{path} is damaged: it cannot be read as JSON") from error
     if not _is_manifest(manifest):
         raise SavedModelError(f"{path} was not written by conv4rec")

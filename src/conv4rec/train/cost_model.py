@@ -23,6 +23,7 @@ from conv4rec.train.fit import EPOCHS
 from conv4rec.train.gibbs import FEWEST_RATINGS, widths
 from conv4rec.train.initialise import NARROWEST, WIDTHS
 from conv4rec.train.item_sampling import N_ITEMS
+from conv4rec.train.posterior_summaries import LEARNED_FROM
 from conv4rec.train.selection import n_rating_fits, n_validation_fits
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import GRAM_ENTRIES, SOLVED_BYTES
@@ -177,8 +178,9 @@ def _times(plan: _Plan) -> dict[str, float]:
     trials = 150 if plan.rank and plan.candidates else 50 if plan.rank or plan.candidates else 0
     asked = min(300, log.n_users, max(50, 8_000_000 // max(1, log.n_items)))  # of `norms_of`
     asked_rows = asked / max(1, log.n_users) * log.n_interactions
-    learned = min(log.n_rated, 30_000)
+    learned = min(log.n_rated, LEARNED_FROM) * (draws > 0)
     few = min(DRAWS, draws)
+    pairs = log.pairs * (plan.candidates > 0)
     regressions = min(log.n_items, log.n_interactions / 8)  # items met once or twice have none
     validated = plan.n_validation > 0
     consume_fits = plan.n_rating + CONSUME_STEPS_RUN * (plan.n_validation - plan.n_rating)
@@ -188,7 +190,7 @@ def _times(plan: _Plan) -> dict[str, float]:
         + consume_fits * (steps * consume + of_consume)
         + plan.n_rating * (RATE_STEPS_RUN * rate_steps * rate + of_rate),
         "ridge component": 0.32 * 2 * plan.nodes * plan.rank**2,
-        "SLIM component": 2 * (46 * regressions * plan.candidates**2 + 8 * log.pairs),
+        "SLIM component": 2 * (46 * regressions * plan.candidates**2 + 8 * pairs),
         "ensemble weights": trials * (6 * plan.scored + 30 * log.n_interactions),
         "Bayesian matrix factorisation": bool(draws) * sweeps * _sweep_ns(plan)
         + few * validated * (20_000 * log.n_users + 1300 * log.n_interactions)

@@ -109,5 +109,8 @@ def best_joint_schedule(results: list[ValidationResult], rate_weight: float) -> 
 
 def _least(losses: list[tuple[float, ValidationResult]]) -> ValidationResult:
     if not losses:
-        raise SettingError("training diverged to infinite losses: lower learning_rate")
+        raise SettingError(
+            "training diverged to losses that are not finite: "
+            "lower learning_rate, or a weight or factor of a loss that was raised"
+        )
     return min(losses, key=lambda entry: entry[0])[1]

@@ -1,0 +1,62 @@
+"""What a campaign counts."""
+
+from __future__ import annotations
+
+import resource
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from conv4rec.errors import Conv4RecError
+
+MOST_FAULTS = 50  # kept with their traceback
+
+
+@dataclass
+class Outcomes:
+    """Counts of outcomes, and the faults themselves."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[dict[str, Any]] = field(default_factory=list)
+
+    def fault(self, kind: str, seed: Any, about: str) -> None:
+        """Count a fault; the first ones are kept."""
+        self.counts[kind] += 1
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append({"kind": kind, "seed": seed, "about": about})
+
+    def guarded(self, work: Callable[[], Any], seed: Any, about: str) -> Any:
+        """The value of some work; None where it raises one of our errors. All else is a fault."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # ours
+                return work()
+        except Conv4RecError as error:
+            if not str(error).strip():
+                self.fault("empty message", seed, about)
+        except MemoryError:
+            self.fault("out of memory", seed, about)
+        except BaseException as error:  # polars panics are no Exception
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            last = "".join(traceback.format_exception(error)[-3:])
+            self.fault("traceback", seed, f"{about}: {last}")
+        return None
+
+    @property
+    def n_faults(self) -> int:
+        """How many faults there were."""
+        kinds = ("empty message", "out of memory", "traceback", "files left", "half-written",
+                 "not bit-equal", "lost", "not finite", "crash")  # fmt: skip
+        return sum(self.counts[kind] for kind in kinds)
+
+    def record(self) -> dict[str, Any]:
+        """Counts, faults, and the peak memory of this process and its children, in MB."""
+        usage = [resource.getrusage(who).ru_maxrss / 1024
+                 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]  # fmt: skip
+        counts = dict(sorted(self.counts.items()))
+        return {"counts": counts, "n_faults": self.n_faults, "peak_mb": round(max(usage)),
+                "faults": self.faults}  # fmt: skip

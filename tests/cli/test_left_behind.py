@@ -1,0 +1,73 @@
+"""Nothing is left behind: by signals, by a kill outright, by a training that has ended."""
+
+import os
+import signal
+
+import polars as pl
+import pytest
+
+from conv4rec.cli.stopping import ENDING, Terminated, unwound
+from conv4rec.cli.writing import write_frames
+
+FRAME = pl.DataFrame({"user_id": [1, 1], "item_id": [1, 2]})
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks are of POSIX")
+
+
+def frames_then(number):
+    """A frame, then a signal to this process, then more."""
+    yield FRAME
+    os.kill(os.getpid(), number)
+    yield FRAME
+
+
+@posix
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("name", ["lists.csv", "lists.parquet"])
+def test_a_signal_while_writing_leaves_the_old_file_alone(tmp_path, number, name):
+    (tmp_path / name).write_bytes(b"old")
+    with pytest.raises(Terminated) as ended, unwound():
+        write_frames(frames_then(number), str(tmp_path / name))
+    assert ended.value.exit_code == 128 + number
+    assert signal.getsignal(number) == signal.SIG_DFL
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"old"
+
+
+@posix
+@pytest.mark.parametrize("name", ["lists.csv", "lists.parquet"])
+def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path, name):
+    def killed():
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield FRAME
+
+    child = os.fork()
+    if child == 0:
+        write_frames(killed(), str(tmp_path / name))
+        os._exit(0)
+    os.waitpid(child, 0)
+    (left,) = tmp_path.iterdir()
+    (tmp_path / f".{name}-other-host-1-x").mkdir()
+    write_frames([FRAME], str(tmp_path / name))
+    assert not left.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".{name}-other-host-1-x", name]
+
+
+@posix
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with unwound():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_finished_training_leaves_no_state_behind(say, log_file, small_words, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    words = ("fit", log_file, "--out", tmp_path / "model", *small_words, "--checkpoint", state)
+    assert say(*words).code == 0
+    assert not state.exists()
+    again = say(*words)
+    assert again.code == 0
+    assert "interrupted" not in again.err
