@@ -11,7 +11,6 @@ from conv4rec.cli.console import note, print_json, say
 from conv4rec.cli.reading import reads_tables
 
 if TYPE_CHECKING:
-    from conv4rec.data import Interactions
     from conv4rec.recommender import Conv4Rec
 
 
@@ -26,8 +25,8 @@ def estimate(
 ) -> None:
     """Processor time and memory of a fit, from the counts of a log; nothing is fitted.
 
-    A matrix product of 0.1 s measures the machine. Time is that of one thread; more threads make
-    a fit shorter. A column for the type of an event is not read.
+    A matrix product of 0.1 s measures the machine. Time is that of one thread; more threads can make
+    it shorter. Logs with types are not estimated.
 
     \b
     Example:
@@ -37,12 +36,16 @@ def estimate(
     from conv4rec.cli import service
 
     model = service.make_model(preset, 0, "cpu", None, set_)
-    log, _ = service.load_log(data, reading)
+    log, _ = service.load_any_log(data, reading)
     show_cost(log, model, as_json)
 
 
-def show_cost(log: Interactions, model: Conv4Rec, as_json: bool) -> None:
-    """Print the estimate, and a note if memory will not do."""
+def show_cost(log: Any, model: Conv4Rec, as_json: bool) -> None:
+    """Print the estimate, and a note if memory will not do.
+
+    Raises:
+        SettingError: The log has types.
+    """
     from conv4rec.recommender.fit_cost import estimate_fit, memory_remark
 
     cost = estimate_fit(log, model)

@@ -24,7 +24,12 @@ def fit(
         str, typer.Argument(metavar="DATA", help="A file of ratings or events, or a data set.")
     ],
     out: Annotated[
-        str, typer.Option(metavar="MODEL", help="Folder to save the model in.", show_default=False)
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="Folder to save the model in; needed unless --dry-run.",
+            show_default=False,
+        ),
     ] = "",
     levels: options.LevelList = None,
     no_types: options.NoTypes = False,

@@ -221,7 +221,7 @@ def _peak(plan: _Plan) -> float:
     solved = min(log.n_items, SOLVED_BYTES / max(1.0, 4 * plan.candidates**2))
     longest = min(log.n_items, GRAM_ENTRIES / max(1, log.n_items))
     together = min(log.pairs, log.n_items**2, GRAM_ENTRIES)
-    slim = solved * (16 * plan.candidates**2 + 32 * longest) + 16 * together
+    slim = solved * (16 * plan.candidates**2 + 32 * longest) + 8 * together
     slim *= bool(plan.candidates)
     ridge = (16 * log.n_items + 8 * log.n_users) * plan.rank
     gibbs = 700 * log.n_rated * bool(draws) + 8 * draws * log.n_items * 22
