@@ -25,8 +25,8 @@ def estimate(
 ) -> None:
     """Processor time and memory of a fit, from the counts of a log; nothing is fitted.
 
-    A matrix product of 0.1 s measures the machine. Time is that of one thread; more threads can make
-    it shorter. Logs with types are not estimated.
+    A matrix product of 0.1 s measures the machine. Time is that of one thread; more threads can
+    make it shorter. Logs with types are not estimated.
 
     \b
     Example:
