@@ -187,5 +187,10 @@ def _page(running: Any) -> list[str]:
         return page.read().decode().splitlines()
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns its exit code."""
+    return run(app, "research.service", arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(run(app, "research.service"))
+    sys.exit(main())

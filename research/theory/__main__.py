@@ -62,7 +62,7 @@ def emergence(
     from research.theory.output import show_emergence
 
     check_picture(out)
-    log = service.load_log(data)[0] if data else None
+    log = service.load_log(data, {})[0] if data else None
     found = [emergence.emergence(seed=seed)]
     if log is not None:
         note("four depths on the log: a few minutes")

@@ -37,7 +37,8 @@ def test_lists_in_an_encoding_of_few_characters_are_plain(model_folder, titles):
     done = printed("ascii", "recommend", model_folder, "--user", "u00", "-k", 3, "--titles", titles)
     assert done.returncode == 0
     text = done.stdout.decode("ascii")
-    assert r"Am\xe9lie \u65e5\u672c \U0001f3ac" in text
+    for word in (r"Am\xe9lie", r"\u65e5\u672c", r"\U0001f3ac"):  # a narrow list wraps the title
+        assert word in text
     lines = text.splitlines()
     rule = next(line for line in lines if line and set(line) == {"-"})
     assert all(len(line) <= len(rule) for line in lines[lines.index(rule) :])

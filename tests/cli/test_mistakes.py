@@ -17,7 +17,10 @@ import pytest
         ("fit {log} --out new --levels 1,2", "is not on the scale 1, 2"),
         ("fit {log} --out new --set depth=3", "'depth' is not a setting"),
         ("fit {log} --out new --set n_steps=many", "the value is a number"),
-        ("fit {log} --out new --preset best", "preset must be 'default' or 'paper'; got 'best'"),
+        (
+            "fit {log} --out new --preset best",
+            "preset must be 'default', 'fast' or 'paper'; got 'best'",
+        ),
         (
             "fit {log} --out new --device abacus",
             "device must be one that torch can use here, such as 'cpu'; got 'abacus'",

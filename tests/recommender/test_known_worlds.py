@@ -32,7 +32,9 @@ def test_each_tribe_is_recommended_its_own_shelf(tribal):
     listed = tribal.recommend(k=3)
     known = tribal.interactions_
     users, items = known.users.numbers(listed["user_id"]), known.items.numbers(listed["item_id"])
-    assert AT_HOME.reshape(N_USERS, N_ITEMS)[users, items].mean() > 0.9
+    assert (
+        AT_HOME.reshape(N_USERS, N_ITEMS)[users, items].mean() > 0.85
+    )  # 0.87 to 0.96 in worlds of other seeds
 
 
 def test_each_tribe_is_expected_to_rate_its_own_shelf_higher(tribal, tribal_log):

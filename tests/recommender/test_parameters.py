@@ -50,8 +50,8 @@ WRONG = [
     ("seed", None, r"a whole number from 0 to 2\*\*40 - 1"),
     ("max_memory_mb", 0, "a finite number of megabytes above 0"),
     ("max_memory_mb", float("nan"), "a finite number of megabytes above 0"),
-    ("preset", "best", "'default' or 'paper'"),
-    ("preset", None, "'default' or 'paper'"),
+    ("preset", "best", "'default', 'fast' or 'paper'"),
+    ("preset", None, "'default', 'fast' or 'paper'"),
 ]
 
 

@@ -21,7 +21,8 @@ def test_the_command_exists_with_its_options(command, run):
     if module == "research.benchmark.new_users":
         assert callable(import_module(module).main)
         return
-    printed = run(module.removeprefix("research."), words[0], "--help")
+    job = [word for word in words[:1] if not word.startswith("-")]  # none where there is one job
+    printed = run(module.removeprefix("research."), *job, "--help")
     assert printed.code == 0, printed.err
     for option in [word for word in words if word.startswith("--")]:
         assert re.search(rf"{option}\b", printed.out), f"{command}: no {option}"

@@ -1,5 +1,7 @@
 """A saved model, and a client that asks its application without a socket."""
 
+import asyncio
+
 import pytest
 
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
@@ -18,6 +20,15 @@ def patience():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("conv4rec.serve.engine.PATIENCE_SECONDS", 600.0)
         yield
+
+
+@pytest.fixture
+def no_running_loop():
+    """A browser test of the same process leaves its event loop marked as running."""
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
 
 
 @pytest.fixture(scope="session")

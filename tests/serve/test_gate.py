@@ -17,6 +17,8 @@ from conv4rec.serve.metrics import Metrics
 from conv4rec.serve.settings import named_folders, read_keys
 from conv4rec.serve.turns import FullError, Turns
 
+pytestmark = pytest.mark.usefixtures("no_running_loop")
+
 KEYS = "an-old-key-of-1234\n a-new-key-of-1234 \n"
 
 

@@ -12,6 +12,8 @@ from conv4rec.serve.engine import Engine
 from conv4rec.serve.metrics import Metrics
 from conv4rec.serve.settings import ServeSettings, named_folders
 
+pytestmark = pytest.mark.usefixtures("no_running_loop")
+
 
 @pytest.fixture(scope="module")
 def newer(mixed, small, tmp_path_factory):

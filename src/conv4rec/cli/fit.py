@@ -14,7 +14,6 @@ from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
 from conv4rec.cli.estimate import show_cost
 from conv4rec.cli.reading import reads_tables
-from conv4rec.cli.service import rarest_type
 from conv4rec.errors import SettingError, TrainingInterrupted
 
 
@@ -107,7 +106,9 @@ def fit(
         return
     say(f"Saved to {out} after {seconds:.0f} s: {model.n_parameters_:,} parameters. Next:")
     first_user = shlex.quote(str(log.users.ids(log.user_numbers[:1])[0]))
-    by = "" if model.events_ is None else f" --by {shlex.quote(rarest_type(model.events_.log))}"
+    by = ""
+    if model.events_ is not None:
+        by = f" --by {shlex.quote(service.rarest_type(model.events_.log))}"
     command(f"conv4rec recommend {shlex.quote(out)} --user {first_user}{by}")
 
 

@@ -199,6 +199,8 @@ class Conv4Rec(Parameters):
                 "this is for logs with ratings: the model was fitted to the types "
                 f"{', '.join(events.log.types.names)} alone"
             )
+        if hasattr(type(self), name):  # a property that the model before `fit` does not have
+            self.check_fitted()
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property

@@ -95,7 +95,7 @@ def limit_of(model: Any) -> float:
 
 
 @app.command()
-def main(
+def latency(
     folder: Annotated[Path | None, typer.Option(help="A saved model, or where to save it.")] = None,
     n_users: Annotated[int, typer.Option(min=2)] = 5_000,
     n_items: Annotated[int, typer.Option(min=100)] = 27_000,
@@ -133,5 +133,10 @@ def main(
     typer.echo(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns its exit code."""
+    return run(app, "research.latency", arguments)
+
+
 if __name__ == "__main__":
-    raise SystemExit(run(app, "research.latency"))
+    raise SystemExit(main())
