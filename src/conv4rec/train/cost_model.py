@@ -24,7 +24,7 @@ from conv4rec.train.gibbs import FEWEST_RATINGS, widths
 from conv4rec.train.initialise import NARROWEST, WIDTHS
 from conv4rec.train.item_sampling import N_ITEMS
 from conv4rec.train.posterior_summaries import LEARNED_FROM
-from conv4rec.train.selection import n_rating_fits, n_validation_fits
+from conv4rec.train.selection import N_EVALUATIONS, n_rating_fits, n_validation_fits
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import GRAM_ENTRIES, SOLVED_BYTES
 from conv4rec.train.validation import FEWEST_HELD_OUT
@@ -171,10 +171,14 @@ def _times(plan: _Plan) -> dict[str, float]:
     steps = max(settings.n_steps, EPOCHS * plan.n_batches)
     rate_steps = settings.rate_steps * (log.n_rated > 0)
     start = (0.4 * plan.consume_size**2 + 1000) * plan.nodes
+    start += 5 * plan.consume_size * log.n_interactions
     seen = min(log.n_users * log.n_items, settings.batch_cells)
-    # Of 20 evaluations of a fit, those of the consume side come before it ends.
-    of_consume = 20 * steps / max(steps, rate_steps) * (10 + 0.04 * plan.consume_size) * seen
-    of_rate = 20 * 0.45 * rate * plan.n_batches
+    evaluations = min(N_EVALUATIONS, max(steps, rate_steps))
+    # Those of the consume side come before it ends.
+    of_consume = (
+        evaluations * steps / max(steps, rate_steps) * (10 + 0.04 * plan.consume_size) * seen
+    )
+    of_rate = evaluations * 0.45 * rate * plan.n_batches
     trials = 150 if plan.rank and plan.candidates else 50 if plan.rank or plan.candidates else 0
     asked = min(300, log.n_users, max(50, 8_000_000 // max(1, log.n_items)))  # of `norms_of`
     asked_rows = asked / max(1, log.n_users) * log.n_interactions
@@ -196,7 +200,8 @@ def _times(plan: _Plan) -> dict[str, float]:
         + few * validated * (20_000 * log.n_users + 1300 * log.n_interactions)
         + learned * (22_000 * (1 + validated) + 800 * (draws + few)),
         "final fit": start + steps * consume + RATE_STEPS_RUN * rate_steps * rate,
-        "norms of lists": asked_rows * (60_000 + 1000 * draws) + asked * log.n_items * 1450,
+        "norms of lists": asked * log.n_items * (130 + 1320 * (draws > 0))
+        + asked_rows * (60_000 + 1000 * draws) * (draws > 0),
     }
 
 
@@ -215,7 +220,7 @@ def _peak(plan: _Plan) -> float:
     tables = 3 * log.n_items * plan.consume_size + plan.rating_weights
     step = (
         16 * tables
-        + 12 * plan.rate_size * plan.rows
+        + 12 * plan.rate_size * plan.rows * (log.n_rated > 0)
         + 3 * min(BLOCK_BYTES, 4 * log.n_users * log.n_items)
     )
     solved = min(log.n_items, SOLVED_BYTES / max(1.0, 4 * plan.candidates**2))
@@ -225,7 +230,7 @@ def _peak(plan: _Plan) -> float:
     slim *= bool(plan.candidates)
     ridge = (16 * log.n_items + 8 * log.n_users) * plan.rank
     gibbs = 700 * log.n_rated * bool(draws) + 8 * draws * log.n_items * 22
-    lists = min(512e6, 300 * log.n_items * 4 * (3 * log.n_levels + 48))
+    lists = min(512e6, 300 * log.n_items * 4 * (3 * log.n_levels + 48)) * (draws > 0)
     return LIBRARIES + step + ridge + max(slim, 20 * plan.scored, gibbs, lists)
 
 
