@@ -164,7 +164,9 @@ def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
     floats = 3 * known.n_levels + SCORE_FLOATS
     best: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {by: [] for by in UNCERTAIN_LISTS}
     total = np.zeros(n_items)
-    for scores in scoring.blocks(known, rows, floats):
+    kept = []  # the scores, where one block holds all of them
+    for n_before, scores in enumerate(scoring.blocks(known, rows, floats)):
+        kept = [scores] if n_before == 0 else []
         rated, left = Rated.of(scoring, scores, like_level), np.isfinite(scores.log_p_consume)
         total += log_odds(rated.likes).sum(0, dtype=np.float64)
         best["like"].append(_candidates(rated.like_lower_bound(criteria.confidence), left))
@@ -173,7 +175,7 @@ def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
         )
     head = short_head(np.bincount(known.item_numbers, minlength=n_items))
     norms = Norms((total / len(rows)).astype(np.float32), head)
-    for scores in scoring.blocks(known, rows, floats):
+    for scores in kept or scoring.blocks(known, rows, floats):
         list_score = list_scores(scoring, scores, known, ListSpec("discover", like_level), norms)
         best["discover"].append(_candidates(list_score, np.isfinite(list_score)))
     prices = {by: _prices(by, found, n_items, values) for by, found in best.items()}

@@ -22,7 +22,7 @@ ROUNDS = 30  # of expectation-maximisation
 FIRST_SPREAD = 0.05  # variance of level biases before the first round
 JITTER = 1e-4  # added to their covariance, which is singular: equal biases change nothing
 SAMPLE = 64  # users, evenly spaced, whose uncertainty of each item is averaged
-LEARNED_FROM = 30_000  # ratings, about, of users evenly spaced, for the level biases
+LEARNED_FROM = 20_000  # ratings, about, of users evenly spaced, for the level biases
 
 
 @torch.no_grad()
