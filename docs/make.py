@@ -15,7 +15,7 @@ from typing import Any
 DOCS = Path(__file__).parent
 RESEARCH = DOCS.parent / "research"
 COMMANDS = (
-    *("", "quickstart", "fit", "evaluate", "bench", "report"),
+    *("", "quickstart", "fit", "estimate", "evaluate", "bench", "report"),
     *("recommend", "predict", "explain", "audience", "explore", "plot", "serve"),
     *("data", "data list", "data fetch", "data show", "doctor"),
     *("theory", "theory bound", "theory certify", "theory spectrum"),

@@ -35,6 +35,17 @@ def growth_command(
         raw(json.dumps(record))
 
 
+@app.command(name="estimate", short_help="Fits of named data sets beside their estimates.")
+def estimate_command(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Data sets.")],
+    changes: Set = None,
+) -> None:
+    """Fit one data set at a time, each in a process of its own; prints one line for each fit."""
+    settings = settings_from_words(changes or [])
+    for name in names:
+        raw(json.dumps({"dataset": name, **growth.in_a_process(name, settings)}))
+
+
 @app.command(name="table", short_help="The table and the exponents, from the records.")
 def table_command(
     records: Annotated[Path, typer.Option(metavar="FILE", help="Of growth.")] = growth.RECORDS,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from conv4rec import Conv4Rec
+from conv4rec import Conv4Rec, Interactions, estimate_fit, load_dataset
 from conv4rec.benchmark.charts import Axes, Curve, Panel, svg
 from conv4rec.errors import DataError, SettingError
 from conv4rec.evaluate.provenance import commit, peak_rss_mb, versions
@@ -31,14 +31,23 @@ COSTS = {"cpu_s": "processor seconds", "peak_mb": "peak memory (MB)"}
 Record = dict[str, Any]
 
 
-def fit_once(sizes: dict[str, int], settings: dict[str, Any]) -> Record:
-    """Fit a made-up log in this process: processor seconds and peak memory."""
+def fit_once(sizes: dict[str, int] | str, settings: dict[str, Any]) -> Record:
+    """Fit a made-up log, or a named one, in this process: processor seconds and peak memory.
+
+    Beside what they were estimated to be (`conv4rec.estimate_fit`).
+    """
     Conv4Rec(n_steps=1, mf_draws=0).fit(made_up(40, 40, 200))  # libraries are loaded on first use
-    log = made_up(sizes["users"], sizes["items"], sizes["rows"], sizes["levels"])
+    if isinstance(sizes, str):
+        log, sizes = Interactions.from_frame(load_dataset(sizes).frame), {}
+    else:
+        log = made_up(sizes["users"], sizes["items"], sizes["rows"], sizes["levels"])
+    model = Conv4Rec(seed=0, **settings)
+    estimate = estimate_fit(log, model)
     began = time.process_time()
-    Conv4Rec(seed=0, **settings).fit(log)
-    spent = round(time.process_time() - began, 2)
-    return {**sizes, "cpu_s": spent, "peak_mb": peak_rss_mb()}
+    model.fit(log)
+    spent = {"cpu_s": round(time.process_time() - began, 2), "peak_mb": peak_rss_mb()}
+    estimated = {"estimated_cpu_s": estimate.seconds, "estimated_mb": estimate.memory_mb}
+    return {**sizes, **spent, **estimated}
 
 
 def measure(
@@ -62,14 +71,19 @@ def measure(
             if value > 1.001 * GRIDS[size][0] * 10**decades:
                 continue
             sizes = BASE | {size: value}
-            record = {"varied": size, **_in_a_process(sizes, settings), "settings": settings}
+            record = {"varied": size, **in_a_process(sizes, settings), "settings": settings}
             record |= {"commit": commit(), "torch": versions()["torch"]}
             with records.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
             yield record
 
 
-def _in_a_process(sizes: dict[str, int], settings: dict[str, Any]) -> Record:
+def in_a_process(sizes: dict[str, int] | str, settings: dict[str, Any]) -> Record:
+    """`fit_once` in a process of its own, whose peak memory is that of the fit.
+
+    Raises:
+        SettingError: The fit failed.
+    """
     job = json.dumps([sizes, settings])
     ended = subprocess.run(
         [sys.executable, "-m", "research.cost", "one", job],

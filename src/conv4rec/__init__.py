@@ -11,7 +11,7 @@ from conv4rec._version import __version__
 
 if TYPE_CHECKING:
     from conv4rec.data import Interactions, Levels, Split, load_dataset, split_by_name, split_log
-    from conv4rec.recommender import Conv4Rec, evaluate_model
+    from conv4rec.recommender import Conv4Rec, estimate_fit, evaluate_model
 
 __all__ = [
     "Conv4Rec",
@@ -19,6 +19,7 @@ __all__ = [
     "Levels",
     "Split",
     "__version__",
+    "estimate_fit",
     "evaluate_model",
     "load_dataset",
     "split_by_name",
@@ -30,6 +31,7 @@ _HOMES = {
     "Interactions": "conv4rec.data",
     "Levels": "conv4rec.data",
     "Split": "conv4rec.data",
+    "estimate_fit": "conv4rec.recommender",
     "evaluate_model": "conv4rec.recommender",
     "load_dataset": "conv4rec.data",
     "split_by_name": "conv4rec.data",

@@ -37,7 +37,7 @@ def test_an_exponent_is_the_slope_on_logarithmic_axes():
 def test_a_small_fit_is_measured_and_shown_in_table_and_picture(tmp_path, monkeypatch, run):
     monkeypatch.setattr(growth, "BASE", {"rows": 300, "users": 40, "items": 50, "levels": 3})
     monkeypatch.setattr(growth, "GRIDS", {"rows": (200, 400, 90_000)})
-    monkeypatch.setattr(growth, "_in_a_process", growth.fit_once)
+    monkeypatch.setattr(growth, "in_a_process", growth.fit_once)
     records, out = tmp_path / "r.jsonl", tmp_path / "cost.svg"
     words = ["n_steps=2", "mf_draws=0", "consume_reg_factors=[]"]
     changes = [word for change in words for word in ("--set", change)]

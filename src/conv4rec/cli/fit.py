@@ -12,6 +12,7 @@ import typer
 
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
+from conv4rec.cli.estimate import show_cost
 from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError, TrainingInterrupted
 
@@ -21,7 +22,14 @@ def fit(
     data: Annotated[
         str, typer.Argument(metavar="DATA", help="A file of ratings or events, or a data set.")
     ],
-    out: Annotated[str, typer.Option(metavar="MODEL", help="Folder to save the model in.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="Folder to save the model in; needed unless --dry-run.",
+            show_default=False,
+        ),
+    ] = "",
     levels: options.LevelList = None,
     no_types: options.NoTypes = False,
     exclusive: options.Exclusive = None,
@@ -44,6 +52,9 @@ def fit(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted training stopped.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Estimate time and memory (see estimate); no fit.")
+    ] = False,
     as_json: options.AsJson = False,
     *,
     reading: dict[str, Any],
@@ -62,8 +73,11 @@ def fit(
 
     model = service.make_model(preset, seed, device, threads, set_, like_threshold=like_threshold)
     state = checkpoint or out.rstrip("/\\") + ".training"
-    service.check_folder(out)
-    _check_state(state, resume)
+    if not dry_run:
+        if not out:
+            raise SettingError("Missing option '--out': the folder to save the model in")
+        service.check_folder(out)
+        _check_state(state, resume)
     if no_types and (exclusive or repeats):
         raise SettingError("--exclusive and --repeats are of types, which --no-types leaves unread")
     load = service.load_log if no_types else service.load_any_log
@@ -76,6 +90,9 @@ def fit(
     )
     if not as_json:
         say(str(log.report))
+    if dry_run:
+        show_cost(log, model, as_json)
+        return
     started = time.perf_counter()
     _train(model, log, state, resume)
     model.save(out)

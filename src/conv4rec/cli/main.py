@@ -16,6 +16,7 @@ from conv4rec.cli.console import fail, log_lines, notes, say
 from conv4rec.cli.data import data_app
 from conv4rec.cli.doctor import doctor
 from conv4rec.cli.encoding import any_encoding
+from conv4rec.cli.estimate import estimate
 from conv4rec.cli.evaluate import evaluate
 from conv4rec.cli.explain import explain
 from conv4rec.cli.explore import explore
@@ -35,6 +36,7 @@ EXIT_WRONG, EXIT_INTERRUPTED = 2, 130
 COMMANDS = {
     quickstart: "A tour on real ratings: two minutes.",
     fit: "Train a model on a log of ratings.",
+    estimate: "Time and memory of a fit, before it.",
     evaluate: "Train on a part, measure on the rest.",
     bench: "Several models on the same rows, with provenance.",
     report: "Tables and pictures of a bench, from its records.",

@@ -25,6 +25,7 @@ from conv4rec.recommender.event_answers import NEXT, EventAnswers
 from conv4rec.recommender.event_explanation import association_table, event_explanation
 from conv4rec.recommender.event_histories import event_histories_of
 from conv4rec.recommender.explanation import check_explained, explained
+from conv4rec.recommender.fit_cost import warn_of_memory
 from conv4rec.recommender.inspection import kernel_table, similar_items
 from conv4rec.recommender.list_request import (
     ListRequest,
@@ -143,6 +144,8 @@ class Conv4Rec(Parameters):
             self._serve_events(EventAnswers(model, events, options.max_memory_mb), log)
             if events.types.levels is None:
                 return self
+        if self.device == "cpu":
+            warn_of_memory(log, network.model_dump(), settings)
         fit = Fit(
             log, network.model_dump(), settings, options.seed, self.device, on_progress,
             checkpoint, resume, should_stop,

@@ -1,0 +1,29 @@
+"""estimate, and fit --dry-run: one answer, and nothing is written."""
+
+
+def test_estimate_and_a_dry_run_say_the_same_and_write_nothing(say, log_file, tmp_path):
+    words = ("--set", "n_steps=7", "--json")
+    estimated = say("estimate", log_file, *words)
+    assert estimated.code == 0
+    dry = say("fit", log_file, "--dry-run", "--out", tmp_path / "model", *words)
+    assert dry.code == 0
+    for name in ("memory_mb", "users", "items", "interactions"):
+        assert dry.json[name] == estimated.json[name]
+    assert set(dry.json["stages"]) == set(estimated.json["stages"])
+    assert dry.json["seconds"] > 0
+    assert not (tmp_path / "model").exists()
+    assert not (tmp_path / "model.training").exists()
+
+
+def test_people_read_a_line_a_stage(say, log_file):
+    said = say("estimate", log_file)
+    assert said.code == 0
+    for expected in ("40 users", "validation fits", "processor time, one thread", "peak memory"):
+        assert expected in said.out
+    assert "peak memory" in say("fit", log_file, "--dry-run").out
+
+
+def test_a_fit_that_is_not_dry_needs_a_folder(say, log_file):
+    said = say("fit", log_file)
+    assert (said.code, said.out) == (2, "")
+    assert said.sentence.startswith("Error: Missing option '--out'")
