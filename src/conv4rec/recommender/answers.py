@@ -112,6 +112,7 @@ class Answers:
                 question.k,
                 by=question.by,
                 exclude_seen=question.exclude_seen,
+                exclude=question.exclude,
                 allow=self._items(question.allow),
                 block=self._items(question.block),
                 novelty=question.novelty,
@@ -205,6 +206,7 @@ class Answers:
             "item_ids": known.items.kind,
             "levels": list(known.levels.values),
             "like_threshold": known.levels.like_threshold(options.like_threshold),
+            "types": [] if self.model.events_ is None else list(self.model.events_.log.types.names),
             "titles": len(self.titles),
         }
 

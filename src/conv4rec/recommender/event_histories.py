@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from conv4rec.data import Events
+from conv4rec.data import Events, Interactions
 from conv4rec.data.columns import EVENT_COLUMNS
 from conv4rec.data.ids import shown, text_roles
 from conv4rec.data.tables import read_columns
@@ -35,6 +36,10 @@ def event_histories_of(known: Events, users: Users) -> Events:
     if isinstance(users, Events):
         same = users.items == known.items and users.types == known.types
         return users if same else _from_log(known, users.to_frame())
+    if isinstance(users, Interactions) and len(users) == 0:  # users without a history
+        nobody = known.take_users(np.zeros(0, dtype=np.int64))
+        starts = np.zeros(users.n_users + 1, dtype=nobody.starts.dtype)
+        return replace(nobody, users=users.users, starts=starts)
     if isinstance(users, Mapping):
         return _from_log(known, _one_user(known, users))
     ids = asked_ids(known.users, users)

@@ -34,12 +34,21 @@ Whole = Annotated[StrictInt, BeforeValidator(_whole)]
 TextId = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_ID)]
 Id = Whole | TextId
 Rating = Annotated[float, Field(allow_inf_nan=False)] | None
-History = Annotated[dict[TextId, Rating], Field(max_length=MOST_HISTORY)]
+TypeName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_ID)]
+Types = Annotated[list[TypeName], Field(min_length=1, max_length=MOST_USERS)]
+History = Annotated[dict[TextId, Rating | TypeName | Types], Field(max_length=MOST_HISTORY)]
+By = Annotated[
+    Order | TypeName,
+    Field(description="What is ranked by; where the log has types, also a type, or 'next'."),
+]
 ManyIds = Annotated[list[Id], Field(max_length=MOST_IDS)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 _ONE_OF = "{0!r}, of the training data, or 'history', anyone's items with their ratings"
-_HISTORY = "Item ids with their ratings, null for 'not rated'. Nobody needs to be in training."
+_HISTORY = (
+    "Item ids with their ratings, null for 'not rated'; where the log has types, with a type or a "
+    "list of types. Nobody needs to be in training."
+)
 
 
 class Question(BaseModel):
@@ -76,8 +85,11 @@ class RecommendQuestion(Question):
     ] = ABSENT
     history: Annotated[History, Field(description=_HISTORY)] = ABSENT
     k: Annotated[Whole, Field(ge=1, le=MOST_ITEMS, description="Items of a list.")] = 10
-    by: Annotated[Order, Field(description="What lists are ranked by.")] = "consume"
+    by: By = "consume"
     exclude_seen: Annotated[bool, Field(description="Leave out the items of the history.")] = True
+    exclude: Annotated[
+        Types | None, Field(description="By a type: leave out items with an event of these types.")
+    ] = None
     allow: Annotated[ManyIds | None, Field(description="List nothing else.")] = None
     block: Annotated[ManyIds | None, Field(description="Never list these.")] = None
     novelty: Annotated[
@@ -174,7 +186,7 @@ class ExplainQuestion(ProfileQuestion):
         )
     )
     item: Id
-    by: Explained = "like"
+    by: Explained | TypeName = "like"
     confidence: Annotated[float, Field(ge=0.5, lt=1.0, description="Of discoveries.")] = CONFIDENCE
 
 

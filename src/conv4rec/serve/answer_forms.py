@@ -26,6 +26,7 @@ class Model(BaseModel):
     user_ids: Literal["int", "str"]
     item_ids: Literal["int", "str"]
     levels: list[float] = Field(description="The rating scale.")
+    types: list[str] = Field(description="The types of events; empty for a log of ratings.")
     like_threshold: float = Field(description="The lowest rating that counts as liking.")
     titles: int = Field(description="Items that have a title.")
 
