@@ -71,3 +71,19 @@ def test_a_finished_training_leaves_no_state_behind(say, log_file, small_words, 
     again = say(*words)
     assert again.code == 0
     assert "interrupted" not in again.err
+
+
+def test_what_a_kill_in_a_first_save_left_is_replaced_by_the_next_fit(say, tmp_path):
+    """Parts without a manifest: no model yet, and nothing of anybody else's."""
+    log, model = tmp_path / "log.csv", tmp_path / "model"
+    FRAME.vstack(pl.DataFrame({"user_id": [2, 2], "item_id": [2, 3]})).write_csv(log)
+    words = ("fit", log, "--out", model, "--set", "n_steps=2")
+    assert say(*words).code == 0
+    (model / "manifest.json").unlink()
+    assert say(*words).code == 0
+    assert (model / "manifest.json").exists()
+    (model / "manifest.json").unlink()
+    (model / "letter.txt").write_text("mine")
+    told = say(*words)
+    assert told.code == 2
+    assert "choose a new or empty folder" in told.sentence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -188,10 +187,10 @@ def check_folder(folder: str, kind: str = "model") -> None:
     Raises:
         SavedModelError: It holds something that conv4rec did not save, or cannot be made.
     """
+    from conv4rec.storage.folders import may_replace
+
     path = Path(folder)
-    if path.exists() and not (
-        path.is_dir() and (not any(path.iterdir()) or _saved_kind(path) == kind)
-    ):
+    if path.exists() and not (path.is_dir() and may_replace(path, kind)):
         raise SavedModelError(
             f"{folder} exists and is not a {kind} saved by conv4rec: choose a new or empty folder"
         )
@@ -207,12 +206,3 @@ def load_model(folder: str, **options: Any) -> Conv4Rec:
     from conv4rec.recommender import Conv4Rec
 
     return Conv4Rec.load(folder, **options)
-
-
-def _saved_kind(folder: Path) -> str | None:
-    """The kind of a folder saved by conv4rec, such as "model"; None for any other folder."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_bytes())
-        return manifest["kind"] if "schema" in manifest else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None

@@ -49,7 +49,7 @@ def save_folder(
     """
     folder = as_path("the folder", folder, SavedModelError)
     try:
-        if folder.exists() and not (folder.is_dir() and _is_ours(folder, kind)):
+        if folder.exists() and not (folder.is_dir() and may_replace(folder, kind)):
             raise SavedModelError(
                 f"{folder} exists and is not a {kind} saved by conv4rec: "
                 "choose a new or empty folder"
@@ -99,7 +99,7 @@ def load_folder(
 def remove_saved(folder: str | os.PathLike[str], kind: str) -> None:
     """Remove what `save_folder` wrote, and the folder itself if nothing else is in it."""
     folder = Path(folder)
-    if folder.is_dir() and _is_ours(folder, kind):
+    if folder.is_dir() and may_replace(folder, kind):
         (folder / MANIFEST).unlink(missing_ok=True)
         _remove_leftovers(folder, set())
         with contextlib.suppress(OSError):
@@ -198,8 +198,11 @@ def _texts(entry: Any) -> list[Any]:
     return [entry.get("file"), entry.get("sha256")] if isinstance(entry, dict) else [None]
 
 
-def _is_ours(folder: Path, kind: str) -> bool:
-    """Whether a save of this kind may replace the content of the folder."""
+def may_replace(folder: Path, kind: str) -> bool:
+    """Whether a save of this kind may replace the content of the folder.
+
+    It may if another save of the kind, an unfinished save, or nothing is there.
+    """
     if (folder / MANIFEST).exists():
         try:
             manifest = json.loads((folder / MANIFEST).read_bytes())
