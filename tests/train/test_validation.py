@@ -201,7 +201,7 @@ def test_rating_penalties_are_tried_where_ratings_are_few(mixed):
     assert n_rating_fits(mixed, (0.4, 1.0, 0.2)) == 3
     assert n_rating_fits(mixed, ()) == 1
     many = SimpleNamespace(n_rated=FEW_RATINGS + 1)
-    assert n_rating_fits(many, (0.4, 1.0, 0.2)) == 1
+    assert n_rating_fits(many, (0.4, 1.0, 0.2)) == 2
 
 
 def test_a_consume_side_that_trains_alone_ends_once_it_is_behind():

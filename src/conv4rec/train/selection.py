@@ -10,7 +10,7 @@ from conv4rec.errors import SettingError
 from conv4rec.train.schedule import Schedule
 
 N_EVALUATIONS = 20  # per fit
-FEW_RATINGS = 30_000  # up to so many, several rating penalties are tried
+FEW_RATINGS = 30_000  # up to so many, all rating penalties are tried; of more, two
 BEHIND = 0.001  # relative: the same for the consume side, where nothing else is trained
 WORSE = 0.01  # relative: a loss this far above the best is not expected to fall below it again
 
@@ -47,7 +47,7 @@ def n_validation_fits(interactions: Interactions, consume_reg_factors: tuple[flo
 
 def n_rating_fits(interactions: Interactions, rate_reg_factors: tuple[float, ...]) -> int:
     """How many rating penalties to try; at least one."""
-    affordable = len(rate_reg_factors) if interactions.n_rated <= FEW_RATINGS else 1
+    affordable = len(rate_reg_factors) if interactions.n_rated <= FEW_RATINGS else 2
     return max(1, min(affordable, len(rate_reg_factors)))
 
 

@@ -26,7 +26,7 @@ class TrainSettings(Settings):
     logs take more: at least two epochs."""
     learning_rate: Amount = 0.009
     """Highest learning rate of Adam on the consume side."""
-    rate_steps_ratio: Amount = 2.0
+    rate_steps_ratio: Amount = 3.5
     """Steps of the rating side, in multiples of `n_steps`."""
     rate_learning_rate: Amount = 0.013
     """Learning rate of Adam on the rating side and on a shared encoder. It is constant, so that
@@ -81,8 +81,8 @@ class TrainSettings(Settings):
     consume_reg_factors: Factors = (1.0, 0.4, 2.0)
     """Factors on the consume penalties, one for each validation fit; the best is taken (large logs:
     fewer)."""
-    rate_reg_factors: Factors = (0.4, 1.0, 0.2)
-    """The same for the rating penalty (large logs: the first alone); a validation fit beyond them
+    rate_reg_factors: Factors = (1.0, 0.4, 0.2)
+    """The same for the rating penalty (large logs: the first two); a validation fit beyond them
     trains the consume side alone."""
 
     @model_validator(mode="after")
