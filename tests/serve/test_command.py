@@ -34,7 +34,8 @@ def service(folder, tmp_path):
             yield process, re.search(r"http://\S+:\d+", said).group(), tmp_path
         finally:
             process.kill()
-            process.communicate()
+            process.wait()
+            process.stdout.close()
 
 
 def get(place, path):
@@ -53,15 +54,40 @@ def lines_until(path, message, n=1):
     pytest.fail(f"{message!r} is not {n} times in the log: {lines}")
 
 
+def workers_of(process):
+    words = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)]
+    own = subprocess.run(words, capture_output=True, text=True).stdout
+    return [int(row.split()[0]) for row in own.splitlines() if "spawn_main" in row]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals on Windows")
+def test_workers_end_with_a_supervisor_that_is_killed(service):
+    process, place, _ = service
+    assert get(place, "/v2/health/ready") == {"ready": True}
+    [worker] = workers_of(process)
+    process.kill()
+    process.wait()
+    for _ in range(2_400):
+        if "Z" in state_of(worker):
+            return
+        time.sleep(0.05)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the worker goes on without its supervisor")
+
+
+def state_of(pid):
+    """The letter of a process's state; "Z" once it has ended."""
+    return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)],
+                          capture_output=True, text=True).stdout or "Z"  # fmt: skip
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals on Windows")
 def test_a_killed_worker_is_replaced_and_a_newer_model_is_served(service):
     process, place, folder = service
     assert get(place, "/v2/health/ready") == {"ready": True}
     before = get(place, "/v2/models/mine")["versions"]
 
-    own = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)],
-                         capture_output=True, text=True).stdout  # fmt: skip
-    workers = [int(row.split()[0]) for row in own.splitlines() if "spawn_main" in row]
+    workers = workers_of(process)
     assert len(workers) == 1
     os.kill(workers[0], signal.SIGKILL)
     [said] = lines_until(folder / "log", "worker replaced")

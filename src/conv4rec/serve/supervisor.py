@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import os
 import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -117,12 +119,26 @@ def supervise(settings: ServeSettings, listening: socket.socket) -> bool:
         return not supervisor.failed_to_start
 
 
+def _end_with_the_supervisor() -> None:
+    """Stop this worker when its supervisor is gone, even if that was killed outright."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True, name="supervisor").start()
+
+
 def worker_app(settings: ServeSettings) -> FastAPI:
     """The application of a worker, with its models loaded; ends the worker if they cannot be."""
     import torch
 
     from conv4rec.serve.app import make_app
 
+    _end_with_the_supervisor()
     torch.set_num_threads(settings.threads)
     app = make_app(settings)
     # A SIGHUP is remembered while the models are loaded: without this it would end the worker.
