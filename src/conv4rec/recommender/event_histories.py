@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,7 +47,7 @@ def event_histories_of(known: Events, users: Users) -> Events:
     return known.take_users(np.unique([known.users.number(id) for id in ids]))
 
 
-def _from_log(known: Events, log: pl.DataFrame | str | Path) -> Events:
+def _from_log(known: Events, log: Any) -> Events:
     as_text = text_roles(known.users, known.items)
     frame = read_columns(log, roles=EVENT_COLUMNS, as_text=as_text).frame
     frame = known_items_only(known.items, frame)
