@@ -38,7 +38,9 @@ def make_fit():
         should_stop=None,
         **changes,
     ):
-        settings = TrainSettings(**{"n_steps": 6, "consume_reg_factors": (1.0, 3.0), **changes})
+        settings = TrainSettings(
+            **{"n_steps": 6, "rate_steps_ratio": 2.0, "consume_reg_factors": (1.0, 3.0), **changes}
+        )
         return Fit(
             log, SHAPE if shape is None else shape, settings, seed, "cpu", on_progress,
             checkpoint, resume, should_stop,

@@ -140,12 +140,12 @@ def test_the_final_fit_has_the_best_schedule_of_the_validation_fits(mixed, make_
     fitted = make_fit(mixed).run()
     assert fitted.schedule == best_schedule(fitted.validation_results)
     first = [r for r in fitted.validation_results if r.rate_factor == 1.0]
-    assert [r.step for r in first] == evaluation_steps(21)[: len(first)]
+    assert [r.step for r in first] == evaluation_steps(12)[: len(first)]
     assert len(first) > 10
     assert [r.consume_nll is None for r in first] == [r.step > 6 for r in first]
     without = make_fit(mixed, consume_reg_factors=()).run()
     assert without.validation_results == []
-    assert without.schedule.stops == (6, 21)
+    assert without.schedule.stops == (6, 12)
 
 
 def test_a_validation_fit_ends_early_only_when_both_sides_are_done():
