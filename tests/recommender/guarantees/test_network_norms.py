@@ -25,7 +25,8 @@ def by_chains(model, log):
     """The consume logits of the three chains in dense matrices: kernel, item means, biases."""
     network = model.scoring_.network
     weights, n, n_types = weights_of(network), log.n_items, log.n_levels + 1
-    means = network.item_mean(model.scoring_.item_side.type_counts).double().numpy()
+    kernel = network.consume_kernel[:, : len(network.consume_in)]
+    means = network.item_mean(model.scoring_.item_side.type_counts, kernel).double().numpy()
     prior = float(network.shrinkage[0].exp())
     levels = np.where(log.level_numbers < 0, log.n_levels, log.level_numbers)
     encoder = weights.encoder.reshape(len(weights.encoder), -1, n)  # size x channels x items
