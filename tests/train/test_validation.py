@@ -103,10 +103,18 @@ def test_a_log_without_ratings_is_fitted_without_rating_steps_and_item_side(mixe
 
 @pytest.mark.parametrize("n_steps", [1, 5, 12, 13, 100])
 def test_evaluations_are_spread_over_the_steps_and_end_with_the_last(n_steps):
-    steps = evaluation_steps(n_steps)
+    steps = evaluation_steps((n_steps, n_steps), n_steps)
     assert steps[-1] == n_steps
     assert steps == sorted(set(steps))
     assert 0 < steps[0] <= max(1, n_steps / 10)
+
+
+@pytest.mark.parametrize("last_steps", [(60, 210), (7, 24), (100, 200), (10, 3)])
+def test_all_fits_are_evaluated_at_the_same_steps_and_at_the_last_of_each_task(last_steps):
+    whole = evaluation_steps(last_steps, max(last_steps))
+    assert set(last_steps) <= set(whole)
+    consume_alone = evaluation_steps(last_steps, last_steps[0])
+    assert consume_alone == [step for step in whole if step <= last_steps[0]]
 
 
 def test_each_task_takes_its_own_best_step_and_penalty(mixed, make_fit):
@@ -140,7 +148,7 @@ def test_the_final_fit_has_the_best_schedule_of_the_validation_fits(mixed, make_
     fitted = make_fit(mixed).run()
     assert fitted.schedule == best_schedule(fitted.validation_results)
     first = [r for r in fitted.validation_results if r.rate_factor == 1.0]
-    assert [r.step for r in first] == evaluation_steps(12)[: len(first)]
+    assert [r.step for r in first] == evaluation_steps((6, 12), 12)[: len(first)]
     assert len(first) > 10
     assert [r.consume_nll is None for r in first] == [r.step > 6 for r in first]
     without = make_fit(mixed, consume_reg_factors=()).run()

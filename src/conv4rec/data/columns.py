@@ -118,11 +118,6 @@ def _stated(
     columns: Mapping[str, Any] | None, roles: Sequence[str], required: Sequence[str]
 ) -> dict[str, Any]:
     """What is stated of the wanted roles."""
-    if columns is not None and not isinstance(columns, Mapping):
-        raise SettingError(
-            f"columns= maps {', '.join(ALIASES)} to the names in your table, as in "
-            f"{{'user_id': 'client'}}; got {columns!r:.200}"
-        )
     stated = dict(columns or {})
     if unknown := [role for role in stated if role not in ALIASES]:
         raise SettingError(

@@ -24,6 +24,7 @@ MODELS = ("conv4rec", *BASELINES)
 """The models that `run` can fit, by name."""
 EVENT_MODELS = ("conv4rec", *EVENT_BASELINES)
 """The same for a log with types."""
+Sizes = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ def run(
 
 def measure(split: Split | EventSplit, name: str, seed: int, fit: Callable[[], Any]) -> Run:
     """Time `fit`, which returns a model fitted on `split.train`; measure it on the test part."""
-    if isinstance(split, EventSplit):
-        return _measure_events(split, name, seed, fit)
     started = time.perf_counter()
     model = fit()
     fitted = time.perf_counter()
-    timed = Stopwatch(as_scorer(model))
-    evaluation = evaluate(timed, split)
+    if isinstance(split, EventSplit):
+        evaluation, score_s, like_threshold, sizes = _evaluated_events(model, split)
+    else:
+        evaluation, score_s, like_threshold, sizes = _evaluated(model, split)
     evaluated = time.perf_counter()
     record = Record(
         dataset=split.name,
@@ -87,52 +88,41 @@ def measure(split: Split | EventSplit, name: str, seed: int, fit: Callable[[], A
         metrics=evaluation.metrics,
         fit_s=round(fitted - started, 3),
         evaluate_s=round(evaluated - fitted, 3),
-        score_s=round(timed.score_s, 3),
+        score_s=score_s,
         peak_rss_mb=peak_rss_mb(),
         n_parameters=getattr(model, "n_parameters_", None),
         config=_config(model),
-        like_threshold=evaluation.like_threshold,
-        sizes={
-            "users": split.train.n_users,
-            "items": split.train.n_items,
-            "levels": split.train.n_levels,
-            "train": len(split.train),
-            "test": len(split.test),
-        },
+        like_threshold=like_threshold,
+        sizes={"users": split.train.n_users, "items": split.train.n_items, **sizes},
     )
     return Run(model, evaluation, record)
 
 
-def _measure_events(split: EventSplit, name: str, seed: int, fit: Callable[[], Any]) -> Run:
-    """`measure` for a log with types."""
-    started = time.perf_counter()
-    model = fit()
-    fitted = time.perf_counter()
+def _evaluated(model: Any, split: Split) -> tuple[Evaluation, float | None, float | None, Sizes]:
+    """The evaluation, the seconds of scoring, the lowest rating that is liked, and sizes."""
+    timed = Stopwatch(as_scorer(model))
+    evaluation = evaluate(timed, split)
+    sizes = {
+        "levels": split.train.n_levels,
+        "train": len(split.train),
+        "test": len(split.test),
+    }
+    return evaluation, round(timed.score_s, 3), evaluation.like_threshold, sizes
+
+
+def _evaluated_events(
+    model: Any, split: EventSplit
+) -> tuple[EventEvaluation, float | None, float | None, Sizes]:
+    """The same for a log with types, where scoring is not timed and no rating is a limit."""
     scorer = ConvEventScorer(model) if isinstance(model, Conv4Rec) else model
-    evaluation = evaluate_events(scorer, split)
     types = split.train.types
-    record = Record(
-        dataset=split.name,
-        model=name,
-        seed=seed,
-        metrics=evaluation.metrics,
-        fit_s=round(fitted - started, 3),
-        evaluate_s=round(time.perf_counter() - fitted, 3),
-        score_s=None,
-        peak_rss_mb=peak_rss_mb(),
-        n_parameters=getattr(model, "n_parameters_", None),
-        config=_config(model),
-        like_threshold=None,
-        sizes={
-            "users": split.train.n_users,
-            "items": split.train.n_items,
-            "types": len(types.names),
-            "levels": types.levels.n_levels if types.levels else 0,
-            "train": int(split.train.counts.sum()),
-            "test": int(split.test.counts.sum()),
-        },
-    )
-    return Run(model, evaluation, record)
+    sizes = {
+        "types": len(types.names),
+        "levels": types.levels.n_levels if types.levels else 0,
+        "train": int(split.train.counts.sum()),
+        "test": int(split.test.counts.sum()),
+    }
+    return evaluate_events(scorer, split), None, None, sizes
 
 
 def _fitted(train: Interactions | Events, choice: ModelChoice, seed: int, on_progress: Any) -> Any:

@@ -32,10 +32,19 @@ class ValidationResult:
     """Multiplier of the rating side's penalties."""
 
 
-def evaluation_steps(n_steps: int) -> list[int]:
-    """The steps after which a fit is evaluated; the last is the end."""
-    steps = {round(n_steps * (i + 1) / N_EVALUATIONS) for i in range(N_EVALUATIONS)}
-    return sorted(steps - {0})
+def evaluation_steps(last_steps: tuple[int, int], end: int) -> list[int]:
+    """The steps after which a fit is evaluated; the last is its end.
+
+    They are the same for all fits, so that their losses can be compared, and the last step of
+    each task is among them.
+
+    Args:
+        last_steps: of the consume side and of the rating side, where none ends early.
+        end: last step of this fit.
+    """
+    longest = max(last_steps)
+    steps = {round(longest * (i + 1) / N_EVALUATIONS) for i in range(N_EVALUATIONS)}
+    return sorted({step for step in steps | set(last_steps) if 0 < step < end} | {end})
 
 
 def n_validation_fits(interactions: Interactions, consume_reg_factors: tuple[float, ...]) -> int:

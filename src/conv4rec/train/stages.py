@@ -35,7 +35,8 @@ def validation_fit(session: Session) -> None:
     )
     trainer, end = session.trainer(session.observed(), schedule), max(schedule.stops)
     stage = f"validation fit {state.stage + 1}"
-    for step in evaluation_steps(end)[len(state.results) - state.n_before :]:
+    steps = evaluation_steps((settings.n_steps, settings.rate_steps), end)
+    for step in steps[len(state.results) - state.n_before :]:
         session.advance(trainer, step, stage)
         result = evaluate_validation(trainer, session.validation_history(), state)
         session.save(trainer)
@@ -71,8 +72,7 @@ def final_fit(
     """
     state, settings = session.state, session.settings
     trainer, end = session.trainer(session.interactions, schedule), max(schedule.stops)
-    steps = evaluation_steps(max(settings.n_steps, settings.rate_steps))
-    steps = [step for step in steps if step < end] + [end]
+    steps = evaluation_steps((settings.n_steps, settings.rate_steps), end)
     for step in steps[bisect_left(steps, trainer.step) :]:  # a resumed fit has the earlier ones
         progress = session.advance(trainer, step, "final fit")
         if step <= schedule.stops[RATE] or not state.last.snapshots:
