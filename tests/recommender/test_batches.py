@@ -73,6 +73,15 @@ def test_record_batches_keep_the_stated_schema(lists, expected):
     assert list(lists.arrow_batches(iter([USERS.to_batches()[0].slice(0, 0)]))) == []
 
 
+def test_users_of_whom_nothing_is_known_change_no_schema(lists):
+    history = pa.table({"user_id": ["a", "b"], "item_id": [3, 999], "rating": [5.0, 4.0]})
+    with pytest.warns(UserWarning, match="popularity"):
+        [found] = lists.arrow_batches(iter(history.to_batches()))
+    assert found.schema.types[1:] == lists.schema().types[1:]  # these ids are strings
+    assert found.schema.names == lists.schema().names
+    assert set(found["fallback"].to_pylist()) == {None, "popularity"}
+
+
 def test_mistakes_are_told_before_any_worker_runs(lists, tmp_path):
     with pytest.raises(SavedModelError):
         RecommendBatches(tmp_path / "nothing")

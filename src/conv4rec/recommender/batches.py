@@ -13,6 +13,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import polars as pl
 
 from conv4rec.errors import DataError
 from conv4rec.recommender.conv4rec import Conv4Rec
@@ -25,7 +26,8 @@ class RecommendBatches:
 
     A batch with user_id alone is of training users. With item_id (and rating) its rows are the
     histories of any users: all rows of a user must be in one batch. The columns are those of
-    `Conv4Rec.recommend`, the table is of the library of the batch (Arrow, pandas or polars).
+    `Conv4Rec.recommend` with `fallback`, the table is of the library of the batch (Arrow,
+    pandas or polars).
 
     Args:
         folder: of the saved model; every worker must see it. A process loads it once, by memory
@@ -37,7 +39,7 @@ class RecommendBatches:
         SavedModelError: The folder is not a model, or damaged: said here, before any worker runs.
         DataError: A batch has no column user_id, or two users of one id.
 
-    >>> import polars as pl, tempfile
+    >>> import tempfile
     >>> log = pl.DataFrame(
     ...     {"user_id": [1, 1, 2, 2], "item_id": [1, 2, 1, 3], "rating": [5, 4, 3, 2]})
     >>> folder = tempfile.mkdtemp() + "/model"
@@ -59,7 +61,7 @@ class RecommendBatches:
             )
         is_history = "item_id" in frame.columns
         users = batch if is_history else frame["user_id"].to_list()
-        found = _model(*self._version()).recommend(users, **self.request)
+        found = self._lists(users)
         if frame.implementation.is_pyarrow():
             return found.to_arrow()
         return found.to_pandas() if frame.implementation.is_pandas() else found
@@ -74,9 +76,17 @@ class RecommendBatches:
 
     def schema(self) -> Any:
         """The Arrow schema of the lists, which Spark and Dask ask for beforehand."""
-        model = _model(*self._version())
-        first = model.check_fitted().users.ids(np.zeros(1, dtype=np.int64)).to_list()
-        return model.recommend(first, **self.request).to_arrow().schema
+        first = (
+            _model(*self._version()).check_fitted().users.ids(np.zeros(1, dtype=np.int64)).to_list()
+        )
+        return self._lists(first).to_arrow().schema
+
+    def _lists(self, users: Any) -> pl.DataFrame:
+        """The lists of some users; `fallback` is there even if nobody needs it, for the schema."""
+        found = _model(*self._version()).recommend(users, **self.request)
+        if "fallback" in found.columns:
+            return found
+        return found.with_columns(fallback=pl.lit(None, pl.String))
 
     def _version(self) -> tuple[str, int]:
         """Another model saved in the same folder is loaded again."""
