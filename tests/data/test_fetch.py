@@ -13,7 +13,7 @@ from conv4rec.errors import DatasetError
 
 BUFFER = io.BytesIO()
 with zipfile.ZipFile(BUFFER, "w") as archive:
-    archive.writestr("ratings.csv", "user,item\n1,2\n" * 5000)
+    archive.writestr(zipfile.ZipInfo("ratings.csv"), "user,item\n1,2\n" * 5000)
 CONTENT = BUFFER.getvalue()
 
 
