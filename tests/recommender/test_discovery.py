@@ -1,5 +1,6 @@
 """Discoveries: their novelty, their confidence, and the columns of each row."""
 
+import re
 import warnings
 from itertools import pairwise
 
@@ -74,9 +75,12 @@ def test_the_score_falls_with_confidence_and_is_p_like_at_one_half(fitted_model)
     assert all((low < high).all() for high, low in pairwise(scores))
 
 
-@pytest.mark.parametrize("least", [0.0, 0.3, 0.5, 0.8])
-def test_min_p_like_is_the_least_p_like_of_a_discovery(fitted_model, least):
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
+def test_min_p_like_is_the_least_p_like_of_a_discovery(fitted_model, share):
     every = everything(fitted_model, by="discover")
+    of_all = every["p_like"].sort()
+    place = int(share * every.height)
+    least = 0 if share == 0 else float(of_all[place : place + 2].mean())
     found = everything(fitted_model, by="discover", min_p_like=least)
     # The last bit of a number may depend on where it stands in a block.
     assert_frame_equal(
@@ -86,9 +90,13 @@ def test_min_p_like_is_the_least_p_like_of_a_discovery(fitted_model, least):
 
 
 def test_a_short_list_says_that_min_p_like_is_required(fitted_model):
-    with pytest.warns(UserWarning, match=r", with P\(like\) of at least 0\.5, are discoveries"):
-        found = fitted_model.recommend(k=20, by="discover", min_p_like=0.5)
-    assert found["p_like"].min() >= 0.5
+    few = everything(fitted_model, by="discover", users=USER)["p_like"].sort(descending=True)
+    least = round(float(few[3:5].mean()), 6)  # between two of hers: four are left for a list of 20
+    said = re.escape(f", with P(like) of at least {least:g}, are discoveries")
+    with pytest.warns(UserWarning, match=said):
+        found = fitted_model.recommend(USER, k=20, by="discover", min_p_like=least)
+    assert 0 < found.height < 20
+    assert found["p_like"].min() >= least
 
 
 def test_discoveries_are_liked_no_less_than_what_is_consumed_and_more_than_by_others(fitted_model):

@@ -136,6 +136,25 @@ def test_anyones_history_is_pasted_and_what_is_unknown_is_said(visit, site, worl
     page.wait_for_selector(".notice >> text=by popularity")
 
 
+def test_an_open_dialog_outlives_the_answers_that_come_meanwhile(visit, site):
+    page = settled(visit(at(site, user=USER)))
+    held = []
+    page.route("**/explore/person*reasons=2*", lambda route: held.append(route))
+    page.locator("#person").fill("u11")
+    page.get_by_text("Show", exact=True).click()
+    page.wait_for_selector("h1 >> text=u11")
+    page.get_by_text("Paste a history").click()
+    page.locator("#pasted").fill("half a title")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    settled(page)
+    assert page.locator("#pasted").is_visible()
+    assert page.locator("#pasted").input_value() == "half a title"
+    page.get_by_text("Cancel").click()
+    page.locator("#pasted").wait_for(state="detached")
+
+
 def test_two_models_side_by_side_say_what_differs(visit, site, folders, world_model):
     page = settled(visit(at(site, user=USER)))
     page.get_by_label("beside").select_option("second")

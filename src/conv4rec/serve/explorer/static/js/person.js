@@ -43,6 +43,7 @@ export function personPage(model, catalogue) {
     const quick = await api.ask(model, "person", { ...asked, reasons: 0 });
     if (stale()) return;
     view = quick;
+    fill(who, whoPanel(model, state, view, title(state), catalogue));
     drawAll(state, null);
     element.removeAttribute("aria-busy");
     say(`${title(state)}: first pick ${name(quick.consume.item_id[0])}, first discovery ${name(quick.discover.item_id[0])}`);
@@ -60,7 +61,6 @@ export function personPage(model, catalogue) {
   const title = (state) => (state.user === undefined ? "A pasted history" : `Person ${state.user}`);
 
   function drawAll(state, other) {
-    fill(who, whoPanel(model, state, view, title(state), catalogue));
     fill(notes, notices(state));
     const marks = [
       ...view.discover.item_id.map((id, i) => mark(id, i, "discover", other)),

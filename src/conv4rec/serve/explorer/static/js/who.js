@@ -51,16 +51,16 @@ function picker(model, state, catalogue) {
     if (input.value.trim()) go({ user: input.value.trim(), history: null, item: null, box: null });
   };
   const other = async () => go({ user: await anyone(model, true), history: null, item: null, box: null });
-  const dialog = pasteDialog(state, catalogue);
   return h("form", { class: "picker", onsubmit: choose },
     h("label", { for: "person" }, "Person"), input, choices, h("button", {}, "Show"),
     h("button", { type: "button", onclick: other, "data-key": "other" }, "Someone else"),
-    h("button", { type: "button", onclick: () => dialog.showModal(), "data-key": "paste" }, "Paste a history"), dialog);
+    h("button", { type: "button", onclick: () => pasteDialog(catalogue), "data-key": "paste" }, "Paste a history"));
 }
 
-function pasteDialog(state, catalogue) {
+/** Opens in the body of the page: answers that arrive meanwhile paint the panel anew, and leave it be. */
+function pasteDialog(catalogue) {
   const text = h("textarea", { id: "pasted", rows: "9", spellcheck: "false", placeholder: example(catalogue) });
-  const dialog = h("dialog", { "aria-labelledby": "paste-title" });
+  const dialog = h("dialog", { "aria-labelledby": "paste-title", onclose: () => dialog.remove() });
   const use = () => {
     const history = parseHistory(text.value, catalogue);
     dialog.close();
@@ -72,7 +72,8 @@ function pasteDialog(state, catalogue) {
     text,
     h("p", { class: "buttons" }, h("button", { type: "button", onclick: use }, "Use it"), " ",
       h("button", { type: "button", class: "plain", onclick: () => dialog.close() }, "Cancel")));
-  return dialog;
+  document.body.append(dialog);
+  dialog.showModal();
 }
 
 function example(catalogue) {
