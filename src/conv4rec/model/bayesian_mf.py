@@ -65,8 +65,14 @@ class BayesianMF(PosteriorDraws):
         self.response_style_precision = table(n_levels, n_levels)  # of the users' level biases
         self.share = table(1)  # weight in the mixture; the neural component has the rest
 
+    @property
+    def width(self) -> int:
+        """Of a row of `encode`."""
+        n_draws, _, size = self.items.shape
+        return n_draws * size + 3 + len(self.ratings)
+
     def encode(self, history: History) -> Tensor:
-        """Encode histories: users x (draws x size + 3 + levels)."""
+        """Encode histories: users x `width`."""
         if history.pattern.shape[0] == 1 and self.items.device.type == "cpu":
             return self._encode_one(history)
         return self.encode_many(history)

@@ -90,6 +90,7 @@ class ServedModel(nn.Module):
         item_side: ItemSide,
         with_consume: bool = True,
         with_ratings: bool = True,
+        user_posterior: Tensor | None = None,
     ) -> ServedEncoding:
         """Encode histories.
 
@@ -99,10 +100,10 @@ class ServedModel(nn.Module):
             with_consume: whether consume logits will be asked for.
             with_ratings: whether ratings will be asked for: solving the users of the Bayesian
                 matrix factorisation is the larger part of the time.
+            user_posterior: of `BayesianMF.encode`, where it is known already.
         """
         encoding = self.network.encode(history, item_side, with_consume)
-        user_posterior = None
-        if self.bayesian_mf is not None and with_ratings:
+        if self.bayesian_mf is not None and with_ratings and user_posterior is None:
             user_posterior = self.bayesian_mf.encode(history)
         return ServedEncoding(**vars(encoding), history=history, user_posterior=user_posterior)
 

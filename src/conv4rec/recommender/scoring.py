@@ -16,6 +16,7 @@ from conv4rec.model.bayesian_mf import LatentRating
 from conv4rec.model.compressed import CompressedRatings
 from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.model.served import ServedEncoding
+from conv4rec.recommender.known_users import KnownUsers
 from conv4rec.recommender.uncertainty import Latent
 from conv4rec.train.batches import Batches
 
@@ -46,10 +47,18 @@ class Scoring:
         model: as served.
         item_side: sums over the training users, per item.
         max_memory_mb: limit on arrays with a cell per user and item, in MB.
+        known: the training users, where they are solved already.
     """
 
-    def __init__(self, model: ServedModel, item_side: ItemSide, max_memory_mb: float) -> None:
+    def __init__(
+        self,
+        model: ServedModel,
+        item_side: ItemSide,
+        max_memory_mb: float,
+        known: KnownUsers | None = None,
+    ) -> None:
         self.model, self.item_side, self.max_memory_mb = model, item_side, max_memory_mb
+        self.known = known
         self._compressed: CompressedRatings | None = None
 
     @property
@@ -114,7 +123,10 @@ class Scoring:
         device = self.item_side.type_counts.device
         part = histories.take_users(np.asarray(rows, dtype=np.int64))
         history = Batches.from_interactions(part, str(device)).whole
-        return self.model.encode(history, self.item_side, with_consume, with_ratings), history
+        rows = None if self.known is None or not with_ratings else self.known.of(part)
+        solved = None if rows is None else torch.from_numpy(rows).to(device)
+        encoding = self.model.encode(history, self.item_side, with_consume, with_ratings, solved)
+        return encoding, history
 
     @torch.no_grad()
     def rating_probabilities(
