@@ -189,6 +189,9 @@ class BayesianMF(PosteriorDraws):
         score = offset[users]
         if len(users) <= FEW_PAIRS:
             of_items, (draws, _, size) = self.items.index_select(1, items), self.items.shape
+            if len(encoded) == 1:
+                own = encoded[0, : draws * size].view(draws, size, 1)
+                return score + (of_items @ own).sum(0)[:, 0]
             of_users = encoded[:, : draws * size].index_select(0, users).view(-1, draws, size)
             return score + (of_items * of_users.transpose(0, 1)).sum(2).sum(0)
         for of_users, of_items in zip(factors, self.items, strict=True):
@@ -231,8 +234,16 @@ class BayesianMF(PosteriorDraws):
 
     def mixed(self, logits: Tensor, encoded: Tensor, users: Tensor, items: Tensor) -> Tensor:
         """`mix` for pairs (row of `encoded`, item): pairs x levels."""
-        style, mean = self.response_style(encoded)[users], self.score(encoded, users, items)
-        return self.mix(logits, mean, style, self.uncertainty_ratio[items])
+        return self.rated(logits, encoded, users, items)[0]
+
+    def rated(
+        self, logits: Tensor, encoded: Tensor, users: Tensor, items: Tensor
+    ) -> tuple[Tensor, LatentRating]:
+        """`mix` and the latent value for pairs (row of `encoded`, item)."""
+        style, ratio = self.response_style(encoded)[users], self.uncertainty_ratio[items]
+        mean = self.score(encoded, users, items)
+        latent = self._latent(mean, style[:, 1] * ratio, style[:, 0])
+        return self.mix(logits, mean, style, ratio), latent
 
     def mixed_all(self, logits: Tensor, encoded: Tensor) -> Tensor:
         """`mix` for every user of `encoded` and item: users x items x levels."""

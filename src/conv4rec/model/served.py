@@ -116,10 +116,16 @@ class ServedModel(nn.Module):
 
     def rating_logits(self, encoding: ServedEncoding, users: Tensor, items: Tensor) -> Tensor:
         """One logit per level for pairs (row of the encoding, item): pairs x levels."""
+        return self.rated(encoding, users, items)[0]
+
+    def rated(
+        self, encoding: ServedEncoding, users: Tensor, items: Tensor
+    ) -> tuple[Tensor, LatentRating | None]:
+        """`rating_logits` and `latent_ratings` of pairs, in one pass."""
         logits = self.network.rating_logits(encoding, users, items)
         if self.bayesian_mf is None or encoding.user_posterior is None:
-            return logits
-        return self.bayesian_mf.mixed(logits, encoding.user_posterior, users, items)
+            return logits, None
+        return self.bayesian_mf.rated(logits, encoding.user_posterior, users, items)
 
     def all_rating_logits(self, encoding: ServedEncoding) -> Tensor:
         """One logit per level for every user of the encoding and item: users x items x levels.

@@ -26,6 +26,7 @@ if hasattr(os, "register_at_fork"):
 
 CELL_BYTES = 40  # per user and item: scores, probabilities, and the copies that ranking makes
 PAIRS_AT_A_TIME = 65_536
+OF_PAIRS = ("mean", "standard_error", "deviation")
 
 
 @dataclass
@@ -121,11 +122,14 @@ class Scoring:
     ) -> tuple[ServedEncoding, History]:
         """Encode some rows of `histories` (see `ServedModel.encode`); also returns them."""
         device = self.item_side.type_counts.device
-        part = histories.take_users(np.asarray(rows, dtype=np.int64))
+        whole = len(rows) == histories.n_users  # rows ascend: these are all
+        part = histories if whole else histories.take_users(np.asarray(rows, dtype=np.int64))
         history = Batches.from_interactions(part, str(device)).whole
-        rows = None if self.known is None or not with_ratings else self.known.of(part)
-        solved = None if rows is None else torch.from_numpy(rows).to(device)
-        encoding = self.model.encode(history, self.item_side, with_consume, with_ratings, solved)
+        solved = None if self.known is None or not with_ratings else self.known.of(part)
+        posterior = None if solved is None else torch.from_numpy(solved).to(device)
+        encoding = self.model.encode(
+            history, self.item_side, with_consume, with_ratings, posterior
+        )
         return encoding, history
 
     @torch.no_grad()
@@ -133,13 +137,23 @@ class Scoring:
         self, encoding: ServedEncoding, places: np.ndarray, items: np.ndarray
     ) -> np.ndarray:
         """P(k | i, history) for pairs (row of the encoding, item): pairs x levels, float32."""
-        found = [np.zeros((0, self.network.config.n_levels), dtype=np.float32)]
-        for first in range(0, len(places), PAIRS_AT_A_TIME):
+        return self.rated(encoding, places, items)[0]
+
+    @torch.no_grad()
+    def rated(
+        self, encoding: ServedEncoding, places: np.ndarray, items: np.ndarray
+    ) -> tuple[np.ndarray, Latent | None]:
+        """`rating_probabilities`, and the latent value behind the ratings of the same pairs.
+
+        The latter is None without the Bayesian matrix factorisation.
+        """
+        probabilities, latents = [], []
+        for first in range(0, max(1, len(places)), PAIRS_AT_A_TIME):
             part = slice(first, first + PAIRS_AT_A_TIME)
-            pairs = self._pairs(places[part], items[part])
-            logits = self.model.rating_logits(encoding, *pairs)
-            found.append(torch.softmax(logits, 1).cpu().numpy())
-        return np.concatenate(found)
+            logits, latent = self.model.rated(encoding, *self._pairs(places[part], items[part]))
+            probabilities.append(torch.softmax(logits, 1).cpu().numpy())
+            latents.append(_latent(latent))
+        return np.concatenate(probabilities), _joined(latents)
 
     @torch.no_grad()
     def all_rating_probabilities(self, encoding: ServedEncoding) -> np.ndarray:
@@ -154,17 +168,18 @@ class Scoring:
         """
         return _latent(self.model.latent_ratings(encoding))
 
-    @torch.no_grad()
-    def latent_of_pairs(
-        self, encoding: ServedEncoding, places: np.ndarray, items: np.ndarray
-    ) -> Latent | None:
-        """The same for pairs (row of the encoding, item) alone."""
-        return _latent(self.model.latent_ratings(encoding, self._pairs(places, items)))
-
     def _pairs(self, places: np.ndarray, items: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         device = self.item_side.type_counts.device
         users, columns = (torch.as_tensor(a, device=device).long() for a in (places, items))
         return users, columns
+
+
+def _joined(parts: list[Latent | None]) -> Latent | None:
+    given = [part for part in parts if part is not None]
+    if len(given) <= 1:
+        return given[0] if given else None
+    whole = (np.concatenate([getattr(p, name) for p in given]) for name in OF_PAIRS)
+    return Latent(*whole, given[0].thresholds)
 
 
 def _latent(rating: LatentRating | None) -> Latent | None:

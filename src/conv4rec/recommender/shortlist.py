@@ -22,13 +22,10 @@ from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.uncertainty import Latent, log_odds, ndtr, standard_errors
 
 LEAST_SHORTLIST, PER_PLACE = 256, 8  # items read exactly: for each place of the list, at least
-DISCOVERIES = 3  # times as many: some turn out not to be one
-SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
-PROBED = 32  # items read exactly to see how large errors are
-DISCOVERIES = 3  # times as many: some turn out not to be one
 SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
 FAR = 9.0  # deviations
-CLOSE = 1e-3  # to a limit of discoveries: compressed tables cannot tell
+MARGIN = 0.25  # log-odds that a discovery may seem to fall short of the liking of others
+CLOSE = 1e-4  # to a limit of discoveries: compressed tables cannot tell
 
 
 @dataclass(frozen=True)
@@ -56,16 +53,15 @@ class Shortlister:
     @property
     def size(self) -> int:
         """How many items are read exactly."""
-        size = max(LEAST_SHORTLIST, PER_PLACE * self.k)
-        return size * (DISCOVERIES if self.spec.by == "discover" else 1)
+        return max(LEAST_SHORTLIST, PER_PLACE * self.k)
 
     @property
     def pays(self) -> bool:
         """Whether the catalogue is large enough."""
         return self.size * SMALLEST_CATALOGUE <= len(self.allowed)
 
-    def ranked(self, scores: Scores, may: np.ndarray) -> np.ndarray | None:
-        """Scores minus prices of the shortlist, -inf elsewhere: items. None if it is in doubt.
+    def ranked(self, scores: Scores, may: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The shortlist in ascending order, and its scores minus prices. None if it is in doubt.
 
         Args:
             scores: of one user.
@@ -73,12 +69,10 @@ class Shortlister:
         """
         nearly = NearlyRated.of(self.scoring, scores, self.spec.like_level)
         score = self._score(nearly, scores.log_p_consume[0]) - self.prices
-        may, limits, near = may & self.allowed, None, (0.0, 0.0)
+        may, limits = may & self.allowed, None
         if self.spec.by == "discover":
             limits = self._limits(nearly.likes, scores)
-            may &= limits.novel
-            near = self._margins(nearly, score, may, scores)
-            may &= (nearly.likes >= limits.likes - near[0]) & (limits.lift >= -near[1])
+            may &= limits.novel & (limits.lift >= -MARGIN)
         score[~may] = -np.inf
         n_may = int(np.count_nonzero(may))
         n = min(self.size, n_may)
@@ -89,11 +83,9 @@ class Shortlister:
         doubt = 2 * float(np.abs(exact - score[items]).max(initial=0.0))
         passes, is_close = np.ones((2, n), dtype=bool)
         if limits is not None:
-            close = CLOSE + 3 * doubt / len(score) ** 0.5  # limits hold means over all items
+            close = CLOSE + doubt**2 / 4  # limits hold means over all items, of curved functions
             passes, is_close = self._pass(nearly.likes, read.likes, items, limits, close)
-            if n and 2 * np.abs(nearly.likes[items] - read.likes).max() > near[0]:
-                return None
-            if doubt > near[1]:
+            if doubt > MARGIN and self.spec.criteria.min_p_like is None:
                 return None
         listed = np.where(passes, exact, -np.inf)
         last = np.partition(listed, n - self.k)[n - self.k] if n >= self.k else -np.inf
@@ -102,22 +94,7 @@ class Shortlister:
             return None
         if limits is not None and (is_close & (exact >= last)).any():
             return None
-        found = np.full(len(score), -np.inf, dtype=np.float32)
-        found[items] = listed
-        return found
-
-    def _margins(
-        self, nearly: NearlyRated, score: np.ndarray, may: np.ndarray, scores: Scores
-    ) -> tuple[float, float]:
-        """How far below the limits an item may seem to be: in P(like) and in log-odds.
-
-        Eight times the largest errors of the items that would be listed without limits.
-        """
-        items = np.argpartition(np.where(may, score, -np.inf), -PROBED)[-PROBED:]
-        read = self._read(scores, items)
-        exact = self._score(read, scores.log_p_consume[0, items]) - self.prices[items]
-        of_likes, of_scores = nearly.likes[items] - read.likes, score[items] - exact
-        return 8 * float(np.abs(of_likes).max()), 8 * float(np.abs(of_scores).max())
+        return items, listed
 
     def _pass(
         self,
@@ -137,9 +114,7 @@ class Shortlister:
     def _read(self, scores: Scores, items: np.ndarray) -> Rated:
         """Ratings of some items, exactly."""
         row = np.zeros(len(items), dtype=np.int64)
-        p_rating = self.scoring.rating_probabilities(scores.encoding, row, items)
-        latent = self.scoring.latent_of_pairs(scores.encoding, row, items)
-        return Rated(p_rating, latent, self.spec.like_level)
+        return Rated(*self.scoring.rated(scores.encoding, row, items), self.spec.like_level)
 
     def _score(self, rated: Rated | NearlyRated, log_p_consume: np.ndarray) -> np.ndarray:
         by, confidence = self.spec.by, self.spec.criteria.confidence
