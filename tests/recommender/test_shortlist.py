@@ -86,6 +86,7 @@ def test_a_table_that_tells_nothing_leaves_a_doubt(fitted_model, narrow, monkeyp
         replace(tables, channels=blind, latent=None if tables.latent is None else replace(
             tables.latent, items=0 * tables.latent.items)),
     )  # fmt: skip
+    monkeypatch.setattr(shortlist, "SHORTLISTS", ((1, 0.5),))
     expected = whole_lists(fitted_model, monkeypatch, by="like")
     found = fitted_model.recommend(k=4, by="like")
     assert any(ranked is None for ranked in narrow)

@@ -21,7 +21,7 @@ from conv4rec.model.history import Encoding
 from conv4rec.model.network import Network
 from conv4rec.model.served import ServedEncoding, ServedModel
 
-WIDTH = 96
+WIDTH = 48
 SAMPLE = 8_192  # items whose covariance is taken, evenly spaced
 
 

@@ -24,7 +24,9 @@ from conv4rec.recommender.uncertainty import Latent, log_odds, ndtr, standard_er
 LEAST_SHORTLIST, PER_PLACE = 256, 8  # items read exactly: for each place of the list, at least
 SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
 FAR = 9.0  # deviations
-MARGIN = 0.25  # log-odds that a discovery may seem to fall short of the liking of others
+SHORTLISTS = ((1, 0.5), (4, 1.5))
+"""Tried in turn: times as many items, with discoveries that seem liked less than by others by up
+to so much in log-odds."""
 CLOSE = 1e-4  # to a limit of discoveries: compressed tables cannot tell
 
 
@@ -69,32 +71,51 @@ class Shortlister:
         """
         nearly = NearlyRated.of(self.scoring, scores, self.spec.like_level)
         score = self._score(nearly, scores.log_p_consume[0]) - self.prices
-        may, limits = may & self.allowed, None
+        may, limits, lift = may & self.allowed, None, np.float32(np.inf)
         if self.spec.by == "discover":
             limits = self._limits(nearly.likes, scores)
-            may &= limits.novel & (limits.lift >= -MARGIN)
-        score[~may] = -np.inf
-        n_may = int(np.count_nonzero(may))
-        n = min(self.size, n_may)
-        best = np.argpartition(score, len(score) - max(n, 1))[len(score) - n :]
-        items = np.sort(best)
-        read = self._read(scores, items)
+            may, lift = may & limits.novel, limits.lift
+        for times, margin in SHORTLISTS:
+            own = np.where(may & (lift >= -margin), score, -np.inf)
+            items = self._best(own, times * self.size)
+            if (listed := self._read(scores, nearly, own, items, limits, margin)) is not None:
+                return items, listed
+        return None
+
+    def _best(self, score: np.ndarray, n: int) -> np.ndarray:
+        """The n best items that are not at -inf, in ascending order."""
+        n = min(n, len(score))
+        items = np.sort(np.argpartition(score, len(score) - n)[len(score) - n :])
+        return items[score[items] > -np.inf]
+
+    def _read(
+        self,
+        scores: Scores,
+        nearly: NearlyRated,
+        score: np.ndarray,
+        items: np.ndarray,
+        limits: Limits | None,
+        margin: float,
+    ) -> np.ndarray | None:
+        """What the items of a shortlist are ranked by, exactly. None if it is in doubt."""
+        row = np.zeros(len(items), dtype=np.int64)
+        read = Rated(*self.scoring.rated(scores.encoding, row, items), self.spec.like_level)
         exact = self._score(read, scores.log_p_consume[0, items]) - self.prices[items]
-        doubt = 2 * float(np.abs(exact - score[items]).max(initial=0.0))
-        passes, is_close = np.ones((2, n), dtype=bool)
+        error = np.abs(exact - score[items])
+        doubt, is_close = 2 * float(error.max(initial=0.0)), np.zeros(len(items), dtype=bool)
         if limits is not None:
-            close = CLOSE + doubt**2 / 4  # limits hold means over all items, of curved functions
+            # Limits hold means over all items: errors cancel, but for those of curved functions.
+            square = float(np.square(error).sum()) / max(1, len(items))
+            close = CLOSE + 2 * square + 3 * (square / len(score)) ** 0.5
             passes, is_close = self._pass(nearly.likes, read.likes, items, limits, close)
-            if doubt > MARGIN and self.spec.criteria.min_p_like is None:
+            if doubt > margin and self.spec.criteria.min_p_like != 0:
                 return None
-        listed = np.where(passes, exact, -np.inf)
-        last = np.partition(listed, n - self.k)[n - self.k] if n >= self.k else -np.inf
-        beyond = float(score[items].min(initial=np.inf)) + doubt if n < n_may else -np.inf
-        if beyond >= last > -np.inf or (n < n_may and last == -np.inf):
+            exact = np.where(passes, exact, -np.inf)
+        n, is_whole = len(items), len(items) == np.count_nonzero(score > -np.inf)
+        last = np.partition(exact, n - self.k)[n - self.k] if n >= self.k else -np.inf
+        if not is_whole and not float(score[items].min()) + doubt < last:
             return None
-        if limits is not None and (is_close & (exact >= last)).any():
-            return None
-        return items, listed
+        return None if (is_close & (exact >= last)).any() else exact
 
     def _pass(
         self,
@@ -111,11 +132,6 @@ class Shortlister:
             return (over >= 0) & (lift >= 0), (np.abs(over) < close) | (np.abs(lift) < close)
         return over >= 0, np.zeros(len(items), dtype=bool)  # the limit is given: nothing is near it
 
-    def _read(self, scores: Scores, items: np.ndarray) -> Rated:
-        """Ratings of some items, exactly."""
-        row = np.zeros(len(items), dtype=np.int64)
-        return Rated(*self.scoring.rated(scores.encoding, row, items), self.spec.like_level)
-
     def _score(self, rated: Rated | NearlyRated, log_p_consume: np.ndarray) -> np.ndarray:
         by, confidence = self.spec.by, self.spec.criteria.confidence
         if by == "consume_and_like":
@@ -130,8 +146,9 @@ class Shortlister:
         criteria, log_p = self.spec.criteria, scores.log_p_consume
         n_consumed = np.diff(self.histories.starts)[scores.rows]
         novel = criteria.novel(log_p, n_consumed, self.norms.head)[0]
-        if criteria.min_p_like is not None:
-            return Limits(novel, criteria.min_p_like, np.full(len(likes), np.inf))
+        if (least := criteria.min_p_like) is not None:
+            beyond = log_odds(likes) - log_odds(np.array([least])) if least else likes + np.inf
+            return Limits(novel, least, beyond)
         lift = self.norms.lift(likes[None])[0]
         return Limits(novel, float(criteria.likes_limit(likes[None], log_p)[0]), lift)
 
@@ -143,6 +160,7 @@ class Limits:
     novel: np.ndarray
     likes: float
     lift: np.ndarray
+    """In log-odds, nearly: beyond the liking of others, or beyond a P(like) that was given."""
 
 
 def one_row(scores: Scores, row: int) -> Scores:
