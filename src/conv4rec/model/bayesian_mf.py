@@ -64,6 +64,7 @@ class BayesianMF(PosteriorDraws):
         self.uncertainty_ratio = table(n_items)
         self.response_style_precision = table(n_levels, n_levels)  # of the users' level biases
         self.share = table(1)  # weight in the mixture; the neural component has the rest
+        self._arrays: tuple[tuple[tuple[int, int], ...], DrawArrays] | None = None
 
     @property
     def width(self) -> int:
@@ -95,19 +96,26 @@ class BayesianMF(PosteriorDraws):
         return torch.from_numpy(row).to(self.items.dtype)[None]
 
     def draw_arrays(self) -> DrawArrays:
-        """The draws as `encode_one` reads them."""
+        """The draws as `encode_one` reads them; kept until a table changes."""
+        version = tuple((table.data_ptr(), table._version) for table in self.parameters())
+        if self._arrays is None or self._arrays[0] != version:
+            self._arrays = version, self._draw_arrays()
+        return self._arrays[1]
 
+    def _draw_arrays(self) -> DrawArrays:
         def array(tensor: Tensor) -> np.ndarray:
             return tensor.detach().double().numpy()
 
         reference, thresholds = array(self.reference_items), array(self.thresholds)
         z, ends = reference.copy(), np.full((len(reference), 1), EDGE)
         z[:, :, -1] = 1.0
+        precision, noise, grid = array(self.precision), array(self.noise), USER_PRECISION_GRID
+        log_prior = array(self.nu)[:, None] / 2 * (np.log(grid) - grid)
         return DrawArrays(
-            self.items.detach().numpy(), array(self.prior), array(self.precision),
-            array(self.noise), array(self.nu), np.hstack([-ends, thresholds, ends]),
-            array(self.ratings), z, reference[:, :, -1], z.transpose(0, 2, 1) @ z / z.shape[1],
-            array(self.response_style_precision), np.array(USER_PRECISION_GRID),
+            self.items.detach().numpy(), array(self.prior) @ precision, precision, noise,
+            np.hstack([-ends, thresholds, ends]), array(self.ratings), z, reference[:, :, -1],
+            z.transpose(0, 2, 1) @ z / z.shape[1], array(self.response_style_precision),
+            1.0 / (noise[:, None, None] * np.array(grid)[:, None]), log_prior, np.log(grid),
             FIRST_ROUNDS, FIRST_SHARE,
         )  # fmt: skip
 
