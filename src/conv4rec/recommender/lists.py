@@ -104,6 +104,10 @@ class Lists:
 
         -1 and -inf past the end of a list.
         """
+        if self.request.spec.by == "consume" and self.request.exclude_seen:
+            log_p, allowed = scores.log_p_consume, self.request.allowed
+            items, best = self._best(log_p if allowed.all() else np.where(allowed, log_p, -np.inf))
+            return items, np.exp(best)
         if self.shortlister is not None and self.shortlister.pays:
             rows = [self._listed_of(one_row(scores, row)) for row in range(len(scores.rows))]
             items, list_score = (np.concatenate(part) for part in zip(*rows, strict=True))

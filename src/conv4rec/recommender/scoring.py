@@ -25,7 +25,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 CELL_BYTES = 40  # per user and item: scores, probabilities, and the copies that ranking makes
-PAIRS_AT_A_TIME = 65_536
+PAIRS_AT_A_TIME = 2_048
+BLOCK_CELLS = 4_000_000  # users x items: more do not fit into a processor's cache
 OF_PAIRS = ("mean", "standard_error", "deviation")
 
 
@@ -91,7 +92,7 @@ class Scoring:
             SettingError: Not even one user fits into the budget.
         """
         cell = (CELL_BYTES + 4 * levels) * histories.n_items
-        size = int(self.max_memory_mb * 2**20 // cell)
+        size = int(min(self.max_memory_mb * 2**20 // cell, 1 + BLOCK_CELLS // histories.n_items))
         if size < 1:
             raise SettingError(
                 f"max_memory_mb={self.max_memory_mb:g} is too little to score one user on "
