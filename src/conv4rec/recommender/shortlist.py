@@ -24,9 +24,8 @@ from conv4rec.recommender.uncertainty import Latent, log_odds, ndtr, standard_er
 LEAST_SHORTLIST, PER_PLACE = 256, 8  # items read exactly: for each place of the list, at least
 SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
 FAR = 9.0  # deviations
-SHORTLISTS = ((1, 0.5), (4, 1.5))
-"""Tried in turn: times as many items, with discoveries that seem liked less than by others by up
-to so much in log-odds."""
+LONGER = (1, 4)  # times as many, tried in turn
+MARGIN = 0.1  # log-odds that a discovery may seem liked less than by others, at first
 CLOSE = 1e-4  # to a limit of discoveries: compressed tables cannot tell
 
 
@@ -75,11 +74,14 @@ class Shortlister:
         if self.spec.by == "discover":
             limits = self._limits(nearly.likes, scores)
             may, lift = may & limits.novel, limits.lift
-        for times, margin in SHORTLISTS:
+        margin = MARGIN
+        for times in LONGER:
             own = np.where(may & (lift >= -margin), score, -np.inf)
             items = self._best(own, times * self.size)
-            if (listed := self._read(scores, nearly, own, items, limits, margin)) is not None:
+            listed, doubt = self._read(scores, nearly, own, items, limits, margin)
+            if listed is not None:
                 return items, listed
+            margin = max(margin, 2 * doubt)
         return None
 
     def _best(self, score: np.ndarray, n: int) -> np.ndarray:
@@ -96,8 +98,11 @@ class Shortlister:
         items: np.ndarray,
         limits: Limits | None,
         margin: float,
-    ) -> np.ndarray | None:
-        """What the items of a shortlist are ranked by, exactly. None if it is in doubt."""
+    ) -> tuple[np.ndarray | None, float]:
+        """What the items of a shortlist are ranked by, exactly, and twice the largest error.
+
+        The former is None if the list is in doubt.
+        """
         row = np.zeros(len(items), dtype=np.int64)
         read = Rated(*self.scoring.rated(scores.encoding, row, items), self.spec.like_level)
         exact = self._score(read, scores.log_p_consume[0, items]) - self.prices[items]
@@ -109,13 +114,13 @@ class Shortlister:
             close = CLOSE + 2 * square + 3 * (square / len(score)) ** 0.5
             passes, is_close = self._pass(nearly.likes, read.likes, items, limits, close)
             if doubt > margin and self.spec.criteria.min_p_like != 0:
-                return None
+                return None, doubt
             exact = np.where(passes, exact, -np.inf)
         n, is_whole = len(items), len(items) == np.count_nonzero(score > -np.inf)
         last = np.partition(exact, n - self.k)[n - self.k] if n >= self.k else -np.inf
         if not is_whole and not float(score[items].min()) + doubt < last:
-            return None
-        return None if (is_close & (exact >= last)).any() else exact
+            return None, doubt
+        return None if (is_close & (exact >= last)).any() else exact, doubt
 
     def _pass(
         self,
