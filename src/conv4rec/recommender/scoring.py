@@ -27,7 +27,6 @@ if hasattr(os, "register_at_fork"):
 CELL_BYTES = 40  # per user and item: scores, probabilities, and the copies that ranking makes
 PAIRS_AT_A_TIME = 2_048
 BLOCK_CELLS = 4_000_000  # users x items: more do not fit into a processor's cache
-OF_PAIRS = ("mean", "standard_error", "deviation")
 
 
 @dataclass
@@ -128,9 +127,7 @@ class Scoring:
         history = Batches.from_interactions(part, str(device)).whole
         solved = None if self.known is None or not with_ratings else self.known.of(part)
         posterior = None if solved is None else torch.from_numpy(solved).to(device)
-        encoding = self.model.encode(
-            history, self.item_side, with_consume, with_ratings, posterior
-        )
+        encoding = self.model.encode(history, self.item_side, with_consume, with_ratings, posterior)
         return encoding, history
 
     @torch.no_grad()
@@ -179,8 +176,12 @@ def _joined(parts: list[Latent | None]) -> Latent | None:
     given = [part for part in parts if part is not None]
     if len(given) <= 1:
         return given[0] if given else None
-    whole = (np.concatenate([getattr(p, name) for p in given]) for name in OF_PAIRS)
-    return Latent(*whole, given[0].thresholds)
+    return Latent(
+        np.concatenate([part.mean for part in given]),
+        np.concatenate([part.standard_error for part in given]),
+        np.concatenate([part.deviation for part in given]),
+        given[0].thresholds,
+    )
 
 
 def _latent(rating: LatentRating | None) -> Latent | None:

@@ -3,8 +3,8 @@
 The ratings of all items are read from compressed tables (`conv4rec.model.compressed`), at a tenth
 of the cost. The best by that score are read exactly, and the list is made of these. The largest
 error seen among them says whether an item that was left out could belong to the list: if twice
-that error would bring it in, or if an item is too close to a limit of discoveries, there is no
-shortlist, and all items are read exactly.
+that error would bring it in, or if an item is too close to a limit of discoveries, a longer
+shortlist is tried, and then all items are read exactly.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from conv4rec.recommender.list_scores import ListSpec, Norms, Rated
 from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.uncertainty import Latent, log_odds, ndtr, standard_errors
 
-LEAST_SHORTLIST, PER_PLACE = 256, 8  # items read exactly: for each place of the list, at least
-SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
+LEAST_SHORTLIST, PER_PLACE = 128, 8  # items read exactly: for each place of the list, at least
+DISCOVERIES = 2  # times as many: some turn out not to be one
+SMALLEST_CATALOGUE = 16  # shortlists: a smaller catalogue is read whole
 FAR = 9.0  # deviations
 LONGER = (1, 4)  # times as many, tried in turn
 MARGIN = 0.1  # log-odds that a discovery may seem liked less than by others, at first
@@ -54,7 +55,8 @@ class Shortlister:
     @property
     def size(self) -> int:
         """How many items are read exactly."""
-        return max(LEAST_SHORTLIST, PER_PLACE * self.k)
+        size = max(LEAST_SHORTLIST, PER_PLACE * self.k)
+        return size * (DISCOVERIES if self.spec.by == "discover" else 1)
 
     @property
     def pays(self) -> bool:
