@@ -26,11 +26,11 @@ class KnownUsers:
     """The training users.
 
     >>> from conv4rec import Conv4Rec
-    >>> import polars as pl
-    >>> log = pl.DataFrame({"user_id": [1, 1, 2], "item_id": [1, 2, 1], "rating": [1, 2, 2]})
-    >>> known = Conv4Rec(n_steps=2).fit(log).scoring_.known
-    >>> len(known.posteriors), known.of(known.log.take_users(np.array([1]))) is not None
-    (2, True)
+    >>> from conv4rec.data.synthetic import two_tribes
+    >>> log = two_tribes().sample(8, np.random.default_rng(0))
+    >>> known = Conv4Rec(n_steps=2, mf_sweeps=4).fit(log).scoring_.known
+    >>> known.posteriors.shape[0] == log.n_users, known.of(log.take_users(np.array([1]))).shape[0]
+    (True, 1)
     """
 
     log: Interactions
