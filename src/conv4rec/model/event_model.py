@@ -4,7 +4,8 @@ By the chain rule, P(i, k | x) = P(k | x) P(i | k, x):
 
 - P(i | k, x) is a softmax over the items of a logit that a small 1-by-1 convolution makes of the
   channels of the pair (`conv4rec.model.event_channels`): one linear layer and a network of two
-  hidden layers, the same for all users and items. Pairs where a type that does not repeat has
+  hidden layers, the same for all users and items. Items that nobody met share the chance that it
+  gives to one (`EventTables.log_shares`). Pairs where a type that does not repeat has
   come already have probability 0.
 - P(k | x) is a softmax over the types, linear in the logs of how often the user did what.
 """
@@ -83,7 +84,7 @@ class EventModel(nn.Module):
         -inf where the type cannot come again; a row is -inf whole if it can nowhere.
         """
         values = torch.from_numpy(channels(self.tables, histories, target))
-        logits = self.network(values, target)
+        logits = self.network(values, target) + torch.from_numpy(self.tables.log_shares)
         logits[torch.from_numpy(used(histories, target))] = -torch.inf
         log_p = logits - logits.logsumexp(1, keepdim=True)
         return log_p.nan_to_num(nan=-torch.inf, neginf=-torch.inf).numpy()

@@ -26,7 +26,8 @@ class Candidates:
     values: Tensor
     """candidates x channels, float32."""
     log_weights: Tensor
-    """candidates: log of how many items a sampled one stands for; 0 where it was not sampled."""
+    """candidates: log of how many items a sampled one stands for, and of its share of the chance
+    of items that nobody met; 0 where neither is."""
     starts: np.ndarray
     """Where the candidates of each event start, and the end."""
     chance: Tensor
@@ -87,7 +88,7 @@ def candidates(
                 continue
             items, log_weights = _sample(item, own[row], gone[row], rng)
             values.append(values_of[row, items])
-            weights.append(log_weights)
+            weights.append(log_weights + tables.log_shares[items])
             sizes.append(len(items))
             chances.append(shares[row])
     if not sizes:
