@@ -141,6 +141,7 @@ class Conv4Rec(Parameters):
         log.levels.like_level(options.like_threshold)  # above the scale: refuse it now
         self.events_ = None
         if events is not None:
+            warn_of_memory(events, network.model_dump(), settings)
             state = None
             if resume and checkpoint is not None:
                 state = load_item_state(checkpoint, events, options.seed)

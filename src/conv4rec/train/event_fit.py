@@ -27,6 +27,7 @@ from conv4rec.train.event_items import fit_items
 from conv4rec.train.loop import Progress
 from conv4rec.train.session import OnProgress
 
+MOST_EVENTS = 8_000  # hidden, of a type: a few hundred weights are learned from them
 TYPE_PENALTY = 1.0  # on the squared weights of P(k | x), in events
 TYPE_STEPS = 50
 
@@ -82,12 +83,13 @@ def fit_events(
         sources = tables.sources
         for target in range(len(log.types.names)):
             stop_if_asked(lambda: state)
-            part = candidates(tables, each, target, rng)
+            part = candidates(tables, each, target, rng, MOST_EVENTS // len(hidden))
             found += [] if part is None else [part]
     tables = EventTables.of(log, span=hidden[0].span, sources=sources)
     model = EventModel(tables, draws)
     targets = sorted({part.target for part in found})
     parts = [joined([part for part in found if part.target == target]) for target in targets]
+    del found  # a gigabyte, perhaps, that `parts` holds too
     _start(model, parts)
     fit_items(model, parts, rng, on_step, state)
     _fit_types(model, log, hidden)
@@ -103,9 +105,11 @@ def _start(model: EventModel, found: list[Candidates]) -> None:
     """
     network, tables = model.network, model.tables
     if found:
-        values = torch.cat([part.values for part in found])
-        network.get_buffer("mean").copy_(values.mean(0))
-        network.get_buffer("deviation").copy_(values.std(0).nan_to_num(0.0) + 1e-3)
+        n = sum(len(part.values) for part in found)
+        mean = torch.stack([part.values.sum(0) for part in found]).sum(0) / n
+        squares = torch.stack([(part.values - mean).square().sum(0) for part in found]).sum(0)
+        network.get_buffer("mean").copy_(mean)
+        network.get_buffer("deviation").copy_((squares / n).sqrt() + 1e-3)
     own = len(tables.sources) * (2 + tables.counted + tables.timed)  # the first of popularity
     for target in range(len(tables.types.names)):
         kinds = tables.types.kinds(tables.types.names[target])
