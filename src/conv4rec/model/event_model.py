@@ -5,12 +5,14 @@ By the chain rule, P(i, k | x) = P(k | x) P(i | k, x):
 - P(i | k, x) is a softmax over the items of a logit that a small 1-by-1 convolution makes of the
   channels of the pair (`conv4rec.model.event_channels`): one linear layer and a network of two
   hidden layers, the same for all users and items. Items that nobody met share the chance that it
-  gives to one (`EventTables.log_shares`). Pairs where a type that does not repeat has
-  come already have probability 0.
+  gives to one (`EventTables.log_shares`), in another order for each user. Pairs where a type that
+  does not repeat has come already have probability 0.
 - P(k | x) is a softmax over the types, linear in the logs of how often the user did what.
 """
 
 from __future__ import annotations
+
+import zlib
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from conv4rec.model.event_channels import channels, n_channels, used
 from conv4rec.model.event_tables import EventTables
 
 HIDDEN = 16
+TIE = 1e-3  # in the logits of items that nobody met
 
 
 class EventNetwork(nn.Module):
@@ -85,6 +88,8 @@ class EventModel(nn.Module):
         """
         values = torch.from_numpy(channels(self.tables, histories, target))
         logits = self.network(values, target) + torch.from_numpy(self.tables.log_shares)
+        unmet = np.flatnonzero(self.tables.popularity[:, -1])
+        logits[:, unmet] += TIE * torch.from_numpy(_orders(histories, unmet))
         logits[torch.from_numpy(used(histories, target))] = -torch.inf
         log_p = logits - logits.logsumexp(1, keepdim=True)
         return log_p.nan_to_num(nan=-torch.inf, neginf=-torch.inf).numpy()
@@ -94,6 +99,20 @@ class EventModel(nn.Module):
         """The log of P(k | x): users x types, float32."""
         lengths = torch.from_numpy(log_lengths(self.tables, histories))
         return torch.log_softmax(lengths @ self.type_weights + self.type_bias, 1).numpy()
+
+
+def _orders(histories: Events, unmet: np.ndarray) -> np.ndarray:
+    """An order of the items that nobody met for each user: users x unmet items, from 0 to 1.
+
+    They are equally likely. Were they in one order, all users would be shown the same few of them.
+    It depends on the user's id and the item's number alone (as splitmix64, Steele et al. 2014).
+    """
+    seeds = [zlib.crc32(str(id).encode()) for id in histories.users.to_series()]
+    mixed = np.array(seeds, dtype=np.uint64)[:, None] << np.uint64(32)
+    mixed = (mixed + unmet.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return (mixed >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 
 
 def log_lengths(tables: EventTables, histories: Events) -> np.ndarray:
