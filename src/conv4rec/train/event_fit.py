@@ -86,7 +86,7 @@ def fit_events(
             part = candidates(tables, each, target, rng, MOST_EVENTS // len(hidden))
             found += [] if part is None else [part]
     tables = EventTables.of(log, span=hidden[0].span, sources=sources)
-    model = EventModel(tables, draws)
+    model = EventModel(tables, draws, seed)
     targets = sorted({part.target for part in found})
     parts = [joined([part for part in found if part.target == target]) for target in targets]
     del found  # a gigabyte, perhaps, that `parts` holds too
