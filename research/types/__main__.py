@@ -20,20 +20,22 @@ Seeds = Annotated[str, typer.Option(metavar="A,B,...", help="Of the model and of
 def to_read(
     users: Annotated[int, typer.Option(min=20, help="Drawn at random; all have 53,424.")] = 3000,
     seeds: Seeds = "0,1",
+    preset: options.Preset = "default",
     set_: options.Set = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Fit goodbooks-10k with `to_read` as a second type and without, and measure the ratings."""
     from research.types.to_read import METRICS, compare
 
-    settings = settings_from_words(set_ or [])
+    settings = {"preset": preset, **settings_from_words(set_ or [])}
     for seed in options_of(seeds):
         for line in compare(users, seed, settings):
             if as_json:
                 print_json(line)
                 continue
             figures = "  ".join(f"{name} {line[name]:.4f}" for name in METRICS)
-            say(f"{line['log']:<20} seed {seed}  {figures}  {line['cpu_s']} s")
+            say(f"{line['log']}, seed {seed}:")
+            say(f"  {figures}  ({line['cpu_s']} s)")
 
 
 @app.callback()
