@@ -33,19 +33,20 @@ def event_cost(log: Events, slowness: float = 1.0) -> CostEstimate:
     popularity = n_sources * (1 + timed * len(DECAYS)) + 1
     n_channels = n_sources * (3 + any(log.types.repeating) + timed) + popularity
     lengths = np.diff(log.starts).astype(float)
-    own = float((lengths**2).sum() / max(1.0, lengths.sum()))  # of the user of an event
     hidden = _hidden(log, timed)
+    own = float((lengths**2).sum() / max(1.0, lengths.sum()))  # of the user of an event
+    own *= 1 - timed * float(np.mean(LATEST[: len(hidden)]))  # of what comes before it
     kept = np.minimum(hidden, MOST_EVENTS // len(hidden))
+    users = log.n_users * -np.expm1(-kept / max(1, log.n_users))  # different ones
     n_tables, neighbours = len(hidden) + 1, log.n_items * n_types * n_sources
     n_batches = np.ceil(kept.sum(0) / BATCH).sum()
     candidates = SAMPLED + min(own, MOST_OWN)
     per_step = kept.sum() / max(1.0, n_batches) * candidates
     stages = {
         "types: neighbours": n_tables * (PAIR * (lengths**2).sum() + ROW * neighbours),
-        "types: hidden events": CELL
-        * np.minimum(kept, log.n_users).sum() * log.n_items * n_channels,
+        "types: hidden events": CELL * users.sum() * log.n_items * n_channels,
         "types: training": max(LEAST_STEPS, EPOCHS * n_batches) * per_step * CANDIDATE,
-    }  # fmt: skip
+    }
     channels = 2 * kept.sum() * candidates * 4 * n_channels
     step = 4 * per_step * (2 * n_channels + 6 * HIDDEN)
     tables = 2 * 8 * min(NEIGHBOURS * neighbours, float((lengths**2).sum()))
