@@ -20,15 +20,22 @@ RATING, WISH = "rating", "to_read"
 
 
 class _WithTypes:
-    """A model of both types, asked of ratings: what is rated next, and how."""
+    """A model of both types, asked of ratings: what is rated next, and how.
 
-    def __init__(self, model: Conv4Rec, log: Events) -> None:
+    Ranked is by P(i | the next event is a rating) or, with `by_consume`, by P(consume), for which
+    a wish is an item consumed without a rating.
+    """
+
+    def __init__(self, model: Conv4Rec, log: Events, by_consume: bool) -> None:
+        self.by_consume = by_consume
         self.ranks, self.rates = ConvEventScorer(model), ConvScorer(model)
         self.log, self.pairs = log, log.interactions()
 
     def rank_scores(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
-        """Log P(i | the next event is a rating), given the wishes too: rows x items."""
+        """Log P(i), given the wishes too: rows x items."""
         del given
+        if self.by_consume:
+            return self.rates.rank_scores(self.pairs, rows)
         return self.ranks.target_scores(self.log, rows, RATING)
 
     def rank_log_probabilities(self, given: Interactions, rows: np.ndarray) -> None:
@@ -80,12 +87,23 @@ def compare(n_users: int, seed: int, settings: dict[str, Any]) -> list[dict[str,
     sizes = {"users": split.train.n_users, "items": split.train.n_items, "wishes": wishes.height,
              "train": len(split.train), "test": len(split.test)}  # fmt: skip
     found = []
-    for name, log in (("ratings", split.train), ("ratings and wishes", events)):
-        started = time.process_time()
-        model = Conv4Rec(seed=seed, **settings).fit(log)
-        cpu_s = time.process_time() - started
-        scorer = ConvScorer(model) if log is split.train else _WithTypes(model, events)
+
+    def measure(name: str, scorer: Any, cpu_s: float) -> None:
         metrics = evaluate(scorer, split).metrics
         figures = {name: metrics[name] for name in METRICS}
         found.append({"log": name, "seed": seed, **sizes, **figures, "cpu_s": round(cpu_s)})
+
+    model, cpu_s = _fitted(split.train, seed, settings)
+    measure("ratings", ConvScorer(model), cpu_s)
+    model, cpu_s = _fitted(events, seed, settings)
+    measure("ratings and wishes", _WithTypes(model, events, by_consume=False), cpu_s)
+    measure("ratings and wishes, by consume", _WithTypes(model, events, by_consume=True), cpu_s)
     return found
+
+
+def _fitted(
+    log: Events | Interactions, seed: int, settings: dict[str, Any]
+) -> tuple[Conv4Rec, float]:
+    """A model, and the processor seconds of its fit."""
+    started = time.process_time()
+    return Conv4Rec(seed=seed, **settings).fit(log), time.process_time() - started
