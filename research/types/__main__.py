@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -53,5 +54,10 @@ def options_of(text: str) -> list[int]:
     return [int(word) for word in words]
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    return run(app, "research.types", arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(run(app, "research.types"))
+    sys.exit(main())
