@@ -18,7 +18,7 @@ from conv4rec.errors import SettingError
 from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.train.batches import n_batches
 from conv4rec.train.components import DRAWS, FEWEST_DRAWS, NUMBERS
-from conv4rec.train.ensemble import CELLS
+from conv4rec.train.ensemble_scores import CELLS, LISTED, MOST_CELLS, MOST_USERS
 from conv4rec.train.fit import EPOCHS
 from conv4rec.train.gibbs import FEWEST_RATINGS, widths
 from conv4rec.train.initialise import NARROWEST, WIDTHS
@@ -133,7 +133,7 @@ class _Plan:
             min(settings.ridge_rank, n_users, n_items, NUMBERS // n_items) * beside,
             # Few items were consumed together in a sparse log.
             min(float(settings.slim_neighbours), log.pairs / (1.5 * n_items)) * beside,
-            min(CELLS, n_items * n_users * (1 - exp(-held_out / n_users))),
+            _ensemble_cells(n_users * (1 - exp(-held_out / n_users)), n_items),
         )
 
     @property
@@ -151,6 +151,14 @@ class _Plan:
         """Numbers in the tables of the rating side."""
         raters = 3 * self.log.n_users * self.two_sided
         return (5 * self.log.n_items + raters) * self.rate_size * (self.log.n_rated > 0)
+
+
+def _ensemble_cells(n_users: float, n_items: int) -> float:
+    """Cells whose scores are compared, and a part of those that shortlists are chosen from."""
+    n_users = min(n_users, MOST_USERS, MOST_CELLS / n_items)
+    if n_users * n_items <= CELLS:
+        return n_users * n_items
+    return n_users * (LISTED + 1.5 * N_ITEMS + 0.1 * n_items)
 
 
 def _step_ns(plan: _Plan) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
 from conv4rec.train.batches import n_batches
 from conv4rec.train.checkpoint import fingerprint, load_checkpoint
 from conv4rec.train.components import fit_components
-from conv4rec.train.ensemble import EnsembleWeights
+from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult, n_validation_fits
 from conv4rec.train.session import OnProgress, Session, logger
