@@ -24,7 +24,7 @@ from conv4rec.train.gibbs import FEWEST_RATINGS, widths
 from conv4rec.train.initialise import NARROWEST, WIDTHS
 from conv4rec.train.item_sampling import N_ITEMS
 from conv4rec.train.posterior_summaries import LEARNED_FROM
-from conv4rec.train.selection import N_EVALUATIONS, n_rating_fits, n_validation_fits
+from conv4rec.train.selection import N_EVALUATIONS, n_rating_fits, tried_reg_factors
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import GRAM_ENTRIES, SOLVED_BYTES
 from conv4rec.train.validation import FEWEST_HELD_OUT
@@ -114,7 +114,7 @@ class _Plan:
         shared = bool(shape.get("shared_encoder"))
         held_out = log.n_interactions * settings.validation_fraction
         validated = round(held_out) >= FEWEST_HELD_OUT
-        n_fits = n_validation_fits(counts, settings.consume_reg_factors) * validated
+        n_fits = len(tried_reg_factors(counts, settings.consume_reg_factors)) * validated
         n_rating = n_fits if shared else n_rating_fits(counts, settings.rate_reg_factors)
         rated = log.n_rated >= FEWEST_RATINGS and log.n_levels > 1
         draws = max(FEWEST_DRAWS, NUMBERS // (n_items * (settings.mf_factors + 1)))
