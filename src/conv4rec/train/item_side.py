@@ -46,14 +46,14 @@ class ItemSums:
         )
         if not (network.config.two_sided and with_column):
             return ItemSide(counts, self.column)
-        channels, _ = network.channels(history, network.item_mean(counts))
-        column = network.column(channels, pattern, users)
+        channels = network.channels(history, network.item_mean(counts))
+        column = network.column(channels[0], pattern, users)
         if self.epoch_network is not None:
             whole = self.batches.of_users(users)
             column = (
                 column + self.column - _column(self.epoch_network, whole, self.type_counts, users)
             )
-        return ItemSide(counts, column)
+        return ItemSide(counts, column, channels=channels)
 
 
 @torch.no_grad()

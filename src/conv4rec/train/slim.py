@@ -28,7 +28,7 @@ USER_POWER = 0.5  # a user with a history of n items has weight n ** -USER_POWER
 GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
 PRODUCTS = 20_000_000  # of pairs of one history, computed at a time
 SOLVED_BYTES = 40_000_000  # for systems solved together, 4 x size^2 bytes each
-DENSE_ITEMS = 5_000  # up to so many, pairs are looked up in a dense Gram matrix: 100 MB
+DENSE_ITEMS = 10_000  # up to so many, pairs are looked up in a dense Gram matrix: 400 MB
 SWEEPS = 30
 CONVERGED = 1e-3  # largest change of a weight in the last sweep
 
