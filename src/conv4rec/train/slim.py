@@ -2,15 +2,13 @@
 
 For item i, over users u, X being what they consumed,
 
-    minimise over w >= 0, w_i = 0:   1/2 sum over u of d_u (X_ui - sum over j of X_uj w_j)^2
+    minimise over w >= 0, w_i = 0:   1/2 sum over u of (X_ui - sum over j of X_uj w_j)^2
                                      + l2 / 2 sum of w_j^2 + l1 sum of w_j
 
 (Ning and Karypis, "SLIM: Sparse Linear Methods for Top-N Recommender Systems", ICDM 2011), j
 running over the `size` items nearest to i by cosine, as in section VI of that paper (fsSLIM),
-among those consumed together with i more than l1 times: no other can have a weight. A user with a
-history of n items has weight d_u ~ n^(-1/2), 1 on average over interactions: what one item of a
-long history says of another is less. Coordinate descent on the sparse Gram matrix X'DX, many
-items at a time: no pass over the users.
+among those consumed together with i more than l1 times: no other can have a weight. Coordinate
+descent on the sparse Gram matrix X'X, many items at a time: no pass over the users.
 """
 
 from __future__ import annotations
@@ -23,12 +21,11 @@ from torch import Tensor
 from conv4rec.data import Interactions
 from conv4rec.model.slim import SLIM
 
-L1, L2 = 0.5, 30.0  # penalties, in interactions
-USER_POWER = 0.5  # a user with a history of n items has weight n ** -USER_POWER
+L1, L2 = 1.0, 30.0  # penalties, in interactions
 GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
 PRODUCTS = 20_000_000  # of pairs of one history, computed at a time
 SOLVED_BYTES = 40_000_000  # for systems solved together, 4 x size^2 bytes each
-DENSE_ITEMS = 10_000  # up to so many, pairs are looked up in a dense Gram matrix: 400 MB
+DENSE_ITEMS = 10_000  # up to so many, pairs are looked up in a dense Gram matrix: 200 MB
 SWEEPS = 30
 CONVERGED = 1e-3  # largest change of a weight in the last sweep
 
@@ -48,9 +45,11 @@ def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
         None if all weights are 0.
     """
     n_items = interactions.n_items
-    gram = _gram(_weighted(sparse.csr_array(interactions.to_csr(), dtype=np.float32)))
-    dense = gram.toarray() if n_items <= DENSE_ITEMS else None
+    gram = _gram(sparse.csr_array(interactions.to_csr(), dtype=np.float32))
     count = gram.diagonal()
+    dense = None
+    if n_items <= DENSE_ITEMS and count.max(initial=0) < 2**16:  # no pair is more frequent
+        dense = sparse.csr_array(gram, dtype=np.uint16).toarray()
     found = [(torch.zeros(0, dtype=torch.int64),) * 2 + (torch.zeros(0),)]
     for block in _blocks(gram, size):
         candidates, target = map(torch.from_numpy, _candidates(gram, count, block, size))
@@ -63,27 +62,17 @@ def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     if slim is None:
         return None
     slim.weights.div_(_mean_similarity(slim, interactions))
-    popularity = np.bincount(interactions.item_numbers, minlength=n_items)
-    slim.popularity.copy_(torch.from_numpy(popularity / popularity.mean()))
+    slim.popularity.copy_(torch.from_numpy(count / count.mean()))
     return slim
 
 
-def _weighted(consumed: sparse.csr_array) -> sparse.csr_array:
-    """The rows of X, times the square roots of the weights of their users."""
-    lengths = np.diff(consumed.indptr)
-    weights = np.maximum(lengths, 1.0) ** -USER_POWER
-    weights *= lengths.sum() / max(1.0, float(weights @ lengths))
-    consumed.data *= np.repeat(np.sqrt(weights).astype(np.float32), lengths)
-    return consumed
-
-
 def _gram(consumed: sparse.csr_array) -> sparse.csr_array:
-    """X'X of these rows, sparse, columns in order: items x items.
+    """X'X, sparse, columns in order: items x items.
 
     A row of more than `GRAM_ENTRIES` / items entries keeps so many, those of the largest cosines.
     """
     columns = sparse.csr_array(consumed.T)
-    count = np.asarray(columns.power(2).sum(1))
+    count = np.diff(columns.indptr)
     most = GRAM_ENTRIES // len(count)
     ends = np.cumsum(columns @ np.diff(consumed.indptr)) // PRODUCTS
     parts = []
@@ -140,7 +129,7 @@ def _systems(gram: sparse.csr_array | np.ndarray, candidates: np.ndarray) -> np.
     A pair is looked up in the row of its rarer item, which is shorter and has lost no entry.
     """
     if isinstance(gram, np.ndarray):
-        return gram[candidates[:, :, None], candidates[:, None, :]]
+        return gram[candidates[:, :, None], candidates[:, None, :]].astype(np.float32)
     n_items, size = candidates.shape
     rarer, other = np.triu_indices(size)
     pairs = gram[candidates[:, rarer].ravel(), candidates[:, other].ravel()]
