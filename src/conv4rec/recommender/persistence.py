@@ -32,7 +32,7 @@ from conv4rec.recommender.saved_checks import (
     check_weights,
 )
 from conv4rec.storage.folders import load_folder, save_folder
-from conv4rec.train.ensemble import EnsembleWeights
+from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.fit import Fitted
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult

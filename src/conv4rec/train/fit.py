@@ -12,9 +12,9 @@ from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
 from conv4rec.train.batches import n_batches
 from conv4rec.train.checkpoint import fingerprint, load_checkpoint
 from conv4rec.train.components import fit_components
-from conv4rec.train.ensemble import EnsembleWeights
+from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.schedule import Schedule
-from conv4rec.train.selection import ValidationResult, n_validation_fits
+from conv4rec.train.selection import ValidationResult, tried_reg_factors
 from conv4rec.train.session import OnProgress, Session, logger
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.stages import choose_schedule, final_fit, validation_fit
@@ -108,14 +108,13 @@ class Fit:
         shortest = EPOCHS * n_batches(log.n_users, log.n_items, settings.batch_cells)
         settings = settings.with_changes(n_steps=max(settings.n_steps, shortest))
         masked = held_out(log, settings.validation_fraction, self.seed)
-        factors = settings.consume_reg_factors
-        n_fits = n_validation_fits(log, factors) if masked.any() else 0
+        factors = tried_reg_factors(log, settings.consume_reg_factors) if masked.any() else ()
         key, state = "", FitState()
         if self.checkpoint is not None:
             key = fingerprint(log, {**self.shape, **settings.model_dump(), "seed": self.seed})
             if self.resume:
                 state = load_checkpoint(self.checkpoint, key)
         return Session(
-            log, self.shape, settings, self.seed, self.device, masked, factors[:n_fits], state,
+            log, self.shape, settings, self.seed, self.device, masked, factors, state,
             self.on_progress, self.should_stop, self.checkpoint, key,
         )  # fmt: skip
