@@ -13,6 +13,7 @@ from conv4rec.train.batches import n_batches
 from conv4rec.train.checkpoint import fingerprint, load_checkpoint
 from conv4rec.train.components import fit_components
 from conv4rec.train.ensemble import EnsembleWeights
+from conv4rec.train.processes import check_alike
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult, n_validation_fits
 from conv4rec.train.session import OnProgress, Session, logger
@@ -83,6 +84,7 @@ class Fit:
             TrainingInterrupted: `should_stop` returned True.
             SavedModelError: The checkpoint to resume from is damaged, or of another fit.
             SettingError: Training diverged to infinite losses.
+            ProcessesError: Another process of the fit ended, or was given another log.
         """
         session = self._session()
         while session.state.stage < len(session.reg_factors):
@@ -111,8 +113,10 @@ class Fit:
         factors = settings.consume_reg_factors
         n_fits = n_validation_fits(log, factors) if masked.any() else 0
         key, state = "", FitState()
+        facts = {**self.shape, **settings.model_dump(), "seed": self.seed}
+        check_alike(lambda: fingerprint(log, facts), min(log.n_users, log.n_items))
         if self.checkpoint is not None:
-            key = fingerprint(log, {**self.shape, **settings.model_dump(), "seed": self.seed})
+            key = fingerprint(log, facts)
             if self.resume:
                 state = load_checkpoint(self.checkpoint, key)
         return Session(
