@@ -66,6 +66,13 @@ def test_sums_run_over_rows_and_over_columns(make_history, rng):
     torch.testing.assert_close(pattern.column_sums(values), dense.sum(0))
 
 
+def test_products_of_entries_are_those_of_their_rows_and_columns(make_history, rng):
+    pattern = make_history(N_USERS, N_ITEMS, N_LEVELS).pattern
+    rows, columns = tensor(rng, N_USERS, SIZE), tensor(rng, N_ITEMS, SIZE)
+    expected = (rows @ columns.T)[pattern.rows, pattern.columns]
+    torch.testing.assert_close(pattern.products(rows.detach(), columns.detach()), expected.detach())
+
+
 @pytest.mark.parametrize("lengths", [[0, 0], [0, 2, 0], [3]])
 def test_empty_rows_are_zero(lengths):
     starts = torch.tensor([0, *lengths]).cumsum(0)

@@ -20,7 +20,7 @@ Threads = Annotated[int | None, typer.Option(help="Number of threads; by default
 Preset = Annotated[
     str,
     typer.Option(
-        help="default, the most accurate; fast, a third of its cost; paper, the closest to the "
+        help="default, the most accurate; fast, a seventh of its cost; paper, the closest to the "
         "abstract."
     ),
 ]

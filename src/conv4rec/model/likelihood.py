@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BLOCK_BYTES = 64 * 2**20  # bytes of logits in memory at a time
+BLOCK_BYTES = 2**23  # bytes of logits in memory at a time: more do not fit into the cache
+TINY = 1e-30  # less than any sum of odds, one of which is 1
 
 
 def consume_log_probabilities(logits: Tensor, users: Tensor, items: Tensor) -> Tensor:
@@ -69,14 +70,17 @@ class MaskedNLL(torch.autograd.Function):
             cells = rows * n_items + items
             flat.index_fill_(0, cells[~masked], -torch.inf)
             rows, cells, weight = rows[masked], cells[masked], weight[masked]
-            log_total = torch.logsumexp(logits, 1)
-            log_total.masked_fill_(log_total.isneginf(), 0.0)  # all observed: no softmax
-            total += (weight * (log_total[rows] - flat[cells])).double().sum()
+            masked_logits, highest = flat[cells], logits.amax(1)
+            highest.masked_fill_(highest.isneginf(), 0.0)  # all observed: no softmax
+            odds = logits.sub_(highest[:, None]).exp_()
+            sums = odds.sum(1).clamp(min=TINY)
+            log_total = highest + sums.log()
+            total += (weight * (log_total[rows] - masked_logits)).double().sum()
             if not any(ctx.needs_input_grad[:3]):
                 continue
             # d/dlogits = (sum of the user's weights) x softmax - weight at the masked entries
-            user_weight_power = torch.zeros_like(log_total).index_add(0, rows, weight)
-            slope = logits.sub_(log_total[:, None]).exp_().mul_(user_weight_power[:, None])
+            user_weight = torch.zeros_like(sums).index_add(0, rows, weight)
+            slope = odds.mul_((user_weight / sums)[:, None])
             flat.index_add_(0, cells, -weight)
             users_gradient[first:last] = slope @ item_vectors
             items_gradient.addmm_(slope.T, vectors)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from conv4rec.model.sparse import SparsePattern
 
@@ -23,14 +24,18 @@ def normal_equations(
     """
     n_rows, size = pattern.shape[0], factors.shape[1]
     gram, right = factors.new_zeros(n_rows, size, size), factors.new_zeros(n_rows, size)
+    excess = (t - factors[:, -1].contiguous()[pattern.columns]) * weights
+    table = with_constant(factors)
     for rows, entries, real in _padded(pattern):
-        z = factors[pattern.columns[entries]]  # rows x width x size
-        weight = weights[entries] * real
-        excess = (t[entries] - z[:, :, -1]) * weight
-        z[:, :, -1] = 1.0
-        gram[rows] = (z * weight[:, :, None]).transpose(1, 2) @ z
-        right[rows] = (excess[:, None] @ z)[:, 0]
+        z = embedding(pattern.columns[entries], table)  # rows x width x size
+        gram[rows] = (z * (weights[entries] * real)[:, :, None]).transpose(1, 2) @ z
+        right[rows] = ((excess[entries] * real)[:, None] @ z)[:, 0]
     return gram, right
+
+
+def with_constant(factors: Tensor) -> Tensor:
+    """(q, 1) of each row: what multiplies the factors and the offset of the other side."""
+    return torch.cat([factors[:, :-1], factors.new_ones(len(factors), 1)], 1)
 
 
 def entry_variances(pattern: SparsePattern, factors: Tensor, root: Tensor) -> Tensor:
@@ -41,10 +46,9 @@ def entry_variances(pattern: SparsePattern, factors: Tensor, root: Tensor) -> Te
         factors: columns x size, as in `normal_equations`.
         root: rows x size x size: lower Cholesky factors of P.
     """
-    variances = factors.new_empty(len(pattern.columns))
+    variances, table = factors.new_empty(len(pattern.columns)), with_constant(factors)
     for rows, entries, real in _padded(pattern):
-        z = factors[pattern.columns[entries]]
-        z[:, :, -1] = 1.0
+        z = embedding(pattern.columns[entries], table)
         scaled = torch.linalg.solve_triangular(root[rows], z.transpose(1, 2), upper=False)
         variances[entries[real]] = scaled.square().sum(1)[real]
     return variances

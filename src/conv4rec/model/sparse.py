@@ -77,6 +77,17 @@ class SparsePattern:
             (self.shape[1], *values.shape[1:]), dtype=values.dtype, device=values.device
         ).index_add(0, self.columns, values)
 
+    def products(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """The inner product of each entry's row and column: entries.
+
+        Args:
+            rows: rows x size.
+            columns: columns x size.
+        """
+        zeros = rows.new_zeros(len(self.columns))
+        where = csr(self.row_starts, self.columns, zeros, self.shape)
+        return torch.sparse.sampled_addmm(where, rows, columns.t().contiguous(), beta=0.0).values()
+
     def look_up(self, values: Tensor, tables: Tensor) -> Tensor:
         """Sum over each row's entries and channels: values[e, c] x tables[c, column of e].
 
@@ -121,11 +132,7 @@ class _SparseTimesDense(torch.autograd.Function):
         grad = grads[0].contiguous()
         values_gradient = table_gradient = None
         if ctx.needs_input_grad[0]:
-            zeros = torch.zeros_like(values)
-            where = csr(pattern.row_starts, pattern.columns, zeros, pattern.shape)
-            values_gradient = torch.sparse.sampled_addmm(
-                where, grad, table.t().contiguous(), beta=0.0
-            ).values()
+            values_gradient = pattern.products(grad, table)
         if ctx.needs_input_grad[1]:
             n_rows, n_columns = pattern.shape
             flipped = csr(

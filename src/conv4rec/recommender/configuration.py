@@ -31,6 +31,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "rate_learning_rate": 0.02,
         "consume_reg_factors": (1.0,),
         "rate_reg_factors": (0.4,),
+        "validation_fraction": 0.0,
         "mf_sweeps": 75,
         "mf_draws": 15,
         "ridge_rank": 0,
@@ -64,8 +65,8 @@ class Options(Settings):
     """The parameters of `Conv4Rec` that are neither of its network nor of its training."""
 
     preset: Annotated[Preset, Field(description="'default', 'fast' or 'paper'")] = "default"
-    """"default", the best known settings; "fast", a third of their cost; or "paper", the closest to
-    the abstract."""
+    """"default", the best known settings; "fast", a seventh of their cost; or "paper", the closest
+    to the abstract."""
     seed: Annotated[
         int, Field(ge=0, le=MAX_SEED, description="a whole number from 0 to 2**40 - 1")
     ] = 0

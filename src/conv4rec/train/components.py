@@ -8,7 +8,7 @@ from conv4rec.data import Interactions
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.slim import SLIM
 from conv4rec.train.assembly import Components
-from conv4rec.train.ensemble import EnsembleWeights, choose_ensemble_weights
+from conv4rec.train.ensemble import EnsembleWeights, choose_ensemble_weights, weights_in_doubt
 from conv4rec.train.gibbs import sample_bayesian_mf
 from conv4rec.train.mixture_weight import DEFAULT_SHARE, choose_share
 from conv4rec.train.ridge import Ridge
@@ -32,12 +32,15 @@ def fit_components(session: Session) -> Components:
 
 
 def _consume_components(session: Session) -> tuple[EnsembleWeights, Ridge | None, SLIM | None]:
-    best = session.state.best.consume
-    if best is None:  # no validation fit: no weights to choose by
-        return EnsembleWeights(), None, None
+    settings, best = session.settings, session.state.best.consume
     part, whole = session.observed(), session.interactions
-    ridge, slim = _ridge(session, part), _slim(session, part)
-    weights = choose_ensemble_weights(best, ridge, slim, session.validation_history())
+    if best is not None:
+        ridge, slim = _ridge(session, part), _slim(session, part)
+        weights = choose_ensemble_weights(best, ridge, slim, session.validation_history())
+    elif settings.validation_fraction == 0:
+        weights = weights_in_doubt(settings.ridge_rank > 0, settings.slim_neighbours > 0)
+    else:  # too few interactions to choose by
+        weights = EnsembleWeights()
     ridge = _ridge(session, whole) if weights.ridge else None
     slim = _slim(session, whole) if weights.slim else None
     if slim is not None:

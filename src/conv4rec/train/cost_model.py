@@ -118,7 +118,8 @@ class _Plan:
         n_rating = n_fits if shared else n_rating_fits(counts, settings.rate_reg_factors)
         rated = log.n_rated >= FEWEST_RATINGS and log.n_levels > 1
         draws = max(FEWEST_DRAWS, NUMBERS // (n_items * (settings.mf_factors + 1)))
-        beside = validated and not shared  # components are chosen on the validation part
+        # Components are chosen on the validation part, or taken as they are.
+        beside = not shared and (validated or settings.validation_fraction == 0)
         return cls(
             log,
             settings,
@@ -187,19 +188,20 @@ def _times(plan: _Plan) -> dict[str, float]:
     pairs = log.pairs * (plan.candidates > 0)
     regressions = min(log.n_items, log.n_interactions / 8)  # items met once or twice have none
     validated = plan.n_validation > 0
+    rate_run = rate_steps * (RATE_STEPS_RUN if validated else 1.0)
     consume_fits = plan.n_rating + CONSUME_STEPS_RUN * (plan.n_validation - plan.n_rating)
     sweeps = settings.mf_sweeps + (-(-settings.mf_sweeps // 3) if validated else 0)
     return {
         "validation fits": plan.n_validation * start
         + consume_fits * (steps * consume + of_consume)
-        + plan.n_rating * (RATE_STEPS_RUN * rate_steps * rate + of_rate),
-        "ridge component": 0.32 * 2 * plan.nodes * plan.rank**2,
-        "SLIM component": 2 * (46 * regressions * plan.candidates**2 + 8 * pairs),
-        "ensemble weights": trials * (6 * plan.scored + 30 * log.n_interactions),
+        + plan.n_rating * (rate_run * rate + of_rate),
+        "ridge component": 0.32 * (1 + validated) * plan.nodes * plan.rank**2,
+        "SLIM component": (1 + validated) * (46 * regressions * plan.candidates**2 + 8 * pairs),
+        "ensemble weights": validated * trials * (6 * plan.scored + 30 * log.n_interactions),
         "Bayesian matrix factorisation": bool(draws) * sweeps * _sweep_ns(plan)
         + few * validated * (20_000 * log.n_users + 1300 * log.n_interactions)
         + learned * (22_000 * (1 + validated) + 800 * (draws + few)),
-        "final fit": start + steps * consume + RATE_STEPS_RUN * rate_steps * rate,
+        "final fit": start + steps * consume + rate_run * rate,
         "norms of lists": asked * log.n_items * (130 + 1320 * (draws > 0))
         + asked_rows * (60_000 + 1000 * draws) * (draws > 0),
     }

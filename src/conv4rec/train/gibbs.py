@@ -174,10 +174,10 @@ class Chain:
 
     def predicted(self) -> Tensor:
         """The mean of the latent value of each entry, given the factors."""
-        pattern = self.users.pattern
-        own = self.users.factors[self.users.part.rows]
-        p, q = own[pattern.rows], self.items.factors[pattern.columns]
-        return (p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]
+        pattern, q = self.users.pattern, self.items.factors
+        p, one = self.users.factors[self.users.part.rows], torch.ones(len(q), 1)
+        p = torch.cat([p, one.new_ones(len(p), 1)], 1)  # factors, own offset x 1, 1 x the other's
+        return pattern.products(p, torch.cat([q[:, :-1], one, q[:, -1:]], 1))
 
     def _draw_values(self, rng: np.random.Generator) -> None:
         """The latent values; then the user noise precision again, and nu, given these."""

@@ -26,6 +26,7 @@ L1, L2 = 1.0, 10.0  # penalties, in interactions
 GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
 PRODUCTS = 20_000_000  # of pairs of one history, computed at a time
 SOLVED_BYTES = 40_000_000  # for systems solved together, 4 x size^2 bytes each
+DENSE_ITEMS = 5_000  # up to so many, pairs are looked up in a dense Gram matrix: 100 MB
 SWEEPS = 30
 CONVERGED = 1e-3  # largest change of a weight in the last sweep
 
@@ -46,11 +47,13 @@ def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     """
     n_items = interactions.n_items
     gram = _gram(sparse.csr_array(interactions.to_csr(), dtype=np.float32))
+    dense = gram.toarray() if n_items <= DENSE_ITEMS else None
     count = gram.diagonal()
     found = [(torch.zeros(0, dtype=torch.int64),) * 2 + (torch.zeros(0),)]
     for block in own_run(_blocks(gram, size)):
         candidates, target = map(torch.from_numpy, _candidates(gram, count, block, size))
-        weights = _solve(torch.from_numpy(_systems(gram, candidates.numpy())), target)
+        systems = _systems(gram if dense is None else dense, candidates.numpy())
+        weights = _solve(torch.from_numpy(systems), target)
         at, place = torch.nonzero(weights, as_tuple=True)
         items = torch.from_numpy(block)[at]
         found.append((items, candidates[at, place].long(), weights[at, place]))
@@ -120,11 +123,13 @@ def _candidates(
     return np.take_along_axis(candidates, rarest, 1), np.take_along_axis(target, rarest, 1)
 
 
-def _systems(gram: sparse.csr_array, candidates: np.ndarray) -> np.ndarray:
+def _systems(gram: sparse.csr_array | np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """The Gram matrix of the candidates of each item: items x size x size.
 
     A pair is looked up in the row of its rarer item, which is shorter and has lost no entry.
     """
+    if isinstance(gram, np.ndarray):
+        return gram[candidates[:, :, None], candidates[:, None, :]]
     n_items, size = candidates.shape
     rarer, other = np.triu_indices(size)
     pairs = gram[candidates[:, rarer].ravel(), candidates[:, other].ravel()]

@@ -53,10 +53,11 @@ def validation_fit(session: Session) -> None:
 
 
 def choose_schedule(session: Session) -> Schedule:
-    """The schedule of the final fit: the best of the validation fits, or that of the settings."""
+    """The schedule of the final fit: the best of the validation fits, or the first of the settings."""
     results, settings = session.state.results, session.settings
     if not results:
-        return Schedule((settings.n_steps, settings.rate_steps))
+        consume, rate = (*settings.consume_reg_factors, 1.0), (*settings.rate_reg_factors, 1.0)
+        return Schedule((settings.n_steps, settings.rate_steps), (consume[0], rate[0]))
     if session.shared_encoder:
         return best_joint_schedule(results, settings.rate_weight)
     return best_schedule(results)
