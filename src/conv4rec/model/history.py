@@ -58,6 +58,8 @@ class ItemSide:
     # What follows from these and from weights that no longer change (`Network.served_side`):
     means: tuple[Tensor, Tensor] | None = None  # of each item's ratings, for both encoders
     liked: Tensor | None = None  # see `Encoding`
+    # Of the histories of a training step (`Network.channels`): they make the column too.
+    channels: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)

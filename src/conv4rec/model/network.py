@@ -102,7 +102,7 @@ class Network(nn.Module):
         item_mean, liked = item_side.type_counts[:, :0], None
         if with_rating or self.rate_in is None:
             item_mean = self._means(item_side)[0]
-            channels, user_mean = self.channels(history, item_mean)
+            channels, user_mean = item_side.channels or self.channels(history, item_mean)
             liked = self._liked(item_side)
             if self.rate_in is None:
                 consume_input = channels[:, : len(self.consume_in)]

@@ -56,13 +56,13 @@ class ItemSums:
         )
         if not (network.config.two_sided and with_column):
             return ItemSide(counts, self.column)
-        channels, _ = network.channels(history, network.item_mean(counts))
-        column = summed(network.column(channels, pattern, users))
+        channels = network.channels(history, network.item_mean(counts))
+        column = summed(network.column(channels[0], pattern, users))
         if self.epoch_network is not None:
             whole = self.batches.of_users(users)
             earlier = _column(self.epoch_network, whole, self.type_counts, users)
             column = column + self.column - summed(earlier)
-        return ItemSide(counts, column)
+        return ItemSide(counts, column, channels=channels)
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ L1, L2 = 1.0, 10.0  # penalties, in interactions
 GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
 PRODUCTS = 20_000_000  # of pairs of one history, computed at a time
 SOLVED_BYTES = 40_000_000  # for systems solved together, 4 x size^2 bytes each
-DENSE_ITEMS = 5_000  # up to so many, pairs are looked up in a dense Gram matrix: 100 MB
+DENSE_ITEMS = 10_000  # up to so many, pairs are looked up in a dense Gram matrix: 200 MB
 SWEEPS = 30
 CONVERGED = 1e-3  # largest change of a weight in the last sweep
 
@@ -47,8 +47,10 @@ def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     """
     n_items = interactions.n_items
     gram = _gram(sparse.csr_array(interactions.to_csr(), dtype=np.float32))
-    dense = gram.toarray() if n_items <= DENSE_ITEMS else None
     count = gram.diagonal()
+    dense = None
+    if n_items <= DENSE_ITEMS and count.max(initial=0) < 2**16:  # no pair is more frequent
+        dense = sparse.csr_array(gram, dtype=np.uint16).toarray()
     found = [(torch.zeros(0, dtype=torch.int64),) * 2 + (torch.zeros(0),)]
     for block in own_run(_blocks(gram, size)):
         candidates, target = map(torch.from_numpy, _candidates(gram, count, block, size))
@@ -129,7 +131,7 @@ def _systems(gram: sparse.csr_array | np.ndarray, candidates: np.ndarray) -> np.
     A pair is looked up in the row of its rarer item, which is shorter and has lost no entry.
     """
     if isinstance(gram, np.ndarray):
-        return gram[candidates[:, :, None], candidates[:, None, :]]
+        return gram[candidates[:, :, None], candidates[:, None, :]].astype(np.float32)
     n_items, size = candidates.shape
     rarer, other = np.triu_indices(size)
     pairs = gram[candidates[:, rarer].ravel(), candidates[:, other].ravel()]

@@ -53,7 +53,7 @@ def validation_fit(session: Session) -> None:
 
 
 def choose_schedule(session: Session) -> Schedule:
-    """The schedule of the final fit: the best of the validation fits, or the first of the settings."""
+    """The schedule of the final fit: the best of the validation fits, or that of the settings."""
     results, settings = session.state.results, session.settings
     if not results:
         consume, rate = (*settings.consume_reg_factors, 1.0), (*settings.rate_reg_factors, 1.0)
