@@ -66,6 +66,26 @@ def test_evaluate_has_a_line_for_each_type(say, shop, kind):
     assert "nll_type 0." in told.out
 
 
+def test_own_parts_and_folds_have_types_too(say, shop, tmp_path):
+    table = pl.read_csv(shop)
+    for name, part in (("a", table.head(900)), ("b", table.tail(240))):
+        part.write_csv(tmp_path / f"{name}.csv")
+    table.drop("action").write_csv(tmp_path / "plain.csv")
+    parts = ["--train", tmp_path / "a.csv", "--test", tmp_path / "b.csv"]
+    told = say("evaluate", *parts, "--model", "popularity", "--repeats", "buy=yes")
+    assert "popularity on a/b, seed 0: 900 training events, 240 in the test" in told.out
+    folds = say("evaluate", "--data", shop, "--folds", 3, "--model", "own-events", "--json").json
+    assert [fold["sizes"]["test"] for fold in folds["folds"]] == [380, 380, 380]
+    assert folds["mean"]["new_ndcg@10/view"] > 0.1
+    for words, sentence in (
+        ([*parts[:3], tmp_path / "plain.csv"], "column for type and the test has none: give both"),
+        (["--data", tmp_path / "plain.csv", "--folds", 2, "--repeats", "buy=yes"], "this has none"),
+        (["--dataset", "ml-100k", "--folds", 2, "--repeats", "buy=yes"], "for your own files"),
+    ):
+        told = say("evaluate", *words)
+        assert (told.code, told.sentence.count(sentence)) == (2, 1), told.err
+
+
 def test_evaluate_writes_metrics_by_name_and_by_user(say, shop, tmp_path):
     told = say("evaluate", "--data", shop, "--model", "own-events", "--json",
                "--per-user", tmp_path / "users.csv")  # fmt: skip

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from conv4rec.data import Interactions, fold_splits, split_of_tables
-from conv4rec.errors import DataError
+from conv4rec.data import EventSplit, Interactions, Split, fold_splits, split_of_tables
+from conv4rec.errors import DataError, SettingError
 
 TRAIN = pl.DataFrame({"user_id": [1, 1, 2], "item_id": [7, 8, 7], "rating": [1.0, 2.0, None]})
 TEST = pl.DataFrame({"user_id": [2, 3], "item_id": [9, 7], "rating": [5.0, 1.0]})
@@ -13,6 +13,7 @@ TEST = pl.DataFrame({"user_id": [2, 3], "item_id": [9, 7], "rating": [5.0, 1.0]}
 
 def test_both_parts_are_over_all_users_items_and_levels():
     split = split_of_tables(TRAIN, TEST)
+    assert isinstance(split, Split)
     for part in (split.train, split.test):
         assert part.users.to_series().to_list() == [1, 2, 3]
         assert part.items.to_series().to_list() == [7, 8, 9]
@@ -51,3 +52,23 @@ def test_every_interaction_is_tested_in_one_fold(mixed: Interactions):
     sizes = np.array([[len(split.train), len(split.test)] for split in splits])
     assert (sizes.sum(axis=1) == len(mixed)).all()
     assert np.ptp(sizes[:, 1]) <= 1
+
+
+def test_both_splits_know_types():
+    events = pl.DataFrame(
+        {"user_id": [1, 1, 2, 2, 3], "item_id": [7, 7, 7, 8, 8], "type": [*"vbvvv"]}
+    )
+    split = split_of_tables(events.head(3), events.tail(2), types={"targets": ["v"]})
+    assert isinstance(split, EventSplit)
+    assert (split.train.types.names, split.targets) == (("b", "v"), ("v",))
+    assert [int(part.counts.sum()) for part in (split.train, split.test)] == [3, 2]
+    folds = list(fold_splits(events, 2, targets=["b", "v"]))
+    held = pl.concat([each.test.to_frame() for each in folds]).drop("count")
+    columns = held.columns
+    assert held.sort(columns).equals(events.sort(columns))
+    with pytest.raises(DataError, match="the training part has a column for type and the test"):
+        split_of_tables(events, events.drop("type"))
+    with pytest.raises(SettingError, match="targets= is for logs with types"):
+        next(fold_splits(events.drop("type"), 2, targets=["b"]))
+    with pytest.raises(SettingError, match="targets= is for logs with types"):
+        split_of_tables(TRAIN, TEST, types={"targets": ["b"]})

@@ -5,12 +5,12 @@ import polars as pl
 import pytest
 import torch
 
-from conv4rec.data import Events
+from conv4rec.data import Events, Ids
 from conv4rec.data.event_world import ShopWorld
 from conv4rec.model.event_attribution import event_contributions
 from conv4rec.model.event_channels import channels, n_channels
 from conv4rec.train.event_fit import fit_events
-from conv4rec.train.event_holdout import hide_events
+from conv4rec.train.event_holdout import LATEST, hide_events
 
 
 def viewed_then_bought(n_users=120, n_items=30, seed=0):
@@ -48,14 +48,14 @@ def test_the_only_event_of_a_type_is_not_hidden():
     assert hidden.types.tolist() == [0]
 
 
-def test_tenths_are_hidden_where_times_are_known():
+def test_the_latest_events_are_hidden_where_times_are_known():
     table = viewed_then_bought().with_row_index("timestamp")
     log = Events.from_frame(table)
     windows = hide_events(log, np.random.default_rng(0))
-    assert len(windows) == 5  # few events: half of the log, a tenth at a time
-    for hidden in windows:
+    assert len(windows) == 3  # few events: up to half of the log
+    for hidden, share in zip(windows, LATEST, strict=True):
         assert hidden.rest.last.max() < hidden.now
-        assert abs(len(hidden.users) - len(log) / 10) <= 2
+        assert abs(len(hidden.users) - share * len(log)) <= 2
 
 
 def test_a_repeated_event_leaves_the_earlier_ones():
@@ -151,5 +151,25 @@ def test_a_known_law_is_recovered_from_enough_events():
         p = np.exp(np.stack([model.log_p_items(new, kind) for kind in (0, 1)], axis=2))
         p = p * np.exp(model.log_p_types(new))[:, None]
         distance[n_users] = 0.5 * np.abs(p - law).sum((1, 2))[left].mean()
-    assert distance[800] < 0.18
-    assert distance[800] < distance[50] / 2
+    assert distance[50] < 0.25
+    assert distance[800] < 0.14
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_items_that_nobody_met_share_the_chance_of_one(timed):
+    """Every later event is on a new item: the catalogue's new items have the chance of them all."""
+    rows = [(f"u{user % 40}", item, "view", 10 * item + user % 7)
+            for item in range(60) for user in range(6 * item, 6 * item + 6)]  # fmt: skip
+    table = pl.DataFrame(rows, schema=["user_id", "item_id", "type", "timestamp"], orient="row")
+    table = table if timed else table.drop("timestamp")
+    shares = []
+    for n_new in (3, 12):
+        items = Ids.from_values(pl.Series(range(60 + n_new)))
+        log = Events.from_frame(table, items=items)
+        p = np.exp(fit_events(log, 0).log_p_items(log, 0))
+        new = p[:, 60:]
+        assert (np.ptp(new, axis=1) / new.mean(1)).max() < 0.002
+        assert len(np.unique(new.argmax(1))) == n_new  # each is the first for somebody
+        shares.append(p[:, 60:].sum(1).mean())
+    assert min(shares) > 0.7 if timed else max(shares) < 0.05
+    assert abs(shares[0] - shares[1]) < 0.1

@@ -3,10 +3,11 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from conv4rec.train.initialise import new_network
-from conv4rec.train.optimiser import BETAS, EPSILON, Optimiser
+from conv4rec.train.optimiser import BETAS, EPSILON, LONGEST, WARM_UP_STEPS, Optimiser
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.settings import TrainSettings
 
@@ -45,6 +46,31 @@ def test_a_step_is_one_of_torch_adam(mixed):
         adam.step()
     for (name, p), q in zip(network.named_parameters(), other.parameters(), strict=True):
         assert torch.allclose(p, q, rtol=1e-6, atol=1e-8), name
+
+
+@pytest.mark.parametrize("times", [1.2, 1000.0])
+def test_a_rating_gradient_far_longer_than_those_before_is_shortened(mixed, times):
+    network = new_network(mixed, SHAPE, SETTINGS, 0)
+    optimiser = Optimiser(network, SETTINGS, Schedule((60, 60)), len(mixed))
+    named = {n: p for n, p in network.named_parameters() if p.requires_grad}
+
+    def length():
+        squares = [p.grad.square().sum() for n, p in named.items() if not n.startswith("consume")]
+        return float(torch.stack(squares).sum().sqrt())
+
+    lengths = []
+    for number in range(WARM_UP_STEPS + 20):
+        gradients(network, number)
+        lengths.append(length())
+        optimiser.step(number)
+    gradients(network, 0)
+    for p in named.values():
+        p.grad *= times
+    consume, given = named["consume_out"].grad.clone(), length()
+    optimiser.step(WARM_UP_STEPS + 20)
+    assert torch.equal(named["consume_out"].grad, consume)
+    usual = sum(lengths) / len(lengths)
+    assert length() == pytest.approx(min(given, LONGEST * usual), rel=0.05)
 
 
 def test_a_task_that_has_ended_is_left_alone(mixed):

@@ -26,7 +26,7 @@ def estimate(
     """Processor time and memory of a fit, from the counts of a log; nothing is fitted.
 
     A matrix product of 0.1 s measures the machine. Time is that of one thread; more threads can
-    make it shorter. Logs with types are not estimated.
+    make it shorter.
 
     \b
     Example:
@@ -41,17 +41,18 @@ def estimate(
 
 
 def show_cost(log: Any, model: Conv4Rec, as_json: bool) -> None:
-    """Print the estimate, and a note if memory will not do.
-
-    Raises:
-        SettingError: The log has types.
-    """
+    """Print the estimate, and a note if memory will not do."""
+    from conv4rec.data import Events
     from conv4rec.recommender.fit_cost import estimate_fit, memory_remark
 
     cost = estimate_fit(log, model)
     if remark := memory_remark(cost):
         note(remark)
-    sizes = {"users": log.n_users, "items": log.n_items, "interactions": log.n_interactions}
+    sizes = {"users": log.n_users, "items": log.n_items}
+    if isinstance(log, Events):
+        sizes["events"] = int(log.counts.sum())
+    else:
+        sizes["interactions"] = log.n_interactions
     if as_json:
         print_json({**vars(cost), **sizes})
         return

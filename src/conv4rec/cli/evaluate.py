@@ -98,14 +98,16 @@ def evaluate(
     if model == "conv4rec":
         service.make_model(preset, seed, device, threads, set_)  # wrong? say so before the data
     stated = parsing.types_from_words(exclusive, repeats)
-    if stated and data is None:
-        raise SettingError("--exclusive and --repeats are for --data FILE")
+    if stated and dataset is not None:
+        raise SettingError("--exclusive and --repeats are for your own files")
     choice = ModelChoice(model, preset, device, parsing.settings_from_words(set_ or []))
     if folds is not None:
-        _run_folds(str(dataset or data), folds, choice, seed, levels, reading, as_json)
+        frame = _own_frame(str(dataset or data), reading)
+        loading = {"levels": parsing.levels_from_text(levels), **stated}
+        _run_folds(frame, folds, choice, seed, Path(str(dataset or data)).stem, loading, as_json)
         return
     if train is not None:
-        parts = _own_parts(train, str(test), levels, reading)
+        parts = _own_parts(train, str(test), levels, stated, reading)
     else:
         parts = _load_split(dataset, data, split, levels, reading, stated)
     if lists and not isinstance(parts, Split):
@@ -154,34 +156,45 @@ def _load_split(
     return split_log(frame, split, name=name, levels=scale)
 
 
-def _own_parts(train: str, test: str, levels: str | None, reading: dict[str, Any]) -> Split:
+def _own_parts(
+    train: str, test: str, levels: str | None, stated: dict[str, Any], reading: dict[str, Any]
+) -> Split | EventSplit:
     from conv4rec.cli import parsing
     from conv4rec.data import split_of_tables
 
     name = f"{Path(train).stem}/{Path(test).stem}"
-    stated = parsing.levels_from_text(levels)
-    return split_of_tables(train, test, name=name, levels=stated, **reading)
+    scale = parsing.levels_from_text(levels)
+    return split_of_tables(train, test, name=name, levels=scale, types=stated, **reading)
+
+
+def _own_frame(data: str, reading: dict[str, Any]) -> Any:
+    """The rows of a file, or of a named data set."""
+    from conv4rec.cli import parsing, service
+    from conv4rec.data import load_dataset, read_table
+
+    if parsing.is_file_name(data):
+        return read_table(data, **reading)
+    service.check_named(data, reading)
+    return load_dataset(data).frame
 
 
 def _run_folds(
-    data: str,
+    frame: Any,
     k: int,
     choice: Any,
     seed: int,
-    levels: str | None,
-    reading: dict[str, Any],
+    name: str,
+    loading: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Fit and measure on each fold; print each metric's mean and standard deviation."""
-    from conv4rec.cli import parsing, service
     from conv4rec.cli.metrics_output import show_folds
     from conv4rec.cli.progress import progress_bar
     from conv4rec.data import fold_splits
     from conv4rec.recommender.fit_and_evaluate import fold_statistics, run
 
-    log, _ = service.load_log(data, reading, levels=parsing.levels_from_text(levels))
     records = []
-    for parts in fold_splits(log, k, seed, Path(data).stem):
+    for parts in fold_splits(frame, k, seed, name, **loading):
         with progress_bar(is_shown=choice.model == "conv4rec") as on_progress:
             records.append(run(parts, choice, seed, on_progress).record)
     mean, deviation = fold_statistics(records)

@@ -6,6 +6,7 @@ For one target type, each pair of a user and an item has these numbers:
   where there are timestamps, how lately;
 - similarity, by source: log of the sum of the item's cosines to the items of the history;
 - popularity, by source: log of how many users did it with the item, and how many of them lately;
+  whether nobody met it;
 - length, by source: log of how many items the user did it with.
 """
 

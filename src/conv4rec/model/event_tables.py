@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -32,7 +33,8 @@ class EventTables:
     neighbours: tuple[tuple[sparse.csr_array, ...], ...]
     """By type, by source: items of the history x items that may come next, float32 cosines."""
     popularity: np.ndarray
-    """items x sources (x 4 if timed), float32: log(1 + users), then log(1 + recent users)."""
+    """items x (sources (x 4 if timed) + 1), float32: log(1 + users), then log(1 + recent users);
+    last whether nobody met the item."""
     now: int | None
     """The time of the answers: the latest in the log, in seconds; None without timestamps."""
     span: int
@@ -68,6 +70,17 @@ class EventTables:
     def timed(self) -> bool:
         """Whether the log has timestamps."""
         return self.now is not None
+
+    @cached_property
+    def log_shares(self) -> np.ndarray:
+        """Items, float32: minus the log of how many items nobody met, of these items; else 0.
+
+        Added to the logits: the items that nobody met share one chance, which is learnt from the
+        hidden events on items that the rest of the log does not have (Good 1953). How many such
+        items there are differs from time to time, and is no reason for a larger chance.
+        """
+        unmet = self.popularity[:, -1]
+        return -unmet * np.log(max(1.0, unmet.sum())).astype(np.float32)
 
     @property
     def source_of_kind(self) -> np.ndarray:
@@ -131,7 +144,7 @@ def _cosines(source: sparse.csr_array, target: sparse.csr_array) -> sparse.csr_a
 def _popularity(
     log: Events, sources: tuple[tuple[int, ...], ...], now: int | None, span: int
 ) -> np.ndarray:
-    """Users of each item by source, and of timed logs how many of them lately: in logs."""
+    """In logs, users of each item by source, and of timed logs how many of them lately; unmet."""
     cells = [np.isin(log.kind_numbers, kinds) for kinds in sources]
     weights = [np.ones(len(log))]
     if now is not None and log.last is not None:
@@ -141,4 +154,5 @@ def _popularity(
         for weight in weights
         for own in cells
     ]
-    return np.log1p(np.stack(columns, axis=1)).astype(np.float32)
+    unmet = np.bincount(log.item_numbers, minlength=log.n_items) == 0
+    return np.column_stack([np.log1p(np.stack(columns, axis=1)), unmet]).astype(np.float32)

@@ -43,6 +43,7 @@ from conv4rec.recommender.scoring import Scoring
 from conv4rec.recommender.surroundings import anywhere, each_anywhere
 from conv4rec.recommender.user_histories import Users, fallback_column, histories_of
 from conv4rec.train import Fit, Fitted, TrainSettings
+from conv4rec.train.event_checkpoint import load_item_state
 from conv4rec.train.event_fit import fit_events
 from conv4rec.train.fit import OnProgress
 
@@ -140,7 +141,12 @@ class Conv4Rec(Parameters):
         log.levels.like_level(options.like_threshold)  # above the scale: refuse it now
         self.events_ = None
         if events is not None:
-            model = fit_events(events, options.seed, on_progress, should_stop)
+            warn_of_memory(events, network.model_dump(), settings)
+            state = None
+            if resume and checkpoint is not None:
+                state = load_item_state(checkpoint, events, options.seed)
+                resume = state is None  # else the ratings have not begun
+            model = fit_events(events, options.seed, on_progress, should_stop, checkpoint, state)
             self._serve_events(EventAnswers(model, events, options.max_memory_mb), log)
             if events.types.levels is None:
                 return self

@@ -74,7 +74,7 @@ def unpacked_events(
         for target in range(len(types.names))
     )
     now = facts["now"]
-    width = len(sources) * (1 if now is None else 4)
+    width = len(sources) * (1 if now is None else 4) + 1
     if arrays["popularity"].shape != (n_items, width):
         raise ValueError("its parts are of different models")
     tables = EventTables(

@@ -10,6 +10,7 @@ from conv4rec.data import Events, Interactions, read_log
 from conv4rec.errors import SettingError
 from conv4rec.recommender.parameters import Parameters
 from conv4rec.train.cost_model import LIBRARIES, CostEstimate, LogSizes, estimate_cost
+from conv4rec.train.event_cost import event_cost
 from conv4rec.train.machine import free_memory_mb, machine_factor
 
 
@@ -20,12 +21,13 @@ def estimate_fit(log: Any, model: Parameters | None = None, **loading: Any) -> C
     accelerator is not estimated. docs/cost.md says how near estimates are.
 
     Args:
-        log: as for `Conv4Rec.fit`; or a dict of its counts, by the names of `LogSizes`.
+        log: as for `Conv4Rec.fit`; or a dict of its counts, by the names of `LogSizes`, if it has
+            no types.
         model: with its parameters; by default the defaults.
-        **loading: passed to `Interactions.from_frame`.
+        **loading: passed to `from_frame`, as by `Conv4Rec.fit`.
 
     Raises:
-        SettingError: A parameter or a count is wrong, or the log has types, whose cost is unknown.
+        SettingError: A parameter or a count is wrong.
         DataError: The table cannot be used: names the column and the rows.
 
     >>> from conv4rec import Conv4Rec
@@ -35,24 +37,30 @@ def estimate_fit(log: Any, model: Parameters | None = None, **loading: Any) -> C
     True
     """
     _, network, settings = (Parameters() if model is None else model).check_params()
-    sizes = _sizes(log, loading)
-    return estimate_cost(sizes, network.model_dump(), settings, machine_factor())
-
-
-def _sizes(log: Any, loading: dict[str, Any]) -> LogSizes:
-    if isinstance(log, Mapping):
-        try:
-            return LogSizes(**log)
-        except TypeError as error:
-            names = ", ".join(LogSizes.__dataclass_fields__)
-            raise SettingError(f"counts of a log are numbers named {names}: {error}") from None
-    if not isinstance(log, (Interactions, Events)):
+    if not isinstance(log, (Mapping, Interactions, Events)):
         log = read_log(log, **loading)
-    if isinstance(log, Events):
-        raise SettingError(
-            "the cost of a fit to a log with types is not estimated: only that of one without them"
-        )
-    return LogSizes.of(log)
+    shape, slowness = network.model_dump(), machine_factor()
+    if not isinstance(log, Events):
+        return estimate_cost(_sizes(log), shape, settings, slowness)
+    types = event_cost(log, slowness)
+    if log.types.levels is None:
+        return types
+    ratings = estimate_cost(LogSizes.of(log.interactions()), shape, settings, slowness)
+    return CostEstimate(
+        round(types.seconds + ratings.seconds, 1),
+        max(types.memory_mb, ratings.memory_mb),  # one after the other
+        types.stages | ratings.stages,
+    )
+
+
+def _sizes(log: Interactions | Mapping[str, Any]) -> LogSizes:
+    if isinstance(log, Interactions):
+        return LogSizes.of(log)
+    try:
+        return LogSizes(**log)
+    except TypeError as error:
+        names = ", ".join(LogSizes.__dataclass_fields__)
+        raise SettingError(f"counts of a log are numbers named {names}: {error}") from None
 
 
 def memory_remark(cost: CostEstimate) -> str | None:
@@ -67,7 +75,11 @@ def memory_remark(cost: CostEstimate) -> str | None:
     )
 
 
-def warn_of_memory(log: Interactions, shape: dict[str, Any], settings: Any) -> None:
+def warn_of_memory(log: Interactions | Events, shape: dict[str, Any], settings: Any) -> None:
     """Warn before a fit that needs more memory than is free."""
-    if remark := memory_remark(estimate_cost(LogSizes.of(log), shape, settings)):
+    if isinstance(log, Events):
+        cost = event_cost(log)
+    else:
+        cost = estimate_cost(LogSizes.of(log), shape, settings)
+    if remark := memory_remark(cost):
         warnings.warn(remark, UserWarning, stacklevel=3)

@@ -12,7 +12,6 @@ from conv4rec.model.event_channels import channels, n_channels, used
 from conv4rec.model.event_tables import EventTables
 from conv4rec.train.event_holdout import Hidden
 
-MOST_EVENTS = 8_000  # of a type: a few hundred weights are learned from them
 MOST_OWN = 500  # items of a history that are candidates
 SAMPLED = 200  # other items
 BLOCK_BYTES = 64_000_000  # of channels at a time
@@ -26,7 +25,8 @@ class Candidates:
     values: Tensor
     """candidates x channels, float32."""
     log_weights: Tensor
-    """candidates: log of how many items a sampled one stands for; 0 where it was not sampled."""
+    """candidates: log of how many items a sampled one stands for, and of its share of the chance
+    of items that nobody met; 0 where neither is."""
     starts: np.ndarray
     """Where the candidates of each event start, and the end."""
     chance: Tensor
@@ -58,16 +58,16 @@ def joined(parts: list[Candidates]) -> Candidates:
 
 
 def candidates(
-    tables: EventTables, hidden: Hidden, target: int, rng: np.random.Generator
+    tables: EventTables, hidden: Hidden, target: int, rng: np.random.Generator, most: int
 ) -> Candidates | None:
-    """Candidates of the hidden events of a type, of at most 8,000 of them; None if there are none.
+    """Candidates of the hidden events of a type, of `most` at most; None if there are none.
 
     A sampled item counts as many times in the softmax as there are items for each sampled one, so
     the likelihood over the candidates estimates the likelihood over the catalogue.
     """
     events = np.flatnonzero(hidden.types == target)
-    if len(events) > MOST_EVENTS:
-        events = np.sort(rng.choice(events, MOST_EVENTS, replace=False))
+    if len(events) > most:
+        events = np.sort(rng.choice(events, most, replace=False))
     users = np.unique(hidden.users[events])
     rest, n_items = hidden.histories[target], hidden.rest.n_items
     block = max(1, BLOCK_BYTES // (8 * n_items * n_channels(tables)))
@@ -87,7 +87,7 @@ def candidates(
                 continue
             items, log_weights = _sample(item, own[row], gone[row], rng)
             values.append(values_of[row, items])
-            weights.append(log_weights)
+            weights.append(log_weights + tables.log_shares[items])
             sizes.append(len(items))
             chances.append(shares[row])
     if not sizes:

@@ -8,6 +8,7 @@ will not know the next ones.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -20,14 +21,13 @@ from conv4rec.model.event_model import EventModel, log_lengths
 from conv4rec.model.event_tables import EventTables
 from conv4rec.train.event_associations import own_item_associations
 from conv4rec.train.event_candidates import Candidates, candidates, joined
+from conv4rec.train.event_checkpoint import ItemState, save_item_state
 from conv4rec.train.event_holdout import Hidden, hide_events
+from conv4rec.train.event_items import fit_items
 from conv4rec.train.loop import Progress
 from conv4rec.train.session import OnProgress
 
-EPOCHS, BATCH = 8, 128  # passes over the hidden events, and events of a step
-LEAST_STEPS = 400
-LEARNING_RATE = 0.01
-PENALTY = 1.0  # on the squared change of the weights of P(i | k, x), in events
+MOST_EVENTS = 8_000  # hidden, of a type: a few hundred weights are learned from them
 TYPE_PENALTY = 1.0  # on the squared weights of P(k | x), in events
 TYPE_STEPS = 50
 
@@ -37,6 +37,8 @@ def fit_events(
     seed: int,
     on_progress: OnProgress | None = None,
     should_stop: Callable[[], bool] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    state: ItemState | None = None,
 ) -> EventModel:
     """Fit a model: the same seed, machine and number of threads give the same weights.
 
@@ -46,17 +48,31 @@ def fit_events(
         log: to learn from.
         seed: of every random draw.
         on_progress: called after each step with ("types", stage, stages, Progress).
-        should_stop: asked after each step.
+        should_stop: asked after each step, and before it for each type.
+        checkpoint: folder to save the state to when stopped.
+        state: to go on from (see `load_item_state`).
 
     Raises:
-        TrainingInterrupted: `should_stop` returned True; nothing is saved.
+        TrainingInterrupted: `should_stop` returned True.
     """
+    state = state or ItemState()
 
-    def on_step(done: int, n_steps: int, loss: float) -> None:
+    def stop_if_asked(state_of: Callable[[], ItemState]) -> None:
+        if should_stop is None or not should_stop():
+            return
+        reached = state_of()
+        where = f"training stopped in types after step {reached.step}"
+        if checkpoint is None:
+            raise TrainingInterrupted(f"{where}: nothing was saved")
+        save_item_state(checkpoint, reached, log, seed)
+        raise TrainingInterrupted(
+            f"{where} and saved to {checkpoint}: go on from there with resume"
+        )
+
+    def on_step(done: int, n_steps: int, loss: float, state_of: Callable[[], ItemState]) -> None:
         if on_progress is not None:
             on_progress("types", 0, 1, Progress(done, n_steps, loss, 0.0))
-        if should_stop is not None and should_stop():
-            raise TrainingInterrupted("training on types was stopped: nothing was saved")
+        stop_if_asked(state_of)
 
     rng, draws = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     hidden = hide_events(log, rng)
@@ -65,14 +81,17 @@ def fit_events(
     for each in hidden:
         tables = EventTables.of(each.rest, each.now, each.span, sources)
         sources = tables.sources
-        parts = [candidates(tables, each, k, rng) for k in range(len(log.types.names))]
-        found += [part for part in parts if part is not None]
+        for target in range(len(log.types.names)):
+            stop_if_asked(lambda: state)
+            part = candidates(tables, each, target, rng, MOST_EVENTS // len(hidden))
+            found += [] if part is None else [part]
     tables = EventTables.of(log, span=hidden[0].span, sources=sources)
-    model = EventModel(tables, draws)
+    model = EventModel(tables, draws, seed)
     targets = sorted({part.target for part in found})
     parts = [joined([part for part in found if part.target == target]) for target in targets]
+    del found  # a gigabyte, perhaps, that `parts` holds too
     _start(model, parts)
-    _fit_items(model, parts, rng, on_step)
+    fit_items(model, parts, rng, on_step, state)
     _fit_types(model, log, hidden)
     model.get_buffer("associations").copy_(own_item_associations(model, parts))
     return model.eval().requires_grad_(False)
@@ -80,67 +99,33 @@ def fit_events(
 
 @torch.no_grad()
 def _start(model: EventModel, found: list[Candidates]) -> None:
-    """Standardise the channels, and start each type at the log of the item's count."""
+    """Standardise the channels, and start each type at the log of the item's count.
+
+    The items that nobody met start at the share that they have among the hidden events.
+    """
     network, tables = model.network, model.tables
     if found:
-        values = torch.cat([part.values for part in found])
-        network.get_buffer("mean").copy_(values.mean(0))
-        network.get_buffer("deviation").copy_(values.std(0).nan_to_num(0.0) + 1e-3)
+        n = sum(len(part.values) for part in found)
+        mean = torch.stack([part.values.sum(0) for part in found]).sum(0) / n
+        squares = torch.stack([(part.values - mean).square().sum(0) for part in found]).sum(0)
+        network.get_buffer("mean").copy_(mean)
+        network.get_buffer("deviation").copy_((squares / n).sqrt() + 1e-3)
     own = len(tables.sources) * (2 + tables.counted + tables.timed)  # the first of popularity
     for target in range(len(tables.types.names)):
         kinds = tables.types.kinds(tables.types.names[target])
         for source in set(tables.source_of_kind[kinds].tolist()) - {-1}:
             place = own + source
             network.linear[target, place] = network.get_buffer("deviation")[place]
-
-
-def _fit_items(
-    model: EventModel,
-    found: list[Candidates],
-    rng: np.random.Generator,
-    on_step: Callable[[int, int, float], None],
-) -> None:
-    """Adam on -log P(i | k, x) of the hidden events, a batch of one type at a time.
-
-    The penalty is that of a normal prior around the start, with deviation 1.
-    """
-    network, start = model.network, model.network.linear.detach().clone()
-    optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE, foreach=False)
-    n_batches = sum(-(-len(part) // BATCH) for part in found)
-    n_epochs = max(EPOCHS, -(-LEAST_STEPS // max(1, n_batches)))
-    n_steps, n_events = n_epochs * n_batches, sum(map(len, found))
-    done = 0
-    for _ in range(n_epochs):
-        batches = [
-            (part, order[first : first + BATCH])
-            for part in found
-            for order in [rng.permutation(len(part))]
-            for first in range(0, len(part), BATCH)
-        ]
-        for number in rng.permutation(len(batches)):
-            part, chosen = batches[number]
-            for group in optimiser.param_groups:
-                group["lr"] = LEARNING_RATE * (1 - done / n_steps)
-            optimiser.zero_grad()
-            own = (network.linear - start)[part.target].square().sum()
-            own = own + network.out[part.target].square().sum()
-            shared = network.first.square().sum() + network.second.square().sum()
-            loss = item_loss(model, part, chosen)
-            loss = loss + PENALTY / 2 * (own / len(part) + shared / n_events)
-            loss.backward()
-            optimiser.step()
-            done += 1
-            on_step(done, n_steps, float(loss.detach()))
-
-
-def item_loss(model: EventModel, part: Candidates, chosen: np.ndarray) -> Tensor:
-    """Mean -log P(i | k, x) of some hidden events, over their candidates."""
-    rows, events, first = part.of(chosen)
-    logits = model.network(part.values[rows], part.target) + part.log_weights[rows]
-    largest = logits.new_full((len(chosen),), -torch.inf)
-    largest = largest.scatter_reduce(0, events, logits.detach(), "amax")
-    sums = torch.zeros_like(largest).index_add(0, events, (logits - largest[events]).exp())
-    return (sums.log() + largest - logits[first]).mean()
+    unmet = own + tables.popularity.shape[1] - 1
+    for part in found:
+        is_unmet = part.values[:, unmet] > 0
+        n_unmet = float(is_unmet[torch.from_numpy(part.starts[:-1])].sum())
+        weights = (network(part.values, part.target) + part.log_weights).double().exp()
+        of_unmet, of_met = weights[is_unmet].sum(), weights[~is_unmet].sum()
+        if of_unmet > 0 and of_met > 0:
+            odds = (n_unmet + 0.5) / (len(part) - n_unmet + 0.5) * of_met / of_unmet
+            deviation = network.get_buffer("deviation")[unmet]
+            network.linear[part.target, unmet] = deviation * odds.log()
 
 
 def _fit_types(model: EventModel, log: Events, hidden: list[Hidden]) -> None:

@@ -8,9 +8,8 @@ import numpy as np
 
 from conv4rec.data import Events
 
-WINDOW = 0.1  # of the cells of a log with timestamps: hidden at a time
-MOST_WINDOWS = 5
-ENOUGH = 1_000  # hidden events of every type that is not rare: then there are no more windows
+LATEST = (0.1, 0.25, 0.5)  # of the cells of a log with timestamps: hidden, each from what is before
+ENOUGH = 1_000  # hidden events of every type that is not rare: then no more is hidden
 RARE = 0.01  # of the cells
 
 
@@ -32,11 +31,11 @@ class Hidden:
 
 
 def hide_events(log: Events, rng: np.random.Generator) -> list[Hidden]:
-    """Hide a tenth of the log in time, several times, or one event of each user and type.
+    """Hide the latest part of the log, several times, or one event of each user and type.
 
     With timestamps the latest tenth is hidden from what came before. As long as some type has
-    fewer than 1,000 hidden events, so is the tenth before it, and so on, up to half of the log;
-    types of less than a hundredth of the log do not count.
+    fewer than 1,000 hidden events, so is the latest quarter, then the latest half: what comes soon
+    and what comes later. Types of less than a hundredth of the log do not count.
     Of a cell with several events only the first and the last time are known.
 
     Without timestamps, an event is predicted from all others of its user, the hidden ones of other
@@ -47,13 +46,11 @@ def hide_events(log: Events, rng: np.random.Generator) -> list[Hidden]:
         return [_one_of_each(log, rng)]
     known = log.last[_timed(log.last)]
     span = max(1, int(known.max()) - int(known.min()))
-    cuts = np.quantile(known, 1 - WINDOW * np.arange(MOST_WINDOWS + 1)).astype(np.int64)
-    cuts[0] = np.iinfo(np.int64).max
     common = np.bincount(log.type_numbers, minlength=len(log.types.names)) >= RARE * len(log)
     found: list[Hidden] = []
     counts = np.zeros(len(log.types.names))
-    for end, start in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
-        found.append(_window(log, log.first, log.last, (start, end), span))
+    for start in np.quantile(known, 1 - np.array(LATEST)).astype(np.int64).tolist():
+        found.append(_latest(log, log.first, log.last, start, span))
         counts += np.bincount(found[-1].types, minlength=len(counts))
         if (counts[common] >= ENOUGH).all():
             break
@@ -64,12 +61,9 @@ def _timed(times: np.ndarray) -> np.ndarray:
     return times > np.iinfo(np.int64).min
 
 
-def _window(
-    log: Events, first: np.ndarray, last: np.ndarray, window: tuple[int, int], span: int
-) -> Hidden:
-    """Hide the events of a window of time from what came before it."""
-    start, end = window
-    hidden = _timed(last) & (((last >= start) & (last < end)) | ((first >= start) & (first < end)))
+def _latest(log: Events, first: np.ndarray, last: np.ndarray, start: int, span: int) -> Hidden:
+    """Hide the events from a time on from what came before it."""
+    hidden = _timed(last) & (last >= start)
     goes_on = last >= start
     rest = replace(
         log,
