@@ -45,6 +45,16 @@ def base_models(place: Path) -> list[Saved]:
             two_tribes().sample(5, rng).to_frame()
         ),
     ]
+    n = 200
+    shop = {
+        "user_id": [f"u{number}" for number in rng.integers(0, 20, n)],
+        "item_id": rng.integers(0, 12, n),
+        "type": rng.choice(["view", "cart", "buy"], n),
+    }
+    models += [
+        Conv4Rec().fit(pl.DataFrame({**shop, "timestamp": rng.integers(10**9, 10**9 + 10**6, n)})),
+        Conv4Rec(**TINY, **MF).fit(pl.DataFrame({**shop, "rating": rng.integers(1, 4, n) * 1.0})),
+    ]
     found = []
     for number, model in enumerate(models):
         model.save(place / f"base-{number}")
@@ -61,6 +71,15 @@ def use(model: Conv4Rec, rng: np.random.Generator, outcomes: Outcomes, seed: int
         return
     user, item = users[int(rng.integers(len(users)))], items[int(rng.integers(len(items)))]
     asked = [partial(model.recommend, user, 3, by=by) for by in ORDERS]
+    if model.events_ is not None:
+        types = model.events_.log.types.names
+        asked += [partial(model.recommend, user, 3, by=f"type:{name}") for name in types]
+        asked += [
+            lambda: model.recommend(user, 2, by="next", reasons=2),
+            lambda: model.recommend({item: types[0]}, 2, by=f"type:{types[-1]}"),
+            lambda: model.explain(user, item, by=f"type:{types[0]}"),
+            lambda: str(model.events_.log.report) if model.events_ else "",
+        ]
     pairs = pl.DataFrame({"user_id": [user] * len(items), "item_id": items})
     asked += [
         lambda: model.recommend({item: None}, 2, by="like"),
@@ -76,8 +95,8 @@ def use(model: Conv4Rec, rng: np.random.Generator, outcomes: Outcomes, seed: int
     for number in rng.choice(len(asked), size=QUESTIONS, replace=False).tolist():
         question = asked[number]
         answer = outcomes.guarded(question, seed, f"{how}: question {number}")
-        if isinstance(answer, pl.DataFrame) and "p_consume" in answer.columns:
-            values = answer.select(pl.col(pl.Float32).fill_null(0)).to_numpy()
+        if isinstance(answer, pl.DataFrame) and {"p_consume", "score"} & set(answer.columns):
+            values = answer.select(pl.col(pl.Float32, pl.Float64).fill_null(0)).to_numpy()
             if not np.isfinite(values).all():
                 outcomes.fault("not finite", seed, f"{how}: question {number}")
 

@@ -53,5 +53,9 @@ class MissingExtraError(Conv4RecError, ImportError):
     """An optional dependency is not installed; the message names the extra."""
 
 
+class ProcessesError(Conv4RecError, RuntimeError):
+    """A fit by several processes that cannot be: one ended, or was given something else."""
+
+
 class TrainingInterrupted(Conv4RecError):
     """Training was interrupted on request; its state is saved."""

@@ -87,3 +87,13 @@ def test_what_a_kill_in_a_first_save_left_is_replaced_by_the_next_fit(say, tmp_p
     told = say(*words)
     assert told.code == 2
     assert "choose a new or empty folder" in told.sentence
+
+
+def test_a_panic_of_polars_while_a_table_is_written_is_a_sentence(tmp_path):
+    def frames():
+        yield pl.DataFrame({"user_id": [1]})
+        raise pl.exceptions.PanicException("no space")
+
+    with pytest.raises(OSError, match="could not be written: no space"):
+        write_frames(frames(), str(tmp_path / "lists.csv"))
+    assert list(tmp_path.iterdir()) == []

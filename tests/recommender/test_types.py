@@ -1,5 +1,7 @@
 """The public calls on a log with types: lists by type, predictions, explanations, saving."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,6 +10,8 @@ from conv4rec import Conv4Rec
 from conv4rec.data import Events
 from conv4rec.errors import DataError, SavedModelError, SettingError
 from conv4rec.recommender.event_scorer import ConvEventScorer
+from conv4rec.recommender.persistence import KIND
+from conv4rec.storage.folders import load_folder, save_folder
 
 
 def shop_table(seed=0):
@@ -183,3 +187,63 @@ def test_exclude_is_for_types(fitted_plain):
 @pytest.fixture(scope="module")
 def fitted_plain(small, mixed):
     return Conv4Rec(**small).fit(mixed)
+
+
+def resaved(model, folder, change):
+    """A folder whose arrays and facts of types are altered, with right checksums."""
+    model.save(folder)
+    parts, facts = load_folder(folder, KIND)
+    parts = {part: {n: np.array(a) for n, a in arrays.items()} for part, arrays in parts.items()}
+    facts = json.loads(json.dumps(facts))
+    change(parts["events"], facts["events"])
+    save_folder(folder, KIND, parts, facts)
+
+
+def first_to(name, value):
+    def change(arrays, _):
+        arrays[name].reshape(-1)[0] = value
+
+    return change
+
+
+def fact_to(name, value):
+    return lambda _, facts: facts.__setitem__(name, value)
+
+
+def twice(arrays, _):
+    for name in ("item_numbers", "kind_numbers"):
+        arrays[name][1] = arrays[name][0]
+
+
+ALTERED = {
+    "negative popularity": (first_to("popularity", -1.0), "popularity"),
+    "a cosine of 2": (first_to("neighbours.0.1.data", 2.0), "neighbours.0.1"),
+    "no deviation": (first_to("model.network.deviation", 0.0), "deviation"),
+    "weights not finite": (first_to("model.type_weights", np.nan), "type_weights"),
+    "an event that came 0 times": (first_to("counts", 0), "counts"),
+    "an event twice": (twice, "twice"),
+    "float64 weights": (
+        lambda arrays, _: arrays.update({"popularity": arrays["popularity"].astype(np.float64)}),
+        "popularity",
+    ),
+    "a foreign array": (lambda arrays, _: arrays.update(more=np.zeros(3)), "'more' is foreign"),
+    "a time that is text": (fact_to("now", "today"), "now"),
+    "no span": (fact_to("span", 0), "span"),
+    "a source of another type": (fact_to("sources", [[0], [7]]), "do not agree"),
+    "a share above 1": (
+        lambda _, facts: facts["report"].__setitem__("repeated", [0.5, 7.0]),
+        "repeated",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), ALTERED.values(), ids=ALTERED.keys())
+def test_what_no_training_leaves_is_refused(model, tmp_path, change, said):
+    resaved(model, tmp_path / "m", change)
+    with pytest.raises(SavedModelError, match=said):
+        Conv4Rec.load(tmp_path / "m")
+
+
+def test_a_folder_that_is_saved_again_unaltered_loads(model, tmp_path):
+    resaved(model, tmp_path / "m", lambda *_: None)
+    assert Conv4Rec.load(tmp_path / "m").recommend("u00", 3).equals(model.recommend("u00", 3))

@@ -272,7 +272,9 @@ def test_the_ridge_of_the_features_is_learned():
     for slope in (1.0, 0.0):
         factors = slope * features[:, 1:] @ rng.standard_normal((20, 5)) + noise
         empty = torch.zeros(0)
-        side = factor_draws.Side(None, empty, features, torch.from_numpy(factors), empty, empty)
+        side = factor_draws.Side(
+            None, empty, features, torch.from_numpy(factors), empty, empty, None
+        )
         for _ in range(20):
             factor_draws.draw_prior(side, rng)
         ridges.append(side.ridge)

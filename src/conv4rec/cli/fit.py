@@ -13,6 +13,7 @@ import typer
 from conv4rec.cli import options
 from conv4rec.cli.console import command, note, print_json, say
 from conv4rec.cli.estimate import show_cost
+from conv4rec.cli.processes import is_one_of_many
 from conv4rec.cli.reading import reads_tables
 from conv4rec.errors import SettingError, TrainingInterrupted
 
@@ -70,6 +71,7 @@ def fit(
     """
     from conv4rec.cli import parsing, service
     from conv4rec.storage.folders import remove_saved
+    from conv4rec.train.processes import own_number
 
     model = service.make_model(preset, seed, device, threads, set_, like_threshold=like_threshold)
     state = checkpoint or out.rstrip("/\\") + ".training"
@@ -95,8 +97,9 @@ def fit(
         return
     started = time.perf_counter()
     _train(model, log, state, resume)
-    model.save(out)
-    remove_saved(state, "training checkpoint")
+    if own_number() == 0:
+        model.save(out)
+        remove_saved(state, "training checkpoint")
     seconds = time.perf_counter() - started
     if as_json:
         facts: dict[str, Any] = {"model": out, "fit_s": round(seconds, 3), "seed": seed}
@@ -143,7 +146,8 @@ def _train(model: Any, log: Any, state: str, resume: bool) -> None:
 
 def _with_command(interrupted: TrainingInterrupted) -> TrainingInterrupted:
     """The same error, with the command that goes on from there."""
-    words = ["conv4rec", *sys.argv[1:]]
+    start = ["torchrun", "...", "-m"] if is_one_of_many() else []
+    words = [*start, "conv4rec", *sys.argv[1:]]
     again = shlex.join([*words, *([] if "--resume" in words else ["--resume"])])
     what = str(interrupted).partition(":")[0]
     return TrainingInterrupted(f"{what}; to go on: {again}")

@@ -23,6 +23,7 @@ from conv4rec.cli.explore import explore
 from conv4rec.cli.fit import fit
 from conv4rec.cli.plot import plot
 from conv4rec.cli.predict import predict
+from conv4rec.cli.processes import EXIT_INTERRUPTED, EXIT_WRONG, process_group
 from conv4rec.cli.quickstart import quickstart
 from conv4rec.cli.recommend import recommend
 from conv4rec.cli.report import report
@@ -30,8 +31,6 @@ from conv4rec.cli.serve import serve
 from conv4rec.cli.stopping import Terminated, unwound
 from conv4rec.cli.theory import theory_app
 from conv4rec.errors import Conv4RecError, TrainingInterrupted
-
-EXIT_WRONG, EXIT_INTERRUPTED = 2, 130
 
 COMMANDS = {
     quickstart: "A tour on real ratings: two minutes.",
@@ -95,8 +94,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     # cores. Torch reads the variable when it is loaded, which no command has done yet.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        with any_encoding(), notes(), log_lines(), unwound():
-            app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="conv4rec")
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        command = words[0] if words else None
+        with process_group(command), any_encoding(), notes(), log_lines(), unwound():
+            app(args=words, prog_name="conv4rec")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except TrainingInterrupted as interrupted:

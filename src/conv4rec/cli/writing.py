@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -98,6 +99,8 @@ def _whole_file(target: Path) -> Iterator[Path]:
         partial = Path(folder) / f"whole{target.suffix.lower()}"
         yield partial
         partial.replace(target)
+    except pl.exceptions.PanicException as panic:  # polars, where the system refuses it a call
+        raise OSError(errno.EIO, f"it could not be written: {panic}", str(target)) from panic
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

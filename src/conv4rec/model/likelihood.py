@@ -111,11 +111,14 @@ class SampledNLL(torch.autograd.Function):
     Thompson, JASA 1952). So it is a sampled softmax with log-Q correction (Bengio and Senecal, IEEE
     TNN 2008). Users without a masked item cost nothing.
 
-    Inputs: those of `MaskedNLL`, and a list of `ItemSample`, one for each block of users.
+    Inputs: those of `MaskedNLL`, and a list of `ItemSample`, one for each block of users with a
+    masked item; then the sizes of the blocks, by default equal.
     """
 
     @staticmethod
-    def forward(ctx, user_vectors, item_vectors, bias, row_starts, columns, weights, samples):  # noqa: D102
+    def forward(  # noqa: D102
+        ctx, user_vectors, item_vectors, bias, row_starts, columns, weights, samples, sizes=None
+    ):
         rows = torch.repeat_interleave(row_starts.diff())
         scored = torch.zeros(len(user_vectors), dtype=torch.bool, device=bias.device)
         scored[rows[weights > 0]] = True
@@ -127,7 +130,8 @@ class SampledNLL(torch.autograd.Function):
         items_gradient, bias_gradient = torch.zeros_like(item_vectors), torch.zeros_like(bias)
         place = torch.full(bias.shape, -1, device=bias.device)
         first = 0
-        for block, sample in zip(vectors.tensor_split(len(samples)), samples, strict=True):
+        blocks = vectors.tensor_split(len(samples)) if sizes is None else vectors.split(sizes)
+        for block, sample in zip(blocks, samples, strict=True):
             entries = slice(*torch.searchsorted(rows, rows.new_tensor([first, first + len(block)])))
             row, item, weight = rows[entries] - first, items[entries], weights[entries]
             first += len(block)
@@ -164,4 +168,4 @@ class SampledNLL(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *grads):  # noqa: D102
-        return (*(grads[0] * grad for grad in ctx.saved_tensors), None, None, None, None)
+        return (*(grads[0] * grad for grad in ctx.saved_tensors), *[None] * 5)

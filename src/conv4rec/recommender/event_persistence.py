@@ -12,10 +12,14 @@ from conv4rec.data import Events, EventTypes, Ids, Levels
 from conv4rec.data.event_report import EventReport
 from conv4rec.model.event_model import EventModel
 from conv4rec.model.event_tables import EventTables
+from conv4rec.recommender.event_checks import (
+    check_event_facts,
+    check_event_log,
+    check_event_weights,
+)
 
 CELLS = ("starts", "item_numbers", "kind_numbers", "counts", "first", "last")
 OWN = "model."  # prefix of the weights
-ASSOCIATIONS = "model.associations"  # not a number where nothing was held out
 REPORT = ("n_rows", "n_users", "n_items", "n_pairs", "n_events", "repeated", "seen_before")
 
 
@@ -55,11 +59,12 @@ def unpacked_events(
         ValueError: The parts are of different models.
         KeyError: (or TypeError, RuntimeError) A part is missing or of another shape.
     """
+    check_event_facts(facts)
     types = _types(facts["types"])
     cells = {name: arrays.get(name) for name in CELLS}
     report = EventReport(**_tuples(facts["report"]), types=types)
     log = Events(users=users, items=items, types=types, report=report, **cells)  # type: ignore
-    _check_cells(log)
+    check_event_log(log, arrays)
     sources, n_items = _tuples(facts["sources"]), len(items)
     neighbours = tuple(
         tuple(
@@ -70,10 +75,7 @@ def unpacked_events(
     )
     now = facts["now"]
     width = len(sources) * (1 if now is None else 4) + 1
-    if (
-        arrays["popularity"].shape != (n_items, width)
-        or max(max(s) for s in sources) >= types.n_kinds
-    ):
+    if arrays["popularity"].shape != (n_items, width):
         raise ValueError("its parts are of different models")
     tables = EventTables(
         types,
@@ -85,6 +87,7 @@ def unpacked_events(
         bool(facts["counted"]),
     )
     model = EventModel(tables)
+    check_event_weights(model, types, arrays, OWN)
     own = {name.removeprefix(OWN): value for name, value in arrays.items() if name.startswith(OWN)}
     model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in own.items()})
     return model.eval().requires_grad_(False), log
@@ -103,21 +106,6 @@ def _matrix(arrays: dict[str, np.ndarray], name: str, n_items: int) -> sparse.cs
     matrix = sparse.csr_array((data, indices, starts), shape=(n_items, n_items))
     matrix.check_format(full_check=True)
     return matrix
-
-
-def _check_cells(log: Events) -> None:
-    starts, n_cells = log.starts, len(log.item_numbers)
-    others = (log.kind_numbers, log.counts, log.first, log.last)
-    if not (
-        starts.shape == (len(log.users) + 1,)
-        and starts[0] == 0
-        and starts[-1] == n_cells
-        and (np.diff(starts) >= 0).all()
-        and all(part is None or part.shape == (n_cells,) for part in others)
-        and ((log.item_numbers >= 0) & (log.item_numbers < len(log.items))).all()
-        and ((log.kind_numbers >= 0) & (log.kind_numbers < log.types.n_kinds)).all()
-    ):
-        raise ValueError("its parts are of different models")
 
 
 def _tuples(value: Any) -> Any:

@@ -17,8 +17,12 @@ from conv4rec.errors import Conv4RecError, SavedModelError
 from conv4rec.model import ItemSide, NetworkConfig, ServedConfig, ServedModel
 from conv4rec.model.event_model import EventModel
 from conv4rec.recommender.event_answers import EventAnswers
+<<<<<<< HEAD
 from conv4rec.recommender.event_persistence import ASSOCIATIONS, packed_events, unpacked_events
 from conv4rec.recommender.known_users import KnownUsers
+=======
+from conv4rec.recommender.event_persistence import packed_events, unpacked_events
+>>>>>>> torchrun
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, Norms
 from conv4rec.recommender.saved_checks import (
     LIKED,
@@ -142,8 +146,12 @@ def load_model(folder: str | os.PathLike[str], device: str) -> Loaded:
             ids = [_unpacked(parts["ids"], name) for name in ("users", "items")]
             typed = unpacked_events(parts["events"], facts["events"], *ids)
             if "network" not in facts:
+<<<<<<< HEAD
                 _check_finite(folder, parts["events"])
                 return Loaded(None, typed[1].interactions(), options, typed=typed)
+=======
+                return None, typed[1].interactions(), options, {}, typed
+>>>>>>> torchrun
         check_facts(facts)
         log = _interactions(parts["histories"], parts["ids"], facts)
         check_log(log, parts["histories"], options["like_threshold"])
@@ -159,18 +167,6 @@ def load_model(folder: str | os.PathLike[str], device: str) -> Loaded:
         raise SavedModelError(f"{folder} is not a model this version reads: {error}") from error
     known = None if posteriors is None else KnownUsers(log, posteriors)
     return Loaded(fitted, log, options, norms, typed, known)
-
-
-def _check_finite(folder: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:
-    for name, array in arrays.items():
-        if name != ASSOCIATIONS and not _finite(array):
-            raise SavedModelError(f"{folder} holds weights that are not finite, in {name!r}")
-
-
-def _finite(array: np.ndarray) -> bool:
-    """Whether no weight is infinite or NaN: their sum would be too, and is computed faster."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def _norms(weights: dict[str, np.ndarray], log: Interactions) -> dict[int, Norms]:

@@ -183,10 +183,10 @@ def check_weights(log: Interactions, weights: Mapping[str, np.ndarray], facts: A
         if array.dtype != (np.int32 if name == "slim.items" else np.float32):
             raise ValueError(f"its {name!r} holds {array.dtype}")
         limit = max(LARGEST, log.n_users) if name != "network.shrinkage" else LARGEST_LOG
-        _check_range(name, array, 0.0 if name in NOT_NEGATIVE else -limit, limit)
+        check_range(name, array, 0.0 if name in NOT_NEGATIVE else -limit, limit)
     if neighbours:
-        _check_range("slim.items", weights["slim.items"], 0, n - 1)
-        _check_range("slim.scale", weights["slim.scale"][1:], 1e-6, LARGEST)  # of a logarithm
+        check_range("slim.items", weights["slim.items"], 0, n - 1)
+        check_range("slim.scale", weights["slim.scale"][1:], 1e-6, LARGEST)  # of a logarithm
     if draws:
         _check_posterior(weights)
     if POSTERIORS in weights:
@@ -197,7 +197,7 @@ def check_weights(log: Interactions, weights: Mapping[str, np.ndarray], facts: A
         _check_range(POSTERIORS, own[:, 2:], -LARGEST_LOG, LARGEST_LOG)  # of level biases
 
 
-def _check_range(name: str, array: np.ndarray, low: float, high: float) -> None:
+def check_range(name: str, array: np.ndarray, low: float, high: float) -> None:
     """Raise on NaN, on infinities, and on what no training leaves."""
     if array.size and not (low <= array.min() <= array.max() <= high):
         least, most = float(array.min()), float(array.max())
@@ -209,8 +209,8 @@ def _check_range(name: str, array: np.ndarray, low: float, high: float) -> None:
 def _check_posterior(weights: Mapping[str, np.ndarray]) -> None:
     """Raise unless the draws are parameters of distributions."""
     for name in POSITIVE:
-        _check_range(name, weights[name], 1e-6, LARGEST)
-    _check_range("bayesian_mf.share", weights["bayesian_mf.share"], 0.0, 1.0)
+        check_range(name, weights[name], 1e-6, LARGEST)
+    check_range("bayesian_mf.share", weights["bayesian_mf.share"], 0.0, 1.0)
     if (np.diff(weights["bayesian_mf.thresholds"], axis=-1) < 0).any():
         raise ValueError("its thresholds are not in order")
     for name in PRECISIONS:

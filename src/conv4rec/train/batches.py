@@ -47,13 +47,17 @@ class Batches:
         """The histories of all users, everything observed."""
         return self._history(self.starts, self.items, self.types)
 
+    def starts_of(self, users: Tensor) -> Tensor:
+        """Where the entries of each of some users start in their histories, and the end."""
+        lengths = self.starts[users + 1] - self.starts[users]
+        return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+
     def of_users(self, users: Tensor) -> History:
         """The histories of some users, in that order, everything observed."""
         if len(users) == self.n_users:  # the order of a full batch changes nothing
             return self.whole
-        lengths = self.starts[users + 1] - self.starts[users]
-        starts = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-        shift = torch.repeat_interleave(self.starts[users] - starts[:-1], lengths)
+        starts = self.starts_of(users)
+        shift = torch.repeat_interleave(self.starts[users] - starts[:-1], starts.diff())
         entries = shift + torch.arange(len(shift), device=shift.device)
         return self._history(starts, self.items[entries], self.types[entries])
 

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from conv4rec.model.normal_equations import solve
 from conv4rec.model.sparse import SparsePattern
+from conv4rec.train.processes import Part
 
 START = 0.1  # standard deviation of the first factors
 PRIOR_ROWS = 5.0  # prior mean of `Side.ridge`, and its first value
@@ -33,14 +34,18 @@ NU_GRID = 2.0 ** (np.arange(13) / 2)  # degrees of freedom, 1 to 64: a large nu 
 
 @dataclass
 class Side:
-    """Users or items: their ratings, features and current draw."""
+    """Users or items: their ratings, features and current draw.
 
-    pattern: SparsePattern  # rated entries, by row of this side
+    Of several processes each has the entries of its own rows, and the factors of all.
+    """
+
+    pattern: SparsePattern  # rated entries, by row of this side: those of `part`
     values: Tensor  # per entry: the current latent value
     features: np.ndarray  # rows x (1 + features): a constant first
     factors: Tensor  # rows x size
     prior: Tensor  # (1 + features) x size: B
     precision: Tensor  # size x size
+    part: Part
     ridge: float = PRIOR_ROWS  # precision of B, in units of `precision`
 
     @classmethod
@@ -48,16 +53,19 @@ class Side:
         """A side at random factors; `ratings` is a sparse matrix of first latent values."""
         n_rows, n_columns = ratings.shape
         starts = torch.from_numpy(ratings.indptr.astype(np.int64))
-        columns = torch.from_numpy(ratings.indices.astype(np.int64))
+        part = Part.own(starts)
+        starts = starts[part.rows.start : part.rows.stop + 1] - part.entries.start
+        columns = torch.from_numpy(ratings.indices[part.entries].astype(np.int64))
         factors = torch.from_numpy(rng.standard_normal((n_rows, size)).astype(np.float32))
         features = np.concatenate([np.ones((n_rows, 1)), features], 1)
         return cls(
             SparsePattern.from_rows(starts, columns, n_columns),
-            torch.from_numpy(ratings.data.astype(np.float32)),
+            torch.from_numpy(ratings.data[part.entries].astype(np.float32)),
             features,
             factors * START,
             torch.zeros(features.shape[1], size),
             torch.eye(size),
+            part,
         )
 
 
@@ -89,17 +97,19 @@ def draw_factors(
 
     Args:
         side: whose draw is replaced.
-        gram: of `normal_equations` with the other side's factors.
+        gram: of `normal_equations` with the other side's factors, for the own rows.
         right: likewise.
         noise: precision of the latent values, one per row or one for all.
         rng: of the draws.
     """
     draw_prior(side, rng)
-    prior = torch.from_numpy(side.features).float() @ side.prior
+    rows = side.part.rows
+    prior = torch.from_numpy(side.features[rows]).float() @ side.prior
     mean, root = solve(gram, right, prior, side.precision, noise)
-    draw = torch.from_numpy(rng.standard_normal(mean.shape).astype(np.float32))
+    draw = rng.standard_normal(side.factors.shape)[rows].astype(np.float32)
+    draw = torch.from_numpy(draw)
     deviation = torch.linalg.solve_triangular(root.transpose(1, 2), draw[:, :, None], upper=True)
-    side.factors = mean + deviation[:, :, 0]
+    side.factors = side.part.join_rows(mean + deviation[:, :, 0])
 
 
 def draw_user_precision(
@@ -109,12 +119,16 @@ def draw_user_precision(
 
     Args:
         users: their ratings are counted.
-        squares: per user: the sum of squared errors of the latent values, times the noise
+        squares: per own user: the sum of squared errors of the latent values, times the noise
             precision.
         nu: degrees of freedom of the prior of w.
         rng: of the draws.
+
+    Returns:
+        w of all users, and nu.
     """
-    n_ratings = users.pattern.row_starts.diff().numpy()
+    join = users.part.join_rows
+    n_ratings, squares = join(users.pattern.row_starts.diff()).numpy(), join(squares)
     user_precision = rng.gamma((nu + n_ratings) / 2, 2.0 / (nu + squares.numpy()))
     half, rated = NU_GRID / 2, user_precision[n_ratings > 0]
     summed = (np.log(rated) - rated).sum()

@@ -12,7 +12,12 @@ from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
 from conv4rec.train.batches import n_batches
 from conv4rec.train.checkpoint import fingerprint, load_checkpoint
 from conv4rec.train.components import fit_components
+<<<<<<< HEAD
 from conv4rec.train.ensemble_scores import EnsembleWeights
+=======
+from conv4rec.train.ensemble import EnsembleWeights
+from conv4rec.train.processes import check_alike
+>>>>>>> torchrun
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult, tried_reg_factors
 from conv4rec.train.session import OnProgress, Session, logger
@@ -83,6 +88,7 @@ class Fit:
             TrainingInterrupted: `should_stop` returned True.
             SavedModelError: The checkpoint to resume from is damaged, or of another fit.
             SettingError: Training diverged to infinite losses.
+            ProcessesError: Another process of the fit ended, or was given another log.
         """
         session = self._session()
         while session.state.stage < len(session.reg_factors):
@@ -110,8 +116,10 @@ class Fit:
         masked = held_out(log, settings.validation_fraction, self.seed)
         factors = tried_reg_factors(log, settings.consume_reg_factors) if masked.any() else ()
         key, state = "", FitState()
+        facts = {**self.shape, **settings.model_dump(), "seed": self.seed}
+        check_alike(lambda: fingerprint(log, facts), min(log.n_users, log.n_items))
         if self.checkpoint is not None:
-            key = fingerprint(log, {**self.shape, **settings.model_dump(), "seed": self.seed})
+            key = fingerprint(log, facts)
             if self.resume:
                 state = load_checkpoint(self.checkpoint, key)
         return Session(

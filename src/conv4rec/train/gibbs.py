@@ -32,6 +32,7 @@ from conv4rec.model.normal_equations import normal_equations
 from conv4rec.train.factor_draws import NU_GRID, Side, draw_factors, draw_user_precision
 from conv4rec.train.latent_values import Latent
 from conv4rec.train.posterior_summaries import summarise_posterior
+from conv4rec.train.processes import summed
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import pattern_features
 
@@ -75,7 +76,8 @@ def sample_bayesian_mf(
             model = BayesianMF(interactions.n_items, interactions.n_levels, *sizes)
             model.features.copy_(torch.from_numpy(table))
             model.ratings.copy_(ratings)
-        latent = Latent(users.pattern, _levels(interactions), ratings)
+        levels = _levels(interactions)[users.part.entries]
+        latent = Latent(users.pattern, levels, ratings, users.part)
         _run(Chain(users, items, latent), model, draws, settings.mf_sweeps, rng, on_sweep)
     assert model is not None  # there is a chain
     model.share.fill_(1.0)
@@ -138,6 +140,8 @@ class Chain:
         self.nu = float(NU_GRID[-1])
         self.mean = torch.zeros(len(users.values))  # of the latent values
         self.ones = torch.ones_like(users.values)
+        in_item_order = torch.argsort(users.part.join_entries(users.pattern.columns), stable=True)
+        self.to_items = in_item_order[items.part.entries]
         self.n_sweeps = 0
 
     def sweep(self, adapt: bool, rng: np.random.Generator) -> None:
@@ -156,20 +160,22 @@ class Chain:
             latent.draw_user_precision(self.mean, log_p, self.nu, rng)
             self._draw_values(rng)
         else:
-            errors = float((users.values - self.mean).square().sum(dtype=torch.float64))
-            latent.noise = float(rng.gamma(1.0 + len(self.mean) / 2, 1.0 / (1.0 + errors / 2)))
+            squares = (users.values - self.mean).square()
+            errors = float(summed(squares.sum(dtype=torch.float64)))
+            n_ratings = users.part.n_entries
+            latent.noise = float(rng.gamma(1.0 + n_ratings / 2, 1.0 / (1.0 + errors / 2)))
         weights = latent.user_precision
         gram, right = normal_equations(users.pattern, items.factors, users.values, self.ones)
         draw_factors(users, gram, right, latent.noise * weights, rng)
-        of_users = weights[items.pattern.columns]  # the columns of an item's row are users
+        of_users = users.part.join_rows(weights)[items.pattern.columns]  # columns are users
         gram, right = normal_equations(items.pattern, users.factors, items.values, of_users)
         draw_factors(items, gram, right, torch.tensor(latent.noise, dtype=torch.float32), rng)
         self.mean = self.predicted()
 
     def predicted(self) -> Tensor:
         """The mean of the latent value of each entry, given the factors."""
-        pattern, p, q = self.users.pattern, self.users.factors, self.items.factors
-        one = torch.ones(len(q), 1)
+        pattern, q = self.users.pattern, self.items.factors
+        p, one = self.users.factors[self.users.part.rows], torch.ones(len(q), 1)
         p = torch.cat([p, one.new_ones(len(p), 1)], 1)  # factors, own offset x 1, 1 x the other's
         return pattern.products(p, torch.cat([q[:, :-1], one, q[:, -1:]], 1))
 
@@ -178,9 +184,10 @@ class Chain:
         users, latent = self.users, self.latent
         errors = latent.draw_values(self.mean, rng)
         squares = users.pattern.row_sums(errors.double().square()) * latent.noise
-        latent.user_precision, self.nu = draw_user_precision(users, squares, self.nu, rng)
+        user_precision, self.nu = draw_user_precision(users, squares, self.nu, rng)
+        latent.user_precision = user_precision[users.part.rows]
         users.values = self.mean + errors
-        self.items.values = users.values[users.pattern.to_column_order]
+        self.items.values = users.part.join_entries(users.values)[self.to_items]
 
 
 def _levels(interactions: Interactions) -> Tensor:

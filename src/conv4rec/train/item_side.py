@@ -9,6 +9,7 @@ from torch import Tensor
 
 from conv4rec.model import History, ItemSide, Network
 from conv4rec.train.batches import Batches, count_types
+from conv4rec.train.processes import Part, summed
 
 USERS_AT_A_TIME = 4096
 
@@ -35,24 +36,32 @@ class ItemSums:
     def without_masked(
         self, network: Network, users: Tensor, history: History, with_column: bool = True
     ) -> ItemSide:
-        """The item side of a step: all interactions but those that its batch masks."""
+        """The item side of a step: all interactions but those that its batch masks.
+
+        Args:
+            network: at its current weights.
+            users: of `history`; of several processes, this one's users of the batch.
+            history: partly masked.
+            with_column: whether the column is needed.
+        """
         masked = history.observed == 0
         pattern = history.pattern
-        counts = self.type_counts - count_types(
-            pattern.columns[masked],
-            history.types[masked],
-            self.batches.n_items,
-            self.batches.n_levels,
+        counts = self.type_counts - summed(
+            count_types(
+                pattern.columns[masked],
+                history.types[masked],
+                self.batches.n_items,
+                self.batches.n_levels,
+            )
         )
         if not (network.config.two_sided and with_column):
             return ItemSide(counts, self.column)
         channels = network.channels(history, network.item_mean(counts))
-        column = network.column(channels[0], pattern, users)
+        column = summed(network.column(channels[0], pattern, users))
         if self.epoch_network is not None:
             whole = self.batches.of_users(users)
-            column = (
-                column + self.column - _column(self.epoch_network, whole, self.type_counts, users)
-            )
+            earlier = _column(self.epoch_network, whole, self.type_counts, users)
+            column = column + self.column - summed(earlier)
         return ItemSide(counts, column, channels=channels)
 
 
@@ -64,9 +73,10 @@ def full_item_side(
     if not (network.config.two_sided and with_column):
         return ItemSide(type_counts, type_counts.new_zeros(0))
     total = network.rate_out.new_zeros(network.rate_out.shape[1:])
-    for users in torch.arange(batches.n_users, device=type_counts.device).split(USERS_AT_A_TIME):
+    everyone = torch.arange(batches.n_users, device=type_counts.device)
+    for users in everyone[Part.own(batches.starts).rows].split(USERS_AT_A_TIME):
         total += _column(network, batches.of_users(users), type_counts, users)
-    return ItemSide(type_counts, total)
+    return ItemSide(type_counts, summed(total))
 
 
 def _column(network: Network, history: History, type_counts: Tensor, users: Tensor) -> Tensor:

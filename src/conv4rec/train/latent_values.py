@@ -20,6 +20,7 @@ from torch import Tensor
 
 from conv4rec.model.ordinal import density, edges, interval_probability
 from conv4rec.model.sparse import SparsePattern
+from conv4rec.train.processes import Part, summed
 
 FIXED = (0.2, 0.8)  # the thresholds nearest to these quantiles of the ratings are fixed
 PROPOSALS = 2  # of thresholds and noise, per sweep
@@ -37,17 +38,21 @@ class Latent:
         pattern: users x items, of the rated entries.
         levels: per entry.
         start: the first latent value of each level, ascending.
+        part: which users these are, of several processes; by default all.
     """
 
-    def __init__(self, pattern: SparsePattern, levels: Tensor, start: Tensor) -> None:
+    def __init__(
+        self, pattern: SparsePattern, levels: Tensor, start: Tensor, part: Part | None = None
+    ) -> None:
         self.pattern, self.levels = pattern, levels
+        self.part = part or Part.own(pattern.row_starts)
         self.rows, n_levels = pattern.rows, len(start)
         start = start.double()
         self.thresholds = (start[1:] + start[:-1]) / 2
         self.noise = 1.0  # 1 / variance
         self.user_precision = torch.ones(pattern.shape[0])
         self.counts = pattern.row_starts.diff().float()
-        self.free = _free(torch.bincount(levels, minlength=n_levels))
+        self.free = _free(summed(torch.bincount(levels, minlength=n_levels)))
         self.proposal_root: Tensor | None = None
 
     def draw_scale(self, mean: Tensor, rng: np.random.Generator, adapt: bool) -> tuple[Tensor, int]:
@@ -75,7 +80,7 @@ class Latent:
             if not bool((thresholds.diff() > 0).all()):
                 continue
             proposed = self._log_probabilities(mean, thresholds, noise, self.user_precision)
-            ratio = float((proposed - log_p).sum(dtype=torch.float64))
+            ratio = float(summed((proposed - log_p).sum(dtype=torch.float64)))
             ratio += _log_prior(thresholds, noise) - _log_prior(self.thresholds, self.noise)
             if np.log(rng.random()) < ratio:
                 self.thresholds, self.noise, log_p = thresholds, noise, proposed
@@ -94,12 +99,13 @@ class Latent:
             rng: of the draws.
         """
         length = (SINGLE_STEP / (self.counts + 1.0).sqrt()).clamp(max=1.0)
-        move = torch.from_numpy(rng.standard_normal(len(length), dtype=np.float32)) * length
+        n_users, rows = self.part.n_rows, self.part.rows
+        move = torch.from_numpy(rng.standard_normal(n_users, dtype=np.float32)[rows]) * length
         proposed = self.user_precision * move.exp()
         ratio = self._log_probabilities(mean, self.thresholds, self.noise, proposed) - log_p
         ratio = self.pattern.row_sums(ratio.double())
         ratio += nu / 2 * (move - proposed + self.user_precision)
-        accepted = torch.from_numpy(np.log(rng.random(len(length)))) < ratio
+        accepted = torch.from_numpy(np.log(rng.random(n_users)[rows])) < ratio
         self.user_precision = torch.where(accepted, proposed, self.user_precision)
 
     def draw_values(self, mean: Tensor, rng: np.random.Generator) -> Tensor:
@@ -108,7 +114,8 @@ class Latent:
         low, high = self._intervals(mean, self.thresholds, deviation)
         # Drawn in the left tail, where ndtr is precise, then mirrored.
         far, near = torch.minimum(high, -low), torch.minimum(low, -high)
-        share = torch.from_numpy(rng.random(len(mean), dtype=np.float32))
+        share = rng.random(self.part.n_entries, dtype=np.float32)[self.part.entries]
+        share = torch.from_numpy(share)
         below = torch.special.ndtr(near)
         place = below + share * (torch.special.ndtr(far) - below)
         place = torch.special.ndtri(place.clamp(min=TINY, max=1.0 - 1e-7))
@@ -147,7 +154,7 @@ class Latent:
         )  # nor is the last: it is the noise's
         slopes[:, -1] = (high * at_high - low * at_low) / 2
         slopes = slopes[:, 1:][:, self.free]
-        information = slopes.T @ slopes + torch.eye(len(self.free), dtype=slopes.dtype)
+        information = summed(slopes.T @ slopes) + torch.eye(len(self.free), dtype=slopes.dtype)
         root = torch.linalg.cholesky(torch.linalg.inv(information))
         return root * (STEP / len(self.free) ** 0.5)
 

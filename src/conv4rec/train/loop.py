@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from conv4rec.model import ItemSide, Network
+from conv4rec.model import History, ItemSide, Network
 from conv4rec.train.batches import Batches, n_batches
 from conv4rec.train.item_sampling import ItemSampler
 from conv4rec.train.item_side import ItemSums, full_item_side
 from conv4rec.train.objective import losses, mask_history
 from conv4rec.train.optimiser import AdamState, Optimiser, copies
+from conv4rec.train.processes import Part, add_up_gradients, summed
 from conv4rec.train.schedule import CONSUME, RATE, Schedule
 from conv4rec.train.settings import TrainSettings
 
@@ -71,6 +72,7 @@ class Trainer:
         self.step = 0
         self.optimiser = Optimiser(network, settings, schedule, len(batches.items))
         self.n_batches = n_batches(batches.n_users, batches.n_items, settings.batch_cells)
+        self.part: tuple[Tensor, History, Part] | None = None  # of every step, if all are alike
         self.sampler = None
         if self.n_batches > 1:
             self.sampler = ItemSampler.by_popularity(self.sums.type_counts.sum(1))
@@ -92,22 +94,36 @@ class Trainer:
         return self.step >= end
 
     def _one_step(self, end: int) -> Progress:
-        users = self._users_of_step()
+        users, history, part = self._part_of_step()
         rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
-        history = mask_history(self.batches.of_users(users), self.settings, rng)
+        history = mask_history(history, self.settings, rng, part)
         tasks = (self.step < self.schedule.stops[CONSUME], self.step < self.schedule.stops[RATE])
         item_side = self.sums.without_masked(self.network, users, history, tasks[RATE])
         with_consume = tasks[CONSUME] or self.settings.propensity_power > 0
         encoding = self.network.encode(history, item_side, with_consume, tasks[RATE])
-        samples = None if self.sampler is None else self.sampler.samples(len(users), rng)
+        samples = None if self.sampler is None else self.sampler.samples(part.n_rows, rng)
         loss = losses(self.network, encoding, history, self.settings, tasks, samples)
         self.network.zero_grad()
         total = loss.consume + self.settings.rate_weight * loss.rate
         if total.requires_grad:  # False if no rating is masked and the consume side has ended
             total.backward()
+            add_up_gradients(self.parameters.values())
         self.optimiser.step(self.step)
         self.step += 1
-        return Progress(self.step, end, loss.consume.item(), loss.rate.item())
+        values = summed(torch.stack([loss.consume.detach(), loss.rate.detach()]))
+        return Progress(self.step, end, *values.tolist())
+
+    def _part_of_step(self) -> tuple[Tensor, History, Part]:
+        """The users of this step that this process computes with, and their histories."""
+        if self.part is not None:
+            return self.part
+        everyone = self._users_of_step()
+        part = Part.own(self.batches.starts_of(everyone))
+        users = everyone[part.rows]
+        found = users, self.batches.of_users(users), part
+        if self.n_batches == 1:
+            self.part = found
+        return found
 
     def _users_of_step(self) -> Tensor:
         """The users of this step's batch; each epoch takes all users in a new order."""

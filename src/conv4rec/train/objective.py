@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch.nn import functional
 from conv4rec.model import History, Network
 from conv4rec.model.history import Encoding
 from conv4rec.model.likelihood import BLOCK_BYTES, ItemSample, MaskedNLL, SampledNLL
+from conv4rec.train.processes import Part, counts_of_all, own_number, summed, total
 from conv4rec.train.settings import TrainSettings
 
 MOST = 10.0  # largest weight of a rating, in units of the geometric mean weight
@@ -25,15 +27,23 @@ class Losses:
     rate: Tensor
 
 
-def mask_history(history: History, settings: TrainSettings, rng: torch.Generator) -> History:
+def mask_history(
+    history: History, settings: TrainSettings, rng: torch.Generator, part: Part | None = None
+) -> History:
     """Mask a random part of each history: the share is drawn per user, then each entry.
 
     If the interactions to predict were also observed, the network would learn to copy its input.
+
+    Args:
+        history: of the users of a step, or of a part of them.
+        settings: the lowest and the highest share.
+        rng: of the draws, which are made for all users of the step.
+        part: which of them are in `history`; by default all.
     """
-    n_users = history.pattern.shape[0]
+    part = part or Part.own(history.pattern.row_starts)
     low, high = settings.mask_low, settings.mask_high
-    share = low + (high - low) * torch.rand(n_users, generator=rng)
-    draws = torch.rand(len(history.types), generator=rng)
+    share = low + (high - low) * torch.rand(part.n_rows, generator=rng)[part.rows]
+    draws = torch.rand(part.n_entries, generator=rng)[part.entries]
     observed = (
         draws.to(history.observed.device) >= share.to(history.observed.device)[history.pattern.rows]
     )
@@ -53,6 +63,9 @@ def losses(
     An entry without a rating adds to the consume loss alone: its likelihood is
     sum_k P(i, k) = P(i). The loss of a task that is not in `tasks` is 0. With `samples`, the
     consume loss is estimated from them.
+
+    In a fit by several processes, these are the parts of the users of `history`: losses and
+    gradients of all processes add up to those of all users.
     """
     masked = history.observed == 0
     zero = history.observed.new_zeros(())
@@ -62,7 +75,7 @@ def losses(
         consume = masked_consume_nll(network, encoding.consume, history, weights, samples)
     predicted = masked if settings.masked_only else torch.ones_like(masked)
     rated = torch.nonzero(predicted & (history.types < network.config.n_levels)).squeeze(1)
-    if tasks[1] and len(rated):
+    if tasks[1] and total(len(rated), rated):  # a process without any takes part all the same
         pattern = history.pattern
         logits = network.rating_logits(encoding, pattern.rows[rated], pattern.columns[rated])
         weights = rarity_weights(network, encoding, history, rated, settings.propensity_power)
@@ -71,9 +84,12 @@ def losses(
 
 
 def weighted_nll(logits: Tensor, types: Tensor, weights: Tensor | None) -> Tensor:
-    """Mean -log P(level) of pairs; weighted, if there are weights, which sum to 1."""
+    """Mean -log P(level) of pairs; weighted, if there are weights, which sum to 1.
+
+    Of several processes' pairs, this one's part of the mean.
+    """
     if weights is None:
-        return functional.cross_entropy(logits, types)
+        return functional.cross_entropy(logits, types, reduction="sum") / total(len(types), types)
     return (functional.cross_entropy(logits, types, reduction="none") * weights).sum()
 
 
@@ -116,8 +132,9 @@ def rarity_weights(
         logits[pattern.rows[own][observed] - first, pattern.columns[own][observed]] = -torch.inf
         log_total[first:last] = torch.logsumexp(logits, 1)
     log_p = (vectors[rows] * out[items]).sum(1) + bias[items] - log_total[rows]
-    weights = (-power * (log_p - log_p.mean())).clamp(max=math.log(MOST)).exp()
-    return weights / weights.sum()
+    mean = summed(log_p.sum()) / total(len(log_p), log_p)
+    weights = (-power * (log_p - mean)).clamp(max=math.log(MOST)).exp()
+    return weights / summed(weights.sum())
 
 
 def masked_consume_nll(
@@ -133,9 +150,26 @@ def masked_consume_nll(
     if not torch.is_grad_enabled():  # then only the value is computed
         inputs = tuple(tensor.detach() for tensor in inputs)
     inputs += (pattern.row_starts, pattern.columns, weights)
-    nll = MaskedNLL.apply(*inputs) if samples is None else SampledNLL.apply(*inputs, samples)
+    if samples is None:
+        nll = MaskedNLL.apply(*inputs)
+    else:
+        n_scored = int((pattern.row_sums((weights > 0).float()) > 0).sum())
+        nll = SampledNLL.apply(*inputs, samples, own_blocks(n_scored, len(samples), weights))
     assert isinstance(nll, Tensor)
     return nll
+
+
+def own_blocks(n_scored: int, n_blocks: int, like: Tensor) -> list[int]:
+    """How many of this process's users with a masked entry are in each block of all processes'.
+
+    Users of a block share a sample of items, whatever the number of processes.
+    """
+    counts = counts_of_all(n_scored, like)
+    before = sum(counts[: own_number()])
+    size, larger = divmod(sum(counts), n_blocks)
+    ends = [(block + 1) * size + min(block + 1, larger) for block in range(n_blocks)]
+    bounds = [0, *(min(max(end - before, 0), n_scored) for end in ends)]
+    return [last - first for first, last in pairwise(bounds)]
 
 
 def user_weights(history: History, masked: Tensor, power: float) -> Tensor:
@@ -146,4 +180,4 @@ def user_weights(history: History, masked: Tensor, power: float) -> Tensor:
     """
     n_masked = history.pattern.row_sums(masked.float()).clamp(min=1.0)
     weights = n_masked.pow(-power)[history.pattern.rows] * masked
-    return weights / weights.sum().clamp(min=1e-12)
+    return weights / summed(weights.sum()).clamp(min=1e-12)

@@ -18,6 +18,7 @@ from conv4rec.train.batches import Batches
 from conv4rec.train.checkpoint import save_checkpoint
 from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import Progress, Trainer
+from conv4rec.train.processes import any_of, own_number
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.state import FitState
@@ -98,7 +99,7 @@ class Session:
         """Save a checkpoint, if there is a folder for it."""
         if self.folder is not None:
             self.state.trainer = trainer.state()
-            save_checkpoint(self.folder, self.state, self.key)
+            self._save()
 
     def on_sweep(self, sweep: int) -> None:
         """Stop between two sweeps of the Gibbs sampler; a resumed fit starts its chains again.
@@ -109,12 +110,15 @@ class Session:
         if sweep % 50 == 0:
             logger.info("Gibbs sampler: sweep %d of a chain", sweep)
         if self._asked_to_stop():
-            if self.folder is not None:
-                save_checkpoint(self.folder, self.state, self.key)
+            self._save()
             raise self._interrupted("before the final fit")
 
+    def _save(self) -> None:
+        if self.folder is not None and own_number() == 0:
+            save_checkpoint(self.folder, self.state, self.key)
+
     def _asked_to_stop(self) -> bool:
-        return self.should_stop is not None and self.should_stop()
+        return any_of(self.should_stop is not None and self.should_stop())
 
     def _interrupted(self, where: str) -> TrainingInterrupted:
         if self.folder is None:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from conv4rec.data import Interactions
 from conv4rec.model.slim import SLIM
+from conv4rec.train.processes import joined, own_run
 
 L1, L2 = 1.0, 30.0  # penalties, in interactions
 GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
@@ -51,14 +52,15 @@ def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     if n_items <= DENSE_ITEMS and count.max(initial=0) < 2**16:  # no pair is more frequent
         dense = sparse.csr_array(gram, dtype=np.uint16).toarray()
     found = [(torch.zeros(0, dtype=torch.int64),) * 2 + (torch.zeros(0),)]
-    for block in _blocks(gram, size):
+    for block in own_run(_blocks(gram, size)):
         candidates, target = map(torch.from_numpy, _candidates(gram, count, block, size))
         systems = _systems(gram if dense is None else dense, candidates.numpy())
         weights = _solve(torch.from_numpy(systems), target)
         at, place = torch.nonzero(weights, as_tuple=True)
         items = torch.from_numpy(block)[at]
         found.append((items, candidates[at, place].long(), weights[at, place]))
-    slim = SLIM.of(n_items, *map(torch.cat, zip(*found, strict=True)))
+    parts = map(torch.cat, zip(*found, strict=True))
+    slim = SLIM.of(n_items, *map(joined, parts))
     if slim is None:
         return None
     slim.weights.div_(_mean_similarity(slim, interactions))

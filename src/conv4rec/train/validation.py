@@ -16,6 +16,7 @@ from conv4rec.train.assembly import average_snapshots
 from conv4rec.train.ensemble_scores import NeuralScores
 from conv4rec.train.loop import Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
+from conv4rec.train.processes import Part, joined, summed, total
 from conv4rec.train.schedule import CONSUME, RATE
 from conv4rec.train.selection import ValidationResult
 from conv4rec.train.snapshot import take_snapshot
@@ -54,13 +55,14 @@ def evaluate_validation(trainer: Trainer, validation: History, state: FitState) 
     consume = trainer.step <= trainer.settings.n_steps
     rates = trainer.schedule.stops[RATE] > 0
     with_consume = consume or trainer.settings.propensity_validation > 0
-    encoding = network.encode(validation, trainer.item_side(), with_consume, rates)
+    part = Part.own(validation.pattern.row_starts)
+    encoding = network.encode(part.of(validation), trainer.item_side(), with_consume, rates)
     rate_nll = None
     if rates:
-        rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, state)
+        rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, part, state)
     nll = ndcg = None
     if consume:
-        nll, ndcg = _consume_losses(trainer, network, encoding, validation, state)
+        nll, ndcg = _consume_losses(trainer, network, encoding, validation, part, state)
     result = ValidationResult(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
     state.results.append(result)
     return result
@@ -84,41 +86,54 @@ def keep_snapshot(trainer: Trainer, state: FitState) -> None:
 
 
 def _consume_losses(
-    trainer: Trainer, network: Network, encoding: Encoding, validation: History, state: FitState
+    trainer: Trainer,
+    network: Network,
+    encoding: Encoding,
+    validation: History,
+    part: Part,
+    state: FitState,
 ) -> tuple[float, float]:
-    settings = trainer.settings.with_changes(masked_only=True)
-    everyone = encoding.consume
-    if len(everyone) * network.config.n_items > settings.batch_cells:
+    settings, own = trainer.settings.with_changes(masked_only=True), encoding.consume
+    history = part.of(validation)
+    if part.n_rows * network.config.n_items > settings.batch_cells:
         rows = validation.rows_to_score(min(EVALUATED_CELLS, settings.batch_cells))
-        validation = validation.of_rows(rows)
-        encoding = replace(encoding, consume=everyone[rows])
-    nll = float(losses(network, encoding, validation, settings, (True, False)).consume)
+        rows = rows[(rows >= part.rows.start) & (rows < part.rows.stop)] - part.rows.start
+        history, encoding = history.of_rows(rows), replace(encoding, consume=own[rows])
+    nll = float(summed(losses(network, encoding, history, settings, (True, False)).consume))
     kernel = network.consume_kernel[:, 0]
-    scores = NeuralScores(everyone, network.consume_out, network.consume_bias, kernel)
-    ndcg = masked_ndcg(encoding.consume, scores.items, scores.bias, validation)
+    ndcg = masked_ndcg(encoding.consume, network.consume_out, network.consume_bias, history)
     if nll <= min((r.consume_nll for r in state.results if r.consume_nll is not None), default=nll):
+        scores = NeuralScores(
+            part.join_rows(own), network.consume_out, network.consume_bias, kernel
+        )
         copies = {name: tensor.detach().clone() for name, tensor in vars(scores).items()}
         state.best.consume = NeuralScores(**copies)
     return nll, ndcg
 
 
 def _averaged_rate_nll(
-    trainer: Trainer, network: Network, encoding: Encoding, validation: History, state: FitState
+    trainer: Trainer,
+    network: Network,
+    encoding: Encoding,
+    validation: History,
+    part: Part,
+    state: FitState,
 ) -> float:
     """Mean -log P(level) of the masked ratings under the mean logits of the last evaluations."""
-    pattern = validation.pattern
     rated = (validation.observed == 0) & (validation.types < network.config.n_levels)
-    at = torch.nonzero(rated).squeeze(1)
-    if len(at) == 0:
+    if not bool(rated.any()):
         return 0.0
-    logits = network.rating_logits(encoding, pattern.rows[at], pattern.columns[at])
+    before, n_own = int(rated[: part.entries.start].sum()), int(rated[part.entries].sum())
+    own, history = slice(before, before + n_own), part.of(validation)
+    at, pattern = torch.nonzero(rated[part.entries]).squeeze(1), history.pattern
+    logits = joined(network.rating_logits(encoding, pattern.rows[at], pattern.columns[at]))
     if not network.config.shared_encoder:  # its snapshots have been averaged already
         state.last.rating_logits.append(logits)
         state.last.forget(trainer.settings.averaged_snapshots)
         logits = torch.stack(state.last.rating_logits).mean(0)
     power = trainer.settings.propensity_validation
-    weights = rarity_weights(network, encoding, validation, at, power)
-    nll = float(weighted_nll(logits, validation.types[at], weights))
+    weights = rarity_weights(network, encoding, history, at, power)
+    nll = float(summed(weighted_nll(logits[own], history.types[at], weights)))
     if nll <= min((r.rate_nll for r in state.results if r.rate_nll is not None), default=nll):
         state.best.rating_logits = logits
     return nll
@@ -130,12 +145,13 @@ def masked_ndcg(
     """Mean NDCG@20 of the masked entries among all items that were not observed, over users.
 
     The definition of `conv4rec.evaluate.ranking.ndcg`, on the device and without that package,
-    which `train` may not import; a test holds them equal.
+    which `train` may not import; a test holds them equal. Of several processes each has the
+    histories of its own users.
     """
     pattern, bounds = history.pattern, history.pattern.row_starts.tolist()
     size = max(1, BLOCK_BYTES // (4 * len(item_vectors)))
     gain = 1.0 / torch.arange(2.0, CUTOFF + 2.0, device=bias.device).log2()
-    total, n_users = 0.0, 0
+    gained, n_users = 0.0, 0
     for first in range(0, len(user_vectors), size):
         last = min(first + size, len(user_vectors))
         entries = slice(bounds[first], bounds[last])
@@ -151,6 +167,7 @@ def masked_ndcg(
         dcg = torch.zeros(last - first, device=bias.device).index_add(0, rows, gains)
         has = n_masked > 0
         ideal = gain.cumsum(0)[n_masked[has].clamp(max=CUTOFF) - 1]
-        total += float((dcg[has] / ideal).sum())
+        gained += float((dcg[has] / ideal).sum())
         n_users += int(has.sum())
-    return total / max(1, n_users)
+    gained = float(summed(bias.new_tensor(gained, dtype=torch.float64)))
+    return gained / max(1, total(n_users, bias))

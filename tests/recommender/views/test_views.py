@@ -209,5 +209,5 @@ def test_a_log_without_ratings_has_views_too():
     answers = Answers(Conv4Rec(n_steps=2, consume_reg_factors=()).fit(log))
     for name in VIEWS:
         texts = {"user": "1", "item": "1"}
-        view = view_of(answers, name, {k: texts[k] for k in texts if k in VIEWS[name][0]})
+        view = view_of(answers, name, {k: texts[k] for k in texts if k in VIEWS[name].reads})
         shown(view)

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from conv4rec.recommender.answers import Answers
-from conv4rec.recommender.views import view_of
+from conv4rec.recommender.views import VIEWS, view_of
 from conv4rec.serve.app import make_app
 from conv4rec.serve.settings import ServeSettings, named_folders
 
@@ -30,6 +30,17 @@ def test_a_view_is_the_same_over_http(client, world_model):
     assert said.text == expected.csv("plane")
     history = {"history": json.dumps({"i001": 5, "i002": None, "nothing": 1})}
     assert client.get(f"{PLACE}/person", params=history).json()["unknown_items"] == ["nothing"]
+
+
+def test_the_openapi_document_has_every_view_and_what_it_reads(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    for name, view in VIEWS.items():
+        for ending, more in (("", ()), (".csv", ("table",))):
+            route = paths[f"/v1/models/{{name}}/explore/{name}{ending}"]["get"]
+            reads = [p["name"] for p in route["parameters"] if p["in"] == "query"]
+            assert reads == [*view.reads, *more]
+            assert set(route["responses"]) == {"200", "401", "404", "421", "422", "503"}
+    assert "Explorer: person" in client.get("/docs").text
 
 
 def test_a_view_that_takes_long_is_made_once(client, monkeypatch):
@@ -56,6 +67,7 @@ def test_a_view_that_takes_long_is_made_once(client, monkeypatch):
         ("person?history=%7B%22i001%22:%7B%7D%7D", 422, "rating of item"),
         ("person?history=%7B%22i001%22:1e999%7D", 422, "finite"),
         ("planets", 422, "a view is one of"),
+        ("item?item=i001&item=i002", 422, "given twice"),
     ],
 )
 def test_mistakes_are_sentences(client, path, status, sentence):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from conv4rec.errors import SettingError
 from conv4rec.recommender.answers import Answers, known_id
@@ -36,10 +37,10 @@ def view_of(answers: Answers, name: str, texts: Texts) -> View:
     """
     if name not in VIEWS:
         raise SettingError(f"a view is one of {', '.join(VIEWS)}; got {name!r}")
-    reads, make = VIEWS[name]
-    if stray := [text for text in texts if text not in reads]:
-        raise SettingError(f"{name} reads {', '.join(reads) or 'nothing'}; got {stray[0]!r}")
-    return make(answers, texts)
+    view = VIEWS[name]
+    if stray := [text for text in texts if text not in view.reads]:
+        raise SettingError(f"{name} reads {', '.join(view.reads) or 'nothing'}; got {stray[0]!r}")
+    return view.make(answers, texts)
 
 
 def _subject(answers: Answers, texts: Texts) -> Subject:
@@ -107,14 +108,37 @@ def _users(answers: Answers, texts: Texts) -> View:
     return users_view(answers.model, texts.get("start", ""), _number(texts, "k", 20))
 
 
+def _catalogue(answers: Answers, _: Texts) -> View:
+    return catalogue_view(answers.model, answers.titles)
+
+
+def _model(answers: Answers, texts: Texts) -> View:
+    return model_view(answers.model, _number(texts, "k", 10))
+
+
+@dataclass(frozen=True)
+class Askable:
+    """A view that can be asked for."""
+
+    meaning: str
+    make: Callable[[Answers, Texts], View]
+    reads: tuple[str, ...] = ()
+
+
 WHOM = ("user", "history")
-VIEWS: dict[str, tuple[tuple[str, ...], Callable[[Answers, Texts], View]]] = {
-    "catalogue": ((), lambda answers, _: catalogue_view(answers.model, answers.titles)),
-    "users": (("start", "k"), _users),
-    "person": ((*WHOM, "k", "novelty", "confidence", "reasons"), _person),
-    "why": ((*WHOM, "item"), _why),
-    "rows": (WHOM, _rows),
-    "item": (("item", "k"), _of_item),
-    "model": (("k",), lambda answers, texts: model_view(answers.model, _number(texts, "k", 10))),
+VIEWS = {
+    "catalogue": Askable("The items with titles and counts, and the rating levels.", _catalogue),
+    "users": Askable("Training users, with the length of the history.", _users, ("start", "k")),
+    "person": Askable(
+        "Everything that one history says of the catalogue.",
+        _person,
+        (*WHOM, "k", "novelty", "confidence", "reasons"),
+    ),
+    "why": Askable("Why an item is where it is, for one person.", _why, (*WHOM, "item")),
+    "rows": Askable("The rows of a home page for one person.", _rows, WHOM),
+    "item": Askable(
+        "How an item was rated, its neighbours and its audience.", _of_item, ("item", "k")
+    ),
+    "model": Askable("How the model treats its catalogue and users.", _model, ("k",)),
 }
-"""What each view reads, and how it is made."""
+"""Each view by its name."""
