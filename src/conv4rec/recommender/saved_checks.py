@@ -193,8 +193,8 @@ def check_weights(log: Interactions, weights: Mapping[str, np.ndarray], facts: A
         if not draws:
             raise ValueError(f"its {POSTERIORS!r} are of no component")
         own = weights[POSTERIORS][:, draws * served["mf_width"] + 1 :]
-        _check_range(POSTERIORS, own[:, :2], 1e-9, LARGEST)  # variances
-        _check_range(POSTERIORS, own[:, 2:], -LARGEST_LOG, LARGEST_LOG)  # of level biases
+        check_range(POSTERIORS, own[:, :2], 1e-9, LARGEST)  # variances
+        check_range(POSTERIORS, own[:, 2:], -LARGEST_LOG, LARGEST_LOG)  # of level biases
 
 
 def check_range(name: str, array: np.ndarray, low: float, high: float) -> None:
