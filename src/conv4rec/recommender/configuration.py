@@ -34,6 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "validation_fraction": 0.0,
         "mf_sweeps": 75,
         "mf_draws": 15,
+        "solve_users": False,
         "ridge_rank": 0,
     },
     "paper": {

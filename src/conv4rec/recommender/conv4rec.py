@@ -158,7 +158,8 @@ class Conv4Rec(Parameters):
             checkpoint, resume, should_stop,
         )  # fmt: skip
         self._serve(fit.run(), log, settings)
-        self.scoring_.known = KnownUsers.solved(log, self.fitted_.model.bayesian_mf)
+        if settings.solve_users:
+            self.scoring_.known = KnownUsers.solved(log, self.fitted_.model.bayesian_mf)
         with contextlib.suppress(SettingError):  # too little max_memory_mb: the first list says it
             self._norms()
         return self

@@ -65,6 +65,7 @@ class Parameters:
         mf_features: int | None = None,
         mf_sweeps: int | None = None,
         mf_draws: int | None = None,
+        solve_users: bool | None = None,
         ridge_rank: int | None = None,
         slim_neighbours: int | None = None,
         consume_reg_factors: Sequence[float] | None = None,

@@ -73,6 +73,9 @@ class TrainSettings(Settings):
     """Sweeps of its Gibbs chain; the first fifth is discarded."""
     mf_draws: CountOrNone = 40
     """Draws kept, evenly from the rest; 0 for no Bayesian matrix factorisation."""
+    solve_users: Switch = True
+    """Whether the factors of training users are solved at the end of a fit and kept: answers about
+    them then take half of the time."""
     ridge_rank: CountOrNone = 512
     """Rank of the ridge component (see `conv4rec.train.ridge`); 0 for none."""
     slim_neighbours: CountOrNone = 100
