@@ -82,3 +82,24 @@ def test_a_model_for_loading_has_the_shapes_of_its_configuration(parts, with_sli
     for ask in (ServedModel.consume_logits, ServedModel.all_rating_logits):
         ours, theirs = (ask(each, each.encode(history, side)) for each in (model, loaded))
         torch.testing.assert_close(ours, theirs)
+
+
+def test_pairs_of_one_history_are_read_as_among_many(parts):
+    network, _, mf, history, side = parts
+    model, user = ServedModel(network, None, mf), 2
+    many = model.encode(history, side)
+    posterior = many.user_posterior
+    assert posterior is not None
+    alone = model.encode(
+        history.of_rows(torch.tensor([user])), side, user_posterior=posterior[[user]]
+    )
+    items = torch.tensor([3, 0, 3, 10])
+    (logits, latent), (own_logits, own_latent) = (
+        model.rated(encoding, torch.full((4,), row), items)
+        for encoding, row in ((many, user), (alone, 0))
+    )
+    assert latent is not None
+    assert own_latent is not None
+    torch.testing.assert_close(own_logits, logits)
+    torch.testing.assert_close(own_latent.mean, latent.mean)
+    torch.testing.assert_close(own_latent.standard_error, latent.standard_error)

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import SavedModelError
+from conv4rec.recommender.saved_checks import POSTERIORS
 
 
 @pytest.fixture
@@ -336,4 +337,29 @@ def test_a_folder_of_an_earlier_schema_says_to_fit_again(folder):
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "schema": 1}))
     with pytest.raises(SavedModelError, match=r"schema 1, .* reads schema 3: fit the model again"):
+        Conv4Rec.load(folder)
+
+
+def test_training_users_need_not_be_solved_in_a_folder(fitted_model, folder):
+    reforge(folder, "weights", lambda a: {n: array for n, array in a.items() if n != POSTERIORS})
+    loaded = Conv4Rec.load(folder)
+    assert loaded.scoring_.known is None
+    found, expected = (each.recommend("u03", k=3, by="like") for each in (loaded, fitted_model))
+    assert found["item_id"].equals(expected["item_id"])
+    np.testing.assert_allclose(found["score"], expected["score"], rtol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda solved: solved[1:],
+        lambda solved: solved * 0,  # no variance is 0
+        lambda solved: solved + np.float32(1e3),  # nor a level bias 1,000
+        lambda solved: solved * np.float32(np.nan),
+    ],
+    ids=["users", "zeros", "biases", "nan"],
+)
+def test_solved_users_are_such_as_a_fit_leaves(folder, change):
+    reforge(folder, "weights", lambda a: {**a, POSTERIORS: change(a[POSTERIORS])})
+    with pytest.raises(SavedModelError, match=r"known_users|different models"):
         Conv4Rec.load(folder)

@@ -86,9 +86,26 @@ def test_a_table_that_tells_nothing_leaves_a_doubt(fitted_model, narrow, monkeyp
         replace(tables, channels=blind, latent=None if tables.latent is None else replace(
             tables.latent, items=0 * tables.latent.items)),
     )  # fmt: skip
+    monkeypatch.setattr(shortlist, "LONGER", (1,))
     expected = whole_lists(fitted_model, monkeypatch, by="like")
     found = fitted_model.recommend(k=4, by="like")
     assert any(ranked is None for ranked in narrow)
+    assert found["item_id"].equals(expected["item_id"])
+
+
+def test_a_longer_shortlist_is_tried_before_the_whole_catalogue(fitted_model, narrow, monkeypatch):
+    tables, read = fitted_model.scoring_._compressed, []
+    blind = [replace(table, items=0 * table.items) for table in tables.channels]
+    monkeypatch.setattr(fitted_model.scoring_, "_compressed", replace(tables, channels=blind))
+    ours = Shortlister._read
+    monkeypatch.setattr(
+        Shortlister, "_read",
+        lambda self, *given: read.append(len(given[3])) or ours(self, *given),
+    )  # fmt: skip
+    expected = whole_lists(fitted_model, monkeypatch, by="rating")
+    found = fitted_model.recommend(k=4, by="rating")
+    assert max(read) > 12 == min(read)
+    assert all(ranked is not None for ranked in narrow)
     assert found["item_id"].equals(expected["item_id"])
 
 

@@ -33,17 +33,12 @@ def top_k(scores: FloatArray, k: int) -> NDArray[np.int64]:
     """
     if k < 1:
         raise SettingError(f"k must be at least 1, got {k}")
-    if np.isnan(scores).any():
-        row = int(np.flatnonzero(np.isnan(scores).any(axis=1))[0])
-        raise SettingError(f"the scores of row {row} hold NaN, which cannot be ranked")
     n_rows, n_items = scores.shape
     width = min(k, n_items)
     items = np.full((n_rows, k), -1, dtype=np.int64)
     if n_rows and width:
-        # nonzero walks along each row, so equal scores start in order of item number ...
-        best = np.nonzero(_best(scores, width))[1].reshape(n_rows, width)
-        best_scores = np.take_along_axis(scores, best, axis=1)
-        order = np.argsort(-best_scores, axis=1, kind="stable")  # ... and a stable sort keeps it
+        best, best_scores = _best(scores, width)
+        order = np.argsort(-best_scores, axis=1, kind="stable")
         listed = np.take_along_axis(best_scores, order, axis=1) > -np.inf
         items[:, :width] = np.where(listed, np.take_along_axis(best, order, axis=1), -1)
     return items
@@ -117,14 +112,26 @@ def _reachable(n_relevant: IntArray, k: int) -> FloatArray:
     return np.where(n_relevant > 0, np.minimum(n_relevant, k), np.nan)
 
 
-def _best(scores: FloatArray, k: int) -> BoolArray:
-    """Mark exactly k items in each row, ties at the border going to the smaller numbers."""
+def _best(scores: FloatArray, k: int) -> tuple[NDArray[np.int64], FloatArray]:
+    """Exactly k items of each row in ascending order, and their scores: those of `top_k`."""
     n_items = scores.shape[1]
-    border = np.partition(scores, n_items - k, axis=1)[:, [n_items - k]]
-    best = scores >= border
-    crowded = np.flatnonzero(best.sum(axis=1) > k)
-    if crowded.size:
-        tied = scores[crowded] == border[crowded]
-        room = k - (best[crowded].sum(axis=1) - tied.sum(axis=1))
-        best[crowded] &= ~tied | (np.cumsum(tied, axis=1, dtype=np.int32) <= room[:, None])
-    return best
+    n = min(k + 1, n_items)  # one more: a tie at the border shows
+    best = np.argpartition(scores, n_items - n, axis=1)[:, n_items - n :]
+    found = np.take_along_axis(scores, best, axis=1)
+    if (is_nan := np.isnan(found).any(axis=1)).any():  # NaN sorts above all numbers
+        row = int(np.flatnonzero(is_nan)[0])
+        raise SettingError(f"the scores of row {row} hold NaN, which cannot be ranked")
+    if n > k:
+        border = np.partition(found, 1, axis=1)[:, :2]
+        best[np.arange(len(best)), found.argmin(axis=1)] = best[:, -1]
+        best = best[:, :-1]
+        for row in np.flatnonzero(border[:, 0] == border[:, 1]):
+            best[row] = _best_of_tied(scores[row], border[row, 0], k)
+    best = np.sort(best, axis=1)
+    return best, np.take_along_axis(scores, best, axis=1)
+
+
+def _best_of_tied(scores: FloatArray, border: np.floating, k: int) -> NDArray[np.int64]:
+    """The k best items of one row; of those at the border the smaller numbers."""
+    above = np.flatnonzero(scores > border)
+    return np.concatenate([above, np.flatnonzero(scores == border)[: k - len(above)]])

@@ -64,9 +64,16 @@ class BayesianMF(PosteriorDraws):
         self.uncertainty_ratio = table(n_items)
         self.response_style_precision = table(n_levels, n_levels)  # of the users' level biases
         self.share = table(1)  # weight in the mixture; the neural component has the rest
+        self._arrays: tuple[tuple[tuple[int, int], ...], DrawArrays] | None = None
+
+    @property
+    def width(self) -> int:
+        """Of a row of `encode`."""
+        n_draws, _, size = self.items.shape
+        return n_draws * size + 3 + len(self.ratings)
 
     def encode(self, history: History) -> Tensor:
-        """Encode histories: users x (draws x size + 3 + levels)."""
+        """Encode histories: users x `width`."""
         if history.pattern.shape[0] == 1 and self.items.device.type == "cpu":
             return self._encode_one(history)
         return self.encode_many(history)
@@ -89,19 +96,26 @@ class BayesianMF(PosteriorDraws):
         return torch.from_numpy(row).to(self.items.dtype)[None]
 
     def draw_arrays(self) -> DrawArrays:
-        """The draws as `encode_one` reads them."""
+        """The draws as `encode_one` reads them; kept until a table changes."""
+        version = tuple((table.data_ptr(), table._version) for table in self.parameters())
+        if self._arrays is None or self._arrays[0] != version:
+            self._arrays = version, self._draw_arrays()
+        return self._arrays[1]
 
+    def _draw_arrays(self) -> DrawArrays:
         def array(tensor: Tensor) -> np.ndarray:
             return tensor.detach().double().numpy()
 
         reference, thresholds = array(self.reference_items), array(self.thresholds)
         z, ends = reference.copy(), np.full((len(reference), 1), EDGE)
         z[:, :, -1] = 1.0
+        precision, noise, grid = array(self.precision), array(self.noise), USER_PRECISION_GRID
+        log_prior = array(self.nu)[:, None] / 2 * (np.log(grid) - grid)
         return DrawArrays(
-            self.items.detach().numpy(), array(self.prior), array(self.precision),
-            array(self.noise), array(self.nu), np.hstack([-ends, thresholds, ends]),
-            array(self.ratings), z, reference[:, :, -1], z.transpose(0, 2, 1) @ z / z.shape[1],
-            array(self.response_style_precision), np.array(USER_PRECISION_GRID),
+            self.items.detach().numpy(), array(self.prior) @ precision, precision, noise,
+            np.hstack([-ends, thresholds, ends]), array(self.ratings), z, reference[:, :, -1],
+            z.transpose(0, 2, 1) @ z / z.shape[1], array(self.response_style_precision),
+            1.0 / (noise[:, None, None] * np.array(grid)[:, None]), log_prior, np.log(grid),
             FIRST_ROUNDS, FIRST_SHARE,
         )  # fmt: skip
 
@@ -183,6 +197,9 @@ class BayesianMF(PosteriorDraws):
         score = offset[users]
         if len(users) <= FEW_PAIRS:
             of_items, (draws, _, size) = self.items.index_select(1, items), self.items.shape
+            if len(encoded) == 1:
+                own = encoded[0, : draws * size].view(draws, size, 1)
+                return score + (of_items @ own).sum(0)[:, 0]
             of_users = encoded[:, : draws * size].index_select(0, users).view(-1, draws, size)
             return score + (of_items * of_users.transpose(0, 1)).sum(2).sum(0)
         for of_users, of_items in zip(factors, self.items, strict=True):
@@ -225,8 +242,16 @@ class BayesianMF(PosteriorDraws):
 
     def mixed(self, logits: Tensor, encoded: Tensor, users: Tensor, items: Tensor) -> Tensor:
         """`mix` for pairs (row of `encoded`, item): pairs x levels."""
-        style, mean = self.response_style(encoded)[users], self.score(encoded, users, items)
-        return self.mix(logits, mean, style, self.uncertainty_ratio[items])
+        return self.rated(logits, encoded, users, items)[0]
+
+    def rated(
+        self, logits: Tensor, encoded: Tensor, users: Tensor, items: Tensor
+    ) -> tuple[Tensor, LatentRating]:
+        """`mix` and the latent value for pairs (row of `encoded`, item)."""
+        style, ratio = self.response_style(encoded)[users], self.uncertainty_ratio[items]
+        mean = self.score(encoded, users, items)
+        latent = self._latent(mean, style[:, 1] * ratio, style[:, 0])
+        return self.mix(logits, mean, style, ratio), latent
 
     def mixed_all(self, logits: Tensor, encoded: Tensor) -> Tensor:
         """`mix` for every user of `encoded` and item: users x items x levels."""

@@ -24,7 +24,8 @@ def consume_log_probabilities(logits: Tensor, users: Tensor, items: Tensor) -> T
     """
     logits[users, items] = -torch.inf
     total = torch.logsumexp(logits, 1, keepdim=True)
-    return logits - total.masked_fill(total.isneginf(), 0.0)  # all items consumed: no softmax
+    total.masked_fill_(total.isneginf(), 0.0)  # all items consumed: no softmax
+    return logits - total if logits.requires_grad else logits.sub_(total)
 
 
 def joint_log_probabilities(consume_logits: Tensor, rating_logits: Tensor) -> Tensor:

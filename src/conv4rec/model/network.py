@@ -181,14 +181,21 @@ class Network(nn.Module):
 
     def rating_logits(self, encoding: Encoding, users: Tensor, items: Tensor) -> Tensor:
         """One logit per level for pairs (row of the encoding, item): pairs x levels."""
+        size, vectors = self.rate_out.shape[2], self.item_vectors(encoding)
+        if len(encoding.rate) == 1:
+            channels = [v.index_select(0, items) @ encoding.rate[0, :size] for v in vectors]
+            of_items = self.rate_bias[items] + encoding.item_mean[items] @ self.from_item_mean
+            return self._level_logits(channels, of_items + self.user_offsets(encoding))
         latent = gather_rows(encoding.rate, users)
-        size = self.rate_out.shape[2]
-        vectors = self.item_vectors(encoding)
         channels = [(latent[:, :size] * gather_rows(v, items)).sum(1) for v in vectors]
-        scores = torch.stack(channels, 1) * self.rate_scale if channels else latent[:, :0]
         offsets = gather_rows(self.rating_offsets(encoding), items) + self._shared(latent)
         means = gather_rows(encoding.user_mean, users) @ self.from_user_mean
-        return self.level_bias + (scores + offsets + means) @ self.kernel_out
+        return self._level_logits(channels, offsets + means)
+
+    def _level_logits(self, channels: list[Tensor], offsets: Tensor) -> Tensor:
+        if channels:
+            offsets = torch.stack(channels, 1) * self.rate_scale + offsets
+        return self.level_bias + offsets @ self.kernel_out
 
     def all_rating_logits(self, encoding: Encoding) -> Tensor:
         """One logit per level for every user of the encoding and item: users x items x levels.

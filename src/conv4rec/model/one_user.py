@@ -8,12 +8,12 @@ and in float64. For arrays this small, calling torch takes most of the time: 25 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import lapack
-from scipy.special import log_softmax, ndtr, softmax
+from scipy.special import ndtr
 
 from conv4rec.model.ordinal import FLATTEST, LEAST, SHARPEST
 from conv4rec.model.response_style import SHARES, STEPS
@@ -26,17 +26,18 @@ class DrawArrays:
     """What `PosteriorDraws` holds, as float64 but for the items."""
 
     items: np.ndarray  # draws x items x size, float32
-    prior: np.ndarray  # draws x (1 + features) x size
+    prior: np.ndarray  # draws x (1 + features) x size, times the precision
     precision: np.ndarray  # draws x size x size
     noise: np.ndarray  # draws
-    nu: np.ndarray  # draws
     edges: np.ndarray  # draws x (levels + 1): the thresholds and both ends
     ratings: np.ndarray  # levels
     reference: np.ndarray  # draws x reference items x size: the last is 1
     reference_offsets: np.ndarray  # draws x reference items
     reference_gram: np.ndarray  # draws x size x size, a mean over the reference items
     style_precision: np.ndarray  # levels x levels
-    grid: np.ndarray  # values of w_u
+    grid_variances: np.ndarray  # draws x values of w_u x 1: of x around its mean
+    log_prior_on_grid: np.ndarray  # draws x values of w_u
+    log_grid: np.ndarray  # logarithms of these values
     first_rounds: int
     first_share: float
 
@@ -55,7 +56,7 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
     z = draws.items[:, items].astype(np.float64)
     c = z[:, :, -1].copy()
     z[:, :, -1] = 1.0
-    expected = (features @ draws.prior)[:, None] @ draws.precision
+    expected = features @ draws.prior
     bounds = draws.edges[:, np.stack([levels, levels + 1])]  # draws x 2 x entries
     weight, value = np.full(len(items), draws.first_share * draws.noise[0]), draws.ratings[levels]
     factors = np.ones((n_draws, size))
@@ -63,13 +64,14 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
     cavity = np.zeros((3, len(items)))  # sums of the mean, its square and the variance
     for draw in range(n_draws):
         for rounds_left in range(1 if draw else draws.first_rounds, 0, -1):
-            wz = z[draw] * weight[:, None]
-            root, _ = factor(wz.T @ z[draw] + draws.precision[draw], lower=1)
-            mean, _ = solve(root, (value - c[draw]) @ wz + expected[draw, 0], lower=1)
+            own = z[draw]
+            wz = own * weight[:, None]
+            root, _ = factor(wz.T @ own + draws.precision[draw], lower=1)
+            mean, _ = solve(root, (value - c[draw]) @ wz + expected[draw], lower=1)
             inverse, _ = invert(root, lower=1)
-            scaled = z[draw] @ inverse.T
+            scaled = own @ inverse.T
             precision = 1.0 / np.maximum(np.einsum("es,es->e", scaled, scaled), 1e-8)
-            at = z[draw] @ mean + c[draw]
+            at = own @ mean + c[draw]
             variance = 1.0 / np.maximum(precision - weight, 1e-4 * precision)
             at = (at * precision - weight * value) * variance
             noise = 1.0 / (draws.noise[draw] * _user_precision(draws, draw, at, variance, bounds))
@@ -91,22 +93,21 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
     )
 
 
-def _interval(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Phi(b) - Phi(a), computed in the tail where both terms are small."""
-    side = np.copysign(1.0, -(a + b))
-    return np.abs(ndtr(b * side) - ndtr(a * side))
+def _interval(ends: np.ndarray) -> np.ndarray:
+    """Phi(ends[1]) - Phi(ends[0]), computed in the tail where both terms are small."""
+    side = np.copysign(1.0, -ends.sum(0))
+    below = ndtr(ends * side)
+    return np.abs(below[1] - below[0])
 
 
 def _user_precision(
     draws: DrawArrays, draw: int, mean: np.ndarray, variance: np.ndarray, bounds: np.ndarray
 ) -> float:
-    grid = draws.grid
-    scale = 1.0 / np.sqrt(variance + (1.0 / (draws.noise[draw] * grid))[:, None])
-    low, high = bounds[draw] - mean
-    likelihood = np.log(np.maximum(_interval(low * scale, high * scale), 1e-300)).sum(1)
-    log_posterior = likelihood + draws.nu[draw] / 2 * (np.log(grid) - grid)
+    scale = 1.0 / np.sqrt(variance + draws.grid_variances[draw])
+    likelihood = np.log(np.maximum(_interval((bounds[draw] - mean)[:, None] * scale), 1e-300))
+    log_posterior = likelihood.sum(1) + draws.log_prior_on_grid[draw]
     weights = np.exp(log_posterior - log_posterior.max())
-    return float(np.exp(weights @ np.log(grid) / weights.sum()))
+    return math.exp(weights @ draws.log_grid / weights.sum())
 
 
 def _sites(
@@ -116,7 +117,7 @@ def _sites(
     variance = cavity_variance + noise
     deviation = np.sqrt(variance)
     ends = (bounds - mean) / deviation
-    probability = np.maximum(_interval(*ends), 1e-300)
+    probability = np.maximum(_interval(ends), 1e-300)
     density = np.exp(-0.5 * ends * ends) / ROOT_2PI
     slope = (density[0] - density[1]) / (probability * deviation)
     bend = (ends[1] * density[1] - ends[0] * density[0]) / (probability * variance)
@@ -130,30 +131,29 @@ def _sites(
 def _level_log_p(mean: np.ndarray, variance: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """See `conv4rec.model.ordinal.level_log_probabilities`: entries x levels."""
     bounds = (edges[:, None] - mean) / np.sqrt(variance)
-    p = np.maximum(np.stack([_interval(*pair) for pair in pairwise(bounds)], 1), LEAST)
+    p = np.maximum(_interval(np.stack([bounds[:-1], bounds[1:]])), LEAST).T
     return np.log(p / p.sum(1, keepdims=True))
 
 
 def _level_biases(draws: DrawArrays, log_p: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """See `conv4rec.model.response_style.level_biases`."""
-    precision, n_levels = draws.style_precision, log_p.shape[1]
+    precision, n_levels, p = draws.style_precision, log_p.shape[1], np.exp(log_p)
     counts = np.bincount(levels, minlength=n_levels).astype(np.float64)
 
     def log_posterior(biases: np.ndarray) -> np.ndarray:  # of several: (...) x levels
-        found = log_softmax(log_p + biases[..., None, :], -1)
-        return (
-            found[..., np.arange(len(levels)), levels].sum(-1)
-            - ((biases @ precision) * biases).sum(-1) / 2
-        )
+        # The log-likelihood is a sum over entries of log p + b at the level given, minus a norm.
+        norms = np.log(np.exp(biases) @ p.T).sum(-1)
+        return biases @ counts - norms - ((biases @ precision) * biases).sum(-1) / 2
 
     biases = np.zeros(n_levels)
-    best, shares = log_posterior(biases), np.array(SHARES)[:, None]
+    best, lengths = log_posterior(biases), np.array(SHARES)[:, None]
     for _ in range(STEPS):
-        p = softmax(log_p + biases, 1)
-        expected = p.sum(0)
-        information = np.diag(expected) - p.T @ p
+        shares = p * np.exp(biases)
+        shares /= shares.sum(1, keepdims=True)
+        expected = shares.sum(0)
+        information = np.diag(expected) - shares.T @ shares
         right = counts - expected + information @ biases
-        tried = biases + shares * (np.linalg.solve(information + precision, right) - biases)
+        tried = biases + lengths * (np.linalg.solve(information + precision, right) - biases)
         reached = log_posterior(tried)
         if reached.max() <= best:  # every later step would end here too
             break

@@ -90,6 +90,7 @@ class ServedModel(nn.Module):
         item_side: ItemSide,
         with_consume: bool = True,
         with_ratings: bool = True,
+        user_posterior: Tensor | None = None,
     ) -> ServedEncoding:
         """Encode histories.
 
@@ -99,10 +100,10 @@ class ServedModel(nn.Module):
             with_consume: whether consume logits will be asked for.
             with_ratings: whether ratings will be asked for: solving the users of the Bayesian
                 matrix factorisation is the larger part of the time.
+            user_posterior: of `BayesianMF.encode`, where it is known already.
         """
         encoding = self.network.encode(history, item_side, with_consume)
-        user_posterior = None
-        if self.bayesian_mf is not None and with_ratings:
+        if self.bayesian_mf is not None and with_ratings and user_posterior is None:
             user_posterior = self.bayesian_mf.encode(history)
         return ServedEncoding(**vars(encoding), history=history, user_posterior=user_posterior)
 
@@ -115,10 +116,16 @@ class ServedModel(nn.Module):
 
     def rating_logits(self, encoding: ServedEncoding, users: Tensor, items: Tensor) -> Tensor:
         """One logit per level for pairs (row of the encoding, item): pairs x levels."""
+        return self.rated(encoding, users, items)[0]
+
+    def rated(
+        self, encoding: ServedEncoding, users: Tensor, items: Tensor
+    ) -> tuple[Tensor, LatentRating | None]:
+        """`rating_logits` and `latent_ratings` of pairs, in one pass."""
         logits = self.network.rating_logits(encoding, users, items)
         if self.bayesian_mf is None or encoding.user_posterior is None:
-            return logits
-        return self.bayesian_mf.mixed(logits, encoding.user_posterior, users, items)
+            return logits, None
+        return self.bayesian_mf.rated(logits, encoding.user_posterior, users, items)
 
     def all_rating_logits(self, encoding: ServedEncoding) -> Tensor:
         """One logit per level for every user of the encoding and item: users x items x levels.

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
+from torch.nn.functional import embedding, embedding_bag
 
 NARROW = 8  # columns: up to so many, the gradient of a look-up is a weighted count per column
 
@@ -123,6 +123,11 @@ class _SparseTimesDense(torch.autograd.Function):
     def forward(ctx, values: Tensor, table: Tensor, pattern: SparsePattern) -> Tensor:
         ctx.save_for_backward(values, table)
         ctx.pattern = pattern
+        if not any(ctx.needs_input_grad):  # an answer: a fifth of the time
+            starts = pattern.row_starts[:-1]
+            return embedding_bag(
+                pattern.columns, table, starts, mode="sum", per_sample_weights=values
+            )
         return csr(pattern.row_starts, pattern.columns, values, pattern.shape) @ table
 
     @staticmethod

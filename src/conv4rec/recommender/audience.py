@@ -62,9 +62,8 @@ def _bounds(model: Conv4Rec, histories: Interactions, item: int, confidence: flo
         rows = np.arange(first, min(first + USERS_AT_A_TIME, histories.n_users))
         encoding, _ = scoring.encode(histories, rows, with_consume=False)
         places, items = np.arange(len(rows)), np.full(len(rows), item)
-        p_rating = scoring.rating_probabilities(encoding, places, items)
+        p_rating, latent = scoring.rated(encoding, places, items)
         bound = log_odds(p_rating[:, model.like_level_ :].sum(1))
-        latent = scoring.latent_of_pairs(encoding, places, items)
         if latent is not None:
             bound = bound + latent.log_odds_move(model.like_level_, -standard_errors(confidence))
         found.append(bound)

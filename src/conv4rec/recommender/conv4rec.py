@@ -27,6 +27,7 @@ from conv4rec.recommender.event_histories import event_histories_of
 from conv4rec.recommender.explanation import check_explained, explained
 from conv4rec.recommender.fit_cost import warn_of_memory
 from conv4rec.recommender.inspection import kernel_table, similar_items
+from conv4rec.recommender.known_users import KnownUsers
 from conv4rec.recommender.list_request import (
     ListRequest,
     allowed_items,
@@ -157,6 +158,7 @@ class Conv4Rec(Parameters):
             checkpoint, resume, should_stop,
         )  # fmt: skip
         self._serve(fit.run(), log, settings)
+        self.scoring_.known = KnownUsers.solved(log, self.fitted_.model.bayesian_mf)
         with contextlib.suppress(SettingError):  # too little max_memory_mb: the first list says it
             self._norms()
         return self
@@ -172,13 +174,15 @@ class Conv4Rec(Parameters):
         interactions: Interactions,
         settings: TrainSettings,
         norms: dict[int, Norms] | None = None,
+        known: KnownUsers | None = None,
     ) -> None:
         fitted.model.eval().requires_grad_(False)
         for table in fitted.model.parameters():  # laid out as they are saved: the same bits
             table.data = table.data.contiguous()
         fitted = replace(fitted, item_side=fitted.network.served_side(fitted.item_side))
         self.fitted_, self.interactions_, self.train_settings_ = fitted, interactions, settings
-        self.scoring_ = Scoring(fitted.model, fitted.item_side, self.options().max_memory_mb)
+        memory = self.options().max_memory_mb
+        self.scoring_ = Scoring(fitted.model, fitted.item_side, memory, known)
         self._norms_by_level = dict(norms or {})
 
     def check_fitted(self) -> Interactions:
@@ -551,8 +555,8 @@ class Conv4Rec(Parameters):
             return
         with contextlib.suppress(SettingError):  # as in `fit`
             self._norms()
-        norms = self._norms_by_level
-        save_model(folder, self.fitted_, interactions, facts, norms, self.events_)
+        norms, known = self._norms_by_level, self.scoring_.known
+        save_model(folder, self.fitted_, interactions, facts, norms, self.events_, known)
 
     @classmethod
     @anywhere
@@ -567,17 +571,17 @@ class Conv4Rec(Parameters):
         """
         Options(max_memory_mb=max_memory_mb)
         check_device(device)
-        fitted, interactions, options, norms, typed = load_model(folder, device)
+        saved = load_model(folder, device)
         changed: dict[str, Any] = {  # JSON has no tuples
             name: tuple(value) if isinstance(value, list) else value
-            for name, value in options.pop("settings").items()
+            for name, value in saved.options.pop("settings").items()
         }
-        model = cls(device=device, max_memory_mb=max_memory_mb, **options, **changed)
+        model = cls(device=device, max_memory_mb=max_memory_mb, **saved.options, **changed)
         _, _, settings = model.check_params()
-        if typed is not None:
-            model._serve_events(EventAnswers(*typed, max_memory_mb), interactions)
-        if fitted is not None:
-            model._serve(fitted, interactions, settings, norms)
+        if saved.typed is not None:
+            model._serve_events(EventAnswers(*saved.typed, max_memory_mb), saved.log)
+        if saved.fitted is not None:
+            model._serve(saved.fitted, saved.log, settings, saved.norms, saved.known)
         return model
 
     @property

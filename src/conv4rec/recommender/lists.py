@@ -75,15 +75,13 @@ class Lists:
             )
 
     def _frame(self, scores: Scores) -> pl.DataFrame:
-        ranked = self._ranked(scores)
-        listed = top_k(ranked, min(int(self.request.k), ranked.shape[1]))
+        listed, list_score = self._listed(scores)
         n_listed = (listed >= 0).sum(1)
         self.n_short += int((n_listed < self.request.k).sum())
         self.n_empty += int((n_listed == 0).sum())
         rows, ranks = np.nonzero(listed >= 0)
-        items = listed[rows, ranks]
+        items, score = listed[rows, ranks], list_score[rows, ranks]
         by, like_level = self.request.spec.by, self.request.spec.like_level
-        score = ranked[rows, items]
         columns: dict[str, Any] = {
             "user_id": self.histories.users.ids(scores.rows[rows]),
             "item_id": self.histories.items.ids(items),
@@ -94,29 +92,49 @@ class Lists:
         if by == "discover":
             counts = self.scoring.item_side.type_counts.sum(1).cpu().numpy() + 1.0
             columns |= discovery_columns(scores.log_p_consume, counts, rows, items)
-        p_rating = self.scoring.rating_probabilities(scores.encoding, rows, items)
+        p_rating, latent = self.scoring.rated(scores.encoding, rows, items)
         rated = rating_columns(p_rating, self.histories, like_level)
         if by in UNCERTAIN_LISTS:
-            latent = self.scoring.latent_of_pairs(scores.encoding, rows, items)
             columns |= interval_columns(rated["p_like"], like_level, latent)
         columns |= rated | self._reasons(scores, rows, items)
         return pl.DataFrame(columns | fallback_column(self.histories, scores.rows[rows]))
 
-    def _ranked(self, scores: Scores) -> np.ndarray:
-        """Scores minus prices: rows x items, -inf where an item may not be listed."""
-        if self.shortlister is not None and self.shortlister.pays:
-            return np.stack(
-                [self._ranked_row(one_row(scores, row)) for row in range(len(scores.rows))]
-            )
-        return self._ranked_fully(scores)
+    def _listed(self, scores: Scores) -> tuple[np.ndarray, np.ndarray]:
+        """The items of each list, best first, and their scores minus prices: rows x k.
 
-    def _ranked_row(self, scores: Scores) -> np.ndarray:
+        -1 and -inf past the end of a list.
+        """
+        if self.request.spec.by == "consume" and self.request.exclude_seen:
+            log_p, allowed = scores.log_p_consume, self.request.allowed
+            items, best = self._best(log_p if allowed.all() else np.where(allowed, log_p, -np.inf))
+            return items, np.exp(best)
+        if self.shortlister is not None and self.shortlister.pays:
+            rows = [self._listed_of(one_row(scores, row)) for row in range(len(scores.rows))]
+            items, list_score = (np.concatenate(part) for part in zip(*rows, strict=True))
+            return items, list_score
+        return self._best(self._ranked_fully(scores))
+
+    def _listed_of(self, scores: Scores) -> tuple[np.ndarray, np.ndarray]:
+        """The list of one user: 1 x k."""
         assert self.shortlister is not None
         may = ~np.isneginf(scores.log_p_consume[0]) | (not self.request.exclude_seen)
         found = self.shortlister.ranked(scores, may)
-        return self._ranked_fully(scores)[0] if found is None else found
+        if found is None:
+            return self._best(self._ranked_fully(scores))
+        items, list_score = found
+        places, best = self._best(list_score[None])
+        return np.where(places >= 0, items[places] if len(items) else -1, -1), best
+
+    def _best(self, ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The k best places of each row and their scores; -1 and -inf where there are fewer."""
+        places = top_k(ranked, min(int(self.request.k), self.histories.n_items))
+        if not ranked.shape[1]:
+            return places, np.full(places.shape, -np.inf, dtype=np.float32)
+        best = np.take_along_axis(ranked, np.maximum(places, 0), axis=1)
+        return places, np.where(places >= 0, best, -np.inf).astype(ranked.dtype)
 
     def _ranked_fully(self, scores: Scores) -> np.ndarray:
+        """Scores minus prices: rows x items, -inf where an item may not be listed."""
         request = self.request
         ranked = list_scores(self.scoring, scores, self.histories, request.spec, self.norms)
         if self.norms is not None and request.spec.by in self.norms.prices:

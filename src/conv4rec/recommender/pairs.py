@@ -61,9 +61,8 @@ def pair_columns(
         pair = by_user[first:last]
         places = np.searchsorted(scores.rows, users[pair])
         p_consume[pair] = np.exp(scores.log_p_consume[places, items[pair]])
-        p_rating[pair] = scoring.rating_probabilities(scores.encoding, places, items[pair])
-        own = scoring.latent_of_pairs(scores.encoding, places, items[pair]) if intervals else None
-        if own is not None:
+        p_rating[pair], own = scoring.rated(scores.encoding, places, items[pair])
+        if intervals and own is not None:
             mean[pair], standard_error[pair] = own.mean, own.standard_error
             deviation[pair] = own.deviation
             latent = Latent(mean, standard_error, deviation, own.thresholds)

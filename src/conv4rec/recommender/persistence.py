@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,11 @@ from conv4rec.model import ItemSide, NetworkConfig, ServedConfig, ServedModel
 from conv4rec.model.event_model import EventModel
 from conv4rec.recommender.event_answers import EventAnswers
 from conv4rec.recommender.event_persistence import packed_events, unpacked_events
+from conv4rec.recommender.known_users import KnownUsers
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, Norms
 from conv4rec.recommender.saved_checks import (
     LIKED,
+    POSTERIORS,
     check_facts,
     check_ids,
     check_log,
@@ -46,6 +48,7 @@ def save_model(
     options: dict[str, Any],
     norms: dict[int, Norms],
     events: EventAnswers | None = None,
+    known: KnownUsers | None = None,
 ) -> None:
     """Save everything that serving needs.
 
@@ -56,6 +59,7 @@ def save_model(
         options: arguments of `Conv4Rec`.
         norms: what lists compare with, by like level.
         events: the model of types, if the log has types.
+        known: the training users, where they are solved.
 
     Raises:
         SavedModelError: The folder holds something else, or cannot be written.
@@ -67,6 +71,8 @@ def save_model(
         parts["events"], facts["events"] = packed_events(events.model, events.log)
     if fitted is not None:
         arrays, own = _packed_fit(fitted, log, norms)
+        if known is not None:
+            arrays["weights"][POSTERIORS] = known.posteriors
         parts |= arrays
         facts |= own
     save_folder(folder, KIND, parts, facts)
@@ -106,14 +112,22 @@ def _packed_fit(
     return {"weights": weights, "histories": histories}, facts
 
 
-def load_model(
-    folder: str | os.PathLike[str], device: str
-) -> tuple[
-    Fitted | None, Interactions, dict[str, Any], dict[int, Norms], tuple[EventModel, Events] | None
-]:
-    """Load what `save_model` saved: the model, the histories, the options, the norms and the types.
+@dataclass(frozen=True)
+class Loaded:
+    """What `save_model` saved."""
 
-    The model is None for a log of types alone, the types are None for a log without types.
+    fitted: Fitted | None
+    """None for a log of types alone."""
+    log: Interactions
+    options: dict[str, Any]
+    norms: dict[int, Norms] = field(default_factory=dict)
+    typed: tuple[EventModel, Events] | None = None
+    """None for a log without types."""
+    known: KnownUsers | None = None
+
+
+def load_model(folder: str | os.PathLike[str], device: str) -> Loaded:
+    """Load what `save_model` saved.
 
     Raises:
         SavedModelError: The folder is missing, foreign or changed, or its parts do not match.
@@ -128,20 +142,22 @@ def load_model(
             ids = [_unpacked(parts["ids"], name) for name in ("users", "items")]
             typed = unpacked_events(parts["events"], facts["events"], *ids)
             if "network" not in facts:
-                return None, typed[1].interactions(), options, {}, typed
+                return Loaded(None, typed[1].interactions(), options, typed=typed)
         check_facts(facts)
         log = _interactions(parts["histories"], parts["ids"], facts)
         check_log(log, parts["histories"], options["like_threshold"])
         check_weights(log, parts["weights"], facts)
         norms = _norms(parts["weights"], log)
         own = {n: a for n, a in parts["weights"].items() if not n.startswith(NORMS)}
+        posteriors = own.pop(POSTERIORS, None)
         fitted = _fitted(own, facts, device)
     except (
         Conv4RecError, KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError,
         OverflowError,
     ) as error:  # fmt: skip
         raise SavedModelError(f"{folder} is not a model this version reads: {error}") from error
-    return fitted, log, options, norms, typed
+    known = None if posteriors is None else KnownUsers(log, posteriors)
+    return Loaded(fitted, log, options, norms, typed, known)
 
 
 def _norms(weights: dict[str, np.ndarray], log: Interactions) -> dict[int, Norms]:

@@ -28,6 +28,7 @@ from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult
 
 LIKED = "item_side.liked"
+POSTERIORS = "known_users.posteriors"
 LARGEST = 1e6  # of any weight; trained ones are below 100
 LARGEST_LOG = 30.0  # of a logarithm
 WORST_CONDITION = 1e6  # of a precision matrix: float32 solves with no worse one
@@ -172,6 +173,8 @@ def check_weights(log: Interactions, weights: Mapping[str, np.ndarray], facts: A
     }
     if LIKED in weights:  # in place of the column; models of earlier versions have the column
         expected |= {LIKED: (n, width), "item_side.column": (0,)}
+    if POSTERIORS in weights:  # models of earlier versions, and of many users, have none
+        expected |= {POSTERIORS: (log.n_users, draws * served["mf_width"] + 3 + k)}
     if sizes != (log.n_users, n, k) or any(weights[a].shape != s for a, s in expected.items()):
         raise ValueError("its parts are of different models")
     if not network["n_rating_channels"] >= network["consume_channels"] >= 0:
@@ -186,6 +189,12 @@ def check_weights(log: Interactions, weights: Mapping[str, np.ndarray], facts: A
         check_range("slim.scale", weights["slim.scale"][1:], 1e-6, LARGEST)  # of a logarithm
     if draws:
         _check_posterior(weights)
+    if POSTERIORS in weights:
+        if not draws:
+            raise ValueError(f"its {POSTERIORS!r} are of no component")
+        own = weights[POSTERIORS][:, draws * served["mf_width"] + 1 :]
+        check_range(POSTERIORS, own[:, :2], 1e-9, LARGEST)  # variances
+        check_range(POSTERIORS, own[:, 2:], -LARGEST_LOG, LARGEST_LOG)  # of level biases
 
 
 def check_range(name: str, array: np.ndarray, low: float, high: float) -> None:

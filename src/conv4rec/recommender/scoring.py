@@ -16,6 +16,7 @@ from conv4rec.model.bayesian_mf import LatentRating
 from conv4rec.model.compressed import CompressedRatings
 from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.model.served import ServedEncoding
+from conv4rec.recommender.known_users import KnownUsers
 from conv4rec.recommender.uncertainty import Latent
 from conv4rec.train.batches import Batches
 
@@ -24,7 +25,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 CELL_BYTES = 40  # per user and item: scores, probabilities, and the copies that ranking makes
-PAIRS_AT_A_TIME = 65_536
+PAIRS_AT_A_TIME = 2_048
+BLOCK_CELLS = 4_000_000  # users x items: more do not fit into a processor's cache
 
 
 @dataclass
@@ -46,10 +48,18 @@ class Scoring:
         model: as served.
         item_side: sums over the training users, per item.
         max_memory_mb: limit on arrays with a cell per user and item, in MB.
+        known: the training users, where they are solved already.
     """
 
-    def __init__(self, model: ServedModel, item_side: ItemSide, max_memory_mb: float) -> None:
+    def __init__(
+        self,
+        model: ServedModel,
+        item_side: ItemSide,
+        max_memory_mb: float,
+        known: KnownUsers | None = None,
+    ) -> None:
         self.model, self.item_side, self.max_memory_mb = model, item_side, max_memory_mb
+        self.known = known
         self._compressed: CompressedRatings | None = None
 
     @property
@@ -81,7 +91,7 @@ class Scoring:
             SettingError: Not even one user fits into the budget.
         """
         cell = (CELL_BYTES + 4 * levels) * histories.n_items
-        size = int(self.max_memory_mb * 2**20 // cell)
+        size = int(min(self.max_memory_mb * 2**20 // cell, 1 + BLOCK_CELLS // histories.n_items))
         if size < 1:
             raise SettingError(
                 f"max_memory_mb={self.max_memory_mb:g} is too little to score one user on "
@@ -112,22 +122,36 @@ class Scoring:
     ) -> tuple[ServedEncoding, History]:
         """Encode some rows of `histories` (see `ServedModel.encode`); also returns them."""
         device = self.item_side.type_counts.device
-        part = histories.take_users(np.asarray(rows, dtype=np.int64))
+        whole = len(rows) == histories.n_users  # rows ascend: these are all
+        part = histories if whole else histories.take_users(np.asarray(rows, dtype=np.int64))
         history = Batches.from_interactions(part, str(device)).whole
-        return self.model.encode(history, self.item_side, with_consume, with_ratings), history
+        solved = None if self.known is None or not with_ratings else self.known.of(part)
+        posterior = None if solved is None else torch.from_numpy(solved).to(device)
+        encoding = self.model.encode(history, self.item_side, with_consume, with_ratings, posterior)
+        return encoding, history
 
     @torch.no_grad()
     def rating_probabilities(
         self, encoding: ServedEncoding, places: np.ndarray, items: np.ndarray
     ) -> np.ndarray:
         """P(k | i, history) for pairs (row of the encoding, item): pairs x levels, float32."""
-        found = [np.zeros((0, self.network.config.n_levels), dtype=np.float32)]
-        for first in range(0, len(places), PAIRS_AT_A_TIME):
+        return self.rated(encoding, places, items)[0]
+
+    @torch.no_grad()
+    def rated(
+        self, encoding: ServedEncoding, places: np.ndarray, items: np.ndarray
+    ) -> tuple[np.ndarray, Latent | None]:
+        """`rating_probabilities`, and the latent value behind the ratings of the same pairs.
+
+        The latter is None without the Bayesian matrix factorisation.
+        """
+        probabilities, latents = [], []
+        for first in range(0, max(1, len(places)), PAIRS_AT_A_TIME):
             part = slice(first, first + PAIRS_AT_A_TIME)
-            pairs = self._pairs(places[part], items[part])
-            logits = self.model.rating_logits(encoding, *pairs)
-            found.append(torch.softmax(logits, 1).cpu().numpy())
-        return np.concatenate(found)
+            logits, latent = self.model.rated(encoding, *self._pairs(places[part], items[part]))
+            probabilities.append(torch.softmax(logits, 1).cpu().numpy())
+            latents.append(_latent(latent))
+        return np.concatenate(probabilities), _joined(latents)
 
     @torch.no_grad()
     def all_rating_probabilities(self, encoding: ServedEncoding) -> np.ndarray:
@@ -142,17 +166,22 @@ class Scoring:
         """
         return _latent(self.model.latent_ratings(encoding))
 
-    @torch.no_grad()
-    def latent_of_pairs(
-        self, encoding: ServedEncoding, places: np.ndarray, items: np.ndarray
-    ) -> Latent | None:
-        """The same for pairs (row of the encoding, item) alone."""
-        return _latent(self.model.latent_ratings(encoding, self._pairs(places, items)))
-
     def _pairs(self, places: np.ndarray, items: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         device = self.item_side.type_counts.device
         users, columns = (torch.as_tensor(a, device=device).long() for a in (places, items))
         return users, columns
+
+
+def _joined(parts: list[Latent | None]) -> Latent | None:
+    given = [part for part in parts if part is not None]
+    if len(given) <= 1:
+        return given[0] if given else None
+    return Latent(
+        np.concatenate([part.mean for part in given]),
+        np.concatenate([part.standard_error for part in given]),
+        np.concatenate([part.deviation for part in given]),
+        given[0].thresholds,
+    )
 
 
 def _latent(rating: LatentRating | None) -> Latent | None:

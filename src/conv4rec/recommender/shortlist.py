@@ -3,8 +3,8 @@
 The ratings of all items are read from compressed tables (`conv4rec.model.compressed`), at a tenth
 of the cost. The best by that score are read exactly, and the list is made of these. The largest
 error seen among them says whether an item that was left out could belong to the list: if twice
-that error would bring it in, or if an item is too close to a limit of discoveries, there is no
-shortlist, and all items are read exactly.
+that error would bring it in, or if an item is too close to a limit of discoveries, a longer
+shortlist is tried, and then all items are read exactly.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ from conv4rec.recommender.list_scores import ListSpec, Norms, Rated
 from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.uncertainty import Latent, log_odds, ndtr, standard_errors
 
-LEAST_SHORTLIST, PER_PLACE = 256, 8  # items read exactly: for each place of the list, at least
-DISCOVERIES = 3  # times as many: some turn out not to be one
-SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
-PROBED = 32  # items read exactly to see how large errors are
-DISCOVERIES = 3  # times as many: some turn out not to be one
-SMALLEST_CATALOGUE = 8  # shortlists: a smaller catalogue is read whole
+LEAST_SHORTLIST, PER_PLACE = 128, 8  # items read exactly: for each place of the list, at least
+DISCOVERIES = 2  # times as many: some turn out not to be one
+SMALLEST_CATALOGUE = 16  # shortlists: a smaller catalogue is read whole
 FAR = 9.0  # deviations
-CLOSE = 1e-3  # to a limit of discoveries: compressed tables cannot tell
+LONGER = (1, 4)  # times as many, tried in turn
+MARGIN = 0.1  # log-odds that a discovery may seem liked less than by others, at first
+CLOSE = 1e-4  # to a limit of discoveries: compressed tables cannot tell
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ class Shortlister:
         """Whether the catalogue is large enough."""
         return self.size * SMALLEST_CATALOGUE <= len(self.allowed)
 
-    def ranked(self, scores: Scores, may: np.ndarray) -> np.ndarray | None:
-        """Scores minus prices of the shortlist, -inf elsewhere: items. None if it is in doubt.
+    def ranked(self, scores: Scores, may: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The shortlist in ascending order, and its scores minus prices. None if it is in doubt.
 
         Args:
             scores: of one user.
@@ -73,51 +72,57 @@ class Shortlister:
         """
         nearly = NearlyRated.of(self.scoring, scores, self.spec.like_level)
         score = self._score(nearly, scores.log_p_consume[0]) - self.prices
-        may, limits, near = may & self.allowed, None, (0.0, 0.0)
+        may, limits, lift = may & self.allowed, None, np.float32(np.inf)
         if self.spec.by == "discover":
             limits = self._limits(nearly.likes, scores)
-            may &= limits.novel
-            near = self._margins(nearly, score, may, scores)
-            may &= (nearly.likes >= limits.likes - near[0]) & (limits.lift >= -near[1])
-        score[~may] = -np.inf
-        n_may = int(np.count_nonzero(may))
-        n = min(self.size, n_may)
-        best = np.argpartition(score, len(score) - max(n, 1))[len(score) - n :]
-        items = np.sort(best)
-        read = self._read(scores, items)
-        exact = self._score(read, scores.log_p_consume[0, items]) - self.prices[items]
-        doubt = 2 * float(np.abs(exact - score[items]).max(initial=0.0))
-        passes, is_close = np.ones((2, n), dtype=bool)
-        if limits is not None:
-            close = CLOSE + 3 * doubt / len(score) ** 0.5  # limits hold means over all items
-            passes, is_close = self._pass(nearly.likes, read.likes, items, limits, close)
-            if n and 2 * np.abs(nearly.likes[items] - read.likes).max() > near[0]:
-                return None
-            if doubt > near[1]:
-                return None
-        listed = np.where(passes, exact, -np.inf)
-        last = np.partition(listed, n - self.k)[n - self.k] if n >= self.k else -np.inf
-        beyond = float(score[items].min(initial=np.inf)) + doubt if n < n_may else -np.inf
-        if beyond >= last > -np.inf or (n < n_may and last == -np.inf):
-            return None
-        if limits is not None and (is_close & (exact >= last)).any():
-            return None
-        found = np.full(len(score), -np.inf, dtype=np.float32)
-        found[items] = listed
-        return found
+            may, lift = may & limits.novel, limits.lift
+        margin = MARGIN
+        for times in LONGER:
+            own = np.where(may & (lift >= -margin), score, -np.inf)
+            items = self._best(own, times * self.size)
+            listed, doubt = self._read(scores, nearly, own, items, limits, margin)
+            if listed is not None:
+                return items, listed
+            margin = max(margin, 2 * doubt)
+        return None
 
-    def _margins(
-        self, nearly: NearlyRated, score: np.ndarray, may: np.ndarray, scores: Scores
-    ) -> tuple[float, float]:
-        """How far below the limits an item may seem to be: in P(like) and in log-odds.
+    def _best(self, score: np.ndarray, n: int) -> np.ndarray:
+        """The n best items that are not at -inf, in ascending order."""
+        n = min(n, len(score))
+        items = np.sort(np.argpartition(score, len(score) - n)[len(score) - n :])
+        return items[score[items] > -np.inf]
 
-        Eight times the largest errors of the items that would be listed without limits.
+    def _read(
+        self,
+        scores: Scores,
+        nearly: NearlyRated,
+        score: np.ndarray,
+        items: np.ndarray,
+        limits: Limits | None,
+        margin: float,
+    ) -> tuple[np.ndarray | None, float]:
+        """What the items of a shortlist are ranked by, exactly, and twice the largest error.
+
+        The former is None if the list is in doubt.
         """
-        items = np.argpartition(np.where(may, score, -np.inf), -PROBED)[-PROBED:]
-        read = self._read(scores, items)
+        row = np.zeros(len(items), dtype=np.int64)
+        read = Rated(*self.scoring.rated(scores.encoding, row, items), self.spec.like_level)
         exact = self._score(read, scores.log_p_consume[0, items]) - self.prices[items]
-        of_likes, of_scores = nearly.likes[items] - read.likes, score[items] - exact
-        return 8 * float(np.abs(of_likes).max()), 8 * float(np.abs(of_scores).max())
+        error = np.abs(exact - score[items])
+        doubt, is_close = 2 * float(error.max(initial=0.0)), np.zeros(len(items), dtype=bool)
+        if limits is not None:
+            # Limits hold means over all items: errors cancel, but for those of curved functions.
+            square = float(np.square(error).sum()) / max(1, len(items))
+            close = CLOSE + 2 * square + 3 * (square / len(score)) ** 0.5
+            passes, is_close = self._pass(nearly.likes, read.likes, items, limits, close)
+            if doubt > margin and self.spec.criteria.min_p_like != 0:
+                return None, doubt
+            exact = np.where(passes, exact, -np.inf)
+        n, is_whole = len(items), len(items) == np.count_nonzero(score > -np.inf)
+        last = np.partition(exact, n - self.k)[n - self.k] if n >= self.k else -np.inf
+        if not is_whole and not float(score[items].min()) + doubt < last:
+            return None, doubt
+        return None if (is_close & (exact >= last)).any() else exact, doubt
 
     def _pass(
         self,
@@ -134,13 +139,6 @@ class Shortlister:
             return (over >= 0) & (lift >= 0), (np.abs(over) < close) | (np.abs(lift) < close)
         return over >= 0, np.zeros(len(items), dtype=bool)  # the limit is given: nothing is near it
 
-    def _read(self, scores: Scores, items: np.ndarray) -> Rated:
-        """Ratings of some items, exactly."""
-        row = np.zeros(len(items), dtype=np.int64)
-        p_rating = self.scoring.rating_probabilities(scores.encoding, row, items)
-        latent = self.scoring.latent_of_pairs(scores.encoding, row, items)
-        return Rated(p_rating, latent, self.spec.like_level)
-
     def _score(self, rated: Rated | NearlyRated, log_p_consume: np.ndarray) -> np.ndarray:
         by, confidence = self.spec.by, self.spec.criteria.confidence
         if by == "consume_and_like":
@@ -155,8 +153,9 @@ class Shortlister:
         criteria, log_p = self.spec.criteria, scores.log_p_consume
         n_consumed = np.diff(self.histories.starts)[scores.rows]
         novel = criteria.novel(log_p, n_consumed, self.norms.head)[0]
-        if criteria.min_p_like is not None:
-            return Limits(novel, criteria.min_p_like, np.full(len(likes), np.inf))
+        if (least := criteria.min_p_like) is not None:
+            beyond = log_odds(likes) - log_odds(np.array([least])) if least else likes + np.inf
+            return Limits(novel, least, beyond)
         lift = self.norms.lift(likes[None])[0]
         return Limits(novel, float(criteria.likes_limit(likes[None], log_p)[0]), lift)
 
@@ -168,6 +167,7 @@ class Limits:
     novel: np.ndarray
     likes: float
     lift: np.ndarray
+    """In log-odds, nearly: beyond the liking of others, or beyond a P(like) that was given."""
 
 
 def one_row(scores: Scores, row: int) -> Scores:
