@@ -35,6 +35,13 @@ def test_the_kept_row_is_that_of_a_plain_loop(policy, rows):
     assert pairs.n_conflicting == conflicts
 
 
+def test_numbers_too_large_for_one_key_are_sorted_all_the_same():
+    users, items = np.array([2**31 - 2, 0, 2**31 - 2, 5]), np.array([2**31 - 2, 7, 2**31 - 2, 1])
+    ratings = np.array([1.0, 2.0, 3.0, 4.0])
+    assert distinct_pairs(users, items, ratings, None, "last").rows.tolist() == [1, 3, 2]
+    assert distinct_pairs(users, items, ratings, None, "first").rows.tolist() == [1, 3, 0]
+
+
 def test_without_timestamps_the_last_row_counts_and_a_missing_one_is_earliest():
     users = items = np.zeros(3, dtype=int)
     ratings = np.array([1.0, 2.0, 3.0])

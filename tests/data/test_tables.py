@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conv4rec.data.tables import read_table
-from conv4rec.errors import DataError, SettingError
+from conv4rec import Interactions
+from conv4rec.data.columns import IDS
+from conv4rec.data.tables import read_columns, read_table
+from conv4rec.errors import DataError, SettingError, UnknownUserError
 
 ROWS = [(1, 10, 4.0, 978300760), (2, 11, 3.5, 978302109)]
 CSV = "userId,movieId,rating,timestamp\n1,10,4.0,978300760\n2,11,3.5,978302109\n"
@@ -59,6 +61,35 @@ def test_a_text_file_of_any_format_is_read(read, name, content):
     table = read(name, content)
     assert table.columns == ["user_id", "item_id", "rating", "timestamp"]
     assert table.rows() == ROWS
+
+
+def test_string_ids_of_parquet_parts_are_coded_as_they_are_read_and_numbered_as_in_a_frame(
+    tmp_path,
+):
+    frame = pl.DataFrame(
+        {
+            "user_id": [f"u{n * 7 % 50}" for n in range(400)],
+            "item_id": [f"i{n * 11 % 23}" for n in range(400)],
+            "rating": [float(n % 5) for n in range(400)],
+        }
+    )
+    for part in range(4):
+        path = tmp_path / f"part-{part}.parquet"
+        frame[100 * part : 100 * part + 100].write_parquet(path, row_group_size=30)
+    read = read_columns(tmp_path, coded=True).frame
+    assert [read[role].dtype for role in IDS] == [pl.Categorical] * 2
+    assert read_table(tmp_path).equals(frame)
+    log, expected = Interactions.from_frame(tmp_path), Interactions.from_frame(frame)
+    assert (log.users, log.items) == (expected.users, expected.items)
+    assert log.to_frame().equals(expected.to_frame())
+    with pytest.raises(UnknownUserError, match="user 'u7' in row 2 is not among the 1 users given"):
+        Interactions.from_frame(tmp_path, users=["u0"])
+
+
+def test_a_missing_id_of_a_parquet_file_is_named_by_its_row(tmp_path):
+    pl.DataFrame({"user": ["a", None], "item": ["x", "y"]}).write_parquet(tmp_path / "r.parquet")
+    with pytest.raises(DataError, match="user_id is missing in row 2"):
+        Interactions.from_frame(tmp_path / "r.parquet")
 
 
 def test_parquet_keeps_the_types_of_its_ids(tmp_path):

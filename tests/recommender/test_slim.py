@@ -8,7 +8,7 @@ from conv4rec.errors import SavedModelError
 from conv4rec.recommender import as_scorer
 from conv4rec.recommender.guarantees.generalization_gap import neural_component
 from conv4rec.train import components
-from conv4rec.train.ensemble import EnsembleWeights
+from conv4rec.train.ensemble_scores import EnsembleWeights
 
 
 @pytest.fixture(scope="module")

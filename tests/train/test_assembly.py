@@ -5,7 +5,7 @@ import torch
 
 from conv4rec.train.assembly import Components, assemble, average_snapshots
 from conv4rec.train.batches import Batches
-from conv4rec.train.ensemble import EnsembleWeights
+from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import Trainer
 from conv4rec.train.ridge import Ridge, user_vectors

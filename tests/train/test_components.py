@@ -4,7 +4,8 @@ import pytest
 
 from conv4rec.train import components
 from conv4rec.train.components import FEWEST_DRAWS
-from conv4rec.train.ensemble import DEFAULT_WEIGHTS, WITHOUT_RIDGE, EnsembleWeights
+from conv4rec.train.ensemble import DEFAULT_WEIGHTS, WITHOUT_RIDGE
+from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.mixture_weight import DEFAULT_SHARE
 
 

@@ -9,16 +9,21 @@ import torch
 from conv4rec.data.synthetic import low_rank_world
 from conv4rec.model.slim import SLIM
 from conv4rec.train import ensemble
+from conv4rec.train import ensemble_scores as module
 from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble import (
     DEFAULT_WEIGHTS,
-    EnsembleWeights,
-    NeuralScores,
     _best,
-    _Cells,
     _grid,
     _Trial,
     choose_ensemble_weights,
+)
+from conv4rec.train.ensemble_scores import (
+    CELLS,
+    Cells,
+    EnsembleScores,
+    EnsembleWeights,
+    NeuralScores,
 )
 from conv4rec.train.ridge import Ridge
 from conv4rec.train.slim import fit_slim
@@ -66,8 +71,8 @@ def test_uninformative_components_have_no_weight(log, validation):
 def test_it_measures_the_ndcg_of_validation_fits(log, validation, rng):
     users, items = (torch.from_numpy(rng.standard_normal((n, 3))).float() for n in (200, 60))
     bias = torch.zeros(log.n_items)
-    rows = validation.rows_to_score(ensemble.CELLS)
-    nll, ndcg = _Cells.of(validation, rows, log.n_items).measure(users[rows] @ items.T)
+    rows = validation.rows_to_score(CELLS)
+    nll, ndcg = Cells.of(validation.of_rows(rows)).measure(users[rows] @ items.T)
     assert float(ndcg.mean()) == pytest.approx(
         masked_ndcg(users, items, bias, validation), rel=1e-5
     )
@@ -80,7 +85,7 @@ def test_it_measures_the_ndcg_of_validation_fits(log, validation, rng):
 
 
 def test_of_a_large_log_some_users_are_scored(validation):
-    all_users, some = validation.rows_to_score(ensemble.CELLS), validation.rows_to_score(40 * 60)
+    all_users, some = validation.rows_to_score(CELLS), validation.rows_to_score(40 * 60)
     assert 0 < len(some) <= 40 < len(all_users)
     assert set(some.tolist()) < set(all_users.tolist())
 
@@ -99,7 +104,7 @@ def test_a_better_ranking_may_cost_two_hundredths_of_the_likelihood_and_no_more(
     log, validation, monkeypatch, nll, taken
 ):
     measured = iter([(1.0, torch.zeros(9))])  # the first weights, then all others
-    monkeypatch.setattr(_Cells, "measure", lambda *_: next(measured, (nll, torch.ones(9))))
+    monkeypatch.setattr(Cells, "measure", lambda *_: next(measured, (nll, torch.ones(9))))
     neural = scores(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
     found = choose_ensemble_weights(neural, Ridge.of(log, 4, 0), None, validation)
     assert (found.ridge > 0) == taken
@@ -145,9 +150,36 @@ def test_the_search_goes_beyond_the_edge_of_the_grid(log, validation, monkeypatc
         return _Trial(1.0, torch.full((4,), -far(arguments[2])), arguments[2])
 
     monkeypatch.setattr(ensemble, "_Trial", trial)
-    monkeypatch.setattr(_Cells, "measure", lambda *_: (1.0, torch.zeros(4)))
+    monkeypatch.setattr(Cells, "measure", lambda *_: (1.0, torch.zeros(4)))
     monkeypatch.setattr(ensemble, "_best_scale", lambda *found: found[0])
     neural = scores(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
     found = choose_ensemble_weights(neural, Ridge.of(log, 4, 0), fit_slim(log, 20), validation)
     assert found.neural == pytest.approx(aim["neural"], rel=0.5)
     assert found.slim == pytest.approx(aim["slim"], rel=0.3)
+
+
+@pytest.mark.parametrize("n_users", [3_000, 60])
+def test_of_a_large_log_shortlists_and_a_sample_measure_nearly_the_same(
+    log, validation, monkeypatch, n_users
+):
+    observed = log.select(~held_out(log, 0.1, 0))
+    rng = torch.Generator().manual_seed(0)
+    users, items = (torch.randn(n, 3, generator=rng) for n in (log.n_users, log.n_items))
+    neural = scores(log, users, items, torch.zeros(log.n_items))
+    parts = (neural, Ridge.of(observed, 16, 0), fit_slim(observed, 20), validation)
+    monkeypatch.setattr(module, "MOST_USERS", n_users)
+    whole = EnsembleScores(*parts, DEFAULT_WEIGHTS)
+    monkeypatch.setattr(module, "CELLS", 0)
+    monkeypatch.setattr(module, "BLOCK_BYTES", 4 * log.n_items * 7)
+    monkeypatch.setattr(module, "LISTED", 35)
+    monkeypatch.setattr("conv4rec.train.item_sampling.N_ITEMS", 30)
+    short = EnsembleScores(*parts, DEFAULT_WEIGHTS)
+
+    def measured(of: EnsembleScores):
+        assert of.log_similarity is not None
+        nll, ndcg = of.cells.measure(of.neural * 0.3 + of.ridge(2.0) + of.log_similarity * 0.8)
+        return nll, float(ndcg.mean())
+
+    assert short.columns is not None
+    assert measured(short) == pytest.approx(measured(whole), rel=0.01)
+    assert len(short.users) <= n_users

@@ -25,6 +25,7 @@ from conv4rec.train.selection import (
     evaluation_steps,
     n_rating_fits,
     should_stop_early,
+    tried_reg_factors,
 )
 from conv4rec.train.state import FitState, LastEvaluations
 from conv4rec.train.validation import evaluate_validation, held_out, masked_ndcg
@@ -209,8 +210,20 @@ def test_a_validation_fit_beyond_the_rating_penalties_trains_the_consume_side_al
 def test_rating_penalties_are_tried_where_ratings_are_few(mixed):
     assert n_rating_fits(mixed, (0.4, 1.0, 0.2)) == 3
     assert n_rating_fits(mixed, ()) == 1
-    many = SimpleNamespace(n_rated=FEW_RATINGS + 1)
-    assert n_rating_fits(many, (0.4, 1.0, 0.2)) == 2
+    sizes = {"n_rated": FEW_RATINGS + 1, "n_users": 100}
+    assert n_rating_fits(SimpleNamespace(**sizes, n_items=100), (0.4, 1.0, 0.2)) == 2
+    assert n_rating_fits(SimpleNamespace(**sizes, n_items=1_000_000), (0.4, 1.0, 0.2)) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_items", "factors"), [(10, (1.0, 0.4, 2.0)), (10**5, (1.0, 0.4)), (10**6, (1.0, 0.05))]
+)
+def test_of_larger_logs_fewer_penalties_are_tried_and_of_the_largest_two_far_apart(
+    n_items, factors
+):
+    log = SimpleNamespace(n_users=100, n_items=n_items)
+    assert tried_reg_factors(log, (1.0, 0.4, 2.0)) == factors
+    assert tried_reg_factors(log, (0.4,)) == (0.4,)
 
 
 def test_a_consume_side_that_trains_alone_ends_once_it_is_behind():

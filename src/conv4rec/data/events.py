@@ -106,7 +106,7 @@ class Events:
         """
         is_read = isinstance(table, ReadTable)
         stated = Reading(columns, **reading)
-        frame, notes = table if is_read else read_columns(table, stated, EVENT_COLUMNS)
+        frame, notes = table if is_read else read_columns(table, stated, EVENT_COLUMNS, coded=True)
         if "type" not in frame.columns:
             raise DataError("no column for type in the table: Interactions.from_frame reads it")
         users = Ids.from_values(frame["user_id"], "user") if users is None else users
@@ -336,7 +336,7 @@ def read_log(table: Table, **loading: Any) -> Interactions | Events:
     """
     names = {field.name for field in fields(Reading)}
     how = {name: loading.pop(name) for name in names & set(loading)}
-    read = read_columns(table, Reading(**how), EVENT_COLUMNS)
+    read = read_columns(table, Reading(**how), EVENT_COLUMNS, coded=True)
     has_types = "type" in read.frame.columns
     reader = Events if has_types else Interactions
     if wrong := sorted(set(loading) - set(signature(reader.from_frame).parameters)):

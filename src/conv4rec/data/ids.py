@@ -64,6 +64,8 @@ class Ids:
         Raises:
             DataError: An id is null, or the column holds neither integers nor strings.
         """
+        if values.dtype == pl.Categorical:
+            values = values.unique()  # before they become strings
         return cls(exact_ids(values, f"{what}_id").unique().sort(), what)
 
     @property

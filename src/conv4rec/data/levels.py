@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from conv4rec.checks import check_count, check_number
 from conv4rec.data.ids import rows_where
@@ -14,6 +15,7 @@ from conv4rec.errors import DataError, SettingError
 TOLERANCE = 1e-6  # relative: 3.6 as float32 equals 3.6 as float64
 NOISE = 1e-7  # relative to the scale: 0.1 + 0.2 - 0.3 is 0
 BIN_SLACK = 1e-12  # the mean of a bin is a number of its own, but for the noise of its sum
+BLOCK = 1_000_000  # ratings at a time: a log of many millions is not copied
 MOST_LEVELS = 32_767  # level numbers are int16
 
 
@@ -80,7 +82,8 @@ class Levels:
         check_count("n_bins", n_bins)
         check_count("max_levels", max_levels)
         ratings = _finite_or_nan(ratings)
-        distinct, counts = np.unique(ratings[~np.isnan(ratings)], return_counts=True)
+        counted = pl.Series("rating", ratings).drop_nans().value_counts().sort("rating")
+        distinct, counts = (counted[name].to_numpy() for name in ("rating", "count"))
         if len(distinct) == 0:
             return cls((1.0,))
         if len(_same_numbers(distinct)) <= max_levels:
@@ -120,17 +123,22 @@ class Levels:
         Raises:
             DataError: A rating is infinite, or not on the scale: the message names the rows.
         """
-        ratings = _finite_or_nan(ratings)
-        numbers = self.nearest(ratings)
-        if self.edges is None:
-            values = np.asarray(self.values)
-            off = np.abs(values[numbers] - ratings) > TOLERANCE * np.maximum(1, np.abs(ratings))
-            if off.any():  # NaN compares false
-                raise DataError(
-                    f"rating {ratings[off][0]:g} is not on the scale {self} in {rows_where(off)}: "
-                    f"{remedy}"
-                )
-        return np.where(np.isnan(ratings), -1, numbers).astype(np.int16)
+        ratings, values = _finite_or_nan(ratings), np.asarray(self.values)
+        numbers, off = np.empty(len(ratings), np.int16), np.zeros(len(ratings), bool)
+        for first in range(0, len(ratings), BLOCK):
+            own = slice(first, first + BLOCK)
+            part = ratings[own]
+            nearest = self.nearest(part)
+            if self.edges is None:  # NaN compares false
+                slack = TOLERANCE * np.maximum(1, np.abs(part))
+                off[own] = np.abs(values[nearest] - part) > slack
+            numbers[own] = np.where(np.isnan(part), -1, nearest)
+        if off.any():
+            raise DataError(
+                f"rating {ratings[off][0]:g} is not on the scale {self} in {rows_where(off)}: "
+                f"{remedy}"
+            )
+        return numbers
 
     def nearest(self, ratings: np.ndarray) -> np.ndarray:
         """Number of the bin, or of the nearest level, rounding up from half way. NaN: the last."""

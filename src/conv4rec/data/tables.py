@@ -73,6 +73,7 @@ def read_columns(
     required: Sequence[str] = IDS,
     as_text: Collection[str] = (),
     lenient: Collection[str] = (),
+    coded: bool = False,
 ) -> ReadTable:
     """Read the columns of some roles of any table, and say what was found out (see `read_table`).
 
@@ -84,6 +85,7 @@ def read_columns(
         as_text: the columns of ids that are strings in a text file even where all are written as
             integers, because the ids that they are compared with are strings.
         lenient: the columns that are left out, with a warning, where they cannot be understood.
+        coded: whether ids that are categories stay so; else they become strings.
     """
     refuse_after_fork()
     reading, notes = reading or Reading(), []
@@ -99,7 +101,7 @@ def read_columns(
     columns = []
     for role in raw.columns:
         try:
-            columns.append(_tidy(raw[role], reading, notes))
+            columns.append(_tidy(raw[role], reading, notes, coded))
         except DataError as error:
             if role not in lenient:
                 raise
@@ -107,9 +109,11 @@ def read_columns(
     return ReadTable(pl.DataFrame(columns), tuple(notes))
 
 
-def _tidy(values: pl.Series, reading: Reading, notes: list[str]) -> pl.Series:
+def _tidy(values: pl.Series, reading: Reading, notes: list[str], coded: bool) -> pl.Series:
     """A column with the type that its role needs."""
     if values.name in IDS:
+        if coded and values.dtype == pl.Categorical and not values.null_count():
+            return values
         return exact_ids(values, values.name)
     if values.name == "rating":
         return _ratings(values, reading.unrated)

@@ -39,7 +39,9 @@ class History:
         """Rows with a masked entry; evenly spaced ones if rows x columns would be above `cells`."""
         masked = self.pattern.row_sums((self.observed == 0).float())
         rows = torch.nonzero(masked).squeeze(1)
-        return rows[:: max(1, -(-len(rows) * self.pattern.shape[1] // cells))]
+        n_rows = min(len(rows), max(1, cells // max(1, self.pattern.shape[1])))
+        spaced = torch.arange(n_rows, device=rows.device) * len(rows)
+        return rows[spaced.div(max(1, n_rows), rounding_mode="floor")]
 
     def empty(self, n_users: int = 0) -> History:
         """Histories without any interaction, over the same items."""

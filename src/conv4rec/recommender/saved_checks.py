@@ -23,7 +23,7 @@ from conv4rec.data.load_report import LoadReport
 from conv4rec.model import NetworkConfig, ServedConfig
 from conv4rec.recommender.configuration import Options, configuration
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS
-from conv4rec.train.ensemble import EnsembleWeights
+from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult
 

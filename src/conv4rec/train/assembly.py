@@ -18,7 +18,7 @@ from torch import Tensor
 from conv4rec.model import ItemSide, Network, ServedModel
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.slim import SLIM
-from conv4rec.train.ensemble import EnsembleWeights
+from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.loop import Trainer
 from conv4rec.train.ridge import Ridge
 from conv4rec.train.snapshot import Snapshot

@@ -14,7 +14,7 @@ from torch import Tensor
 from conv4rec.data import Interactions
 from conv4rec.errors import SavedModelError
 from conv4rec.storage.folders import load_folder, save_folder
-from conv4rec.train.ensemble import NeuralScores
+from conv4rec.train.ensemble_scores import NeuralScores
 from conv4rec.train.loop import TrainerState
 from conv4rec.train.optimiser import AdamState
 from conv4rec.train.selection import ValidationResult

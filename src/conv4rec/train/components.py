@@ -8,7 +8,8 @@ from conv4rec.data import Interactions
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.slim import SLIM
 from conv4rec.train.assembly import Components
-from conv4rec.train.ensemble import EnsembleWeights, choose_ensemble_weights, weights_in_doubt
+from conv4rec.train.ensemble import choose_ensemble_weights, weights_in_doubt
+from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.gibbs import sample_bayesian_mf
 from conv4rec.train.mixture_weight import DEFAULT_SHARE, choose_share
 from conv4rec.train.ridge import Ridge

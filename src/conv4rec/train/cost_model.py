@@ -18,13 +18,13 @@ from conv4rec.errors import SettingError
 from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.train.batches import n_batches
 from conv4rec.train.components import DRAWS, FEWEST_DRAWS, NUMBERS
-from conv4rec.train.ensemble import CELLS
+from conv4rec.train.ensemble_scores import CELLS, LISTED, MOST_CELLS, MOST_USERS
 from conv4rec.train.fit import EPOCHS
 from conv4rec.train.gibbs import FEWEST_RATINGS, widths
 from conv4rec.train.initialise import NARROWEST, WIDTHS
 from conv4rec.train.item_sampling import N_ITEMS
 from conv4rec.train.posterior_summaries import LEARNED_FROM
-from conv4rec.train.selection import N_EVALUATIONS, n_rating_fits, n_validation_fits
+from conv4rec.train.selection import N_EVALUATIONS, n_rating_fits, tried_reg_factors
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import GRAM_ENTRIES, SOLVED_BYTES
 from conv4rec.train.validation import FEWEST_HELD_OUT
@@ -114,7 +114,7 @@ class _Plan:
         shared = bool(shape.get("shared_encoder"))
         held_out = log.n_interactions * settings.validation_fraction
         validated = round(held_out) >= FEWEST_HELD_OUT
-        n_fits = n_validation_fits(counts, settings.consume_reg_factors) * validated
+        n_fits = len(tried_reg_factors(counts, settings.consume_reg_factors)) * validated
         n_rating = n_fits if shared else n_rating_fits(counts, settings.rate_reg_factors)
         rated = log.n_rated >= FEWEST_RATINGS and log.n_levels > 1
         draws = max(FEWEST_DRAWS, NUMBERS // (n_items * (settings.mf_factors + 1)))
@@ -133,7 +133,7 @@ class _Plan:
             min(settings.ridge_rank, n_users, n_items, NUMBERS // n_items) * beside,
             # Few items were consumed together in a sparse log.
             min(float(settings.slim_neighbours), log.pairs / (1.5 * n_items)) * beside,
-            min(CELLS, n_items * n_users * (1 - exp(-held_out / n_users))),
+            _ensemble_cells(n_users * (1 - exp(-held_out / n_users)), n_items),
         )
 
     @property
@@ -151,6 +151,14 @@ class _Plan:
         """Numbers in the tables of the rating side."""
         raters = 3 * self.log.n_users * self.two_sided
         return (5 * self.log.n_items + raters) * self.rate_size * (self.log.n_rated > 0)
+
+
+def _ensemble_cells(n_users: float, n_items: int) -> float:
+    """Cells whose scores are compared, and a part of those that shortlists are chosen from."""
+    n_users = min(n_users, MOST_USERS, MOST_CELLS / n_items)
+    if n_users * n_items <= CELLS:
+        return n_users * n_items
+    return n_users * (LISTED + 1.5 * N_ITEMS + 0.1 * n_items)
 
 
 def _step_ns(plan: _Plan) -> tuple[float, float]:

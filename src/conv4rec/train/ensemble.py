@@ -13,34 +13,11 @@ from torch import Tensor
 
 from conv4rec.model import History
 from conv4rec.model.slim import SLIM
-from conv4rec.train.ridge import Ridge, user_vectors
+from conv4rec.train.ensemble_scores import EnsembleScores, EnsembleWeights, NeuralScores
+from conv4rec.train.ridge import Ridge
 
-CELLS = 12_000_000  # users x items scored; of a larger log some users, evenly spaced
-CUTOFF = 20  # of NDCG
 NEAR = 0.02  # relative: the likelihood that may be given up for a better ranking
 N_STANDARD_ERRORS = 2.0  # by which the ranking must then be better, over users
-
-
-@dataclass(frozen=True)
-class EnsembleWeights:
-    """How the components of the consume scores are added.
-
-    The score of an item is `neural` x the neural component's logit + `ridge` x the ridge
-    component's score + `slim` x the log of (`floor` + the SLIM component's similarity).
-    """
-
-    neural: float = 1.0
-    ridge: float = 0.0
-    slim: float = 0.0
-    penalty: float = 8.0
-    """Of the ridge component, in squared singular values."""
-    floor: float = 0.5
-    """In units of the mean similarity over users and items."""
-
-    def scaled(self, by: float) -> EnsembleWeights:
-        """All weights multiplied by one number, as by an inverse temperature: the same ranking."""
-        return replace(self, neural=self.neural * by, ridge=self.ridge * by, slim=self.slim * by)
-
 
 DEFAULT_WEIGHTS = EnsembleWeights(neural=0.4, ridge=0.25, slim=0.6)
 """Taken in doubt. Of 550 weights the best over seven validation parts (three each of ml-100k and
@@ -63,16 +40,6 @@ EDGES = {
 """The ends of the grid, and the factor of a step beyond them."""
 FURTHEST = 7.0  # largest distance from the default weight, in logs
 SCALE_STEP = 1.1
-
-
-@dataclass(frozen=True)
-class NeuralScores:
-    """The neural component at its best evaluation: enough to score the validation part."""
-
-    users: Tensor  # users x consume_size
-    items: Tensor  # items x consume_size
-    bias: Tensor  # items
-    kernel: Tensor  # types: value of each on the "consumed" channel
 
 
 @dataclass(frozen=True)
@@ -100,31 +67,19 @@ def choose_ensemble_weights(
         slim: the same.
         validation: all interactions; those of the validation part are masked.
     """
-    rows = validation.rows_to_score(CELLS)
-    cells = _Cells.of(validation, rows, len(neural.items))
-    neural_scores = neural.users[rows] @ neural.items.T + neural.bias
-    log_similarity = None
-    if slim is not None:
-        part = validation.of_rows(rows)
-        similarity = slim.to(neural_scores.device).similarity(part.pattern, part.observed)
-        log_similarity = (similarity + DEFAULT_WEIGHTS.floor).log()
-
-    @cache
-    def ridge_scores(penalty: float) -> Tensor:
-        assert ridge is not None
-        encoder, decoder = (table.to(neural.bias) for table in ridge.tables(penalty))
-        inputs = neural.kernel[validation.types]
-        return user_vectors(encoder, validation, inputs)[rows] @ decoder.T
+    doubt = weights_in_doubt(ridge is not None, slim is not None)
+    scores = EnsembleScores(neural, ridge, slim, validation, doubt)
+    ridge_scores = cache(scores.ridge)
 
     def tried(weights: EnsembleWeights) -> _Trial:
-        logits = neural_scores * weights.neural
+        logits = scores.neural * weights.neural
         if weights.ridge:
             logits += ridge_scores(weights.penalty) * weights.ridge
-        if log_similarity is not None and weights.slim:
-            logits += log_similarity * weights.slim
-        return _Trial(*cells.measure(logits), weights)
+        if scores.log_similarity is not None and weights.slim:
+            logits += scores.log_similarity * weights.slim
+        return _Trial(*scores.cells.measure(logits), weights)
 
-    trials = [tried(w) for w in _grid(ridge is not None, log_similarity is not None)]
+    trials = [tried(w) for w in _grid(ridge is not None, slim is not None)]
     best = _best(trials)
     while further := _beyond(best, {trial.weights for trial in trials}):
         trials += [tried(weights) for weights in sorted(further, key=astuple)]
@@ -192,41 +147,3 @@ def _best_scale(
         while (next_ := tried(found.weights.scaled(by))).nll < found.nll:
             found = next_
     return found.weights
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """The observed and the masked interactions of some users: (place among the users, item)."""
-
-    observed: tuple[Tensor, Tensor]
-    masked: tuple[Tensor, Tensor]
-    n_masked: Tensor
-    gain: Tensor
-
-    @classmethod
-    def of(cls, history: History, rows: Tensor, n_items: int) -> _Cells:
-        place = torch.full((history.pattern.shape[0],), -1, device=rows.device)
-        place[rows] = torch.arange(len(rows), device=rows.device)
-        owner, items = place[history.pattern.rows], history.pattern.columns
-        observed, masked = (
-            (owner >= 0) & (history.observed > 0),
-            (owner >= 0) & (history.observed == 0),
-        )
-        counts = torch.bincount(owner[masked], minlength=len(rows))
-        cut = torch.arange(2.0, min(CUTOFF, n_items) + 2.0, device=rows.device)
-        return cls(
-            (owner[observed], items[observed]),
-            (owner[masked], items[masked]),
-            counts,
-            1.0 / cut.log2(),
-        )
-
-    def measure(self, logits: Tensor) -> tuple[float, Tensor]:
-        """Mean -log P(masked item) over interactions, and NDCG@20 of each user."""
-        logits[self.observed] = -torch.inf
-        nll = torch.logsumexp(logits, 1)[self.masked[0]] - logits[self.masked]
-        best = logits.topk(len(self.gain), dim=1).indices
-        gains = (best[self.masked[0]] == self.masked[1][:, None]).float() @ self.gain
-        dcg = torch.zeros(len(logits), device=logits.device).index_add(0, self.masked[0], gains)
-        ideal = self.gain.cumsum(0)[self.n_masked.clamp(max=len(self.gain)) - 1]
-        return float(nll.mean()), dcg / ideal

@@ -12,10 +12,14 @@ from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
 from conv4rec.train.batches import n_batches
 from conv4rec.train.checkpoint import fingerprint, load_checkpoint
 from conv4rec.train.components import fit_components
+<<<<<<< HEAD
+from conv4rec.train.ensemble_scores import EnsembleWeights
+=======
 from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.processes import check_alike
+>>>>>>> torchrun
 from conv4rec.train.schedule import Schedule
-from conv4rec.train.selection import ValidationResult, n_validation_fits
+from conv4rec.train.selection import ValidationResult, tried_reg_factors
 from conv4rec.train.session import OnProgress, Session, logger
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.stages import choose_schedule, final_fit, validation_fit
@@ -110,8 +114,7 @@ class Fit:
         shortest = EPOCHS * n_batches(log.n_users, log.n_items, settings.batch_cells)
         settings = settings.with_changes(n_steps=max(settings.n_steps, shortest))
         masked = held_out(log, settings.validation_fraction, self.seed)
-        factors = settings.consume_reg_factors
-        n_fits = n_validation_fits(log, factors) if masked.any() else 0
+        factors = tried_reg_factors(log, settings.consume_reg_factors) if masked.any() else ()
         key, state = "", FitState()
         facts = {**self.shape, **settings.model_dump(), "seed": self.seed}
         check_alike(lambda: fingerprint(log, facts), min(log.n_users, log.n_items))
@@ -120,6 +123,6 @@ class Fit:
             if self.resume:
                 state = load_checkpoint(self.checkpoint, key)
         return Session(
-            log, self.shape, settings, self.seed, self.device, masked, factors[:n_fits], state,
+            log, self.shape, settings, self.seed, self.device, masked, factors, state,
             self.on_progress, self.should_stop, self.checkpoint, key,
         )  # fmt: skip

@@ -10,6 +10,8 @@ from conv4rec.errors import SettingError
 from conv4rec.train.schedule import Schedule
 
 N_EVALUATIONS = 20  # per fit
+LARGE = 40_000_000  # users x items
+FAR = 0.05  # between two penalty factors
 FEW_RATINGS = 30_000  # up to so many, all rating penalties are tried; of more, two
 BEHIND = 0.001  # relative: the same for the consume side, where nothing else is trained
 WORSE = 0.01  # relative: a loss this far above the best is not expected to fall below it again
@@ -47,16 +49,25 @@ def evaluation_steps(last_steps: tuple[int, int], end: int) -> list[int]:
     return sorted({step for step in steps | set(last_steps) if 0 < step < end} | {end})
 
 
-def n_validation_fits(interactions: Interactions, consume_reg_factors: tuple[float, ...]) -> int:
-    """How many penalty factors to try: fewer for larger logs, so that a fit takes minutes."""
+def tried_reg_factors(
+    interactions: Interactions, consume_reg_factors: tuple[float, ...]
+) -> tuple[float, ...]:
+    """The penalty factors to try, one in each validation fit.
+
+    Fewer for larger logs, so that a fit takes minutes. For the largest two that are far apart:
+    how often their items were consumed differs by orders of magnitude, and so does the best one.
+    """
     n_cells = interactions.n_users * interactions.n_items
-    affordable = 3 if n_cells <= 4_000_000 else 2 if n_cells <= 40_000_000 else 1
-    return min(affordable, len(consume_reg_factors))
+    if n_cells > LARGE and len(consume_reg_factors) > 1:
+        return consume_reg_factors[0], FAR * consume_reg_factors[0]
+    return consume_reg_factors[: 3 if n_cells <= 4_000_000 else 2]
 
 
 def n_rating_fits(interactions: Interactions, rate_reg_factors: tuple[float, ...]) -> int:
     """How many rating penalties to try; at least one."""
     affordable = len(rate_reg_factors) if interactions.n_rated <= FEW_RATINGS else 2
+    if interactions.n_users * interactions.n_items > LARGE:
+        affordable = 1
     return max(1, min(affordable, len(rate_reg_factors)))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from conv4rec.train.ensemble import NeuralScores
+from conv4rec.train.ensemble_scores import NeuralScores
 from conv4rec.train.loop import TrainerState
 from conv4rec.train.selection import ValidationResult
 from conv4rec.train.snapshot import Snapshot

@@ -13,7 +13,7 @@ from conv4rec.model import History, Network
 from conv4rec.model.history import Encoding
 from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.train.assembly import average_snapshots
-from conv4rec.train.ensemble import NeuralScores
+from conv4rec.train.ensemble_scores import NeuralScores
 from conv4rec.train.loop import Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
 from conv4rec.train.processes import Part, joined, summed, total
@@ -23,6 +23,7 @@ from conv4rec.train.snapshot import take_snapshot
 from conv4rec.train.state import FitState
 
 CUTOFF = 20  # of NDCG
+EVALUATED_CELLS = 20_000_000  # users x items scored at an evaluation, where a step scores a sample
 FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation loss is noise
 
 
@@ -95,7 +96,7 @@ def _consume_losses(
     settings, own = trainer.settings.with_changes(masked_only=True), encoding.consume
     history = part.of(validation)
     if part.n_rows * network.config.n_items > settings.batch_cells:
-        rows = validation.rows_to_score(settings.batch_cells)
+        rows = validation.rows_to_score(min(EVALUATED_CELLS, settings.batch_cells))
         rows = rows[(rows >= part.rows.start) & (rows < part.rows.stop)] - part.rows.start
         history, encoding = history.of_rows(rows), replace(encoding, consume=own[rows])
     nll = float(summed(losses(network, encoding, history, settings, (True, False)).consume))
