@@ -17,17 +17,8 @@ from conv4rec.errors import Conv4RecError, SavedModelError
 from conv4rec.model import ItemSide, NetworkConfig, ServedConfig, ServedModel
 from conv4rec.model.event_model import EventModel
 from conv4rec.recommender.event_answers import EventAnswers
-<<<<<<< HEAD
 from conv4rec.recommender.event_persistence import packed_events, unpacked_events
 from conv4rec.recommender.known_users import KnownUsers
-=======
-<<<<<<< HEAD
-from conv4rec.recommender.event_persistence import ASSOCIATIONS, packed_events, unpacked_events
-from conv4rec.recommender.known_users import KnownUsers
-=======
-from conv4rec.recommender.event_persistence import packed_events, unpacked_events
->>>>>>> torchrun
->>>>>>> main
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, Norms
 from conv4rec.recommender.saved_checks import (
     LIKED,
@@ -151,16 +142,7 @@ def load_model(folder: str | os.PathLike[str], device: str) -> Loaded:
             ids = [_unpacked(parts["ids"], name) for name in ("users", "items")]
             typed = unpacked_events(parts["events"], facts["events"], *ids)
             if "network" not in facts:
-<<<<<<< HEAD
                 return Loaded(None, typed[1].interactions(), options, typed=typed)
-=======
-<<<<<<< HEAD
-                _check_finite(folder, parts["events"])
-                return Loaded(None, typed[1].interactions(), options, typed=typed)
-=======
-                return None, typed[1].interactions(), options, {}, typed
->>>>>>> torchrun
->>>>>>> main
         check_facts(facts)
         log = _interactions(parts["histories"], parts["ids"], facts)
         check_log(log, parts["histories"], options["like_threshold"])

@@ -12,12 +12,8 @@ from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
 from conv4rec.train.batches import n_batches
 from conv4rec.train.checkpoint import fingerprint, load_checkpoint
 from conv4rec.train.components import fit_components
-<<<<<<< HEAD
 from conv4rec.train.ensemble_scores import EnsembleWeights
-=======
-from conv4rec.train.ensemble import EnsembleWeights
 from conv4rec.train.processes import check_alike
->>>>>>> torchrun
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult, tried_reg_factors
 from conv4rec.train.session import OnProgress, Session, logger
