@@ -22,7 +22,7 @@ from conv4rec.data import Interactions
 from conv4rec.model.slim import SLIM
 from conv4rec.train.processes import joined, own_run
 
-L1, L2 = 1.0, 30.0  # penalties, in interactions
+L1, L2 = 1.0, 10.0  # penalties, in interactions
 GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
 PRODUCTS = 20_000_000  # of pairs of one history, computed at a time
 SOLVED_BYTES = 40_000_000  # for systems solved together, 4 x size^2 bytes each
