@@ -139,6 +139,7 @@ def folder(tmp_path, monkeypatch):
         "ml-1m": {"ts_split": [*["train"] * 9, *["val"] * 9, *["test"] * 22]},
         "coat": {"split": half},
         "douban-monti": {"split": half},
+        "gowalla": {"split": [*["train"] * 9, *["valid"] * 9, *["test"] * 22]},
         "mine": {"timestamp": range(40)},
     }.items():
         (tmp_path / name).mkdir()
@@ -153,6 +154,7 @@ def folder(tmp_path, monkeypatch):
         ("ml-1m/time", [n >= 18 for n in range(40)]),
         ("coat/mar", [n >= 18 for n in range(40)]),
         ("douban-monti/monti", [n >= 18 for n in range(40)]),
+        ("gowalla/lightgcn", [n >= 18 for n in range(40)]),
         ("mine/time", [n >= 36 for n in range(40)]),
     ],
 )
@@ -188,7 +190,7 @@ def test_glocal_shuffles_the_rows_of_the_file_with_the_legacy_generator(folder):
     "name",
     [
         *("ml-100k", "ml-100k/", "ml-100k/u6", "ml-1m/u1", "mine/mar", "coat/monti", "mine/x"),
-        *("ml-100k/glocal", "mine/glocal"),
+        *("ml-100k/glocal", "mine/glocal", "mine/lightgcn"),
     ],
 )
 def test_an_unknown_split_is_refused_and_the_error_lists_the_known_ones(folder, name):
@@ -234,6 +236,7 @@ def test_glocal_has_the_published_test_rows_of_ml_1m():
         ("douban-monti/monti", (2999, 3000, 123_202, 13_689)),
         ("coat/mar", (290, 300, 6960, 4274)),
         ("goodbooks-10k/r0", (53_424, 10_000, 881_531, 97_947)),
+        ("gowalla/lightgcn", (29_858, 40_981, 810_128, 217_242)),
         ("anime-5k/r0", (4997, 6444, 461_824, 51_313)),
     ],
 )

@@ -15,7 +15,9 @@ from conv4rec.data.interactions import NO_TIMESTAMP, Interactions
 from conv4rec.data.liang import LIANG, PROTOCOLS, liang_split
 from conv4rec.errors import DataError, SettingError
 
-KINDS = r"r\d+|u[1-5]|time|new-users|mar|monti|glocal|liang(-validation)?"
+OWNERS = {"mar": "coat", "monti": "douban-monti", "lightgcn": "gowalla"}
+"""Splits of a publication, in the column `split` of a data set."""
+KINDS = r"r\d+|u[1-5]|time|new-users|mar|monti|glocal|lightgcn|liang(-validation)?"
 SLACK = 1e-9  # in floats, 29% of 100 is a hair below 29
 
 
@@ -43,7 +45,8 @@ def split_by_name(name: str, folder: str | os.PathLike[str] | None = None) -> Sp
     `new-users` (see `new_users_split`, seed 0); `time`, the published time split of the data
     set if it has one, else the latest tenth (see `time_split`). For some data sets the split of
     a publication: `u1` to `u5` (ml-100k), `mar` (coat), `monti` (douban-monti), `glocal`
-    (ml-1m: Han et al., "GLocal-K", CIKM 2021), `liang` and `liang-validation` (ml-20m, netflix,
+    (ml-1m: Han et al., "GLocal-K", CIKM 2021), `lightgcn` (gowalla: train and validation against
+    test, He et al., "LightGCN", SIGIR 2020), `liang` and `liang-validation` (ml-20m, netflix,
     msd: see `liang_split`).
 
     Args:
@@ -58,7 +61,7 @@ def split_by_name(name: str, folder: str | os.PathLike[str] | None = None) -> Sp
     if not slash or not re.fullmatch(KINDS, kind):
         raise SettingError(
             f"no split {name!r}: write a data set, a slash and rSEED, new-users, time, u1 to u5, "
-            "mar, monti, glocal, liang or liang-validation, as in 'ml-1m/r0'"
+            "mar, monti, glocal, lightgcn, liang or liang-validation, as in 'ml-1m/r0'"
         )
     if kind in LIANG and set_name not in PROTOCOLS:
         raise SettingError(
@@ -214,8 +217,8 @@ def _published(dataset: Dataset, kind: str) -> np.ndarray:
     """Which rows of a data set a publication put in the test part, as booleans."""
     if (dataset.name, kind) == ("ml-1m", "glocal"):
         return _glocal_rows(dataset.frame.height)
-    column = {"time": "ts_split", "mar": "split", "monti": "split"}.get(kind, "fold")
-    owner = {"mar": "coat", "monti": "douban-monti", "glocal": "ml-1m"}.get(kind, dataset.name)
+    column = {"time": "ts_split", **dict.fromkeys(OWNERS, "split")}.get(kind, "fold")
+    owner = {**OWNERS, "glocal": "ml-1m"}.get(kind, dataset.name)
     if column not in dataset.frame.columns or owner != dataset.name:
         raise SettingError(
             f"{dataset.name} has no split {kind!r}: try {dataset.name}/r0 or "
