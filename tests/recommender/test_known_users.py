@@ -70,7 +70,7 @@ def test_a_table_that_is_too_large_is_not_kept(fitted_model, monkeypatch, solved
     expected = fitted_model.recommend(k=3, by="consume_and_like")
     monkeypatch.setattr(known_users, "ENTRIES", 7)  # a user at a time: the same rows
     np.testing.assert_allclose(KnownUsers.solved(log, mf).posteriors, whole.posteriors, atol=1e-5)
-    monkeypatch.setattr(known_users, "MOST_BYTES", whole.posteriors.nbytes - 1)
+    monkeypatch.setattr(known_users, "MOST_SOLVED_BYTES", whole.posteriors.nbytes - 1)
     assert KnownUsers.solved(log, mf) is None
     monkeypatch.setattr(fitted_model.scoring_, "known", None)
     found = fitted_model.recommend(k=3, by="consume_and_like")

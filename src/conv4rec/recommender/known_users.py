@@ -15,9 +15,8 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.train.batches import Batches
+from conv4rec.train.settings import MOST_SOLVED_BYTES
 
-MOST_BYTES = 2**29
-"""Of the table. Users of a log with more are solved whenever they are asked about."""
 USERS, ENTRIES = 1_000, 200_000  # solved at a time: about 200 MB
 
 
@@ -43,7 +42,7 @@ class KnownUsers:
 
         Time: 2 to 3 ms a user at 75 ratings each (one core).
         """
-        if model is None or 4 * log.n_users * model.width > MOST_BYTES:
+        if model is None or 4 * log.n_users * model.width > MOST_SOLVED_BYTES:
             return None
         posteriors = np.empty((log.n_users, model.width), dtype=np.float32)
         device, first = str(model.items.device), 0

@@ -25,7 +25,7 @@ from conv4rec.train.initialise import NARROWEST, WIDTHS
 from conv4rec.train.item_sampling import N_ITEMS
 from conv4rec.train.posterior_summaries import LEARNED_FROM
 from conv4rec.train.selection import N_EVALUATIONS, n_rating_fits, tried_reg_factors
-from conv4rec.train.settings import TrainSettings
+from conv4rec.train.settings import MOST_SOLVED_BYTES, TrainSettings
 from conv4rec.train.slim import GRAM_ENTRIES, SOLVED_BYTES
 from conv4rec.train.validation import FEWEST_HELD_OUT
 
@@ -168,8 +168,8 @@ def _step_ns(plan: _Plan) -> tuple[float, float]:
         scored = log.n_users * log.n_items
     else:  # users without a masked interaction cost nothing
         scored = N_ITEMS * min(log.n_users / plan.n_batches, MASKED * rows) + 2 * MASKED * rows
-    consume = size * (0.1 * scored + 0.6 * rows + 10 * log.n_items)
-    rate = (7 * plan.rate_size * rows + 9.4 * plan.rating_weights) * (log.n_rated > 0)
+    consume = size * (0.09 * scored + 0.6 * rows + 5 * log.n_items)
+    rate = (6 * plan.rate_size * rows + 3 * plan.rating_weights) * (log.n_rated > 0)
     return consume, rate if plan.two_sided else rate / 2
 
 
@@ -191,6 +191,8 @@ def _times(plan: _Plan) -> dict[str, float]:
     trials = 150 if plan.rank and plan.candidates else 50 if plan.rank or plan.candidates else 0
     asked = min(300, log.n_users, max(50, 8_000_000 // max(1, log.n_items)))  # of `norms_of`
     asked_rows = asked / max(1, log.n_users) * log.n_interactions
+    width = settings.mf_factors + 1
+    solved = settings.solve_users and 4 * log.n_users * draws * width <= MOST_SOLVED_BYTES
     learned = min(log.n_rated, LEARNED_FROM) * (draws > 0)
     few = min(DRAWS, draws)
     pairs = log.pairs * (plan.candidates > 0)
@@ -210,8 +212,9 @@ def _times(plan: _Plan) -> dict[str, float]:
         + few * validated * (20_000 * log.n_users + 1300 * log.n_interactions)
         + learned * (22_000 * (1 + validated) + 800 * (draws + few)),
         "final fit": start + steps * consume + rate_run * rate,
-        "norms of lists": asked * log.n_items * (130 + 1320 * (draws > 0))
-        + asked_rows * (60_000 + 1000 * draws) * (draws > 0),
+        "solving users": solved * draws * (20_000 * log.n_users + 500 * log.n_rated),
+        "norms of lists": asked * log.n_items * (80 + 700 * (draws > 0))
+        + (not solved) * draws * (20_000 * asked + 500 * asked_rows),
     }
 
 
@@ -219,7 +222,7 @@ def _sweep_ns(plan: _Plan) -> float:
     """One sweep of all chains."""
     chains = widths(plan.log.n_rated, plan.settings)
     return sum(
-        1.5e6 + (70 + 12 * size) * plan.log.n_rated + (2000 + 100 * size) * plan.nodes
+        1.5e6 + (20 + 8 * size) * plan.log.n_rated + (2000 + 100 * size) * plan.nodes
         for size in chains
     )
 

@@ -17,6 +17,9 @@ from conv4rec.model.settings import (
     Switch,
 )
 
+MOST_SOLVED_BYTES = 2**29
+"""Of the table of solved users. Those of a larger log are solved whenever they are asked about."""
+
 
 class TrainSettings(Settings):
     """The settings of training. Penalties are on squared weights, in units of one interaction."""
