@@ -15,6 +15,7 @@ from conv4rec.data import (
     new_users_split,
     random_split,
     split_by_name,
+    splits,
     time_split,
 )
 from conv4rec.data.synthetic import two_tribes
@@ -196,6 +197,13 @@ def test_glocal_shuffles_the_rows_of_the_file_with_the_legacy_generator(folder):
 def test_an_unknown_split_is_refused_and_the_error_lists_the_known_ones(folder, name):
     with pytest.raises(SettingError, match=r"r0|rSEED"):
         split_by_name(name, folder)
+
+
+@pytest.mark.parametrize("name", ["ml-20m/lightgcn", "ml-20m/monti", "ml-20m/glocal"])
+def test_a_split_of_another_data_set_is_refused_before_anything_is_fetched(name, monkeypatch):
+    monkeypatch.setattr(splits, "load_dataset", None)
+    with pytest.raises(SettingError, match="ml-20m has no split"):
+        split_by_name(name)
 
 
 def test_the_split_of_an_unknown_data_set_is_refused(folder):

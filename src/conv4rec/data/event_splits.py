@@ -13,7 +13,7 @@ from conv4rec.data.datasets import load_dataset
 from conv4rec.data.events import Events
 from conv4rec.data.ids import Ids
 from conv4rec.data.liang import LIANG
-from conv4rec.data.splits import SLACK, Split, split_by_name
+from conv4rec.data.splits import OWNERS, SLACK, Split, split_by_name
 from conv4rec.errors import DataError, SettingError
 
 TO_READ = "goodbooks-10k/to-read"
@@ -82,7 +82,7 @@ def load_split(name: str, folder: str | os.PathLike[str] | None = None) -> Split
     set_name, slash, kind = name.rpartition("/")
     if name in NAMED:
         return event_split_by_name(name, folder)
-    if slash and kind not in LIANG:
+    if slash and kind not in (*LIANG, *OWNERS):  # these are of logs without types
         frame = load_dataset(set_name, folder).frame
         if "type" in frame.columns:
             return split_events(frame, kind, name=set_name)

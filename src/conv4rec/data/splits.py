@@ -15,8 +15,8 @@ from conv4rec.data.interactions import NO_TIMESTAMP, Interactions
 from conv4rec.data.liang import LIANG, PROTOCOLS, liang_split
 from conv4rec.errors import DataError, SettingError
 
-OWNERS = {"mar": "coat", "monti": "douban-monti", "lightgcn": "gowalla"}
-"""Splits of a publication, in the column `split` of a data set."""
+OWNERS = {"mar": "coat", "monti": "douban-monti", "lightgcn": "gowalla", "glocal": "ml-1m"}
+"""The data set of each split of one publication: a column `split`, or for glocal a rule."""
 KINDS = r"r\d+|u[1-5]|time|new-users|mar|monti|glocal|lightgcn|liang(-validation)?"
 SLACK = 1e-9  # in floats, 29% of 100 is a hair below 29
 
@@ -68,6 +68,8 @@ def split_by_name(name: str, folder: str | os.PathLike[str] | None = None) -> Sp
             f"{set_name} has no split {kind!r}, which is for {', '.join(PROTOCOLS)}: try "
             f"{set_name}/r0 or {set_name}/new-users"
         )
+    if OWNERS.get(kind, set_name) != set_name:  # before it is fetched
+        raise _no_split(set_name, kind)
     dataset = load_dataset(set_name, folder)
     if kind in LIANG:
         validation = kind != LIANG[0]
@@ -215,17 +217,17 @@ def new_users_split(
 
 def _published(dataset: Dataset, kind: str) -> np.ndarray:
     """Which rows of a data set a publication put in the test part, as booleans."""
-    if (dataset.name, kind) == ("ml-1m", "glocal"):
+    if kind == "glocal":
         return _glocal_rows(dataset.frame.height)
     column = {"time": "ts_split", **dict.fromkeys(OWNERS, "split")}.get(kind, "fold")
-    owner = {**OWNERS, "glocal": "ml-1m"}.get(kind, dataset.name)
-    if column not in dataset.frame.columns or owner != dataset.name:
-        raise SettingError(
-            f"{dataset.name} has no split {kind!r}: try {dataset.name}/r0 or "
-            f"{dataset.name}/new-users"
-        )
+    if column not in dataset.frame.columns:
+        raise _no_split(dataset.name, kind)
     test = int(kind[1:]) if column == "fold" else "test"
     return (dataset.frame[column] == test).to_numpy()
+
+
+def _no_split(name: str, kind: str) -> SettingError:
+    return SettingError(f"{name} has no split {kind!r}: try {name}/r0 or {name}/new-users")
 
 
 def _glocal_rows(n_rows: int) -> np.ndarray:
