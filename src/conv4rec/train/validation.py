@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,18 +13,68 @@ from conv4rec.model import History, Network
 from conv4rec.model.history import Encoding
 from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.train.assembly import average_snapshots
+from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble_scores import NeuralScores
 from conv4rec.train.loop import Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
 from conv4rec.train.processes import Part, joined, summed, total
 from conv4rec.train.schedule import CONSUME, RATE
-from conv4rec.train.selection import ValidationResult
+from conv4rec.train.selection import ValidationResult, rate_losses
 from conv4rec.train.snapshot import take_snapshot
 from conv4rec.train.state import FitState
 
 CUTOFF = 20  # of NDCG
 EVALUATED_CELLS = 20_000_000  # users x items scored at an evaluation, where a step scores a sample
+RATING_SHARE = 10  # one in so many of the validation data is enough for what concerns ratings
 FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation loss is noise
+
+
+@dataclass(frozen=True)
+class ValidationData:
+    """What validation fits are trained on and evaluated on: interactions, some of them masked."""
+
+    interactions: Interactions
+    masked: np.ndarray
+    """Which of them the fits may not see."""
+    device: str = "cpu"
+
+    def observed(self) -> Interactions:
+        """The interactions that the validation fits are trained on."""
+        return self.interactions.select(~self.masked)
+
+    def history(self) -> History:
+        """All of the interactions; those that the validation fits may not see are masked."""
+        observed = torch.from_numpy(~self.masked).float().to(self.device)
+        whole = Batches.from_interactions(self.interactions, self.device).whole
+        return replace(whole, observed=observed)
+
+
+def validation_data(
+    interactions: Interactions,
+    size: int,
+    share: float,
+    seed: int,
+    device: str = "cpu",
+    rated: bool = False,
+) -> ValidationData:
+    """A share of the interactions is masked: of all users, or of some of a larger log.
+
+    Args:
+        interactions: the training data.
+        size: of more interactions than that, users are drawn with the seed who have about so many.
+        share: to mask.
+        seed: of all draws.
+        device: of the histories.
+        rated: whether the rated interactions are counted alone.
+    """
+    counted = interactions.level_numbers >= 0 if rated else np.ones(len(interactions), dtype=bool)
+    sample = interactions
+    if counted.sum() > size:
+        users = np.random.default_rng([seed, len(counted)]).permutation(interactions.n_users)
+        before = np.concatenate([[0], np.cumsum(counted)])[interactions.starts]
+        n_until = np.cumsum(np.diff(before)[users])
+        sample = interactions.take_users(np.sort(users[: 1 + np.searchsorted(n_until, size)]))
+    return ValidationData(sample, held_out(sample, share, seed), device)
 
 
 def held_out(interactions: Interactions, share: float, seed: int) -> np.ndarray:
@@ -49,10 +99,11 @@ def evaluate_validation(trainer: Trainer, validation: History, state: FitState) 
         trainer: of the validation fit.
         validation: all interactions; those of the validation part are masked.
         state: takes the result, the predictions to be averaged, and the predictions of a task
-            whose loss is the lowest so far in all validation fits.
+            whose loss is the lowest so far in all validation fits; of the rating side, at the
+            end of a fit.
     """
     factors, network = trainer.schedule.reg_factors, _evaluated_network(trainer, state)
-    consume = trainer.step <= trainer.settings.n_steps
+    consume = trainer.step <= trainer.schedule.stops[CONSUME]
     rates = trainer.schedule.stops[RATE] > 0
     with_consume = consume or trainer.settings.propensity_validation > 0
     part = Part.own(validation.pattern.row_starts)
@@ -134,7 +185,8 @@ def _averaged_rate_nll(
     power = trainer.settings.propensity_validation
     weights = rarity_weights(network, encoding, history, at, power)
     nll = float(summed(weighted_nll(logits[own], history.types[at], weights)))
-    if nll <= min((r.rate_nll for r in state.results if r.rate_nll is not None), default=nll):
+    end = trainer.schedule.stops[RATE]
+    if trainer.step == end and nll <= min(rate_losses(state.results, end), default=nll):
         state.best.rating_logits = logits
     return nll
 
