@@ -32,7 +32,9 @@ from conv4rec.train.validation import FEWEST_HELD_OUT, RATING_SHARE
 
 LIBRARIES = 390e6  # bytes of a process that has loaded all it needs
 MASKED = 0.12  # share of a history that a step predicts, about
-STEPS_RUN = 0.6  # of a validation fit of the consume side: it ends where it is behind another
+# Shares of the steps that are run: overfitting ends the rating side, and a validation fit of the
+# consume side ends where it is behind another.
+RATE_STEPS_RUN, STEPS_RUN = 0.8, 0.6
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class _Plan:
         shared = bool(shape.get("shared_encoder"))
         together = trained_together(settings, shared)
         consume_share = min(1.0, settings.validation_size / max(1, log.n_interactions))
-        rating_share = min(1.0, settings.validation_size / RATING_SHARE / max(1, log.n_rated))
+        rating_share = min(1.0, RATING_SHARE * settings.validation_size / max(1, log.n_rated))
         held_out = log.n_interactions * consume_share * settings.validation_fraction
         validated = round(held_out) >= FEWEST_HELD_OUT
         planned = planned_fits(counts, settings, together) if validated else ()
@@ -233,7 +235,7 @@ def _validation_ns(plan: _Plan, of_ratings: _Plan) -> float:
     rate = _step_ns(of_ratings)[1]
     consume = n_fits * (steps * _step_ns(plan)[0] + evaluated) + plan.n_consume * _start_ns(plan)
     return consume + plan.n_rating * (
-        rate_steps * rate + evaluations * 0.45 * rate * of_ratings.n_batches + _start_ns(of_ratings)
+        RATE_STEPS_RUN * rate_steps * rate + evaluations * 0.45 * rate * of_ratings.n_batches + _start_ns(of_ratings)
     )
 
 

@@ -131,7 +131,7 @@ class Fit:
         of_consume = validation_data(self.interactions, size, share, self.seed, self.device)
         if together:
             return of_consume, of_consume
-        size = max(1, size // RATING_SHARE)
+        size = max(1, round(RATING_SHARE * size))
         return of_consume, validation_data(
             self.interactions, size, share, self.seed, self.device, rated=True
         )

@@ -7,14 +7,16 @@ from math import isfinite
 
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
-from conv4rec.train.schedule import Schedule
+from conv4rec.train.schedule import CONSUME, Schedule
 from conv4rec.train.settings import TrainSettings
 
 N_EVALUATIONS = 20  # per fit
 LARGE = 40_000_000  # users x items
 FAR = 0.05  # between two penalty factors
 FEW_RATINGS = 30_000  # up to so many, all rating penalties are tried; of more, two
+WORSE = 0.01  # relative: a loss this far above the best is not expected to fall below it again
 BEHIND = 0.001  # relative: so far behind another fit, one will not be the best
+SLACK = 0.002  # relative: a loss of ratings so near the best one is as good
 
 
 @dataclass(frozen=True)
@@ -100,32 +102,35 @@ def trained_together(settings: TrainSettings, shared_encoder: bool) -> bool:
 
 
 def should_stop_early(results: list[ValidationResult], schedule: Schedule) -> bool:
-    """Whether a validation fit of the consume side may end: it will not be the best of all.
+    """Whether a validation fit may end: no task that it trains will reach its best later.
 
-    From half-way on it is behind an earlier one at the same step: all have the same learning rates.
-    The averages of the rating side gain until its end.
+    Args:
+        results: of this fit, and before them those of earlier ones.
+        schedule: of this fit.
     """
-    last, (end, rate_end) = results[-1], schedule.stops
-    if rate_end or last.consume_nll is None or 2 * last.step < end:
-        return False
+    last = results[-1]
+    rating = [r.rate_nll for r in results if r.rate_nll is not None]
+    if last.rate_nll is not None:
+        rising = len(rating) > 1 and rating[-2] < last.rate_nll
+        if not rising or last.rate_nll <= (1 + WORSE) * min(rating):
+            return False
+    if last.consume_nll is None:
+        return last.rate_nll is not None
+    if 2 * last.step < schedule.stops[CONSUME]:
+        return False  # later, losses at one step may be compared: all have the same learning rates
     earlier = [r.consume_nll for r in results[:-1] if r.step == last.step and r.consume_nll]
     return bool(earlier) and last.consume_nll > (1 + BEHIND) * min(earlier)
 
 
-def rate_losses(results: list[ValidationResult], end: int) -> list[float]:
-    """The finite losses of the rating side at the end of its validation fits, in their order."""
-    losses = [result.rate_nll for result in results if result.step == end]
-    return [loss for loss in losses if loss is not None and isfinite(loss)]
-
-
 def best_schedule(results: list[ValidationResult], fallback: Schedule) -> Schedule:
-    """For each task, the penalty with the best validation likelihood; for the consume side a step.
+    """For each task, the penalty and the stopping step with the best validation likelihood.
 
-    The rating side is compared, and stops, at its end: its averaged predictions gain until there.
+    The rating side stops at the last step that is hardly worse (`SLACK`): trained on all
+    interactions, it overfits later than on a part of them.
 
     Args:
         results: of all validation fits.
-        fallback: for a task that none of them trained; its last step of the rating side.
+        fallback: for a task that none of them trained.
 
     Raises:
         SettingError: Every loss of a task is NaN or infinite: training diverged.
@@ -135,9 +140,11 @@ def best_schedule(results: list[ValidationResult], fallback: Schedule) -> Schedu
     if consume:
         best = _least(consume)
         stop, factor = best.step, best.reg_factor
-    rate = [(r.rate_nll, r) for r in results if r.rate_nll is not None and r.step == end]
+    rate = [(r.rate_nll, r) for r in results if r.rate_nll is not None]
     if rate:
-        rate_factor = _least(rate).rate_factor
+        best = _least(rate)
+        rate_factor, most = best.rate_factor, (1 + SLACK) * (best.rate_nll or 0.0)
+        end = max(r.step for nll, r in rate if r.rate_factor == rate_factor and nll <= most)
     return Schedule((stop, end), (factor, rate_factor))
 
 

@@ -19,13 +19,13 @@ from conv4rec.train.loop import Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
 from conv4rec.train.processes import Part, joined, summed, total
 from conv4rec.train.schedule import CONSUME, RATE
-from conv4rec.train.selection import ValidationResult, rate_losses
+from conv4rec.train.selection import ValidationResult
 from conv4rec.train.snapshot import take_snapshot
 from conv4rec.train.state import FitState
 
 CUTOFF = 20  # of NDCG
 EVALUATED_CELLS = 20_000_000  # users x items scored at an evaluation, where a step scores a sample
-RATING_SHARE = 10  # one in so many of the validation data is enough for what concerns ratings
+RATING_SHARE = 0.4  # of the size of the validation data is enough for what concerns ratings
 FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation loss is noise
 
 
@@ -99,8 +99,7 @@ def evaluate_validation(trainer: Trainer, validation: History, state: FitState) 
         trainer: of the validation fit.
         validation: all interactions; those of the validation part are masked.
         state: takes the result, the predictions to be averaged, and the predictions of a task
-            whose loss is the lowest so far in all validation fits; of the rating side, at the
-            end of a fit.
+            whose loss is the lowest so far in all validation fits.
     """
     factors, network = trainer.schedule.reg_factors, _evaluated_network(trainer, state)
     consume = trainer.step <= trainer.schedule.stops[CONSUME]
@@ -185,8 +184,7 @@ def _averaged_rate_nll(
     power = trainer.settings.propensity_validation
     weights = rarity_weights(network, encoding, history, at, power)
     nll = float(summed(weighted_nll(logits[own], history.types[at], weights)))
-    end = trainer.schedule.stops[RATE]
-    if trainer.step == end and nll <= min(rate_losses(state.results, end), default=nll):
+    if nll <= min((r.rate_nll for r in state.results if r.rate_nll is not None), default=nll):
         state.best.rating_logits = logits
     return nll
 
