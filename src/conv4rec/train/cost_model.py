@@ -235,7 +235,9 @@ def _validation_ns(plan: _Plan, of_ratings: _Plan) -> float:
     rate = _step_ns(of_ratings)[1]
     consume = n_fits * (steps * _step_ns(plan)[0] + evaluated) + plan.n_consume * _start_ns(plan)
     return consume + plan.n_rating * (
-        RATE_STEPS_RUN * rate_steps * rate + evaluations * 0.45 * rate * of_ratings.n_batches + _start_ns(of_ratings)
+        RATE_STEPS_RUN * rate_steps * rate
+        + evaluations * 0.45 * rate * of_ratings.n_batches
+        + _start_ns(of_ratings)
     )
 
 

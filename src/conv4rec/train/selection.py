@@ -109,10 +109,11 @@ def should_stop_early(results: list[ValidationResult], schedule: Schedule) -> bo
         schedule: of this fit.
     """
     last = results[-1]
-    rating = [r.rate_nll for r in results if r.rate_nll is not None]
     if last.rate_nll is not None:
-        rising = len(rating) > 1 and rating[-2] < last.rate_nll
-        if not rising or last.rate_nll <= (1 + WORSE) * min(rating):
+        rating = [r for r in results if r.rate_nll is not None]
+        own = [r.rate_nll for r in rating if r.rate_factor == last.rate_factor]
+        rising = len(own) > 1 and own[-2] < last.rate_nll
+        if not rising or last.rate_nll <= (1 + WORSE) * min(r.rate_nll for r in rating):
             return False
     if last.consume_nll is None:
         return last.rate_nll is not None

@@ -22,8 +22,9 @@ def validation_fit(session: Session) -> None:
 
     The results, and the best predictions, are added to the state of the session.
     """
-    state, settings, schedule = session.state, session.settings, session.planned[session.state.stage]
-    data = session.validation[RATE if not schedule.stops[CONSUME] else CONSUME]
+    state, settings = session.state, session.settings
+    schedule = session.planned[state.stage]
+    data = session.validation[CONSUME if schedule.stops[CONSUME] else RATE]
     trainer, end = session.trainer(data.observed(), schedule), max(schedule.stops)
     history, stage = data.history(), f"validation fit {state.stage + 1}"
     steps = evaluation_steps((settings.n_steps, settings.rate_steps), end)
