@@ -1,4 +1,4 @@
-"""The encoding of one history by the Bayesian matrix factorisation, in NumPy.
+"""One user of the Bayesian matrix factorisation, in NumPy: the encoding of a history, and ratings.
 
 The same expectation propagation as `conv4rec.model.posterior_draws`, moments as
 `conv4rec.model.posterior_moments` and level biases as `conv4rec.model.response_style`, of one user
@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.special import ndtr
 
-from conv4rec.model.ordinal import FLATTEST, LEAST, SHARPEST
+from conv4rec.model.ordinal import EDGE, FLATTEST, LEAST, SHARPEST
 from conv4rec.model.response_style import SHARES, STEPS
 
 ROOT_2PI = float(np.sqrt(2.0 * np.pi))
@@ -91,6 +91,24 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
     return np.concatenate(
         [factors.ravel() / n_draws, [offset, noise, within + x.var(0).mean()], biases]
     )
+
+
+def mix_of_one(
+    logits: np.ndarray,
+    mean: np.ndarray,
+    style: np.ndarray,
+    variance: np.ndarray,
+    thresholds: np.ndarray,
+    share: float,
+) -> np.ndarray:
+    """See `conv4rec.model.bayesian_mf.BayesianMF.mix`: items x levels, as precise as `mean`."""
+    edges = np.concatenate([[-EDGE], thresholds, [EDGE]])
+    probit = _level_log_p(mean.astype(np.float64), style[0] + variance, edges) + style[2:]
+    neural = logits + style[2:].astype(np.float64)
+    parts = [np.exp(part - part.max(1, keepdims=True)) for part in (neural, probit)]
+    neural, probit = (part / part.sum(1, keepdims=True) for part in parts)
+    mixed = (1.0 - share) * neural + share * probit
+    return np.log(np.maximum(mixed, 1e-300)).astype(mean.dtype)
 
 
 def _interval(ends: np.ndarray) -> np.ndarray:

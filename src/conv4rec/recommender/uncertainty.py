@@ -40,6 +40,11 @@ class Latent:
     thresholds: np.ndarray
     """levels - 1, between the levels."""
 
+    def at(self, places: np.ndarray) -> Latent:
+        """Of some pairs."""
+        parts = (self.mean, self.standard_error, self.deviation)
+        return Latent(*(part[places] for part in parts), self.thresholds)
+
     def log_odds_move(self, like_level: int, errors: float) -> np.ndarray:
         """The change of the log-odds of liking if the mean is off by so many standard errors."""
         apart = (self.mean - self.thresholds[like_level - 1]) / self.deviation
@@ -54,6 +59,16 @@ class Latent:
             moved = apart + errors * self.standard_error / self.deviation
             change += np.float32(step) * (ndtr(moved) - ndtr(apart))
         return change
+
+
+def joined(parts: Sequence[Latent | None]) -> Latent | None:
+    """Those of all pairs; None for a model without draws."""
+    given = [part for part in parts if part is not None]
+    if len(given) <= 1:
+        return given[0] if given else None
+    names = ("mean", "standard_error", "deviation")
+    columns = (np.concatenate([getattr(part, name) for part in given]) for name in names)
+    return Latent(*columns, given[0].thresholds)
 
 
 def ndtr(places: np.ndarray) -> np.ndarray:
