@@ -115,7 +115,8 @@ class BayesianMF(PosteriorDraws):
             self.items.detach().numpy(), array(self.prior) @ precision, precision, noise,
             np.hstack([-ends, thresholds, ends]), array(self.ratings), z, reference[:, :, -1],
             z.transpose(0, 2, 1) @ z / z.shape[1], array(self.response_style_precision),
-            1.0 / (noise[:, None, None] * np.array(grid)[:, None]), log_prior, np.log(grid),
+            1.0 / (noise[:, None, None] * np.array(grid)[:, None]), log_prior,
+            np.stack([np.ones(len(grid)), np.log(grid)], 1),
             FIRST_ROUNDS, FIRST_SHARE,
         )  # fmt: skip
 

@@ -23,12 +23,12 @@ from conv4rec.recommender.list_scores import ListSpec, Norms, Rated
 from conv4rec.recommender.scoring import Scores, Scoring
 from conv4rec.recommender.uncertainty import Latent, joined, log_odds, ndtr, standard_errors
 
-LEAST_SHORTLIST, PER_PLACE = 64, 4  # items read exactly: at least, and for each place of the list
+LEAST_SHORTLIST, PER_PLACE = 40, 4  # items read exactly: at least, and for each place of the list
 DISCOVERIES = 2  # times as many: some turn out not to be one
-SMALLEST_CATALOGUE = 32  # shortlists: a smaller catalogue is read whole
+SMALLEST_CATALOGUE = 48  # shortlists: a smaller catalogue is read whole
 FAR = 9.0  # deviations
 GROWTH = 2  # times as many as were read before, at most, are read next
-MOST = 32  # times as many in all; rather than more, everything is read
+MOST = 50  # times as many in all; rather than more, everything is read
 MARGIN = 0.05  # log-odds by which a discovery may seem liked too little, at first
 SHARP = 0.001  # log-odds: a limit of discoveries that seems right to this is not looked into
 LEAST_LIKED = np.float32(1e-7)
@@ -201,7 +201,7 @@ class Limits:
     novel: np.ndarray
     likes: float
     room: np.ndarray
-    """In log-odds, nearly: how far P(like) is beyond `likes`, and the liking beyond that of others."""
+    """In log-odds, nearly: how far P(like) is beyond `likes` and beyond that of others."""
 
 
 def one_row(scores: Scores, row: int) -> Scores:
