@@ -139,7 +139,7 @@ def test_compressed_scores_have_errors_of_mean_0(rng):
     parts[1] = parts[1].astype(np.float32)
     vector = rng.normal(size=12).astype(np.float32)
     exact = np.hstack(parts) @ vector
-    error = Compressed.of(parts, width=4).scores(vector) - exact
+    error = Compressed.of(parts, width=4).scores(vector[None])[0] - exact
     assert abs(error.mean()) < 1e-5
     assert 0.1 < error.std() < exact.std()
-    assert np.allclose(Compressed.of(parts, width=12).scores(vector), exact, atol=1e-4)
+    assert np.allclose(Compressed.of(parts, width=12).scores(vector[None])[0], exact, atol=1e-4)

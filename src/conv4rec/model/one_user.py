@@ -118,9 +118,7 @@ def _interval(ends: np.ndarray) -> np.ndarray:
     return np.abs(below[1] - below[0])
 
 
-def _user_precision(
-    draws: DrawArrays, draw: int, variance: np.ndarray, gaps: np.ndarray
-) -> float:
+def _user_precision(draws: DrawArrays, draw: int, variance: np.ndarray, gaps: np.ndarray) -> float:
     ends = gaps[:, None] / np.sqrt(variance + draws.grid_variances[draw])
     likelihood = np.add.reduce(np.log(np.maximum(_interval(ends), 1e-300)), 1)
     log_posterior = likelihood + draws.log_prior_on_grid[draw]

@@ -21,7 +21,7 @@ from conv4rec.recommender.list_scores import (
     list_scores,
 )
 from conv4rec.recommender.scoring import Scores, Scoring
-from conv4rec.recommender.shortlist import Shortlister, one_row
+from conv4rec.recommender.shortlist import NearlyRated, Shortlister, one_row
 from conv4rec.recommender.surroundings import warn
 from conv4rec.recommender.uncertainty import Latent, interval_columns, joined, probability
 from conv4rec.recommender.user_histories import fallback_column
@@ -113,7 +113,8 @@ class Lists:
             return items, np.exp(best), None
         if self.shortlister is None or not self.shortlister.pays:
             return *self._best(self._ranked_fully(scores)), None
-        rows = [self._listed_of(one_row(scores, row)) for row in range(len(scores.rows))]
+        each = NearlyRated.each(self.scoring, scores, self.request.spec.like_level)
+        rows = [self._listed_of(one_row(scores, row), own) for row, own in enumerate(each)]
         items, list_score = (np.concatenate([row[at] for row in rows]) for at in (0, 1))
         read = [row[2] for row in rows if row[2] is not None]
         if len(read) < len(rows):
@@ -121,11 +122,13 @@ class Lists:
         p_rating = np.concatenate([part[0] for part in read])
         return items, list_score, (p_rating, joined([part[1] for part in read]))
 
-    def _listed_of(self, scores: Scores) -> tuple[np.ndarray, np.ndarray, Read | None]:
+    def _listed_of(
+        self, scores: Scores, nearly: NearlyRated
+    ) -> tuple[np.ndarray, np.ndarray, Read | None]:
         """`_listed` of one user."""
         assert self.shortlister is not None
         may = ~np.isneginf(scores.log_p_consume[0]) | (not self.request.exclude_seen)
-        found = self.shortlister.ranked(scores, may)
+        found = self.shortlister.ranked(scores, nearly, may)
         if found is None:
             return *self._best(self._ranked_fully(scores)), None
         places, best = self._best(found.score[None])

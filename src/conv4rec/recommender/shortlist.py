@@ -12,7 +12,7 @@ and an item that close to it may be listed or not. Where errors are large, all i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -68,14 +68,14 @@ class Shortlister:
         """Whether the catalogue is large enough."""
         return self.size * SMALLEST_CATALOGUE <= len(self.allowed)
 
-    def ranked(self, scores: Scores, may: np.ndarray) -> Shortlist | None:
+    def ranked(self, scores: Scores, nearly: NearlyRated, may: np.ndarray) -> Shortlist | None:
         """The items that were read exactly; None where these would be too many.
 
         Args:
             scores: of one user.
+            nearly: of the same user.
             may: items, bool; which the history lets be listed.
         """
-        nearly = NearlyRated.of(self.scoring, scores, self.spec.like_level)
         nearly_score = self._score(nearly, scores.log_p_consume[0]) - self.prices
         may, limits, room = may & self.allowed, None, np.float32(np.inf)
         if self.spec.by == "discover":
@@ -235,24 +235,26 @@ class NearlyRated:
     like_level: int
 
     @classmethod
-    def of(cls, scoring: Scoring, scores: Scores, like_level: int) -> NearlyRated:
-        """Compute them for the one user of `scores`."""
+    def each(cls, scoring: Scoring, scores: Scores, like_level: int) -> Iterator[NearlyRated]:
+        """Of every user of `scores` in turn. Memory: 4 x users x items x (channels + 1) bytes."""
         encoding, mf = scores.encoding, scoring.model.bayesian_mf
-        tables = scoring.compressed(encoding)
-        logits = tables.level_logits(scoring.network, encoding)
-        neural = np.exp(logits - logits.max(0))
+        tables, network = scoring.compressed(encoding), scoring.network
+        kernel, bias = network.kernel_out.T.cpu().numpy(), network.level_bias.cpu().numpy()
+        channels = tables.channel_scores(network, encoding)
         if mf is None or tables.latent is None or encoding.user_posterior is None:
-            return cls(neural, None, np.ones(len(neural), np.float32), 0.0, None, like_level)
-        row = encoding.user_posterior[0].cpu().numpy()
-        n_factors = len(tables.latent.mean)
-        offset, noise, variance = row[n_factors : n_factors + 3]
-        mean = tables.latent.scores(row[:n_factors]) + offset
-        spread = variance * mf.uncertainty_ratio.cpu().numpy()
-        thresholds = mf.thresholds.mean(0).cpu().numpy()
-        below = ndtr((thresholds[:, None] - mean) / np.sqrt(noise + spread))
-        latent = Latent(mean, np.sqrt(np.maximum(spread, 0.0)), np.sqrt(noise), thresholds)
-        style = np.exp(row[n_factors + 3 :])
-        return cls(neural, below, style, float(mf.share), latent, like_level)
+            style = np.ones(len(bias), dtype=np.float32)
+            for own in channels:
+                yield cls(_odds(kernel @ own + bias[:, None]), None, style, 0.0, None, like_level)
+            return
+        posterior, n_factors = encoding.user_posterior.cpu().numpy(), len(tables.latent.mean)
+        means = tables.latent.scores(posterior[:, :n_factors])
+        thresholds, ratio = mf.thresholds.mean(0).cpu().numpy(), mf.uncertainty_ratio.cpu().numpy()
+        for own, mean, row in zip(channels, means, posterior[:, n_factors:], strict=True):
+            mean, spread, noise = mean + row[0], row[2] * ratio, row[1]
+            below = ndtr((thresholds[:, None] - mean) / np.sqrt(noise + spread))
+            latent = Latent(mean, np.sqrt(np.maximum(spread, 0.0)), np.sqrt(noise), thresholds)
+            neural, style = _odds(kernel @ own + bias[:, None]), np.exp(row[3:])
+            yield cls(neural, below, style, float(mf.share), latent, like_level)
 
     def expected(self, values: np.ndarray) -> np.ndarray:
         """The expected value of a level: items."""
@@ -293,3 +295,7 @@ class NearlyRated:
         if self.latent is not None:
             bound = bound + self.latent.rating_move(values, -standard_errors(confidence))
         return bound
+
+
+def _odds(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits - logits.max(0))
