@@ -115,7 +115,8 @@ class Lists:
             return *self._best(self._ranked_fully(scores)), None
         each = NearlyRated.each(self.scoring, scores, self.request.spec.like_level)
         rows = [self._listed_of(one_row(scores, row), own) for row, own in enumerate(each)]
-        items, list_score = (np.concatenate([row[at] for row in rows]) for at in (0, 1))
+        items = np.concatenate([row[0] for row in rows])
+        list_score = np.concatenate([row[1] for row in rows])
         read = [row[2] for row in rows if row[2] is not None]
         if len(read) < len(rows):
             return items, list_score, None

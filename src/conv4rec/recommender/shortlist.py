@@ -13,7 +13,7 @@ and an item that close to it may be listed or not. Where errors are large, all i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -81,7 +81,8 @@ class Shortlister:
         if self.spec.by == "discover":
             limits = self._limits(nearly, scores)
             may, room = may & limits.novel, limits.room
-        left, found, margin, n_new = np.where(may, nearly_score, -np.inf), None, MARGIN, self.size
+        left, found, last = np.where(may, nearly_score, -np.inf), None, -np.inf
+        margin, n_new = MARGIN, self.size
         if np.count_nonzero(may & (room >= -margin)) < n_new:  # then errors are of what is nearest
             margin = -float(np.partition(np.where(may, room, -FAR), -n_new)[-n_new])
         while found is None or n_new:
@@ -94,7 +95,7 @@ class Shortlister:
             score, margin = found.score, max(margin, 2 * np.abs(found.moved).max(initial=0.0))
             last = np.partition(score, n - self.k)[n - self.k] if n >= self.k else -np.inf
             least = max(last - 2 * found.error.max(initial=0.0), LOWEST)
-            n_new = min(np.count_nonzero((left >= least) & (room >= -margin)), GROWTH * n)
+            n_new = min(int(np.count_nonzero((left >= least) & (room >= -margin))), GROWTH * n)
         return None if found.is_blurred(len(left), last) else found.in_order()
 
     def _best(self, score: np.ndarray, n: int) -> np.ndarray:
@@ -170,18 +171,21 @@ class Shortlist:
     p_rating: np.ndarray
     latent: Latent | None
 
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything but `latent`: items first."""
+        return {name: array for name, array in vars(self).items() if name != "latent"}
+
     def and_also(self, more: Shortlist) -> Shortlist:
         """Both, in turn."""
-        names = [field.name for field in fields(self) if field.name != "latent"]
-        both = (np.concatenate([getattr(self, name), getattr(more, name)]) for name in names)
-        return Shortlist(*both, joined([self.latent, more.latent]))
+        both = {name: np.concatenate([own, more.arrays[name]]) for name, own in self.arrays.items()}
+        return replace(self, **both, latent=joined([self.latent, more.latent]))
 
     def in_order(self) -> Shortlist:
         """The same, items in ascending order."""
         order, latent = np.argsort(self.items), self.latent
-        names = [field.name for field in fields(self) if field.name != "latent"]
-        parts = (getattr(self, name)[order] for name in names)
-        return Shortlist(*parts, None if latent is None else latent.at(order))
+        sorted_ = {name: array[order] for name, array in self.arrays.items()}
+        return replace(self, **sorted_, latent=None if latent is None else latent.at(order))
 
     def is_blurred(self, n_items: int, last: float) -> bool:
         """Whether an item is too close to the limit of discoveries for the list to be told.
@@ -258,7 +262,8 @@ class NearlyRated:
 
     def expected(self, values: np.ndarray) -> np.ndarray:
         """The expected value of a level: items."""
-        (values, ones), below = np.float32([values, np.ones(len(values))]) * self.style, self.below
+        values, ones = (self.style * v.astype(np.float32) for v in (values, np.ones(len(values))))
+        below = self.below
         expected = (values @ self.neural) / (ones @ self.neural)
         if below is None:
             return expected

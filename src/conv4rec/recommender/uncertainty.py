@@ -42,8 +42,8 @@ class Latent:
 
     def at(self, places: np.ndarray) -> Latent:
         """Of some pairs."""
-        parts = (self.mean, self.standard_error, self.deviation)
-        return Latent(*(part[places] for part in parts), self.thresholds)
+        mean, error, deviation = self.mean, self.standard_error, self.deviation
+        return Latent(mean[places], error[places], deviation[places], self.thresholds)
 
     def log_odds_move(self, like_level: int, errors: float) -> np.ndarray:
         """The change of the log-odds of liking if the mean is off by so many standard errors."""
@@ -66,9 +66,12 @@ def joined(parts: Sequence[Latent | None]) -> Latent | None:
     given = [part for part in parts if part is not None]
     if len(given) <= 1:
         return given[0] if given else None
-    names = ("mean", "standard_error", "deviation")
-    columns = (np.concatenate([getattr(part, name) for part in given]) for name in names)
-    return Latent(*columns, given[0].thresholds)
+    return Latent(
+        np.concatenate([part.mean for part in given]),
+        np.concatenate([part.standard_error for part in given]),
+        np.concatenate([part.deviation for part in given]),
+        given[0].thresholds,
+    )
 
 
 def ndtr(places: np.ndarray) -> np.ndarray:
