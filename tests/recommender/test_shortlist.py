@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import norm
 
 from conv4rec.model import compressed
 from conv4rec.model.compressed import Compressed
@@ -12,7 +13,7 @@ from conv4rec.recommender import shortlist
 from conv4rec.recommender.discovery import DiscoveryCriteria
 from conv4rec.recommender.list_scores import Rated
 from conv4rec.recommender.shortlist import Shortlister
-from conv4rec.recommender.uncertainty import log_odds
+from conv4rec.recommender.uncertainty import log_odds, upper_tail
 
 ASKED = [
     {"by": "like"},
@@ -143,3 +144,20 @@ def test_compressed_scores_have_errors_of_mean_0(rng):
     assert abs(error.mean()) < 1e-5
     assert 0.1 < error.std() < exact.std()
     assert np.allclose(Compressed.of(parts, width=12).scores(vector[None])[0], exact, atol=1e-4)
+
+
+def test_the_tail_is_told_where_the_distribution_function_is_1():
+    places = np.float32([0, 5, 7, 9])
+    assert np.allclose(upper_tail(places), norm.sf(places), rtol=1e-4, atol=0)
+
+
+def test_scores_that_are_no_numbers_are_not_trusted(fitted_model, narrow, monkeypatch):
+    expected = whole_lists(fitted_model, monkeypatch, by="like")
+    ours = Shortlister._score
+    monkeypatch.setattr(
+        Shortlister, "_score",
+        lambda self, rated, log_p: ours(self, rated, log_p) + (np.nan if len(log_p) > 12 else 0),
+    )  # fmt: skip
+    found = fitted_model.recommend(k=4, by="like")
+    assert all(ranked is None for ranked in narrow)
+    assert found["item_id"].equals(expected["item_id"])

@@ -19,9 +19,17 @@ from functools import cached_property
 import numpy as np
 
 from conv4rec.data import Interactions
+from conv4rec.model.ordinal import LEAST
 from conv4rec.recommender.list_scores import ListSpec, Norms, Rated
 from conv4rec.recommender.scoring import Scores, Scoring
-from conv4rec.recommender.uncertainty import Latent, joined, log_odds, ndtr, standard_errors
+from conv4rec.recommender.uncertainty import (
+    Latent,
+    joined,
+    log_odds,
+    ndtr,
+    standard_errors,
+    upper_tail,
+)
 
 LEAST_SHORTLIST, PER_PLACE = 40, 4  # items read exactly: at least, and for each place of the list
 DISCOVERIES = 2  # times as many: some turn out not to be one
@@ -77,6 +85,8 @@ class Shortlister:
             may: items, bool; which the history lets be listed.
         """
         nearly_score = self._score(nearly, scores.log_p_consume[0]) - self.prices
+        if np.isnan(nearly_score).any():
+            return None
         may, limits, room = may & self.allowed, None, np.float32(np.inf)
         if self.spec.by == "discover":
             limits = self._limits(nearly, scores)
@@ -229,10 +239,10 @@ class NearlyRated:
 
     neural: np.ndarray
     """What P(level) of the neural component is proportional to: levels x items."""
-    below: np.ndarray | None
-    """P(x below a threshold) of the Bayesian matrix factorisation: levels - 1 x items."""
+    probit: np.ndarray | None
+    """P(level) of the Bayesian matrix factorisation: levels x items."""
     style: np.ndarray
-    """levels: by what a user's own use of the scale multiplies the probabilities."""
+    """levels: by what a user's own use of the scale multiplies both."""
     share: float
     """Of the Bayesian matrix factorisation."""
     latent: Latent | None
@@ -257,19 +267,19 @@ class NearlyRated:
             mean, spread, noise = mean + row[0], row[2] * ratio, row[1]
             below = ndtr((thresholds[:, None] - mean) / np.sqrt(noise + spread))
             latent = Latent(mean, np.sqrt(np.maximum(spread, 0.0)), np.sqrt(noise), thresholds)
-            neural, style = _odds(kernel @ own + bias[:, None]), np.exp(row[3:])
-            yield cls(neural, below, style, float(mf.share), latent, like_level)
+            probit = np.diff(below, axis=0, prepend=np.float32(0.0), append=np.float32(1.0))
+            neural, style = _odds(kernel @ own + bias[:, None]), np.exp(row[3:] - row[3:].max())
+            probit = np.maximum(probit, LEAST, out=probit)
+            yield cls(neural, probit, style, float(mf.share), latent, like_level)
 
     def expected(self, values: np.ndarray) -> np.ndarray:
         """The expected value of a level: items."""
-        values, ones = (self.style * v.astype(np.float32) for v in (values, np.ones(len(values))))
-        below = self.below
-        expected = (values @ self.neural) / (ones @ self.neural)
-        if below is None:
+        values = self.style * values.astype(np.float32)
+        expected = (values @ self.neural) / (self.style @ self.neural)
+        if self.probit is None:
             return expected
-        # A sum over levels of v_k (F_(k+1) - F_k), in F.
-        part, whole = (v[-1] + (v[:-1] - v[1:]) @ below for v in (values, ones))
-        return expected * (1 - self.share) + part / whole * self.share
+        probit = (values @ self.probit) / (self.style @ self.probit)
+        return expected * (1 - self.share) + probit * self.share
 
     @cached_property
     def likes(self) -> np.ndarray:
@@ -290,7 +300,7 @@ class NearlyRated:
         apart = (latent.mean - latent.thresholds[self.like_level - 1]) / latent.deviation
         moved = apart - standard_errors(confidence) * latent.standard_error / latent.deviation
         places = np.stack([moved, apart]).astype(np.float32)
-        rarer = ndtr(np.maximum(-np.abs(places), -FAR))
+        rarer = upper_tail(np.minimum(np.abs(places), np.float32(FAR)))
         odds = np.copysign(np.log((1 - rarer) / rarer), places)
         return self.odds + (odds[0] - odds[1])
 

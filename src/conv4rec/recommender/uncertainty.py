@@ -79,6 +79,11 @@ def ndtr(places: np.ndarray) -> np.ndarray:
     return torch.special.ndtr(torch.from_numpy(places)).numpy()
 
 
+def upper_tail(places: np.ndarray) -> np.ndarray:
+    """1 - `ndtr`, also far out, where that of torch is 0 (beyond 5 deviations in float32)."""
+    return torch.special.erfc(torch.from_numpy(places * places.dtype.type(0.5**0.5))).numpy() / 2
+
+
 def _log_odds(place: np.ndarray) -> np.ndarray:
     return log_ndtr(place) - log_ndtr(-place)
 
