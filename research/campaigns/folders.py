@@ -101,13 +101,13 @@ def use(model: Conv4Rec, rng: np.random.Generator, outcomes: Outcomes, seed: int
                 outcomes.fault("not finite", seed, f"{how}: question {number}")
 
 
-def run_folders(n: int, seed: int, outcomes: Outcomes) -> None:
-    """Alter, load and use `n` folders."""
+def run_folders(numbers: range, seed: int, outcomes: Outcomes) -> None:
+    """Alter, load and use a folder for each number."""
     with tempfile.TemporaryDirectory() as place:
         bases = base_models(Path(place))
         folder = Path(place) / "altered"
         folder.mkdir()
-        for number in range(n):
+        for number in numbers:
             rng = np.random.default_rng([seed, number])
             saved, how = altered(bases[int(rng.integers(len(bases)))], rng)
             saved.write(folder)

@@ -13,7 +13,7 @@ from research.campaigns.outcomes import Outcomes
 )
 def test_a_short_campaign_finds_no_fault(run, n, capfd):
     outcomes = Outcomes()
-    run(n, 77, outcomes)
+    run(range(n), 77, outcomes)
     capfd.readouterr()  # polars prints where it panics
     assert outcomes.n_faults == 0, outcomes.faults[:3]
     assert outcomes.counts["refused"] > n // 3
