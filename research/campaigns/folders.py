@@ -22,7 +22,7 @@ TINY: dict[str, Any] = {
     "rate_size": 4,
     "consume_reg_factors": (1.0,),
 }
-QUESTIONS = 4  # to each folder that is loaded
+QUESTIONS = 2  # to each folder that is loaded
 MF: dict[str, Any] = {
     "mf_sweeps": 12,
     "mf_draws": 3,
