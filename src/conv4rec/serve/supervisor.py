@@ -134,12 +134,13 @@ def _end_with_the_supervisor() -> None:
 
 def worker_app(settings: ServeSettings) -> FastAPI:
     """The application of a worker, with its models loaded; ends the worker if they cannot be."""
-    import torch
-
     from conv4rec.serve.app import make_app
 
     _end_with_the_supervisor()
-    torch.set_num_threads(settings.threads)
+    if not settings.is_precomputed:
+        import torch
+
+        torch.set_num_threads(settings.threads)
     app = make_app(settings)
     # A SIGHUP is remembered while the models are loaded: without this it would end the worker.
     signal.signal(signal.SIGHUP, lambda *_: app.state.engine.look_now())
