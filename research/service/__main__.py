@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from conv4rec.cli.console import note, print_json, say
+from conv4rec.cli.console import print_json, say
 from research.command import new_app, run
 
 app = new_app("Load, faults and generated requests against `conv4rec serve`, on the loopback.")
@@ -146,17 +148,29 @@ def clients(model: Model, n_bad: int = 100, rate: Rate = 10, seconds: Seconds = 
 
 @app.command(short_help="Requests generated from the OpenAPI document.")
 def fuzz(
-    max_examples: Annotated[int, typer.Option(help="Examples of each route and phase.")] = 1_000,
-    seed: int = 0,
+    requests: Annotated[int, typer.Option(min=1, help="Go on until so many were made.")] = 20_000,
+    max_examples: Annotated[int, typer.Option(help="Examples of each route in a round.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the first round; each has the next.")] = 0,
+    precomputed: Annotated[bool, typer.Option(help="Of precomputed lists, not a model.")] = False,
+    record: Annotated[
+        Path, typer.Option(metavar="FILE.jsonl", help="Each round is added as it ends.")
+    ] = Path("fuzz.jsonl"),
 ) -> None:
-    """Schemathesis with all its checks of statuses, schemas and headers."""
+    """Schemathesis with all its checks of statuses, schemas and headers, in rounds."""
     from research.service.fuzz import fuzz as run_fuzz
 
-    note("this takes some minutes")
-    found, said, code = run_fuzz(max_examples, seed)
-    if code:
-        say(said)
-    print_json({"requests": sum(found.values()), "by_status": found, "exit_code": code})
+    total, statuses, failed = 0, Counter[str](), 0
+    while total < requests:
+        found = run_fuzz(max_examples, seed, precomputed)
+        with record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(found) + "\n")
+        say(found["said"])
+        total, seed = total + found["requests"], seed + 1
+        statuses.update(found["by_status"])
+        failed += found["exit_code"] != 0
+    print_json({"requests": total, "by_status": dict(statuses), "rounds_failed": failed})
+    if failed:
+        raise typer.Exit(1)
 
 
 def _requests(running: Any, model: str, by: str, k: int) -> list[bytes]:
