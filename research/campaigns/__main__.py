@@ -59,6 +59,18 @@ def kills(n: N = 30, seed: Seed = 0, record: Record = RECORD) -> None:
 
 
 @app.command()
+def power_cuts(n: N = 10_000, seed: Seed = 0, record: Record = RECORD) -> None:
+    """Power cuts while a model or a table is saved: what was not synced may be lost."""
+    _campaign("power_cuts", n, seed, record)
+
+
+@app.command()
+def failures(n: N = 2_000, seed: Seed = 0, record: Record = RECORD) -> None:
+    """Every file operation of the saves of all kinds of models failing once."""
+    _campaign("failures", n, seed, record)
+
+
+@app.command()
 def system_calls(n: N = 1000, seed: Seed = 0, record: Record = RECORD) -> None:
     """Every system call of a save and of a table failing once (needs strace)."""
     _campaign("system_calls", n, seed, record)
