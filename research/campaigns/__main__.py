@@ -47,6 +47,12 @@ def tables(n: N = 1000, seed: Seed = 0, record: Record = RECORD) -> None:
 
 
 @app.command()
+def odd(n: N = 1000, seed: Seed = 0, record: Record = RECORD) -> None:
+    """Odd tables from a grammar: read as they are meant and fitted, or refused."""
+    _campaign("odd", n, seed, record)
+
+
+@app.command()
 def arguments(n: N = 1000, seed: Seed = 0, record: Record = RECORD) -> None:
     """Calls with odd arguments, and fits with random settings."""
     _campaign("arguments", n, seed, record)

@@ -14,7 +14,7 @@ from conv4rec.errors import Conv4RecError
 
 MOST_FAULTS = 50  # kept with their traceback
 FAULTS = ("empty message", "out of memory", "traceback", "files left", "half-written",
-          "not bit-equal", "lost", "not finite", "crash")  # fmt: skip
+          "not bit-equal", "lost", "not finite", "crash", "misread")  # fmt: skip
 
 
 @dataclass

@@ -4,7 +4,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from research.campaigns import arguments, blocks, failures, folders, power_cuts, tables
+from research.campaigns import arguments, blocks, failures, folders, odd, power_cuts, tables
 from research.campaigns.outcomes import Outcomes
 
 
@@ -20,6 +20,14 @@ def test_a_short_campaign_finds_no_fault(run, n, capfd):
     assert outcomes.n_faults == 0, outcomes.faults[:3]
     assert outcomes.counts["refused"] > n // 3
     assert sum(outcomes.counts[kind] for kind in ("loaded", "read", "answered")) > n // 20
+
+
+def test_odd_tables_are_read_as_they_are_meant_or_refused(capfd):
+    outcomes = Outcomes()
+    odd.run_odd(range(120), 77, outcomes)
+    capfd.readouterr()
+    assert outcomes.n_faults == 0, outcomes.faults[:3]
+    assert min(outcomes.counts["refused"], outcomes.counts["fitted"]) > 20
 
 
 def test_power_cuts_leave_the_old_content_or_the_new():
