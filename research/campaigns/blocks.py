@@ -20,7 +20,7 @@ from typing import Any
 
 from research.campaigns.outcomes import FAULTS, MOST_FAULTS, Outcomes
 
-BLOCK = {"folders": 5_000, "tables": 5_000, "arguments": 1_000, "odd": 1_000, "kills": 20}
+BLOCK = {"folders": 1_000, "tables": 2_500, "arguments": 1_000, "odd": 1_000, "kills": 20}
 """Cases of a block; of other campaigns all."""
 MOST_MB = 3_000  # of heap; more is a MemoryError, and counted
 
