@@ -29,6 +29,7 @@ def service(folder, tmp_path):
         process = subprocess.Popen(
             [*COMMAND, str(tmp_path / "mine"), "--port", "0", "--watch", "0"],
             stdout=subprocess.PIPE, stderr=log, text=True,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
         )  # fmt: skip
         try:
             said = process.stdout.readline()
@@ -62,14 +63,16 @@ def workers_of(process):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals on Windows")
-def test_workers_end_with_a_supervisor_that_is_killed(service):
+def test_workers_end_with_a_supervisor_that_is_killed(service, tmp_path):
     process, place, _ = service
     assert get(place, "/v2/health/ready") == {"ready": True}
+    assert list(tmp_path.glob("conv4rec-metrics-*"))
     [worker] = workers_of(process)
     process.kill()
     process.wait()
     for _ in range(2_400):
         if "Z" in state_of(worker):
+            assert not list(tmp_path.glob("conv4rec-metrics-*"))
             return
         time.sleep(0.05)
     os.kill(worker, signal.SIGKILL)

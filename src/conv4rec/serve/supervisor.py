@@ -6,6 +6,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -130,6 +131,7 @@ def _end_with_the_supervisor() -> None:
 
     def wait() -> None:
         parent.join()
+        shutil.rmtree(os.environ.get(METRICS_FOLDER, ""), ignore_errors=True)  # it could not
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True, name="supervisor").start()
