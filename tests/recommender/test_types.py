@@ -218,6 +218,7 @@ def twice(arrays, _):
 ALTERED = {
     "negative popularity": (first_to("popularity", -1.0), "popularity"),
     "a cosine of 2": (first_to("neighbours.0.1.data", 2.0), "neighbours.0.1"),
+    "a negative weight of SLIM": (first_to("slim.data", -1.0), "slim"),
     "no deviation": (first_to("model.network.deviation", 0.0), "deviation"),
     "weights not finite": (first_to("model.type_weights", np.nan), "type_weights"),
     "an event that came 0 times": (first_to("counts", 0), "counts"),
