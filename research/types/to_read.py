@@ -11,6 +11,7 @@ import polars as pl
 from conv4rec import Conv4Rec
 from conv4rec.data import Events, Ids, Interactions, Split, load_dataset
 from conv4rec.evaluate import evaluate
+from conv4rec.recommender.event_answers import NEXT
 from conv4rec.recommender.event_scorer import ConvEventScorer
 from conv4rec.recommender.scorer import ConvScorer
 
@@ -22,20 +23,23 @@ RATING, WISH = "rating", "to_read"
 class _WithTypes:
     """A model of both types, asked of ratings: what is rated next, and how.
 
-    Ranked is by P(i | the next event is a rating) or, with `by_consume`, by P(consume), for which
-    a wish is an item consumed without a rating.
+    Ranked is by P(i | the next event is a rating), by P(i) of the next event of any type, or by
+    P(consume), for which a wish is an item consumed without a rating.
     """
 
-    def __init__(self, model: Conv4Rec, log: Events, by_consume: bool) -> None:
-        self.by_consume = by_consume
+    def __init__(self, model: Conv4Rec, log: Events, by: str) -> None:
+        self.model, self.by = model, by
         self.ranks, self.rates = ConvEventScorer(model), ConvScorer(model)
         self.log, self.pairs = log, log.interactions()
 
     def rank_scores(self, given: Interactions, rows: np.ndarray) -> np.ndarray:
         """Log P(i), given the wishes too: rows x items."""
         del given
-        if self.by_consume:
+        if self.by == "consume":
             return self.rates.rank_scores(self.pairs, rows)
+        if self.by == NEXT and (events := self.model.events_) is not None:
+            parts = [self.log.take_users(rows[block]) for block in events.blocks(len(rows))]
+            return np.concatenate([events.scores(part, NEXT) for part in parts])
         return self.ranks.target_scores(self.log, rows, RATING)
 
     def rank_log_probabilities(self, given: Interactions, rows: np.ndarray) -> None:
@@ -96,8 +100,8 @@ def compare(n_users: int, seed: int, settings: dict[str, Any]) -> list[dict[str,
     model, cpu_s = _fitted(split.train, seed, settings)
     measure("ratings", ConvScorer(model), cpu_s)
     model, cpu_s = _fitted(events, seed, settings)
-    measure("ratings and wishes", _WithTypes(model, events, by_consume=False), cpu_s)
-    measure("ratings and wishes, by consume", _WithTypes(model, events, by_consume=True), cpu_s)
+    for by in (RATING, NEXT, "consume"):
+        measure(f"ratings and wishes, by {by}", _WithTypes(model, events, by), cpu_s)
     return found
 
 

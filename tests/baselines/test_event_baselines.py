@@ -39,6 +39,12 @@ def test_popularity_counts_the_users_of_the_type():
     assert shares[0].argmax() == 0  # item 2 is bought only
 
 
+def test_a_type_with_one_event_is_scored_too():
+    log = events([*ROWS, ("a", 2, "gift")])
+    scores = OfPairs(EASE).fit(log).target_scores(log, np.array([0]), "gift")
+    assert scores.tolist() == [[0, 0, 0, 0]]
+
+
 def test_smoothing_is_strong_where_rows_are_alike_and_weak_where_they_differ():
     alike, differing = np.full((50, 2), 3.0), np.tile([[6.0, 0.0], [0.0, 6.0]], (25, 1))
     assert smoothed_shares(alike)[1] == 65_536

@@ -9,9 +9,11 @@ import pytest
 from conv4rec import Conv4Rec
 from conv4rec.data import Events
 from conv4rec.errors import DataError, SavedModelError, SettingError
+from conv4rec.recommender.answers import Answers
 from conv4rec.recommender.event_persistence import packed_events, unpacked_events
 from conv4rec.recommender.event_scorer import ConvEventScorer
 from conv4rec.recommender.persistence import KIND
+from conv4rec.recommender.views import view_of
 from conv4rec.storage.folders import load_folder, save_folder
 
 
@@ -135,6 +137,22 @@ def test_ratings_beside_types_answer_both_questions(rated):
     assert rated.recommend("u00", 2, by="type:rate").columns[-1] == "p_rate"
 
 
+def test_the_explorer_shows_what_was_done_and_the_lists_by_type(model, rated, table):
+    view = view_of(Answers(model), "types", {"user": "u00", "k": "3"})
+    history, lists = view.tables["history"], view.tables["lists"]
+    assert set(history.filter(type="buy, view")["item_id"]) == items_of(table, "u00", "buy")
+    assert set(history["item_id"]) == items_of(table, "u00", "view")
+    bought = model.recommend("u00", 3, by="buy", reasons=2)
+    assert lists.filter(by="buy").drop("by", "p").equals(bought.drop("user_id", "score", "p_buy"))
+    assert lists.filter(by="buy")["p"].equals(bought["p_buy"], check_names=False)
+    assert view.tables["associations"].equals(model.kernels())
+    assert view_of(Answers(model), "catalogue", {}).facts["types"] == ["buy", "view"]
+    with pytest.raises(SettingError, match="person is a view of models of ratings"):
+        view_of(Answers(model), "person", {"user": "u00"})
+    ratings = view_of(Answers(rated), "types", {"user": "u00"}).tables["history"]["type"]
+    assert ratings.str.contains("rate [123]").sum() == 1
+
+
 def test_the_scorer_of_the_evaluator(model, rated, table):
     scorer, given = ConvEventScorer(model), Events.from_frame(table)
     rows = np.array([3, 5])
@@ -219,6 +237,7 @@ def twice(arrays, _):
 ALTERED = {
     "negative popularity": (first_to("popularity", -1.0), "popularity"),
     "a cosine of 2": (first_to("neighbours.0.1.data", 2.0), "neighbours.0.1"),
+    "a negative weight of SLIM": (first_to("slim.data", -1.0), "slim"),
     "no deviation": (first_to("model.network.deviation", 0.0), "deviation"),
     "weights not finite": (first_to("model.type_weights", np.nan), "type_weights"),
     "an event that came 0 times": (first_to("counts", 0), "counts"),

@@ -40,9 +40,10 @@ def test_the_command_prints_a_line_for_each_log(capsys):
     assert main(words) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["log"] for line in lines] == [
-        "ratings", "ratings and wishes", "ratings and wishes, by consume"
+        "ratings", *(f"ratings and wishes, by {by}" for by in ("rating", "next", "consume"))
     ]  # fmt: skip
-    assert lines[1]["rmse"] == lines[2]["rmse"] != lines[0]["rmse"]
+    assert lines[1]["rmse"] == lines[2]["rmse"] == lines[3]["rmse"] != lines[0]["rmse"]
+    assert len({line["ndcg@20"] for line in lines[1:]}) == 3
     assert len({line["test"] for line in lines}) == 1
 
 

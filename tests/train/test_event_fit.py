@@ -1,16 +1,20 @@
 """The model of a log with types: what is hidden, what is learnt, and that it repeats itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy import sparse
 
 from conv4rec.data import Events, Ids
 from conv4rec.data.event_world import ShopWorld
 from conv4rec.model.event_attribution import event_contributions
-from conv4rec.model.event_channels import channels, n_channels
-from conv4rec.train.event_fit import fit_events
+from conv4rec.model.event_channels import SLIM_FLOOR, channels, n_channels
+from conv4rec.train.event_fit import SLIM_NEIGHBOURS, fit_events
 from conv4rec.train.event_holdout import LATEST, hide_events
+from conv4rec.train.slim import fit_slim
 
 
 def viewed_then_bought(n_users=120, n_items=30, seed=0):
@@ -139,6 +143,30 @@ def test_channels_of_every_kind_of_log(timed):
     assert np.isfinite(model.log_p_items(log, log.types.number("view"))).all()
 
 
+def test_slim_is_heard_over_the_pairs_of_any_type(shop, model):
+    """A pair counts once, however many types it has."""
+    history = shop.take_users(np.array([0]))
+    pairs, n_items = np.unique(history.item_numbers), shop.n_items
+    assert len(pairs) < len(history)
+    weights = np.random.default_rng(0).random((n_items, n_items)).astype(np.float32)
+    tables = replace(model.tables, slim=sparse.csr_array(weights))
+    expected = np.log(n_items * weights[pairs].sum(0) / (len(pairs) + 1) + SLIM_FLOOR)
+    for target in range(2):
+        changed = channels(tables, history, target)[0]
+        differs = np.flatnonzero((changed != channels(model.tables, history, target)[0]).any(0))
+        assert len(differs) == 1
+        assert np.allclose(changed[:, differs[0]], expected, atol=1e-5)
+
+
+def test_slim_is_fitted_to_the_pairs_of_any_type(shop, model):
+    slim = fit_slim(shop.interactions(), SLIM_NEIGHBOURS)
+    found = np.zeros((shop.n_items, shop.n_items), dtype=np.float32)
+    at = torch.nonzero(slim.weights, as_tuple=True)
+    found[slim.get_buffer("items")[at], at[0]] = slim.weights[at]
+    assert (found > 0).any()
+    assert np.array_equal(model.tables.slim.toarray(), found)
+
+
 def test_a_known_law_is_recovered_from_enough_events():
     """Total variation from P(item, type | history) of a world whose law is known."""
     world = ShopWorld()
@@ -158,8 +186,9 @@ def test_a_known_law_is_recovered_from_enough_events():
 @pytest.mark.parametrize("timed", [True, False])
 def test_items_that_nobody_met_share_the_chance_of_one(timed):
     """Every later event is on a new item: the catalogue's new items have the chance of them all."""
-    rows = [(f"u{user % 40}", item, "view", 10 * item + user % 7)
-            for item in range(60) for user in range(6 * item, 6 * item + 6)]  # fmt: skip
+    rng = np.random.default_rng(0)
+    rows = [(f"u{user}", item, "view", 10 * item + user % 7)
+            for item in range(60) for user in rng.choice(40, 6, replace=False)]  # fmt: skip
     table = pl.DataFrame(rows, schema=["user_id", "item_id", "type", "timestamp"], orient="row")
     table = table if timed else table.drop("timestamp")
     shares = []

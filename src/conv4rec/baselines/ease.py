@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import get_lapack_funcs
 from scipy.sparse import csr_array
 
-from conv4rec.baselines.base import check_fitted, check_items, parts
+from conv4rec.baselines.base import VALIDATION_SHARE, check_fitted, check_items, parts
 from conv4rec.data.ids import Ids
 from conv4rec.data.interactions import Interactions
 from conv4rec.data.splits import Split
@@ -39,7 +39,7 @@ class EASE:
     Args:
         reg: Weight of the penalty, in squared interactions; larger is smoother. If left out,
             it climbs from 400 by factors of two to the best validation NDCG@20, on the 4,000 most
-            consumed items.
+            consumed items; of a log too small to hold anything out it is 400.
         max_items: Largest catalogue to accept; 20,000 items are 1.6 GB.
 
     Attributes:
@@ -77,6 +77,8 @@ class EASE:
                 f"max_items is {self.max_items:,}. Hint: raise max_items if they fit"
             )
         reg = self.reg
+        if reg is None and validation is None and len(train) * VALIDATION_SHARE < 1:
+            reg = self.FIRST_REG
         if reg is None:
             part, held = parts(train, validation, seed)
             reg = _best_reg(*_most_consumed(part, held, MOST_SEARCHED))

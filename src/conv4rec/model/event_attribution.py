@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from conv4rec.data import Events
-from conv4rec.model.event_channels import FLOOR, channels
+from conv4rec.model.event_channels import FLOOR, SLIM_FLOOR, channels
 from conv4rec.model.event_model import EventModel
 
 POINTS = 32  # of the Gauss-Legendre quadrature
@@ -48,18 +48,26 @@ def event_contributions(
         sums = np.bincount(of_kind[of_kind >= 0], near[of_kind >= 0], minlength=n_sources)
         length, similar = torch.from_numpy(total) * at, torch.from_numpy(sums) * at
         mean = similar / (length + 1).sqrt()
+        pairs, place, n_cells = np.unique(
+            history.item_numbers, return_inverse=True, return_counts=True
+        )
+        weights_of = tables.slim[:, [item]].toarray().ravel()[pairs].astype(float) * history.n_items
+        n_pairs, regression = len(pairs) * at[:, 0], float(weights_of.sum()) * at[:, 0]
+        regressed = regression / (n_pairs + 1)
         first = n_sources * per_source
+        last = first + n_sources
         values = whole.repeat(POINTS, 1)
         values[:, :first] *= at
-        values[:, first : first + n_sources] = (mean + FLOOR).log()
+        values[:, first:last] = (mean + FLOOR).log()
+        values[:, last] = (regressed + SLIM_FLOOR).log()
         values[:, -n_sources:] = length.log1p()
         values.requires_grad_(True)
         (slope,) = torch.autograd.grad(network(values, target).sum(), values)
         slope = slope * torch.from_numpy(weights / 2)[:, None]
         by_length = -similar / (2 * (length + 1) ** 1.5) / (mean + FLOOR)
-        per_cell = slope[:, first : first + n_sources] * by_length
+        per_cell = slope[:, first:last] * by_length
         per_cell = (per_cell + slope[:, -n_sources:] / (length + 1)).sum(0).detach().numpy()
-        by_cosine = slope[:, first : first + n_sources] / (length + 1).sqrt() / (mean + FLOOR)
+        by_cosine = slope[:, first:last] / (length + 1).sqrt() / (mean + FLOOR)
         by_cosine = by_cosine.sum(0).detach().numpy()
         own = (slope[:, :first].sum(0) * whole[:first]).reshape(n_sources, per_source).sum(1)
         heard = np.where(of_kind >= 0, of_kind, 0)
@@ -69,6 +77,10 @@ def event_contributions(
             cells = np.flatnonzero(mine & (of_kind == source))
             parts[cells] += float(own[source]) / max(1, len(cells))
         parts[of_kind < 0] = 0.0
+        # A pair counts once in the regression: its events share what it adds.
+        slope_of = slope[:, last] / (regressed + SLIM_FLOOR) / (n_pairs + 1)
+        by_pair = weights_of * float(slope_of.sum()) - float((slope_of * regressed).sum())
+        parts += (by_pair / n_cells)[place]
         logit = float(network(whole[None], target).detach())
     finally:
         model.network.float()

@@ -5,6 +5,7 @@ For one target type, each pair of a user and an item has these numbers:
 - own, by source: whether the user did it with this very item; where types repeat, log how often;
   where there are timestamps, how lately;
 - similarity, by source: log of the sum of the item's cosines to the items of the history;
+- regression: log of the SLIM component's similarity of the item to the history, of any type;
 - popularity, by source: log of how many users did it with the item, and how many of them lately;
   whether nobody met it;
 - length, by source: log of how many items the user did it with.
@@ -19,13 +20,14 @@ from conv4rec.data import Events
 from conv4rec.model.event_tables import EventTables, ages
 
 FLOOR = 0.01  # added to a similarity before its log
+SLIM_FLOOR = 0.5  # the same of SLIM, whose similarities have mean 1, as in a log of ratings
 LEAST_AGE = 1e-5  # of the span of the log
 
 
 def n_channels(tables: EventTables) -> int:
     """How many channels there are."""
     own = 1 + tables.counted + tables.timed
-    return len(tables.sources) * (own + 2) + tables.popularity.shape[1]
+    return len(tables.sources) * (own + 2) + 1 + tables.popularity.shape[1]
 
 
 def channels(tables: EventTables, histories: Events, target: int) -> np.ndarray:
@@ -60,11 +62,16 @@ def channels(tables: EventTables, histories: Events, target: int) -> np.ndarray:
         history = sparse.csr_array(present[:, :, source])
         sums = sparse.csr_array(history @ tables.neighbours[target][source]).toarray()
         similarity[:, :, source] = sums / np.sqrt(lengths[:, source, None] + 1.0)
+    pairs = histories.to_csr()
+    pairs.data[:] = 1.0
+    regression = sparse.csr_array(pairs @ tables.slim).toarray() * np.float32(n_items)
+    regression /= np.diff(pairs.indptr)[:, None].astype(np.float32) + 1.0
     shape = (n_users, n_items)
     return np.concatenate(
         [
             own.reshape(*shape, -1),
             np.log(similarity + FLOOR),
+            np.log(regression + SLIM_FLOOR)[:, :, None],
             np.broadcast_to(tables.popularity, (*shape, tables.popularity.shape[1])),
             np.broadcast_to(np.log1p(lengths)[:, None], (*shape, n_sources)),
         ],

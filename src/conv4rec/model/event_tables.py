@@ -1,4 +1,4 @@
-"""What a log with types says about its items: neighbours by type, and how often each type came."""
+"""What a log with types says about its items: neighbours, and how often each type came."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class EventTables:
     A source is what a history is heard by: a type or, of a type with ratings, its upper or its
     lower half of levels. There are at most eight, the commonest.
 
-    Memory: 8 bytes x 100 x items x types x sources, and 4 x items x sources x (1 or 4).
+    Memory: 8 bytes x 100 x items x (types x sources + 1), and 4 x items x sources x (1 or 4).
     """
 
     types: EventTypes
@@ -32,6 +32,9 @@ class EventTables:
     """The kinds of each source."""
     neighbours: tuple[tuple[sparse.csr_array, ...], ...]
     """By type, by source: items of the history x items that may come next, float32 cosines."""
+    slim: sparse.csr_array
+    """Items of the history x items that may come next, float32: the weights of the SLIM component
+    (see `conv4rec.model.slim`), fitted to the pairs of any type."""
     popularity: np.ndarray
     """items x (sources (x 4 if timed) + 1), float32: log(1 + users), then log(1 + recent users);
     last whether nobody met the item."""
@@ -46,11 +49,14 @@ class EventTables:
     def of(
         cls,
         log: Events,
+        slim: sparse.csr_array,
         now: int | None = None,
         span: int | None = None,
         sources: tuple[tuple[int, ...], ...] | None = None,
     ) -> EventTables:
-        """Count a log. Without `now`, `span` and `sources`, its own are taken.
+        """Count a log, to which `slim` is fitted.
+
+        Without `now`, `span` and `sources`, its own are taken.
 
         Cost: the sum over users of the product of their events of two types, for all two types.
         """
@@ -64,7 +70,7 @@ class EventTables:
         neighbours = tuple(tuple(_cosines(x, y) for x in heard) for y in wanted)
         counted = any(log.types.repeating)
         popularity = _popularity(log, sources, now, span or 1)
-        return cls(log.types, sources, neighbours, popularity, now, span or 1, counted)
+        return cls(log.types, sources, neighbours, slim, popularity, now, span or 1, counted)
 
     @property
     def timed(self) -> bool:

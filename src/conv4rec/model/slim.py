@@ -69,7 +69,7 @@ class SLIM(nn.Module):
         share = 1.0 / (pattern.row_sums(observed) + 1.0)
         similar = torch.outer(share.to(self.weights), self.popularity)
         values = (len(self.weights) * observed * share[pattern.rows]).to(similar)
-        starts, items, weights = self._by_neighbour()
+        starts, items, weights = self.by_neighbour()
         counts = starts.diff()[pattern.columns]
         n_parts = 1 + int(counts.sum()) // PRODUCTS
         for part in torch.arange(len(counts), device=counts.device).tensor_split(n_parts):
@@ -81,7 +81,7 @@ class SLIM(nn.Module):
             similar.view(-1).index_add_(0, cells, values[part][entry] * weights[at])
         return similar
 
-    def _by_neighbour(self) -> tuple[Tensor, Tensor, Tensor]:
+    def by_neighbour(self) -> tuple[Tensor, Tensor, Tensor]:
         """The weights above 0 by j, as CSR: starts, items i, w_ij. Kept until they change."""
         version = (self.weights.data_ptr(), self.weights._version)
         if self._sorted is None or self._sorted[0] != version:

@@ -349,7 +349,7 @@ class Conv4Rec(Parameters):
         known = self.check_fitted()
         criteria = DiscoveryCriteria(novelty, confidence, min_p_like)
         allowed = allowed_items(known, allow, block)
-        kind = None if self.events_ is None else self.events_.kind_of_list(by, self._is_rated)
+        kind = None if self.events_ is None else self.events_.kind_of_list(by, self.has_ratings)
         if self.events_ is not None and kind is not None:
             if (criteria, limit_exposure) != (DiscoveryCriteria(), True):
                 raise SettingError(
@@ -404,7 +404,7 @@ class Conv4Rec(Parameters):
         if self.events_ is not None:
             typed = event_histories_of(self.events_.log, users)
             columns = self.events_.pairs(typed, rows, items)
-        if intervals or self._is_rated:
+        if intervals or self.has_ratings:
             columns |= pair_columns(
                 self.scoring_, histories, rows, items, self.like_level_, intervals
             )
@@ -449,7 +449,7 @@ class Conv4Rec(Parameters):
         known = self.check_fitted()
         check_confidence(confidence)
         number = known.items.number(item)
-        kind = None if self.events_ is None else self.events_.kind_of_list(by, self._is_rated)
+        kind = None if self.events_ is None else self.events_.kind_of_list(by, self.has_ratings)
         if self.events_ is not None and kind is not None:
             if kind == NEXT:
                 raise SettingError(
@@ -558,7 +558,7 @@ class Conv4Rec(Parameters):
             "like_threshold": options.like_threshold,
             "settings": {name: values[name] for name in self.settings},
         }
-        if not self._is_rated:
+        if not self.has_ratings:
             save_model(folder, None, interactions, facts, {}, self.events_)
             return
         with contextlib.suppress(SettingError):  # as in `fit`
@@ -596,7 +596,7 @@ class Conv4Rec(Parameters):
     def config_(self) -> dict[str, Any]:
         """The configuration that was fitted: the network, its training, the schedule found."""
         self.check_fitted()
-        if not self._is_rated:
+        if not self.has_ratings:
             return {"preset": self.preset, "types": self.events_.log.types.names}  # type: ignore[union-attr]
         served = self.fitted_.network.config
         return {
@@ -615,10 +615,10 @@ class Conv4Rec(Parameters):
         of_types = 0
         if self.events_ is not None:
             of_types = sum(weight.numel() for weight in self.events_.model.parameters())
-        return of_types + (self.fitted_.n_parameters if self._is_rated else 0)
+        return of_types + (self.fitted_.n_parameters if self.has_ratings else 0)
 
     @property
-    def _is_rated(self) -> bool:
+    def has_ratings(self) -> bool:
         """Whether there is a model of ratings: of every log but one of types alone."""
         return hasattr(self, "scoring_")
 

@@ -144,11 +144,12 @@ def check_event_weights(
     check_state(model, {name: torch.from_numpy(array) for name, array in weights.items()})
     known = {*LOG_TYPES, "popularity", *(own + name for name in weights)}
     _check_types(arrays, {"popularity": FLOATS})
-    for target, source in product(range(len(types.names)), range(n_sources)):
-        name = f"neighbours.{target}.{source}"
+    pairs = product(range(len(types.names)), range(n_sources))
+    names = {f"neighbours.{target}.{source}": 1.0 for target, source in pairs}
+    for name, most in {**names, "slim": LARGEST}.items():
         parts = {f"{name}.data": FLOATS, f"{name}.indices": NUMBERS, f"{name}.indptr": NUMBERS}
         _check_types(arrays, parts)
-        check_range(name, arrays[f"{name}.data"], 0.0, 1.0)
+        check_range(name, arrays[f"{name}.data"], 0.0, most)
         known |= parts.keys()
     if foreign := sorted(arrays.keys() - known):
         raise ValueError(f"its array {foreign[0]!r} is foreign")

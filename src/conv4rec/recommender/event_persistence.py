@@ -19,6 +19,8 @@ from conv4rec.recommender.event_checks import (
 )
 
 CELLS = ("starts", "item_numbers", "kind_numbers", "counts", "first", "last")
+MATRIX = ("data", "indices", "indptr")  # the parts of a sparse one
+SLIM = "slim"
 OWN = "model."  # prefix of the weights
 REPORT = ("n_rows", "n_users", "n_items", "n_pairs", "n_events", "repeated", "seen_before")
 
@@ -29,10 +31,11 @@ def packed_events(model: EventModel, log: Events) -> tuple[dict[str, np.ndarray]
     arrays = {name: getattr(log, name) for name in CELLS if getattr(log, name) is not None}
     arrays |= {OWN + name: value.numpy() for name, value in model.state_dict().items()}
     arrays["popularity"] = tables.popularity
+    matrices = {SLIM: tables.slim}
     for target, row in enumerate(tables.neighbours):
-        for source, matrix in enumerate(row):
-            for part in ("data", "indices", "indptr"):
-                arrays[f"neighbours.{target}.{source}.{part}"] = getattr(matrix, part)
+        matrices |= {f"neighbours.{target}.{n}": matrix for n, matrix in enumerate(row)}
+    for name, matrix in matrices.items():
+        arrays |= {f"{name}.{part}": getattr(matrix, part) for part in MATRIX}
     levels = None
     if types.levels is not None:
         levels = {"values": types.levels.values, "edges": types.levels.edges}
@@ -81,6 +84,7 @@ def unpacked_events(
         types,
         sources,
         neighbours,
+        _matrix(arrays, SLIM, n_items),
         arrays["popularity"],
         now,
         int(facts["span"]),
@@ -102,7 +106,7 @@ def _types(facts: dict[str, Any]) -> EventTypes:
 
 
 def _matrix(arrays: dict[str, np.ndarray], name: str, n_items: int) -> sparse.csr_array:
-    data, indices, starts = (arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+    data, indices, starts = (arrays[f"{name}.{part}"] for part in MATRIX)
     # SciPy multiplies without looking, and `check_format` skips the starts where the last is 0.
     if not (
         starts.shape == (n_items + 1,)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from conv4rec.data import Events
@@ -26,10 +27,12 @@ from conv4rec.train.event_holdout import Hidden, hide_events
 from conv4rec.train.event_items import fit_items
 from conv4rec.train.loop import Progress
 from conv4rec.train.session import OnProgress
+from conv4rec.train.slim import fit_slim
 
 MOST_EVENTS = 8_000  # hidden, of a type: a few hundred weights are learned from them
 TYPE_PENALTY = 1.0  # on the squared weights of P(k | x), in events
 TYPE_STEPS = 50
+SLIM_NEIGHBOURS = 50  # candidates of an item: half as many as of a log of ratings rank as well here
 
 
 def fit_events(
@@ -79,13 +82,13 @@ def fit_events(
     found: list[Candidates] = []
     sources = None
     for each in hidden:
-        tables = EventTables.of(each.rest, each.now, each.span, sources)
+        tables = EventTables.of(each.rest, _slim(each.rest), each.now, each.span, sources)
         sources = tables.sources
         for target in range(len(log.types.names)):
             stop_if_asked(lambda: state)
             part = candidates(tables, each, target, rng, MOST_EVENTS // len(hidden))
             found += [] if part is None else [part]
-    tables = EventTables.of(log, span=hidden[0].span, sources=sources)
+    tables = EventTables.of(log, _slim(log), span=hidden[0].span, sources=sources)
     model = EventModel(tables, draws, seed)
     targets = sorted({part.target for part in found})
     parts = [joined([part for part in found if part.target == target]) for target in targets]
@@ -95,6 +98,15 @@ def fit_events(
     _fit_types(model, log, hidden)
     model.get_buffer("associations").copy_(own_item_associations(model, parts))
     return model.eval().requires_grad_(False)
+
+
+def _slim(log: Events) -> sparse.csr_array:
+    """SLIM of the pairs of any type: items of the history x items that may come next."""
+    found, shape = fit_slim(log.interactions(), SLIM_NEIGHBOURS), (log.n_items, log.n_items)
+    if found is None:
+        return sparse.csr_array(shape, dtype=np.float32)
+    starts, items, weights = (part.numpy() for part in found.by_neighbour())
+    return sparse.csr_array((weights, items.astype(np.int32), starts.astype(np.int32)), shape)
 
 
 @torch.no_grad()
@@ -110,7 +122,8 @@ def _start(model: EventModel, found: list[Candidates]) -> None:
         squares = torch.stack([(part.values - mean).square().sum(0) for part in found]).sum(0)
         network.get_buffer("mean").copy_(mean)
         network.get_buffer("deviation").copy_((squares / n).sqrt() + 1e-3)
-    own = len(tables.sources) * (2 + tables.counted + tables.timed)  # the first of popularity
+    n_own = 1 + tables.counted + tables.timed
+    own = len(tables.sources) * (n_own + 1) + 1  # the first of popularity
     for target in range(len(tables.types.names)):
         kinds = tables.types.kinds(tables.types.names[target])
         for source in set(tables.source_of_kind[kinds].tolist()) - {-1}:

@@ -207,7 +207,9 @@ def test_an_unknown_person_and_table_are_said(answers):
 def test_a_log_without_ratings_has_views_too():
     log = pl.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": [1, 2, 3, 1, 2]})
     answers = Answers(Conv4Rec(n_steps=2, consume_reg_factors=()).fit(log))
-    for name in VIEWS:
+    with pytest.raises(SettingError, match="a log without types: its view is person"):
+        view_of(answers, "types", {"user": "1"})
+    for name in set(VIEWS) - {"types"}:
         texts = {"user": "1", "item": "1"}
         view = view_of(answers, name, {k: texts[k] for k in texts if k in VIEWS[name].reads})
         shown(view)

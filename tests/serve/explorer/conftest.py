@@ -12,6 +12,7 @@ pytest.importorskip("fastapi", reason="the extra serve is not installed")
 import uvicorn
 
 from conv4rec import Conv4Rec
+from conv4rec.data.event_world import ShopWorld
 from conv4rec.data.synthetic import low_rank_world
 from conv4rec.serve.app import make_app
 from conv4rec.serve.settings import ServeSettings, digest_of, named_folders
@@ -76,6 +77,21 @@ def site(folders):
     names = named_folders([str(folders / "first"), str(folders / "second")])
     titles = str(folders / "titles.parquet")
     served = Site(ServeSettings(names, titles=titles, watch_seconds=0))
+    yield served.place
+    served.stop()
+
+
+@pytest.fixture(scope="session")
+def shop_model():
+    """A model of views and purchases, without ratings."""
+    return Conv4Rec(seed=0).fit(ShopWorld().sample(40, 12, np.random.default_rng(0)))
+
+
+@pytest.fixture(scope="session")
+def shop_site(shop_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop") / "shop"
+    shop_model.save(folder)
+    served = Site(ServeSettings(named_folders([str(folder)]), watch_seconds=0))
     yield served.place
     served.stop()
 

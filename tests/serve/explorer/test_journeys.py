@@ -274,3 +274,17 @@ def test_a_server_that_is_busy_is_asked_again(visit, site):
     page.wait_for_selector(".detail h2")
     assert len(refused) == 2
     page.wrong.clear()  # the browser's own line about the answer 503
+
+
+def test_a_model_of_types_shows_a_list_by_each_type_with_why(visit, shop_site, shop_model):
+    page = visit(f"{shop_site}/explore/")
+    page.wait_for_selector(".panel")
+    user = int(page.locator("h1").inner_text().removeprefix("Person "))
+    assert page.locator("nav a").all_inner_texts() == ["Types"]
+    for by in ("buy", "view"):
+        shown = page.locator(f'.list[aria-label="Next by {by}"] .title').all_inner_texts()
+        listed = shop_model.recommend(user, 8, by=by, reasons=2)
+        assert shown == [str(id) for id in listed["item_id"]]
+        because = page.locator(f'.list[aria-label="Next by {by}"] .because').first.inner_text()
+        first = listed.row(0, named=True)
+        assert because.startswith(f"because of {first['reason_1_type']} of {first['reason_1']}")

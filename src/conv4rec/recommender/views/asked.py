@@ -15,6 +15,7 @@ from conv4rec.recommender.questions import MOST_HISTORY
 from conv4rec.recommender.views.item import item_view
 from conv4rec.recommender.views.person import person_view, rows_view, why_view
 from conv4rec.recommender.views.subject import Subject, subject_of
+from conv4rec.recommender.views.typed import types_view
 from conv4rec.recommender.views.view import View
 from conv4rec.recommender.views.whole_model import catalogue_view, model_view, users_view
 
@@ -41,6 +42,11 @@ def view_of(answers: Answers, name: str, texts: Texts) -> View:
     view = VIEWS[name]
     if stray := [text for text in texts if text not in view.reads]:
         raise SettingError(f"{name} reads {', '.join(view.reads) or 'nothing'}; got {stray[0]!r}")
+    if not (view.of_types_alone or answers.model.has_ratings):
+        known = [name for name, each in VIEWS.items() if each.of_types_alone]
+        raise SettingError(
+            f"{name} is a view of models of ratings: this one has {', '.join(known)}"
+        )
     return view.make(answers, texts)
 
 
@@ -93,6 +99,15 @@ def _person(answers: Answers, texts: Texts) -> View:
     )  # fmt: skip
 
 
+def _types(answers: Answers, texts: Texts) -> View:
+    if "user" not in texts:
+        raise SettingError("say which user")
+    user = known_id(texts["user"], answers.known.users)
+    return types_view(
+        answers.model, user, _number(texts, "k", 10), _number(texts, "reasons", 2, least=0, most=5)
+    )
+
+
 def _why(answers: Answers, texts: Texts) -> View:
     return why_view(answers.model, _subject(answers, texts), _item(answers, texts))
 
@@ -124,12 +139,24 @@ class Askable:
     meaning: str
     make: Callable[[Answers, Texts], View]
     reads: tuple[str, ...] = ()
+    of_types_alone: bool = False
+    """Whether a model of types without ratings has it."""
 
 
 WHOM = ("user", "history")
 VIEWS = {
-    "catalogue": Askable("The items with titles and counts, and the rating levels.", _catalogue),
-    "users": Askable("Training users, with the length of the history.", _users, ("start", "k")),
+    "catalogue": Askable(
+        "The items with titles and counts, and the rating levels.", _catalogue, (), True
+    ),
+    "users": Askable(
+        "Training users, with the length of the history.", _users, ("start", "k"), True
+    ),
+    "types": Askable(
+        "Of a log with types: what a user did, and what comes next by each type.",
+        _types,
+        ("user", "k", "reasons"),
+        True,
+    ),
     "person": Askable(
         "Everything that one history says of the catalogue.",
         _person,

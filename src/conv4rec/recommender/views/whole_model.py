@@ -46,6 +46,8 @@ def catalogue_view(model: Conv4Rec, titles: Mapping[Any, str] | None = None) -> 
         "n_items": known.n_items,
         "n_interactions": len(known),
         "n_rated": known.n_rated,
+        "types": list(model.events_.log.types.names) if model.events_ else [],
+        "has_ratings": model.has_ratings,
         "id_kinds": {"user": known.users.kind, "item": known.items.kind},
         "levels": known.levels.labels,
         "level_values": list(known.levels.values),

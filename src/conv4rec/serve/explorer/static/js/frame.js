@@ -2,16 +2,16 @@
 
 import * as api from "./api.js";
 import { h } from "./dom.js";
-import { VIEWS, address, go } from "./state.js";
+import { VIEWS, address, go, viewsOf } from "./state.js";
 
 export function topBar(state, names, catalogue) {
-  const tabs = Object.entries(VIEWS).map(([view, label]) =>
+  const tabs = viewsOf(catalogue).map((view) =>
     h("a", {
       href: address({ ...state, view }), "data-key": view,
       "aria-current": view === state.view ? "page" : null,
-    }, label));
+    }, VIEWS[view]));
   return [
-    h("a", { class: "brand", href: address({ view: "person", model: state.model }) },
+    h("a", { class: "brand", href: address({ view: viewsOf(catalogue)[0], model: state.model }) },
       h("span", { class: "mark", "aria-hidden": "true" }), "conv4rec"),
     api.offline ? null : h("nav", { "aria-label": "Views" }, tabs),
     h("div", { class: "models" },

@@ -7,9 +7,10 @@ import { homePage } from "./home.js";
 import { itemPage } from "./item.js";
 import { modelPage } from "./model.js";
 import { personPage } from "./person.js";
-import { go, read } from "./state.js";
+import { go, read, viewsOf } from "./state.js";
+import { typesPage } from "./types.js";
 
-const PAGES = { person: personPage, home: homePage, item: itemPage, model: modelPage };
+const PAGES = { person: personPage, home: homePage, item: itemPage, model: modelPage, types: typesPage };
 const main = document.getElementById("main");
 let names = [];
 let shown = null; // the view on the screen, which takes a new state without being made anew
@@ -21,6 +22,8 @@ async function show() {
     if (!names.includes(state.model)) return go({ model: names[0] }, true);
     if (state.beside && !names.includes(state.beside)) return go({ beside: null }, true);
     const catalogue = await api.catalogue(state.model);
+    const views = viewsOf(catalogue);
+    if (!views.includes(state.view)) return go({ view: views[0] }, true);
     fill(document.getElementById("top"), topBar(state, names, catalogue));
     const key = `${state.view} ${state.model}`;
     if (shown?.key !== key) {

@@ -1,8 +1,10 @@
 // What is on the screen, as the fragment of the address: a browser never sends it to a server, so
 // the histories in it are in no log.
 
-export const VIEWS = { person: "Person", home: "Home page", item: "Item", model: "Model" };
+export const VIEWS = { person: "Person", home: "Home page", item: "Item", model: "Model", types: "Types" };
 export const LISTED = 8; // items of a list beside the plane
+/** The views of a model: of ratings, of types, or of both. */
+export const viewsOf = (catalogue) => Object.keys(VIEWS).filter((view) => (view === "types" ? catalogue.types.length : catalogue.has_ratings));
 const KEYS = ["model", "beside", "user", "history", "item", "k", "novelty", "daring", "box"];
 
 /** {view, model, beside, user, history, item, ...}: texts, but `history`, which is {item: rating}. */

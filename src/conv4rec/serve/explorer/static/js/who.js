@@ -36,7 +36,7 @@ function sentence(view, catalogue) {
   return `Has ${plural(n, "item")} of ${catalogue.n_items.toLocaleString("en")}, ${rated}${generous}.`;
 }
 
-function picker(model, state, catalogue) {
+export function picker(model, state, catalogue, paste = true) {
   const choices = h("datalist", { id: "people" });
   const offer = calm(120, async (start) => {
     const { users } = await api.ask(model, "users", { start, k: 30 });
@@ -54,7 +54,7 @@ function picker(model, state, catalogue) {
   return h("form", { class: "picker", onsubmit: choose },
     h("label", { for: "person" }, "Person"), input, choices, h("button", {}, "Show"),
     h("button", { type: "button", onclick: other, "data-key": "other" }, "Someone else"),
-    h("button", { type: "button", onclick: () => pasteDialog(catalogue), "data-key": "paste" }, "Paste a history"));
+    paste ? h("button", { type: "button", onclick: () => pasteDialog(catalogue), "data-key": "paste" }, "Paste a history") : null);
 }
 
 /** Opens in the body of the page: answers that arrive meanwhile paint the panel anew, and leave it be. */
