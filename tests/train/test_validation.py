@@ -11,7 +11,7 @@ from conv4rec.errors import SettingError
 from conv4rec.evaluate.ranking import hits, ndcg, top_k
 from conv4rec.model import History
 from conv4rec.model.sparse import SparsePattern
-from conv4rec.train import TrainSettings
+from conv4rec.train import TrainSettings, validation
 from conv4rec.train.batches import Batches
 from conv4rec.train.initialise import new_network
 from conv4rec.train.loop import Trainer
@@ -42,6 +42,23 @@ def test_too_few_interactions_are_not_held_out(mixed):
     few = mixed.select(np.arange(len(mixed)) < 100)
     assert not held_out(few, 0.1, seed=0).any()
     assert not held_out(mixed, 0.0, seed=0).any()
+
+
+def test_of_many_interactions_those_of_some_users_are_held_out(mixed, make_fit, monkeypatch):
+    """And these users alone are evaluated."""
+    monkeypatch.setattr(validation, "MOST_HELD_OUT", 40)
+    out = held_out(mixed, 0.1, seed=0)
+    assert out.sum() == 40
+    users = np.unique(mixed.user_numbers[out])
+    lengths = np.diff(mixed.starts)
+    assert lengths[users].sum() <= 400 + lengths.max() < len(mixed)
+    session = make_fit(mixed)._session()
+    assert np.array_equal(session.masked, out)
+    history = session.validation_history()
+    assert history.pattern.shape[0] == len(users)
+    assert (history.observed == 0).sum() == 40
+    found = session.interactions.take_users(users).item_numbers
+    assert np.array_equal(history.pattern.columns.numpy(), found)
 
 
 def test_a_held_out_rating_changes_the_results_and_nothing_else_of_a_validation_fit(
@@ -258,7 +275,7 @@ def test_the_ndcg_of_masked_items_is_that_of_evaluate(rng):
     users, items = np.nonzero(consumed)
     observed_entries = rng.random(len(users)) < 0.6
     starts = np.concatenate([[0], np.cumsum(consumed.sum(1))])
-    pattern = SparsePattern.from_rows(torch.from_numpy(starts), torch.from_numpy(items), n_items)
+    pattern = SparsePattern(torch.from_numpy(starts), torch.from_numpy(items), n_items)
     observed = torch.from_numpy(observed_entries).float()
     history = History(pattern, torch.zeros(len(users), dtype=torch.long), observed)
     vectors, others, bias = (torch.from_numpy(rng.standard_normal(size)).float()

@@ -61,9 +61,14 @@ class Session:
         return self.interactions.select(~self.masked)
 
     def validation_history(self) -> History:
-        """All interactions; those that the validation fits may not see are masked."""
-        observed = torch.from_numpy(~self.masked).float().to(self.device)
-        whole = Batches.from_interactions(self.interactions, self.device).whole
+        """The users with interactions that the validation fits may not see: these are masked."""
+        log = self.interactions
+        users = log.user_numbers
+        has = np.zeros(log.n_users, dtype=bool)
+        has[users[self.masked]] = True
+        observed = torch.from_numpy(~self.masked[has[users]]).float().to(self.device)
+        part = log.take_users(np.flatnonzero(has))
+        whole = Batches.from_interactions(part, self.device).whole
         return replace(whole, observed=observed)
 
     def trainer(self, interactions: Interactions, schedule: Schedule) -> Trainer:

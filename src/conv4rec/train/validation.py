@@ -24,19 +24,30 @@ from conv4rec.train.state import FitState
 
 CUTOFF = 20  # of NDCG
 EVALUATED_CELLS = 20_000_000  # users x items scored at an evaluation, where a step scores a sample
+MOST_HELD_OUT = 250_000  # interactions: their mean rating loss has a standard error of 0.002
 FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation loss is noise
 
 
 def held_out(interactions: Interactions, share: float, seed: int) -> np.ndarray:
     """Which interactions the validation fits may not see, drawn with the seed: booleans.
 
-    None of them, and so no validation fit, where the share is fewer than `FEWEST_HELD_OUT`.
+    None of them, and so no validation fit, where the share is fewer than `FEWEST_HELD_OUT`. Of more
+    than `MOST_HELD_OUT`, that share of the histories of some users, drawn at random: no more users
+    have to be encoded, and the others are trained on wholly.
     """
     n_interactions = len(interactions)
     out = np.zeros(n_interactions, dtype=bool)
     n_out = round(n_interactions * share)
-    if n_out >= FEWEST_HELD_OUT:
-        rng = np.random.default_rng([seed, n_interactions])
+    rng = np.random.default_rng([seed, n_interactions])
+    if n_out > MOST_HELD_OUT:
+        users = rng.permutation(interactions.n_users)
+        n_seen = np.cumsum(np.diff(interactions.starts)[users])
+        users = users[: np.searchsorted(n_seen, MOST_HELD_OUT / share) + 1]
+        some = np.zeros(interactions.n_users, dtype=bool)
+        some[users] = True
+        entries = np.flatnonzero(some[interactions.user_numbers])
+        out[rng.choice(entries, min(MOST_HELD_OUT, len(entries)), replace=False)] = True
+    elif n_out >= FEWEST_HELD_OUT:
         out[rng.permutation(n_interactions)[:n_out]] = True
     return out
 
