@@ -27,7 +27,7 @@ from conv4rec.train.posterior_summaries import LEARNED_FROM
 from conv4rec.train.selection import N_EVALUATIONS, n_rating_fits, tried_reg_factors
 from conv4rec.train.settings import MOST_SOLVED_BYTES, TrainSettings
 from conv4rec.train.slim import GRAM_ENTRIES, SOLVED_BYTES
-from conv4rec.train.validation import FEWEST_HELD_OUT
+from conv4rec.train.validation import FEWEST_HELD_OUT, MOST_HELD_OUT
 
 LIBRARIES = 390e6  # bytes of a process that has loaded all it needs
 MASKED = 0.12  # share of a history that a step predicts, about
@@ -89,6 +89,8 @@ class _Plan:
     n_batches: int
     n_validation: int
     """Validation fits."""
+    evaluated: float
+    """Share of the users that are evaluated in them."""
     n_rating: int
     """Those that train the rating side."""
     consume_size: int
@@ -125,6 +127,7 @@ class _Plan:
             settings,
             n_batches(log.n_users, log.n_items, settings.batch_cells),
             n_fits,
+            min(1.0, MOST_HELD_OUT / max(1.0, held_out)),
             min(n_rating, n_fits),
             min(consume_size, max(NARROWEST, log.n_items)),
             consume_size if shared else rate_size,
@@ -133,7 +136,7 @@ class _Plan:
             min(settings.ridge_rank, n_users, n_items, NUMBERS // n_items) * beside,
             # Few items were consumed together in a sparse log.
             min(float(settings.slim_neighbours), log.pairs / (1.5 * n_items)) * beside,
-            _ensemble_cells(n_users * (1 - exp(-held_out / n_users)), n_items),
+            _ensemble_cells(min(n_users * (1 - exp(-held_out / n_users)), MOST_HELD_OUT), n_items),
         )
 
     @property
@@ -187,7 +190,8 @@ def _times(plan: _Plan) -> dict[str, float]:
     of_consume = (
         evaluations * steps / max(steps, rate_steps) * (10 + 0.04 * plan.consume_size) * seen
     )
-    of_rate = evaluations * 0.45 * rate * plan.n_batches
+    # The item side is summed over all users, histories are encoded of those evaluated.
+    of_rate = evaluations * (0.25 + 0.2 * plan.evaluated) * rate * plan.n_batches
     trials = 150 if plan.rank and plan.candidates else 50 if plan.rank or plan.candidates else 0
     asked = min(300, log.n_users, max(50, 8_000_000 // max(1, log.n_items)))  # of `norms_of`
     asked_rows = asked / max(1, log.n_users) * log.n_interactions
@@ -206,10 +210,12 @@ def _times(plan: _Plan) -> dict[str, float]:
         + consume_fits * (steps * consume + of_consume)
         + plan.n_rating * (rate_run * rate + of_rate),
         "ridge component": 0.32 * (1 + validated) * plan.nodes * plan.rank**2,
-        "SLIM component": (1 + validated) * (46 * regressions * plan.candidates**2 + 8 * pairs),
-        "ensemble weights": validated * trials * (6 * plan.scored + 30 * log.n_interactions),
+        "SLIM component": (1 + validated) * (60 * regressions * plan.candidates**2 + 10 * pairs),
+        "ensemble weights": validated
+        * trials
+        * (6 * plan.scored + 30 * plan.evaluated * log.n_interactions),
         "Bayesian matrix factorisation": bool(draws) * sweeps * _sweep_ns(plan)
-        + few * validated * (20_000 * log.n_users + 1300 * log.n_interactions)
+        + few * plan.evaluated * validated * (20_000 * log.n_users + 1300 * log.n_interactions)
         + learned * (22_000 * (1 + validated) + 800 * (draws + few)),
         "final fit": start + steps * consume + rate_run * rate,
         "solving users": solved * draws * (20_000 * log.n_users + 500 * log.n_rated),
@@ -228,23 +234,25 @@ def _sweep_ns(plan: _Plan) -> float:
 
 
 def _peak(plan: _Plan) -> float:
-    """Bytes: those of the libraries, of a step, and of the largest component."""
+    """Bytes: those of the libraries, of the log, of a step, and of the largest component."""
     log, draws = plan.log, plan.draws
     tables = 3 * log.n_items * plan.consume_size + plan.rating_weights
     step = (
         16 * tables
-        + 12 * plan.rate_size * plan.rows * (log.n_rated > 0)
+        + 8 * plan.rate_size * plan.rows * (log.n_rated > 0)
         + 3 * min(BLOCK_BYTES, 4 * log.n_users * log.n_items)
     )
     solved = min(log.n_items, SOLVED_BYTES / max(1.0, 4 * plan.candidates**2))
     longest = min(log.n_items, GRAM_ENTRIES / max(1, log.n_items))
     together = min(log.pairs, log.n_items**2, GRAM_ENTRIES)
     slim = solved * (16 * plan.candidates**2 + 32 * longest) + 8 * together
-    slim *= bool(plan.candidates)
+    slim = (slim + 24 * log.n_interactions) * bool(plan.candidates)
     ridge = (16 * log.n_items + 8 * log.n_users) * plan.rank
-    gibbs = 700 * log.n_rated * bool(draws) + 8 * draws * log.n_items * 22
-    lists = min(512e6, 300 * log.n_items * 4 * (3 * log.n_levels + 48)) * (draws > 0)
-    return LIBRARIES + step + ridge + max(slim, 20 * plan.scored, gibbs, lists)
+    gibbs = 50e6 + 40 * log.n_rated + 1000 * plan.nodes + 8 * draws * log.n_items * 22
+    lists = min(512e6, 300 * log.n_items * 4 * (3 * log.n_levels + 48))
+    bayesian_mf = max(gibbs, lists) * (draws > 0)
+    loaded = LIBRARIES + 35 * log.n_interactions
+    return loaded + step + ridge + max(slim, 20 * plan.scored, bayesian_mf)
 
 
 def estimate_cost(

@@ -58,7 +58,8 @@ class Session:
 
     def observed(self) -> Interactions:
         """The interactions that the validation fits are trained on."""
-        return self.interactions.select(~self.masked)
+        what_is_read = replace(self.interactions, timestamps=None, rows=None)
+        return what_is_read.select(~self.masked)
 
     def validation_history(self) -> History:
         """The users with interactions that the validation fits may not see: these are masked."""
