@@ -26,7 +26,7 @@ from conv4rec.train.item_sampling import N_ITEMS
 from conv4rec.train.posterior_summaries import LEARNED_FROM
 from conv4rec.train.selection import N_EVALUATIONS, n_rating_fits, tried_reg_factors
 from conv4rec.train.settings import MOST_SOLVED_BYTES, TrainSettings
-from conv4rec.train.slim import GRAM_ENTRIES, SOLVED_BYTES
+from conv4rec.train.slim import DENSE_BYTES, DENSE_ITEMS, GRAM_ENTRIES, SOLVED_BYTES
 from conv4rec.train.validation import FEWEST_HELD_OUT, MOST_HELD_OUT
 
 LIBRARIES = 390e6  # bytes of a process that has loaded all it needs
@@ -245,7 +245,9 @@ def _peak(plan: _Plan) -> float:
     solved = min(log.n_items, SOLVED_BYTES / max(1.0, 4 * plan.candidates**2))
     longest = min(log.n_items, GRAM_ENTRIES / max(1, log.n_items))
     together = min(log.pairs, log.n_items**2, GRAM_ENTRIES)
-    slim = solved * (16 * plan.candidates**2 + 32 * longest) + 8 * together
+    dense = 2 * log.n_items**2  # of the Gram matrix
+    dense *= log.n_items <= DENSE_ITEMS or dense <= min(DENSE_BYTES, 16 * together)
+    slim = solved * (16 * plan.candidates**2 + 32 * longest) + 8 * together + dense
     slim = (slim + 24 * log.n_interactions) * bool(plan.candidates)
     ridge = (16 * log.n_items + 8 * log.n_users) * plan.rank
     gibbs = 50e6 + 40 * log.n_rated + 1000 * plan.nodes + 8 * draws * log.n_items * 22
