@@ -20,7 +20,17 @@ def frames_then(number):
     yield FRAME
 
 
+@pytest.fixture
+def undisturbed():
+    """Signals end the process, also where the tests were started by nohup, which ignores SIGHUP."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @posix
+@pytest.mark.usefixtures("undisturbed")
 @pytest.mark.parametrize("number", ENDING)
 @pytest.mark.parametrize("name", ["lists.csv", "lists.parquet"])
 def test_a_signal_while_writing_leaves_the_old_file_alone(tmp_path, number, name):

@@ -82,9 +82,9 @@ def test_should_stop_is_asked_after_each_sweep_of_the_sampler(mixed, make_fit):
 
 
 def test_a_stop_in_the_sampler_is_saved_and_resumed(mixed, make_fit, digest, tmp_path):
-    fits = {"consume_reg_factors": (1.0,), **SHORT}
+    fits = {"consume_reg_factors": (1.0,), "rate_reg_factors": (), **SHORT}
     whole = make_fit(mixed, **fits).run()
-    n_steps = 12  # of the one validation fit; the sampler follows
+    n_steps = 6  # of the one validation fit; the sampler follows
     with pytest.raises(TrainingInterrupted, match="before the final fit"):
         make_fit(mixed, checkpoint=tmp_path, should_stop=stop_at(n_steps + 3), **fits).run()
     assert digest(make_fit(mixed, checkpoint=tmp_path, resume=True, **fits).run()) == digest(whole)

@@ -44,11 +44,13 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
 
 def test_progress_names_each_stage_and_its_losses(mixed, make_fit):
     seen = []
-    make_fit(mixed, on_progress=lambda *a: seen.append(a)).run()
+    factors = {"consume_reg_factors": (1.0, 3.0), "rate_reg_factors": (1.0,)}
+    make_fit(mixed, **factors, on_progress=lambda *a: seen.append(a)).run()
     assert list(dict.fromkeys((name, at, of) for name, at, of, _ in seen)) == [
-        ("validation fit 1", 0, 3), ("validation fit 2", 1, 3), ("final fit", 2, 3),
+        ("validation fit 1", 0, 4), ("validation fit 2", 1, 4), ("validation fit 3", 2, 4),
+        ("final fit", 3, 4),
     ]  # fmt: skip
-    assert sum(name == "validation fit 1" for name, *_ in seen) == 12
+    assert sum(name == "validation fit 1" for name, *_ in seen) == 6
     assert all(np.isfinite([p.consume_nll, p.rate_nll]).all() for *_, p in seen)
 
 
@@ -124,7 +126,7 @@ def test_a_fit_logs_a_line_per_evaluation_and_is_quiet_by_default(mixed, make_fi
     with caplog.at_level(logging.INFO, logger="conv4rec"):
         fitted = make_fit(mixed, mf_draws=0).run()
     lines = [record.getMessage() for record in caplog.records]
-    assert lines[0].startswith("validation fit 1 of 2: step 1 of 12, consume NLL ")
+    assert lines[0].startswith("validation fit 1 of 5: step 1 of 6, consume NLL ")
     assert sum(line.startswith("validation fit") for line in lines) == len(
         fitted.validation_results
     )

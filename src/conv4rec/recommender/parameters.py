@@ -61,6 +61,7 @@ class Parameters:
         spectral_damping: float | None = None,
         batch_cells: int | None = None,
         validation_fraction: float | None = None,
+        validation_size: int | None = None,
         mf_factors: int | None = None,
         mf_features: int | None = None,
         mf_sweeps: int | None = None,

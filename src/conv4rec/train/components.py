@@ -13,6 +13,7 @@ from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.gibbs import sample_bayesian_mf
 from conv4rec.train.mixture_weight import DEFAULT_SHARE, choose_share
 from conv4rec.train.ridge import Ridge
+from conv4rec.train.schedule import CONSUME, RATE
 from conv4rec.train.session import Session
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
@@ -34,10 +35,12 @@ def fit_components(session: Session) -> Components:
 
 def _consume_components(session: Session) -> tuple[EnsembleWeights, Ridge | None, SLIM | None]:
     settings, best = session.settings, session.state.best.consume
-    part, whole = session.observed(), session.interactions
+    whole = session.interactions
     if best is not None:
+        part = session.validation[CONSUME].observed()
         ridge, slim = _ridge(session, part), _slim(session, part)
-        weights = choose_ensemble_weights(best, ridge, slim, session.validation_history())
+        history = session.validation[CONSUME].history()
+        weights = choose_ensemble_weights(best, ridge, slim, history)
     elif settings.validation_fraction == 0:
         weights = weights_in_doubt(settings.ridge_rank > 0, settings.slim_neighbours > 0)
     else:  # too few interactions to choose by
@@ -75,10 +78,11 @@ def _bayesian_mf(session: Session) -> BayesianMF | None:
         few = settings.with_changes(
             mf_sweeps=-(-settings.mf_sweeps // 3), mf_draws=min(DRAWS, settings.mf_draws)
         )
-        sampled = _sample(session, session.observed(), few)
+        data = session.validation[RATE]
+        sampled = _sample(session, data.observed(), few)
         if sampled is not None:
             sampled = sampled.to(session.device)
-            share = choose_share(sampled, logits, session.validation_history())
+            share = choose_share(sampled, logits, data.history())
     sampled = _sample(session, session.interactions, settings)
     if sampled is not None:
         sampled.share.fill_(share)

@@ -7,7 +7,7 @@ how much slower this machine is. docs/cost.md has estimates beside measurements.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import e, exp
 from typing import Any
 
@@ -24,16 +24,17 @@ from conv4rec.train.gibbs import FEWEST_RATINGS, widths
 from conv4rec.train.initialise import NARROWEST, WIDTHS
 from conv4rec.train.item_sampling import N_ITEMS
 from conv4rec.train.posterior_summaries import LEARNED_FROM
-from conv4rec.train.selection import N_EVALUATIONS, n_rating_fits, tried_reg_factors
+from conv4rec.train.schedule import CONSUME, RATE
+from conv4rec.train.selection import N_EVALUATIONS, planned_fits, trained_together
 from conv4rec.train.settings import MOST_SOLVED_BYTES, TrainSettings
 from conv4rec.train.slim import DENSE_BYTES, DENSE_ITEMS, GRAM_ENTRIES, SOLVED_BYTES
-from conv4rec.train.validation import FEWEST_HELD_OUT, MOST_HELD_OUT
+from conv4rec.train.validation import FEWEST_HELD_OUT, RATING_SHARE
 
 LIBRARIES = 390e6  # bytes of a process that has loaded all it needs
 MASKED = 0.12  # share of a history that a step predicts, about
 # Shares of the steps that are run: overfitting ends the rating side, and a validation fit of the
-# consume side alone ends where it is behind another.
-RATE_STEPS_RUN, CONSUME_STEPS_RUN = 0.75, 0.6
+# consume side ends where it is behind another.
+RATE_STEPS_RUN, STEPS_RUN = 0.8, 0.6
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,14 @@ class _Plan:
     log: LogSizes
     settings: TrainSettings
     n_batches: int
-    n_validation: int
-    """Validation fits."""
-    evaluated: float
-    """Share of the users that are evaluated in them."""
+    n_consume: int
+    """Validation fits that train the consume side."""
     n_rating: int
-    """Those that train the rating side."""
+    """The same of the rating side."""
+    consume_share: float
+    """Of the log, in validation fits of the consume side."""
+    rating_share: float
+    """The same of the rating side."""
     consume_size: int
     rate_size: int
     two_sided: bool
@@ -114,10 +117,12 @@ class _Plan:
             for name, (default, numbers) in WIDTHS.items()
         )
         shared = bool(shape.get("shared_encoder"))
-        held_out = log.n_interactions * settings.validation_fraction
+        together = trained_together(settings, shared)
+        consume_share = min(1.0, settings.validation_size / max(1, log.n_interactions))
+        rating_share = min(1.0, RATING_SHARE * settings.validation_size / max(1, log.n_rated))
+        held_out = log.n_interactions * consume_share * settings.validation_fraction
         validated = round(held_out) >= FEWEST_HELD_OUT
-        n_fits = len(tried_reg_factors(counts, settings.consume_reg_factors)) * validated
-        n_rating = n_fits if shared else n_rating_fits(counts, settings.rate_reg_factors)
+        planned = planned_fits(counts, settings, together) if validated else ()
         rated = log.n_rated >= FEWEST_RATINGS and log.n_levels > 1
         draws = max(FEWEST_DRAWS, NUMBERS // (n_items * (settings.mf_factors + 1)))
         # Components are chosen on the validation part, or taken as they are.
@@ -126,9 +131,10 @@ class _Plan:
             log,
             settings,
             n_batches(log.n_users, log.n_items, settings.batch_cells),
-            n_fits,
-            min(1.0, MOST_HELD_OUT / max(1.0, held_out)),
-            min(n_rating, n_fits),
+            sum(fit.stops[CONSUME] > 0 for fit in planned),
+            sum(fit.stops[RATE] > 0 for fit in planned),
+            consume_share,
+            consume_share if together else rating_share,
             min(consume_size, max(NARROWEST, log.n_items)),
             consume_size if shared else rate_size,
             bool(shape.get("two_sided", True)),
@@ -136,7 +142,22 @@ class _Plan:
             min(settings.ridge_rank, n_users, n_items, NUMBERS // n_items) * beside,
             # Few items were consumed together in a sparse log.
             min(float(settings.slim_neighbours), log.pairs / (1.5 * n_items)) * beside,
-            _ensemble_cells(min(n_users * (1 - exp(-held_out / n_users)), MOST_HELD_OUT), n_items),
+            _ensemble_cells(n_users * (1 - exp(-held_out / n_users)), n_items),
+        )
+
+    def part(self, share: float) -> _Plan:
+        """The same for some of the users."""
+        log = self.log
+        n_users = max(1, round(share * log.n_users))
+        part = replace(
+            log,
+            n_users=n_users,
+            n_interactions=round(share * log.n_interactions),
+            n_rated=round(share * log.n_rated),
+            squared_lengths=share * log.squared_lengths,
+        )
+        return replace(
+            self, log=part, n_batches=n_batches(n_users, log.n_items, self.settings.batch_cells)
         )
 
     @property
@@ -180,48 +201,82 @@ def _times(plan: _Plan) -> dict[str, float]:
     """Nanoseconds of each stage on the reference processor."""
     log, settings, draws = plan.log, plan.settings, plan.draws
     consume, rate = _step_ns(plan)
-    steps = max(settings.n_steps, EPOCHS * plan.n_batches)
-    rate_steps = settings.rate_steps * (log.n_rated > 0)
-    start = (0.4 * plan.consume_size**2 + 1000) * plan.nodes
-    start += 5 * plan.consume_size * log.n_interactions
-    seen = min(log.n_users * log.n_items, settings.batch_cells)
-    evaluations = min(N_EVALUATIONS, max(steps, rate_steps))
-    # Those of the consume side come before it ends.
-    of_consume = (
-        evaluations * steps / max(steps, rate_steps) * (10 + 0.04 * plan.consume_size) * seen
-    )
-    # The item side is summed over all users, histories are encoded of those evaluated.
-    of_rate = evaluations * (0.25 + 0.2 * plan.evaluated) * rate * plan.n_batches
+    part, of_ratings = plan.part(plan.consume_share), plan.part(plan.rating_share)
     trials = 150 if plan.rank and plan.candidates else 50 if plan.rank or plan.candidates else 0
     asked = min(300, log.n_users, max(50, 8_000_000 // max(1, log.n_items)))  # of `norms_of`
     asked_rows = asked / max(1, log.n_users) * log.n_interactions
     width = settings.mf_factors + 1
     solved = settings.solve_users and 4 * log.n_users * draws * width <= MOST_SOLVED_BYTES
-    learned = min(log.n_rated, LEARNED_FROM) * (draws > 0)
-    few = min(DRAWS, draws)
-    pairs = log.pairs * (plan.candidates > 0)
-    regressions = min(log.n_items, log.n_interactions / 8)  # items met once or twice have none
-    validated = plan.n_validation > 0
-    rate_run = rate_steps * (RATE_STEPS_RUN if validated else 1.0)
-    consume_fits = plan.n_rating + CONSUME_STEPS_RUN * (plan.n_validation - plan.n_rating)
-    sweeps = settings.mf_sweeps + (-(-settings.mf_sweeps // 3) if validated else 0)
+    consumed, rated = plan.n_consume > 0, plan.n_rating > 0
     return {
-        "validation fits": plan.n_validation * start
-        + consume_fits * (steps * consume + of_consume)
-        + plan.n_rating * (rate_run * rate + of_rate),
-        "ridge component": 0.32 * (1 + validated) * plan.nodes * plan.rank**2,
-        "SLIM component": (1 + validated) * (60 * regressions * plan.candidates**2 + 10 * pairs),
-        "ensemble weights": validated
-        * trials
-        * (6 * plan.scored + 30 * plan.evaluated * log.n_interactions),
-        "Bayesian matrix factorisation": bool(draws) * sweeps * _sweep_ns(plan)
-        + few * plan.evaluated * validated * (20_000 * log.n_users + 1300 * log.n_interactions)
-        + learned * (22_000 * (1 + validated) + 800 * (draws + few)),
-        "final fit": start + steps * consume + rate_run * rate,
+        "validation fits": _validation_ns(part, of_ratings),
+        "ridge component": _ridge_ns(plan) + consumed * _ridge_ns(part),
+        "SLIM component": _slim_ns(plan) + consumed * _slim_ns(part),
+        "ensemble weights": consumed * trials * (6 * plan.scored + 30 * part.log.n_interactions),
+        "Bayesian matrix factorisation": bool(draws) * settings.mf_sweeps * _sweep_ns(plan)
+        + _learned_ns(plan, draws)
+        + rated * _share_ns(of_ratings, min(DRAWS, draws)),
+        "final fit": _start_ns(plan) + _steps(plan) * consume + _rate_steps(plan) * rate,
         "solving users": solved * draws * (20_000 * log.n_users + 500 * log.n_rated),
         "norms of lists": asked * log.n_items * (80 + 700 * (draws > 0))
         + (not solved) * draws * (20_000 * asked + 500 * asked_rows),
     }
+
+
+def _validation_ns(plan: _Plan, of_ratings: _Plan) -> float:
+    """All validation fits, of both sides, with their evaluations."""
+    steps, rate_steps = _steps(plan), _rate_steps(plan)
+    evaluations = min(N_EVALUATIONS, max(steps, rate_steps))
+    seen = min(plan.log.n_users * plan.log.n_items, plan.settings.batch_cells)
+    # Those of the consume side come before it ends.
+    share = steps / max(steps, rate_steps)
+    evaluated = evaluations * share * (10 + 0.04 * plan.consume_size) * seen
+    n_fits = plan.n_consume and 1 + STEPS_RUN * (plan.n_consume - 1)
+    rate = _step_ns(of_ratings)[1]
+    consume = n_fits * (steps * _step_ns(plan)[0] + evaluated) + plan.n_consume * _start_ns(plan)
+    return consume + plan.n_rating * (
+        RATE_STEPS_RUN * rate_steps * rate
+        + evaluations * 0.45 * rate * of_ratings.n_batches
+        + _start_ns(of_ratings)
+    )
+
+
+def _steps(plan: _Plan) -> int:
+    return max(plan.settings.n_steps, EPOCHS * plan.n_batches)
+
+
+def _rate_steps(plan: _Plan) -> int:
+    return plan.settings.rate_steps * (plan.log.n_rated > 0)
+
+
+def _start_ns(plan: _Plan) -> float:
+    """The first weights of a network."""
+    start = (0.4 * plan.consume_size**2 + 1000) * plan.nodes
+    return start + 5 * plan.consume_size * plan.log.n_interactions
+
+
+def _ridge_ns(plan: _Plan) -> float:
+    return 0.32 * plan.nodes * plan.rank**2
+
+
+def _slim_ns(plan: _Plan) -> float:
+    log = plan.log  # items met once or twice have no regression
+    pairs, regressions = log.pairs, min(log.n_items, log.n_interactions / 8)
+    return (plan.candidates > 0) * (60 * regressions * plan.candidates**2 + 10 * pairs)
+
+
+def _learned_ns(plan: _Plan, draws: int) -> float:
+    """What is learnt from some ratings once the chains have ended."""
+    return min(plan.log.n_rated, LEARNED_FROM) * (draws > 0) * (22_000 + 800 * draws)
+
+
+def _share_ns(plan: _Plan, draws: int) -> float:
+    """The sampler's share in the mixture: a third of the sweeps, and the users of a few draws."""
+    if not draws:
+        return 0.0
+    sweeps = -(-plan.settings.mf_sweeps // 3) * _sweep_ns(plan)
+    users = draws * (20_000 * plan.log.n_users + 1300 * plan.log.n_interactions)
+    return sweeps + users + _learned_ns(plan, draws)
 
 
 def _sweep_ns(plan: _Plan) -> float:

@@ -15,12 +15,12 @@ from conv4rec.train.components import fit_components
 from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.processes import check_alike
 from conv4rec.train.schedule import Schedule
-from conv4rec.train.selection import ValidationResult, tried_reg_factors
+from conv4rec.train.selection import ValidationResult, planned_fits, trained_together
 from conv4rec.train.session import OnProgress, Session, logger
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.stages import choose_schedule, final_fit, validation_fit
 from conv4rec.train.state import FitState
-from conv4rec.train.validation import held_out
+from conv4rec.train.validation import RATING_SHARE, ValidationData, validation_data
 
 EPOCHS = 2  # of the consume side, at least: no interaction goes unseen
 
@@ -87,7 +87,7 @@ class Fit:
             ProcessesError: Another process of the fit ended, or was given another log.
         """
         session = self._session()
-        while session.state.stage < len(session.reg_factors):
+        while session.state.stage < len(session.planned):
             validation_fit(session)
             session.state = session.state.next_stage()
         schedule = choose_schedule(session)
@@ -109,8 +109,9 @@ class Fit:
         log, settings = self.interactions, self.settings
         shortest = EPOCHS * n_batches(log.n_users, log.n_items, settings.batch_cells)
         settings = settings.with_changes(n_steps=max(settings.n_steps, shortest))
-        masked = held_out(log, settings.validation_fraction, self.seed)
-        factors = tried_reg_factors(log, settings.consume_reg_factors) if masked.any() else ()
+        together = trained_together(settings, bool(self.shape.get("shared_encoder")))
+        validation = self._validation(settings, together)
+        planned = planned_fits(log, settings, together) if validation[0].masked.any() else ()
         key, state = "", FitState()
         facts = {**self.shape, **settings.model_dump(), "seed": self.seed}
         check_alike(lambda: fingerprint(log, facts), min(log.n_users, log.n_items))
@@ -119,6 +120,18 @@ class Fit:
             if self.resume:
                 state = load_checkpoint(self.checkpoint, key)
         return Session(
-            log, self.shape, settings, self.seed, self.device, masked, factors, state,
-            self.on_progress, self.should_stop, self.checkpoint, key,
+            log, self.shape, settings, self.seed, self.device, validation, planned,
+            state, self.on_progress, self.should_stop, self.checkpoint, key,
         )  # fmt: skip
+
+    def _validation(
+        self, settings: TrainSettings, together: bool
+    ) -> tuple[ValidationData, ValidationData]:
+        size, share = settings.validation_size, settings.validation_fraction
+        of_consume = validation_data(self.interactions, size, share, self.seed, self.device)
+        if together:
+            return of_consume, of_consume
+        size = max(1, round(RATING_SHARE * size))
+        return of_consume, validation_data(
+            self.interactions, size, share, self.seed, self.device, rated=True
+        )

@@ -5,15 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-import torch
 
 from conv4rec.data import Interactions
 from conv4rec.errors import TrainingInterrupted
-from conv4rec.model import History
 from conv4rec.train.batches import Batches
 from conv4rec.train.checkpoint import save_checkpoint
 from conv4rec.train.initialise import new_network
@@ -22,6 +18,7 @@ from conv4rec.train.processes import any_of, own_number
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.state import FitState
+from conv4rec.train.validation import ValidationData
 
 OnProgress = Callable[[str, int, int, Progress], Any]
 """Called after each step with (stage name, stage, stages, progress)."""
@@ -39,10 +36,10 @@ class Session:
     settings: TrainSettings
     seed: int
     device: str
-    masked: np.ndarray
-    """Which interactions the validation fits may not see."""
-    reg_factors: tuple[float, ...]
-    """Of the consume side, one per validation fit."""
+    validation: tuple[ValidationData, ValidationData]
+    """Where penalties and stopping are chosen: of the consume side and of the rating side."""
+    planned: tuple[Schedule, ...]
+    """The schedules of the validation fits."""
     state: FitState
     on_progress: OnProgress | None = None
     should_stop: Callable[[], bool] | None = None
@@ -55,22 +52,6 @@ class Session:
     def shared_encoder(self) -> bool:
         """Whether both tasks are decoded from one latent vector."""
         return bool(self.shape.get("shared_encoder"))
-
-    def observed(self) -> Interactions:
-        """The interactions that the validation fits are trained on."""
-        what_is_read = replace(self.interactions, timestamps=None, rows=None)
-        return what_is_read.select(~self.masked)
-
-    def validation_history(self) -> History:
-        """The users with interactions that the validation fits may not see: these are masked."""
-        log = self.interactions
-        users = log.user_numbers
-        has = np.zeros(log.n_users, dtype=bool)
-        has[users[self.masked]] = True
-        observed = torch.from_numpy(~self.masked[has[users]]).float().to(self.device)
-        part = log.take_users(np.flatnonzero(has))
-        whole = Batches.from_interactions(part, self.device).whole
-        return replace(whole, observed=observed)
 
     def trainer(self, interactions: Interactions, schedule: Schedule) -> Trainer:
         """A trainer at its first step, or where the saved state of this stage left it."""
@@ -91,7 +72,7 @@ class Session:
             nonlocal last, stop
             last = progress
             if self.on_progress is not None:
-                self.on_progress(stage, self.state.stage, len(self.reg_factors) + 1, progress)
+                self.on_progress(stage, self.state.stage, len(self.planned) + 1, progress)
             stop = self._asked_to_stop()
             return stop
 

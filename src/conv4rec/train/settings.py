@@ -67,7 +67,10 @@ class TrainSettings(Settings):
     """Users x items scored in one step, at most. Where the log has more, a step predicts among a
     sample of about 1,024 items, and a user counts for 4,096 items at most."""
     validation_fraction: Share = 0.1
-    """Share of the interactions held out to choose penalties and stopping."""
+    """Share of the interactions held out to choose penalties, ensemble weights and stopping."""
+    validation_size: Count = 250_000
+    """Of a log with more interactions, these are chosen on users drawn at random, with about so
+    many; what concerns ratings on two fifths of that."""
     mf_factors: Count = 20
     """Factors of a draw of the Bayesian matrix factorisation (see `conv4rec.train.gibbs`)."""
     mf_features: Count = 64
@@ -89,8 +92,7 @@ class TrainSettings(Settings):
     """Factors on the consume penalties, one for each validation fit; the best is taken. Of more
     than 4 million users x items, the first two; of 40 million, the first and a twentieth of it."""
     rate_reg_factors: Factors = (1.0, 0.4, 0.2)
-    """The same for the rating penalty (large logs: the first two); a validation fit beyond them
-    trains the consume side alone."""
+    """The same for the rating penalty (large logs: the first two)."""
 
     @model_validator(mode="after")
     def _something_is_masked(self) -> Self:

@@ -6,12 +6,11 @@ from bisect import bisect_left
 
 from conv4rec.model import ItemSide, NetworkConfig, ServedModel
 from conv4rec.train.assembly import Components, assemble
-from conv4rec.train.schedule import RATE, Schedule
+from conv4rec.train.schedule import CONSUME, RATE, Schedule
 from conv4rec.train.selection import (
     best_joint_schedule,
     best_schedule,
     evaluation_steps,
-    n_rating_fits,
     should_stop_early,
 )
 from conv4rec.train.session import Session, logger
@@ -24,43 +23,33 @@ def validation_fit(session: Session) -> None:
     The results, and the best predictions, are added to the state of the session.
     """
     state, settings = session.state, session.settings
-    rate_factors = settings.rate_reg_factors
-    rate_factor = rate_factors[state.stage] if state.stage < len(rate_factors) else 1.0
-    n_rating = n_rating_fits(session.interactions, rate_factors)
-    rates = session.shared_encoder or state.stage < n_rating
-    rate_steps = settings.rate_steps if session.interactions.n_rated else 1
-    schedule = Schedule(
-        (settings.n_steps, rate_steps if rates else 0),
-        (session.reg_factors[state.stage], rate_factor),
-    )
-    trainer, end = session.trainer(session.observed(), schedule), max(schedule.stops)
-    stage = f"validation fit {state.stage + 1}"
+    schedule = session.planned[state.stage]
+    data = session.validation[CONSUME if schedule.stops[CONSUME] else RATE]
+    trainer, end = session.trainer(data.observed(), schedule), max(schedule.stops)
+    history, stage = data.history(), f"validation fit {state.stage + 1}"
     steps = evaluation_steps((settings.n_steps, settings.rate_steps), end)
     for step in steps[len(state.results) - state.n_before :]:
         session.advance(trainer, step, stage)
-        result = evaluate_validation(trainer, session.validation_history(), state)
+        result = evaluate_validation(trainer, history, state)
         session.save(trainer)
-        shown = [
-            "ended" if nll is None else f"{nll:.3f}"
-            for nll in (result.consume_nll, result.rate_nll)
-        ]
+        losses = {"consume": result.consume_nll, "rating": result.rate_nll}
         logger.info(
-            "%s of %d: step %d of %d, consume NLL %s, rating NLL %s",
-            stage, len(session.reg_factors), step, end, *shown,
+            "%s of %d: step %d of %d, %s", stage, len(session.planned), step, end,
+            ", ".join(f"{task} NLL {nll:.3f}" for task, nll in losses.items() if nll is not None),
         )  # fmt: skip
-        if should_stop_early(state.results, settings.n_steps):
+        if should_stop_early(state.results, schedule):
             return
 
 
 def choose_schedule(session: Session) -> Schedule:
     """The schedule of the final fit: the best of the validation fits, or that of the settings."""
     results, settings = session.state.results, session.settings
-    if not results:
-        consume, rate = (*settings.consume_reg_factors, 1.0), (*settings.rate_reg_factors, 1.0)
-        return Schedule((settings.n_steps, settings.rate_steps), (consume[0], rate[0]))
-    if session.shared_encoder:
+    consume, rate = (*settings.consume_reg_factors, 1.0), (*settings.rate_reg_factors, 1.0)
+    rate_steps = settings.rate_steps if session.interactions.n_rated else 1
+    unknown = Schedule((settings.n_steps, rate_steps), (consume[0], rate[0]))
+    if results and session.shared_encoder:
         return best_joint_schedule(results, settings.rate_weight)
-    return best_schedule(results)
+    return best_schedule(results, unknown)
 
 
 def final_fit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from conv4rec.model import History, Network
 from conv4rec.model.history import Encoding
 from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.train.assembly import average_snapshots
+from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble_scores import NeuralScores
 from conv4rec.train.loop import Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
@@ -24,30 +25,68 @@ from conv4rec.train.state import FitState
 
 CUTOFF = 20  # of NDCG
 EVALUATED_CELLS = 20_000_000  # users x items scored at an evaluation, where a step scores a sample
-MOST_HELD_OUT = 250_000  # interactions: their mean rating loss has a standard error of 0.002
+RATING_SHARE = 0.4  # of the size of the validation data is enough for what concerns ratings
 FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation loss is noise
+
+
+@dataclass(frozen=True)
+class ValidationData:
+    """What validation fits are trained on and evaluated on: interactions, some of them masked."""
+
+    interactions: Interactions
+    masked: np.ndarray
+    """Which of them the fits may not see."""
+    device: str = "cpu"
+
+    def observed(self) -> Interactions:
+        """The interactions that the validation fits are trained on."""
+        return self.interactions.select(~self.masked)
+
+    def history(self) -> History:
+        """All of the interactions; those that the validation fits may not see are masked."""
+        observed = torch.from_numpy(~self.masked).float().to(self.device)
+        whole = Batches.from_interactions(self.interactions, self.device).whole
+        return replace(whole, observed=observed)
+
+
+def validation_data(
+    interactions: Interactions,
+    size: int,
+    share: float,
+    seed: int,
+    device: str = "cpu",
+    rated: bool = False,
+) -> ValidationData:
+    """A share of the interactions is masked: of all users, or of some of a larger log.
+
+    Args:
+        interactions: the training data.
+        size: of more interactions than that, users are drawn with the seed who have about so many.
+        share: to mask.
+        seed: of all draws.
+        device: of the histories.
+        rated: whether the rated interactions are counted alone.
+    """
+    counted = interactions.level_numbers >= 0 if rated else np.ones(len(interactions), dtype=bool)
+    sample = interactions
+    if counted.sum() > size:
+        users = np.random.default_rng([seed, len(counted)]).permutation(interactions.n_users)
+        before = np.concatenate([[0], np.cumsum(counted)])[interactions.starts]
+        n_until = np.cumsum(np.diff(before)[users])
+        sample = interactions.take_users(np.sort(users[: 1 + np.searchsorted(n_until, size)]))
+    return ValidationData(sample, held_out(sample, share, seed), device)
 
 
 def held_out(interactions: Interactions, share: float, seed: int) -> np.ndarray:
     """Which interactions the validation fits may not see, drawn with the seed: booleans.
 
-    None of them, and so no validation fit, where the share is fewer than `FEWEST_HELD_OUT`. Of more
-    than `MOST_HELD_OUT`, that share of the histories of some users, drawn at random: no more users
-    have to be encoded, and the others are trained on wholly.
+    None of them, and so no validation fit, where the share is fewer than `FEWEST_HELD_OUT`.
     """
     n_interactions = len(interactions)
     out = np.zeros(n_interactions, dtype=bool)
     n_out = round(n_interactions * share)
-    rng = np.random.default_rng([seed, n_interactions])
-    if n_out > MOST_HELD_OUT:
-        users = rng.permutation(interactions.n_users)
-        n_seen = np.cumsum(np.diff(interactions.starts)[users])
-        users = users[: np.searchsorted(n_seen, MOST_HELD_OUT / share) + 1]
-        some = np.zeros(interactions.n_users, dtype=bool)
-        some[users] = True
-        entries = np.flatnonzero(some[interactions.user_numbers])
-        out[rng.choice(entries, min(MOST_HELD_OUT, len(entries)), replace=False)] = True
-    elif n_out >= FEWEST_HELD_OUT:
+    if n_out >= FEWEST_HELD_OUT:
+        rng = np.random.default_rng([seed, n_interactions])
         out[rng.permutation(n_interactions)[:n_out]] = True
     return out
 
@@ -63,7 +102,7 @@ def evaluate_validation(trainer: Trainer, validation: History, state: FitState) 
             whose loss is the lowest so far in all validation fits.
     """
     factors, network = trainer.schedule.reg_factors, _evaluated_network(trainer, state)
-    consume = trainer.step <= trainer.settings.n_steps
+    consume = trainer.step <= trainer.schedule.stops[CONSUME]
     rates = trainer.schedule.stops[RATE] > 0
     with_consume = consume or trainer.settings.propensity_validation > 0
     part = Part.own(validation.pattern.row_starts)
