@@ -119,15 +119,15 @@ def in_time(work: Callable[[], Any]) -> Any:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
-def run_arguments(n: int, seed: int, outcomes: Outcomes) -> None:
-    """`n` calls with odd arguments; every twentieth is a fit with random settings."""
+def run_arguments(numbers: range, seed: int, outcomes: Outcomes) -> None:
+    """A call with odd arguments for each number; every twentieth is a fit with random settings."""
     log = two_tribes(6, 5).sample(4, np.random.default_rng(seed))
     with tempfile.TemporaryDirectory() as place:
         small = {name: values[0] for name, values in INSIDE.items() if name in SMALL}
         model = Conv4Rec(**small).fit(log)
         model.save(Path(place) / "model")
         asked = calls(model, Path(place) / "model")
-        for number in range(n):
+        for number in numbers:
             rng = np.random.default_rng([seed, number])
             if number % 20 == 0:
                 names = list(rng.permutation(list(INSIDE))[:8])

@@ -22,7 +22,7 @@ TINY: dict[str, Any] = {
     "rate_size": 4,
     "consume_reg_factors": (1.0,),
 }
-QUESTIONS = 4  # to each folder that is loaded
+QUESTIONS = 2  # to each folder that is loaded
 MF: dict[str, Any] = {
     "mf_sweeps": 12,
     "mf_draws": 3,
@@ -101,13 +101,13 @@ def use(model: Conv4Rec, rng: np.random.Generator, outcomes: Outcomes, seed: int
                 outcomes.fault("not finite", seed, f"{how}: question {number}")
 
 
-def run_folders(n: int, seed: int, outcomes: Outcomes) -> None:
-    """Alter, load and use `n` folders."""
+def run_folders(numbers: range, seed: int, outcomes: Outcomes) -> None:
+    """Alter, load and use a folder for each number."""
     with tempfile.TemporaryDirectory() as place:
         bases = base_models(Path(place))
         folder = Path(place) / "altered"
         folder.mkdir()
-        for number in range(n):
+        for number in numbers:
             rng = np.random.default_rng([seed, number])
             saved, how = altered(bases[int(rng.integers(len(bases)))], rng)
             saved.write(folder)

@@ -88,18 +88,18 @@ def prepare(place: Path) -> int:
     return code
 
 
-def run_kills(n: int, seed: int, outcomes: Outcomes) -> None:
-    """`n` kills."""
+def run_kills(numbers: range, seed: int, outcomes: Outcomes) -> None:
+    """A kill for each number."""
     import conv4rec.cli.main
     import conv4rec.recommender  # noqa: F401  # loaded once, for all children
 
-    rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         place, log = Path(name), Path(name) / "said"
         if code := ended(in_child(lambda: prepare(place), log)):
             raise RuntimeError(f"the first fit ended with {code}: {log.read_text()[-500:]}")
         expected = weights_in(place / "served")
-        for number in range(n):
+        for number in numbers:
+            rng = random.Random(f"{seed} {number}")
             kind = ("fit", "lists.csv", "lists.parquet")[number % 3]
             if kind == "fit":
                 kill_fit(place, log, rng, outcomes, number, expected)

@@ -48,8 +48,8 @@ except (Conv4RecError, OSError) as error:  # as the command line catches them
 """
 
 
-def run_system_calls(n: int, seed: int, outcomes: Outcomes) -> None:
-    """About `n` failures, or all there are, of a save and of a table; `seed` is not needed."""
+def run_system_calls(numbers: range, seed: int, outcomes: Outcomes) -> None:
+    """About so many failures, or all there are, of a save and of a table; no seed is needed."""
     del seed
     if shutil.which("strace") is None:
         raise MissingExtraError("strace is needed to make system calls fail: install it first")
@@ -63,7 +63,7 @@ def run_system_calls(n: int, seed: int, outcomes: Outcomes) -> None:
             trace = Path(name) / "trace"
             calls = calls_of_save(script, folder, trace)
             cases = [(call, error) for call in calls for error in ERRORS]
-            cases = cases[:: max(1, len(cases) // n)]  # evenly spaced
+            cases = cases[:: max(1, len(cases) // len(numbers))]  # evenly spaced
             for call, error in cases:
                 check(script, folder, call, error, held, outcomes)
 

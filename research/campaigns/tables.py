@@ -39,11 +39,11 @@ def base_tables(place: Path) -> list[Path]:
     return sorted(place.iterdir())
 
 
-def run_tables(n: int, seed: int, outcomes: Outcomes) -> None:
-    """Alter and read `n` files."""
+def run_tables(numbers: range, seed: int, outcomes: Outcomes) -> None:
+    """Alter and read a file for each number."""
     with tempfile.TemporaryDirectory() as place:
         bases = [(path, path.read_bytes()) for path in base_tables(Path(place))]
-        for number in range(n):
+        for number in numbers:
             rng = np.random.default_rng([seed, number])
             path, data = bases[int(rng.integers(len(bases)))]
             path.write_bytes(altered_bytes(data, rng))

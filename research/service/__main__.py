@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from conv4rec.cli.console import note, print_json, say
+from conv4rec.cli.console import print_json, say
 from research.command import new_app, run
 
 app = new_app("Load, faults and generated requests against `conv4rec serve`, on the loopback.")
@@ -87,26 +89,30 @@ def reload(
 
 @app.command(short_help="A steady load for a long time: errors and memory.")
 def soak(model: Model, rate: Rate = 10, minutes: float = 5, workers: Workers = 1) -> None:
-    """Every kind of list at a steady rate; the slope of the memory after the first minute."""
+    """Every kind of question at a steady rate; the slope of the memory after a tenth of the time.
+
+    Each minute is printed as it ends.
+    """
     from research.service.load import Seen, poisson
     from research.service.running import service
 
     with service(model, "--workers", str(workers)) as running:
         requests = [r for by in ("consume", "like", "discover")
                     for r in _requests(running, model, by, 10)]  # fmt: skip
+        requests += _other_requests(running, model)
         total, times, sizes, began = Seen(), [], [], time.monotonic()
         while (at := time.monotonic() - began) < 60 * minutes:
-            seen = asyncio.run(poisson(running, requests, rate, 10, seed=int(at)))
+            seen = asyncio.run(poisson(running, requests, rate, 60, seed=int(at)))
             total.outcomes.update(seen.outcomes)
             total.ms += seen.ms
             times.append((time.monotonic() - began) / 60)
             sizes.append(running.memory_mb())
-        late = [n for n, minute in enumerate(times) if minute > min(1.0, minutes / 2)]
+            print_json({"minute": round(times[-1], 1), "mb": round(sizes[-1], 2), **seen.facts()})
+        late = [n for n, minute in enumerate(times) if minute > minutes / 10]
         slope = np.polyfit(np.array(times)[late], np.array(sizes)[late], 1)[0]
         facts = {"minutes": minutes, "rate": rate, "mb_per_minute": round(float(slope), 3)}
-        print_json(
-            {**facts, "mb_first": round(sizes[0]), "mb_last": round(sizes[-1]), **total.facts()}
-        )
+        facts |= {"mb_first": round(sizes[0]), "mb_last": round(sizes[-1])}
+        print_json({**facts, "processor_s": running.processor_seconds(), **total.facts()})
 
 
 @app.command(short_help="What further workers cost in memory.")
@@ -142,17 +148,29 @@ def clients(model: Model, n_bad: int = 100, rate: Rate = 10, seconds: Seconds = 
 
 @app.command(short_help="Requests generated from the OpenAPI document.")
 def fuzz(
-    max_examples: Annotated[int, typer.Option(help="Examples of each route and phase.")] = 1_000,
-    seed: int = 0,
+    requests: Annotated[int, typer.Option(min=1, help="Go on until so many were made.")] = 20_000,
+    max_examples: Annotated[int, typer.Option(help="Examples of each route in a round.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the first round; each has the next.")] = 0,
+    precomputed: Annotated[bool, typer.Option(help="Of precomputed lists, not a model.")] = False,
+    record: Annotated[
+        Path, typer.Option(metavar="FILE.jsonl", help="Each round is added as it ends.")
+    ] = Path("fuzz.jsonl"),
 ) -> None:
-    """Schemathesis with all its checks of statuses, schemas and headers."""
+    """Schemathesis with all its checks of statuses, schemas and headers, in rounds."""
     from research.service.fuzz import fuzz as run_fuzz
 
-    note("this takes some minutes")
-    found, said, code = run_fuzz(max_examples, seed)
-    if code:
-        say(said)
-    print_json({"requests": sum(found.values()), "by_status": found, "exit_code": code})
+    total, statuses, failed = 0, Counter[str](), 0
+    while total < requests:
+        found = run_fuzz(max_examples, seed, precomputed)
+        with record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(found) + "\n")
+        say(found["said"])
+        total, seed = total + found["requests"], seed + 1
+        statuses.update(found["by_status"])
+        failed += found["exit_code"] != 0
+    print_json({"requests": total, "by_status": dict(statuses), "rounds_failed": failed})
+    if failed:
+        raise typer.Exit(1)
 
 
 def _requests(running: Any, model: str, by: str, k: int) -> list[bytes]:
@@ -170,6 +188,29 @@ def _requests(running: Any, model: str, by: str, k: int) -> list[bytes]:
         history = {str(items[int(i)]): r for i, r in zip(rated, ratings, strict=True)}
         questions.append({"history": history, "by": by, "k": k})
     return posts(running, Path(model).name, questions)
+
+
+def _other_requests(running: Any, model: str) -> list[bytes]:
+    """Questions of every other kind, and views of the explorer, about training users."""
+    from conv4rec import Conv4Rec
+    from research.service.load import posts
+
+    known, name = Conv4Rec.load(model).interactions_, Path(model).name
+    rng, found = np.random.default_rng(1), []
+    users, items = known.users.to_series(), known.items.to_series()
+    for _ in range(40):
+        user, item = users[int(rng.integers(len(users)))], items[int(rng.integers(len(items)))]
+        for route, question in (
+            ("predict", {"pairs": [{"user_id": user, "item_id": item}], "intervals": True}),
+            ("explain", {"user": user, "item": item}),
+            ("profile", {"user": user}),
+            ("similar", {"item": item, "k": 5}),
+        ):
+            found += posts(running, name, [question], route)
+        for view in (f"person?user={user}", f"item?item={item}", "model"):
+            line = f"GET /v1/models/{name}/explore/{view} HTTP/1.1\r\nHost: {running.host}\r\n\r\n"
+            found.append(line.encode())
+    return found
 
 
 def _replace(folder: Path, source: str) -> None:

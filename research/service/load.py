@@ -72,13 +72,15 @@ class Client:
             writer.close()
 
 
-def posts(running: Service, model: str, questions: Sequence[dict[str, Any]]) -> list[bytes]:
-    """Requests for lists as bytes."""
+def posts(
+    running: Service, model: str, questions: Sequence[dict[str, Any]], route: str = "recommend"
+) -> list[bytes]:
+    """Questions to a route as bytes."""
     found = []
     for question in questions:
         body = json.dumps(question).encode()
         found.append(
-            f"POST /v1/models/{model}/recommend HTTP/1.1\r\nHost: {running.host}\r\n"
+            f"POST /v1/models/{model}/{route} HTTP/1.1\r\nHost: {running.host}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             + body
         )

@@ -60,7 +60,7 @@ def service(folder: str, *options: str) -> Iterator[Service]:
         SettingError: It did not start.
     """
     began = time.monotonic()
-    command = [sys.executable, "-c", START, "serve", folder, "--port", "0", *options]
+    command = [sys.executable, "-c", START, "serve", "--port", "0", folder, *options]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -37,6 +37,8 @@ def read(tmp_path):
         '"user" "item" "rating"\n"1" "2" 3\n"4" "5" 3.5\n',
         "user,item,rating\r1,2,3\r4,5,3.5\r",
         "user, item, rating\n1, 2, 3\n4 ,5\t, 3.5 \n",
+        'user, "item", rating, title\n"1", "2", 3, "a, b"\n"4" , "5", "3.5" ,c\n',
+        'user\titem\trating\n"1" \t2\t3\n4\t "5"\t3.5\n',
         'user,item,rating\n"1","2","3"\n\n,,\n"4","5","3.5"\n\n',
         "user::item::rating\n1::2::3\n4::5::3.5\n",
         'title,user;x,item,rating\n"a;b",1,2,3\n"c;d",4,5,3.5\n'.replace("user;x", "user"),
@@ -119,3 +121,9 @@ def test_decimal_commas_are_reported_and_thousands_refused(tmp_path, read):
     assert "decimal commas: '4,5' is a number" in report.lines()
     with pytest.raises(DataError, match="'1,000' is not a number"):
         read("user;item;rating\n1;2;1,000\n")
+
+
+def test_blanks_beside_quotes_are_not_of_the_value(read):
+    """Read as they stand, the quotes would be a part of the id, in silence."""
+    found = read('user_id, item_id\n"ann", "say ""x"", and"\n"bob" , "dune"\n')
+    assert found.select("user_id", "item_id").rows() == [("ann", 'say "x", and'), ("bob", "dune")]

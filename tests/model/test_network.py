@@ -215,3 +215,16 @@ def test_a_network_made_for_loading_draws_nothing():
         NetworkConfig(n_users=2, n_items=3, n_levels=2, polynomial_init=False), torch.zeros(2), None
     )
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("user", range(N_USERS))
+def test_one_history_is_read_as_among_many(network_and_side, make_history, user):
+    network, side = network_and_side
+    history = make_history(N_USERS, N_ITEMS, N_LEVELS)
+    alone = history.of_rows(torch.tensor([user]))
+    assert alone.is_of_one
+    for ours, theirs in zip(
+        outputs(network, alone, side), outputs(network, history, side), strict=True
+    ):
+        torch.testing.assert_close(ours[0], theirs[user])

@@ -29,6 +29,15 @@ def as_history(log, row):
     return dict(zip(part["item_id"], part["rating"], strict=True))
 
 
+def test_a_fit_tells_how_many_are_solved(tribes, small, monkeypatch):
+    monkeypatch.setattr(known_users, "USERS", 15)
+    seen = []
+    Conv4Rec(**small).fit(tribes, on_progress=lambda *now: seen.append(now))
+    of_users = [now for name, _, _, now in seen if name == "users"]
+    assert [now.step for now in of_users] == [15, 30, 40]
+    assert {now.n_steps for now in of_users} == {40}
+
+
 @pytest.mark.filterwarnings("ignore:.*shorter than:UserWarning")
 @pytest.mark.parametrize("by", ORDERS)
 def test_nobody_of_the_log_is_solved_again(fitted_model, solved, by):

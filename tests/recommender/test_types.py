@@ -9,6 +9,7 @@ import pytest
 from conv4rec import Conv4Rec
 from conv4rec.data import Events
 from conv4rec.errors import DataError, SavedModelError, SettingError
+from conv4rec.recommender.event_persistence import packed_events, unpacked_events
 from conv4rec.recommender.event_scorer import ConvEventScorer
 from conv4rec.recommender.persistence import KIND
 from conv4rec.storage.folders import load_folder, save_folder
@@ -247,3 +248,14 @@ def test_what_no_training_leaves_is_refused(model, tmp_path, change, said):
 def test_a_folder_that_is_saved_again_unaltered_loads(model, tmp_path):
     resaved(model, tmp_path / "m", lambda *_: None)
     assert Conv4Rec.load(tmp_path / "m").recommend("u00", 3).equals(model.recommend("u00", 3))
+
+
+def test_neighbours_that_point_out_of_their_table_are_refused(model):
+    """SciPy would read the memory beside them: its own check skips starts that end with 0."""
+    events = model.events_
+    arrays, facts = packed_events(events.model, events.log)
+    facts, name = json.loads(json.dumps(facts)), next(n for n in arrays if n.endswith("indptr"))
+    starts = np.zeros_like(arrays[name])
+    starts[1] = 10**6
+    with pytest.raises(ValueError, match="is not a matrix"):
+        unpacked_events({**arrays, name: starts}, facts, events.log.users, events.log.items)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ def service(folder, tmp_path):
         process = subprocess.Popen(
             [*COMMAND, str(tmp_path / "mine"), "--port", "0", "--watch", "0"],
             stdout=subprocess.PIPE, stderr=log, text=True,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
         )  # fmt: skip
         try:
             said = process.stdout.readline()
@@ -61,14 +63,16 @@ def workers_of(process):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals on Windows")
-def test_workers_end_with_a_supervisor_that_is_killed(service):
+def test_workers_end_with_a_supervisor_that_is_killed(service, tmp_path):
     process, place, _ = service
     assert get(place, "/v2/health/ready") == {"ready": True}
+    assert list(tmp_path.glob("conv4rec-metrics-*"))
     [worker] = workers_of(process)
     process.kill()
     process.wait()
     for _ in range(2_400):
         if "Z" in state_of(worker):
+            assert not list(tmp_path.glob("conv4rec-metrics-*"))
             return
         time.sleep(0.05)
     os.kill(worker, signal.SIGKILL)
@@ -102,6 +106,17 @@ def test_a_killed_worker_is_replaced_and_a_newer_model_is_served(service):
 
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 0
+
+
+def test_no_answer_waits_for_an_acknowledgement(folder):
+    """Without it, each answer on a kept connection is 40 ms late."""
+    settings = ServeSettings(named_folders([str(folder)]), port=0)
+    with (
+        supervisor.listen(settings) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(("has_served", "code"), [(False, 3), (True, 1)])

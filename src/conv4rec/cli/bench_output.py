@@ -8,6 +8,7 @@ from conv4rec.benchmark.candidates import OURS
 from conv4rec.benchmark.records import runs
 from conv4rec.benchmark.summary import Row, by_target, left_out, rows_of
 from conv4rec.cli.console import say
+from conv4rec.cli.metrics_output import RECALL
 from conv4rec.cli.tables import Table, interval
 from conv4rec.evaluate.event_protocol import NLL
 
@@ -53,6 +54,8 @@ def show_event_bench(
         columns = {name: f"{label} {'↓' if label == NLL else '↑'}" for label, name in names.items()}
         _show_rows(rows, columns, EVENT_COSTS)
     say("new_: of items that the user had no event with before.")
+    if any("recall@" in name for names in by_target(rows).values() for name in names.values()):
+        say(RECALL)
     for text in left_out(added, dataset):
         say(f"No figures: {text}")
 

@@ -18,17 +18,19 @@ MEANINGS = {
     "ece": ("↓", "calibration error of P(like)"),
     "auc_like": ("↑", "liked items ranked above others by P(like)"),
     "nll_joint": ("↓", "-log P(item and its rating), in nats"),
-    "recall@20": ("↑", "held-out items found in the top 20"),
+    "recall@20": ("↑", "hits in top 20 / min(20, held-out)"),
     "ndcg@20": ("↑", "the same, early places counting more"),
-    "recall@50": ("↑", "held-out items found in the top 50"),
+    "recall@50": ("↑", "hits in top 50 / min(50, held-out)"),
     "ndcg@100": ("↑", "as ndcg@20, in the top 100"),
     "ndcg_like@20": ("↑", "ndcg@20 of the liked items alone"),
     "hr@10": ("↑", "users whose held-out item is in the top 10"),
-    "recall@10": ("↑", "held-out items found in the top 10"),
+    "recall@10": ("↑", "hits in top 10 / min(10, held-out)"),
     "ndcg@10": ("↑", "the same, early places counting more"),
     "nll_type": ("↓", "-log P(type, given the item), in nats"),
 }
 """The better direction and the meaning of every metric."""
+RECALL = "recall@k: hits in the top k / min(k, held-out items)."
+"""So it may be smaller at a larger k."""
 
 
 def show_metrics(
@@ -52,6 +54,8 @@ def show_by_type(metrics: Mapping[str, float | None]) -> None:
         table.add(target, *(figure(metrics.get(f"{name}/{target}"), 4) for name in names))
     table.show()
     say(f"{NEW}: of items that the user had no event with before.")
+    if any("recall@" in name for name in names):
+        say(RECALL)
     loss = metrics.get("nll_type")
     if loss is not None:
         say(f"nll_type {loss:.4f} ↓: {MEANINGS['nll_type'][1]}.")

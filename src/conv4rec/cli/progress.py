@@ -38,8 +38,9 @@ def progress_bar(is_shown: bool = True) -> Iterator[OnProgress | None]:
             done = (number + now.step / now.n_steps) / n_stages
             # A task that stops before the other has no loss any more.
             consume, rate = (f"{x:.3f}" if x else "done" for x in (now.consume_nll, now.rate_nll))
-            losses = f"loss: consume {consume} rate {rate}"
-            bar.update(task, description=stage, completed=done, losses=losses)
+            bar.update(task, description=stage, completed=done)
+            if stage != "users":  # has no losses: those of the training stay
+                bar.update(task, losses=f"loss: consume {consume} rate {rate}")
 
         yield on_progress
     if not console.is_terminal:

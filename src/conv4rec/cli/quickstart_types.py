@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 K, REASONS = 5, 2  # items of a list, and reasons of an item
 MEANINGS = {
-    "recall@10": ("↑", "held-out items found in the top 10"),
+    "recall@10": ("↑", "hits in top 10 / min(10, held-out)"),
     "ndcg@10": ("↑", "the same, early places counting more"),
     "new_recall@10": ("↑", "as recall@10, of items new to the user"),
     "new_ndcg@10": ("↑", "as ndcg@10, of items new to the user"),

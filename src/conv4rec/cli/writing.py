@@ -16,6 +16,7 @@ import polars as pl
 
 from conv4rec.cli.console import print_json, say
 from conv4rec.errors import DataError, SettingError
+from conv4rec.storage.atomic import put_in_place
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _whole_file(target: Path) -> Iterator[Path]:
     try:
         partial = Path(folder) / f"whole{target.suffix.lower()}"
         yield partial
-        partial.replace(target)
+        put_in_place(partial, target)
     except pl.exceptions.PanicException as panic:  # polars, where the system refuses it a call
         raise OSError(errno.EIO, f"it could not be written: {panic}", str(target)) from panic
     finally:

@@ -137,7 +137,7 @@ def _records(lines: Sequence[str], sep: str) -> list[list[str]]:
         return [line.split(sep) for line in lines]
     if sep == " ":
         lines = [line.strip() for line in lines]
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=sep, skipinitialspace=sep == " ")
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=sep, skipinitialspace=True)
     return [fields for fields in reader if fields] or [[""]]
 
 

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,15 @@ def read_text(
     places = _places(dialect, lines, source.name, reading, roles, required)
     read = sorted(set(places.values()))  # columns that are read keep the order of the file
     is_old_mac = "\r" in sample and "\n" not in sample
+    rewritten = _has_quotes_beside_blanks(sample, dialect)
     with contextlib.ExitStack() as stack:
-        content, sep = _as_polars_reads_it(source, dialect, is_old_mac, stack)
+        content, sep = _as_polars_reads_it(source, dialect, is_old_mac, stack, rewritten)
         try:
             frame = _read_csv(content, sep, dialect, read, source)
         except (pl.exceptions.PolarsError, DataError):
             if '\\"' not in sample or len(dialect.sep) > 1:
                 raise
-            content, sep = _as_polars_reads_it(source, dialect, is_old_mac, stack, ESCAPE)
+            content, sep = _as_polars_reads_it(source, dialect, is_old_mac, stack, True, ESCAPE)
             frame = _read_csv(content, sep, dialect, read, source)
     frame = frame.select(pl.nth(read.index(at)).alias(role) for role, at in places.items())
     _refuse_other_encodings(frame, source.name)
@@ -94,22 +96,26 @@ def _as_polars_reads_it(
     dialect: Dialect,
     is_old_mac: bool,
     stack: contextlib.ExitStack,
+    rewritten: bool,
     escape: str | None = None,
 ) -> tuple[Any, str]:
-    """The table with a separator of one byte and no line before the names; that separator."""
+    """The table with a separator of one byte and no line before the names; that separator.
+
+    What polars has no option for is read and written again by `csv`: runs of blanks as separators,
+    blanks beside quotes, and escaped quotes.
+    """
     is_wide = len(dialect.sep) > 1
-    if not (is_wide or is_old_mac or dialect.n_skipped or dialect.sep == " " or escape):
+    rewritten |= dialect.sep == " "
+    if not (is_wide or is_old_mac or dialect.n_skipped or rewritten):
         return source.whole(), dialect.sep
     source.file.seek(0)
     text = io.TextIOWrapper(source.file, "utf-8-sig", "surrogateescape", newline=None)
     copy = io.TextIOWrapper(temporary(stack), "utf-8", "surrogateescape", newline="")
     for _ in range(dialect.n_skipped):
         text.readline()
-    if dialect.sep == " " or escape:  # runs of blanks, but not in quotes
+    if rewritten:
         lines = (line.strip() for line in text) if dialect.sep == " " else text
-        fields = csv.reader(
-            lines, delimiter=dialect.sep, skipinitialspace=dialect.sep == " ", escapechar=escape
-        )
+        fields = csv.reader(lines, delimiter=dialect.sep, skipinitialspace=True, escapechar=escape)
         csv.writer(copy, delimiter=INNER_SEP).writerows(fields)
     else:
         while chunk := text.readlines(CHUNK):
@@ -117,7 +123,15 @@ def _as_polars_reads_it(
             copy.write(lines.replace(dialect.sep, INNER_SEP) if is_wide else lines)
     text.detach()
     copy.flush()
-    return copy.detach(), INNER_SEP if is_wide or dialect.sep == " " or escape else dialect.sep
+    return copy.detach(), INNER_SEP if is_wide or rewritten else dialect.sep
+
+
+def _has_quotes_beside_blanks(sample: str, dialect: Dialect) -> bool:
+    """Whether quotes stand after a separator and a blank, as in `1, "dune"`, or before both."""
+    if dialect.quote != '"' or len(dialect.sep) > 1 or dialect.sep == " ":
+        return False
+    sep, blank = re.escape(dialect.sep), " +" if dialect.sep == "\t" else r"[ \t]+"
+    return bool(re.search(f'(^|{sep}){blank}"|"{blank}({sep}|$)', sample, re.MULTILINE))
 
 
 def _read_csv(
@@ -157,7 +171,7 @@ def _refuse_long_rows(source: Source, dialect: Dialect) -> None:
     lines = (line.decode("utf-8", "replace") for line in source.file)
     lines = itertools.islice(lines, dialect.n_skipped + dialect.has_header, None)
     quoting = csv.QUOTE_NONE if dialect.quote is None else csv.QUOTE_MINIMAL
-    rows = csv.reader(lines, delimiter=dialect.sep, quoting=quoting)
+    rows = csv.reader(lines, delimiter=dialect.sep, quoting=quoting, skipinitialspace=True)
     for row, fields in enumerate(rows, start=1):
         if len(fields) > n_fields:
             raise DataError(

@@ -52,14 +52,16 @@ class Compressed:
         items -= (mean @ basis).astype(np.float32)
         return cls(mean.astype(np.float32), basis, items)
 
-    def scores(self, vector: np.ndarray) -> np.ndarray:
-        """`table @ vector`, nearly: items."""
-        return self.items @ (vector @ self.basis) + vector @ self.mean
+    def scores(self, vectors: np.ndarray) -> np.ndarray:
+        """`vectors @ table.T`, nearly: rows x items."""
+        scores = (vectors @ self.basis) @ self.items.T
+        scores += (vectors @ self.mean)[:, None]
+        return scores
 
 
 @dataclass(frozen=True)
 class CompressedRatings:
-    """What is needed to tell, nearly, how one user would rate every item."""
+    """What is needed to tell, nearly, how users would rate every item."""
 
     channels: list[Compressed]
     offsets: np.ndarray  # channels x items
@@ -74,12 +76,10 @@ class CompressedRatings:
         draws = None if model.bayesian_mf is None else model.bayesian_mf.items.cpu().numpy()
         return cls(channels, offsets, None if draws is None else Compressed.of(list(draws)))
 
-    def level_logits(self, network: Network, encoding: Encoding) -> np.ndarray:
-        """`Network.all_rating_logits` of the one user of an encoding: levels x items."""
-        vector = encoding.rate[0, : network.rate_out.shape[2]].cpu().numpy() * network.rate_scale
-        own = network.user_offsets(encoding)[0].cpu().numpy()
-        scores = self.offsets + own[:, None]
+    def channel_scores(self, network: Network, encoding: Encoding) -> np.ndarray:
+        """The rating channels before `kernel_out`: users x channels x items."""
+        vectors = encoding.rate[:, : network.rate_out.shape[2]].cpu().numpy() * network.rate_scale
+        scores = self.offsets + network.user_offsets(encoding).cpu().numpy()[:, :, None]
         for channel, table in enumerate(self.channels):
-            scores[channel] += table.scores(vector)
-        kernel, bias = network.kernel_out.cpu().numpy(), network.level_bias.cpu().numpy()
-        return kernel.T @ scores + bias[:, None]
+            scores[:, channel] += table.scores(vectors)
+        return scores

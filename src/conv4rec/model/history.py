@@ -21,6 +21,11 @@ class History:
     types: Tensor  # per entry: level number, or n_levels for "consumed, not rated"
     observed: Tensor  # per entry: 1.0 observed, 0.0 masked
 
+    @property
+    def is_of_one(self) -> bool:
+        """Whether there is one user, on the processor: NumPy is then faster than torch."""
+        return len(self.pattern.row_starts) == 2 and self.observed.device.type == "cpu"
+
     def root_length(self) -> Tensor:
         """Square root of (observed interactions + `PRIOR_COUNT`): users x 1."""
         return (self.pattern.row_sums(self.observed) + PRIOR_COUNT).sqrt()[:, None]

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from conv4rec.model.config import NetworkConfig
 from conv4rec.model.history import PRIOR_COUNT, Encoding, History, ItemSide
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.model.sparse import SparsePattern, gather_rows, times_rows
+from conv4rec.model.sparse import SparsePattern, gather_rows, needs_gradient, times_rows
 
 
 class Network(nn.Module):
@@ -157,8 +158,11 @@ class Network(nn.Module):
         Returns:
             entries x (1 + channels), and users x channels.
         """
+        kernel = self.kernel_in if kernel is None else kernel
+        if history.is_of_one and not needs_gradient(kernel, item_mean, self.shrinkage):
+            return self._channels_of_one(history, item_mean, kernel)
         pattern, observed = history.pattern, history.observed[:, None]
-        values = gather_rows(self.kernel_in if kernel is None else kernel, history.types)
+        values = gather_rows(kernel, history.types)
         rated = observed * (history.types < self.config.n_levels)[:, None]
         excess = (values[:, 1:] - gather_rows(item_mean, pattern.columns)) * rated
         prior = self.shrinkage[0].exp()
@@ -169,6 +173,23 @@ class Network(nn.Module):
         else:
             rating = values[:, 1:] * observed
         return torch.cat([values[:, :1] * observed, rating], 1), user_mean
+
+    def _channels_of_one(
+        self, history: History, item_mean: Tensor, kernel: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """`channels` of one user, in NumPy: calling torch would take most of the time."""
+        types, observed = history.types.numpy(), history.observed.numpy()[:, None]
+        values = kernel.detach().numpy()[types]
+        rated = observed * (types < self.config.n_levels)[:, None]
+        excess = (values[:, 1:] - item_mean.numpy()[history.pattern.columns.numpy()]) * rated
+        prior = np.exp(self.shrinkage[0].detach().numpy())
+        user_mean = excess.sum(0, keepdims=True) / (rated.sum() + prior)
+        if self.config.centred:
+            values[:, 1:] = excess - user_mean * rated + (observed - rated) * values[:, 1:]
+        else:
+            values[:, 1:] *= observed
+        values[:, :1] *= observed
+        return torch.from_numpy(values), torch.from_numpy(user_mean)
 
     def column(self, channels: Tensor, pattern: SparsePattern, raters: Tensor) -> Tensor:
         """The convolution down the columns; `raters` holds the user number of each row."""

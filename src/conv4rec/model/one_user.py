@@ -1,4 +1,4 @@
-"""The encoding of one history by the Bayesian matrix factorisation, in NumPy.
+"""One user of the Bayesian matrix factorisation, in NumPy: the encoding of a history, and ratings.
 
 The same expectation propagation as `conv4rec.model.posterior_draws`, moments as
 `conv4rec.model.posterior_moments` and level biases as `conv4rec.model.response_style`, of one user
@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.special import ndtr
 
-from conv4rec.model.ordinal import FLATTEST, LEAST, SHARPEST
+from conv4rec.model.ordinal import EDGE, FLATTEST, LEAST, SHARPEST
 from conv4rec.model.response_style import SHARES, STEPS
 
 ROOT_2PI = float(np.sqrt(2.0 * np.pi))
@@ -37,7 +37,7 @@ class DrawArrays:
     style_precision: np.ndarray  # levels x levels
     grid_variances: np.ndarray  # draws x values of w_u x 1: of x around its mean
     log_prior_on_grid: np.ndarray  # draws x values of w_u
-    log_grid: np.ndarray  # logarithms of these values
+    log_grid: np.ndarray  # values of w_u x 2: ones, logarithms of these values
     first_rounds: int
     first_share: float
 
@@ -51,7 +51,7 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
         items: of the rated entries.
         levels: of the rated entries.
     """
-    factor, solve, invert = lapack.get_lapack_funcs(("potrf", "potrs", "trtri"), (draws.prior,))
+    solve, divide = lapack.get_lapack_funcs(("posv", "trtrs"), (draws.prior,))
     n_draws, _, size = draws.items.shape
     z = draws.items[:, items].astype(np.float64)
     c = z[:, :, -1].copy()
@@ -59,73 +59,89 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
     expected = features @ draws.prior
     bounds = draws.edges[:, np.stack([levels, levels + 1])]  # draws x 2 x entries
     weight, value = np.full(len(items), draws.first_share * draws.noise[0]), draws.ratings[levels]
-    factors = np.ones((n_draws, size))
-    sums, x = np.zeros(3), np.zeros((n_draws, draws.reference.shape[1]))
-    cavity = np.zeros((3, len(items)))  # sums of the mean, its square and the variance
+    means, noises = np.empty((n_draws, size)), np.empty(n_draws)
+    precisions = np.empty((n_draws, size, size))
+    cavities = np.empty((2, n_draws, len(items)))  # mean, variance
     for draw in range(n_draws):
+        own, shift = z[draw], c[draw]
         for rounds_left in range(1 if draw else draws.first_rounds, 0, -1):
-            own = z[draw]
-            wz = own * weight[:, None]
-            root, _ = factor(wz.T @ own + draws.precision[draw], lower=1)
-            mean, _ = solve(root, (value - c[draw]) @ wz + expected[draw], lower=1)
-            inverse, _ = invert(root, lower=1)
-            scaled = own @ inverse.T
-            precision = 1.0 / np.maximum(np.einsum("es,es->e", scaled, scaled), 1e-8)
-            at = own @ mean + c[draw]
+            wz = own.T * weight
+            gram = wz @ own
+            gram += draws.precision[draw]
+            right = wz @ (value - shift)
+            right += expected[draw]
+            root, mean, _ = solve(gram.T, right, lower=1)
+            scaled, _ = divide(root, own.T, lower=1)
+            precision = 1.0 / np.maximum(np.add.reduce(scaled * scaled), 1e-8)
             variance = 1.0 / np.maximum(precision - weight, 1e-4 * precision)
+            at = own @ mean
+            at += shift
             at = (at * precision - weight * value) * variance
-            noise = 1.0 / (draws.noise[draw] * _user_precision(draws, draw, at, variance, bounds))
+            gaps = bounds[draw] - at
+            noise = 1.0 / (draws.noise[draw] * _user_precision(draws, draw, variance, gaps))
             if rounds_left == 1:
-                factors[draw, :-1] = mean[:-1]
-                within = np.vdot(inverse.T @ inverse, draws.reference_gram[draw])
-                sums += (mean[-1], noise, within)
-                x[draw] = draws.reference[draw] @ mean + draws.reference_offsets[draw]
-                cavity += (at, at * at, variance)
-            weight, value = _sites(at, variance, noise, bounds[draw])
-    offset, noise, within = sums / n_draws
-    cavity /= n_draws
-    total = cavity[2] + np.maximum(cavity[1] - cavity[0] ** 2, 0.0)
-    biases = _level_biases(
-        draws, _level_log_p(cavity[0], total + noise, draws.edges.mean(0)), levels
-    )
-    return np.concatenate(
-        [factors.ravel() / n_draws, [offset, noise, within + x.var(0).mean()], biases]
-    )
+                means[draw], noises[draw], precisions[draw] = mean, noise, gram
+                cavities[0, draw], cavities[1, draw] = at, variance
+            weight, value = _sites(at, variance, noise, gaps)
+    offset, noise = means[:, -1].mean(), noises.mean()
+    x = (draws.reference @ means[:, :, None])[:, :, 0] + draws.reference_offsets
+    within = np.vdot(np.linalg.inv(precisions), draws.reference_gram) / n_draws + x.var(0).mean()
+    mean, variance = cavities.mean(1)
+    variance += cavities[0].var(0)
+    log_p = _level_log_p(mean, variance + noise, draws.edges.mean(0))
+    means[:, -1] = 1.0
+    tail = [offset, noise, within]
+    return np.concatenate([means.ravel() / n_draws, tail, _level_biases(draws, log_p, levels)])
+
+
+def mix_of_one(
+    logits: np.ndarray,
+    mean: np.ndarray,
+    style: np.ndarray,
+    variance: np.ndarray,
+    thresholds: np.ndarray,
+    share: float,
+) -> np.ndarray:
+    """See `conv4rec.model.bayesian_mf.BayesianMF.mix`: items x levels, as precise as `mean`."""
+    edges = np.concatenate([[-EDGE], thresholds, [EDGE]])
+    probit = _level_log_p(mean.astype(np.float64), style[0] + variance, edges) + style[2:]
+    neural = logits + style[2:].astype(np.float64)
+    parts = [np.exp(part - part.max(1, keepdims=True)) for part in (neural, probit)]
+    neural, probit = (part / part.sum(1, keepdims=True) for part in parts)
+    mixed = (1.0 - share) * neural + share * probit
+    return np.log(np.maximum(mixed, 1e-300)).astype(mean.dtype)
 
 
 def _interval(ends: np.ndarray) -> np.ndarray:
     """Phi(ends[1]) - Phi(ends[0]), computed in the tail where both terms are small."""
-    side = np.copysign(1.0, -ends.sum(0))
-    below = ndtr(ends * side)
+    below = ndtr(ends * np.copysign(1.0, -(ends[0] + ends[1])))
     return np.abs(below[1] - below[0])
 
 
-def _user_precision(
-    draws: DrawArrays, draw: int, mean: np.ndarray, variance: np.ndarray, bounds: np.ndarray
-) -> float:
-    scale = 1.0 / np.sqrt(variance + draws.grid_variances[draw])
-    likelihood = np.log(np.maximum(_interval((bounds[draw] - mean)[:, None] * scale), 1e-300))
-    log_posterior = likelihood.sum(1) + draws.log_prior_on_grid[draw]
-    weights = np.exp(log_posterior - log_posterior.max())
-    return math.exp(weights @ draws.log_grid / weights.sum())
+def _user_precision(draws: DrawArrays, draw: int, variance: np.ndarray, gaps: np.ndarray) -> float:
+    ends = gaps[:, None] / np.sqrt(variance + draws.grid_variances[draw])
+    likelihood = np.add.reduce(np.log(np.maximum(_interval(ends), 1e-300)), 1)
+    log_posterior = likelihood + draws.log_prior_on_grid[draw]
+    weights = np.exp(log_posterior - np.maximum.reduce(log_posterior))
+    total, mean = weights @ draws.log_grid
+    return math.exp(mean / total)
 
 
 def _sites(
-    mean: np.ndarray, cavity_variance: np.ndarray, noise: float, bounds: np.ndarray
+    mean: np.ndarray, cavity_variance: np.ndarray, noise: float, gaps: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """See `conv4rec.model.ordinal.sites`."""
+    """See `conv4rec.model.ordinal.sites`; slope and curvature are in units of the deviation."""
     variance = cavity_variance + noise
     deviation = np.sqrt(variance)
-    ends = (bounds - mean) / deviation
+    ends = gaps / deviation
     probability = np.maximum(_interval(ends), 1e-300)
-    density = np.exp(-0.5 * ends * ends) / ROOT_2PI
-    slope = (density[0] - density[1]) / (probability * deviation)
-    bend = (ends[1] * density[1] - ends[0] * density[0]) / (probability * variance)
-    curvature = np.maximum(slope * slope + bend, 0.0)
-    curvature = np.maximum(np.minimum(curvature, SHARPEST / variance), FLATTEST / variance)
-    far = 30.0 * deviation
-    value = mean + np.maximum(np.minimum(slope / curvature, far), -far)
-    return curvature / (1.0 - cavity_variance * curvature), value
+    density = np.exp(-0.5 * ends * ends)
+    density /= probability * ROOT_2PI
+    slope, bends = density[0] - density[1], ends * density
+    curvature = np.maximum(slope * slope + (bends[1] - bends[0]), FLATTEST)
+    curvature = np.minimum(curvature, SHARPEST)
+    value = mean + deviation * np.maximum(np.minimum(slope / curvature, 30.0), -30.0)
+    return curvature / (variance - cavity_variance * curvature), value
 
 
 def _level_log_p(mean: np.ndarray, variance: np.ndarray, edges: np.ndarray) -> np.ndarray:

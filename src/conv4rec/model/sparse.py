@@ -111,10 +111,16 @@ class SparsePattern:
         Returns:
             rows x size. Differentiable in both arguments; no dense rows x columns array.
         """
-        total = None
+        total, learns = None, needs_gradient(values, tables)
         # Unbound at once: the gradient of tables[c] would be a zero-filled copy of all tables.
         for value, table in zip(values.unbind(1), tables.unbind(0), strict=True):
-            part = _SparseTimesDense.apply(value.contiguous(), table, self)
+            value = value.contiguous()
+            if learns:
+                part = _SparseTimesDense.apply(value, table, self)
+            else:  # an answer: a fifth of the time
+                part = embedding_bag(
+                    self.columns, table, self.row_starts[:-1], mode="sum", per_sample_weights=value
+                )
             total = part if total is None else total + part
         assert total is not None  # the channel "consumed" always exists
         return total
@@ -136,11 +142,6 @@ class _SparseTimesDense(torch.autograd.Function):
     def forward(ctx, values: Tensor, table: Tensor, pattern: SparsePattern) -> Tensor:
         ctx.save_for_backward(values, table)
         ctx.pattern = pattern
-        if not any(ctx.needs_input_grad):  # an answer: a fifth of the time
-            starts = pattern.row_starts[:-1]
-            return embedding_bag(
-                pattern.columns, table, starts, mode="sum", per_sample_weights=values
-            )
         return csr(pattern.row_starts, pattern.columns, values, pattern.shape) @ table
 
     @staticmethod
@@ -161,6 +162,11 @@ class _SparseTimesDense(torch.autograd.Function):
             )
             table_gradient = flipped @ grad
         return values_gradient, table_gradient, None
+
+
+def needs_gradient(*tensors: Tensor) -> bool:
+    """Whether a gradient could be asked for."""
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def csr(starts: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -192,6 +198,8 @@ def gather_rows(table: Tensor, index: Tensor) -> Tensor:
     On several threads, that of `table[index]` is not. That of `embedding` is, but for a few
     columns a count is several times faster.
     """
+    if not needs_gradient(table):
+        return table.index_select(0, index)
     if 0 < table.shape[1] <= NARROW:
         rows = _NarrowLookUp.apply(table, index)
         assert isinstance(rows, Tensor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from conv4rec.data import Ids, Interactions
+from conv4rec.data.json_ids import known_id, numbers_of_any
 from conv4rec.data.titles import with_titles
 from conv4rec.errors import UnknownUserError
 from conv4rec.recommender.conv4rec import Conv4Rec
@@ -28,31 +28,6 @@ SEND_A_HISTORY = (
     "To ask for someone who is not in the training data, send their history instead: "
     '"history": {"<item id>": <rating or null>}.'
 )
-
-
-def known_id(value: int | str, ids: Ids) -> int | str:
-    """An id as JSON carries it: where ids are integers, the text of one stands for it.
-
-    >>> known_id("42", Ids(pl.Series([7, 42]))), known_id("042", Ids(pl.Series([7, 42])))
-    (42, '042')
-    """
-    if ids.kind == "int" and isinstance(value, str) and re.fullmatch(r"-?[1-9][0-9]*|0", value):
-        return int(value)
-    return value
-
-
-def numbers_of_any(ids: Ids, values: Sequence[int | str]) -> np.ndarray:
-    """The numbers of ids of any type; -1 where an id is unknown or of the other type.
-
-    >>> numbers_of_any(Ids(pl.Series([7, 42])), [42, "dune", 8]).tolist()
-    [1, -1, -1]
-    """
-    right = str if ids.kind == "str" else int
-    places = [place for place, value in enumerate(values) if isinstance(value, right)]
-    numbers = np.full(len(values), -1, dtype=np.int64)
-    if places:
-        numbers[places] = ids.numbers([values[place] for place in places])
-    return numbers
 
 
 @dataclass

@@ -47,6 +47,7 @@ from conv4rec.train import Fit, Fitted, TrainSettings
 from conv4rec.train.event_checkpoint import load_item_state
 from conv4rec.train.event_fit import fit_events
 from conv4rec.train.fit import OnProgress
+from conv4rec.train.loop import Progress
 
 
 class Conv4Rec(Parameters):
@@ -116,7 +117,8 @@ class Conv4Rec(Parameters):
             interactions: `Interactions`, `Events`, a frame, or a file. A table with a column for
                 the type of an event (view, buy, ...) is read by `Events.from_frame`, any other by
                 `Interactions.from_frame`.
-            on_progress: called after each step with (stage name, stage, stages, Progress).
+            on_progress: called after each step with (stage name, stage, stages, Progress); at the
+                end, while training users are solved, with ("users", 0, 1, Progress of users).
             checkpoint: folder to keep the state of training in.
             resume: go on from `checkpoint`; ends in the weights of an uninterrupted run.
             should_stop: asked after each step; once it returns True, the state is saved to
@@ -159,7 +161,12 @@ class Conv4Rec(Parameters):
         )  # fmt: skip
         self._serve(fit.run(), log, settings)
         if settings.solve_users:
-            self.scoring_.known = KnownUsers.solved(log, self.fitted_.model.bayesian_mf)
+
+            def on_users(n: int) -> None:
+                if on_progress is not None:
+                    on_progress("users", 0, 1, Progress(n, log.n_users, 0.0, 0.0))
+
+            self.scoring_.known = KnownUsers.solved(log, self.fitted_.model.bayesian_mf, on_users)
         with contextlib.suppress(SettingError):  # too little max_memory_mb: the first list says it
             self._norms()
         return self

@@ -118,7 +118,8 @@ class DiscoveryCriteria:
         share = NormalDist().cdf(-RANK_ERROR * NormalDist().inv_cdf(self.confidence))
         n_below = np.maximum((share * n_left).astype(np.int64), n_left >= 2)
         first = np.minimum(n_seen + n_below, n_items - 1)
-        return np.take_along_axis(np.sort(log_p_consume, axis=1), first[:, None], axis=1)
+        ordered = np.partition(log_p_consume, np.unique(first), axis=1)
+        return np.take_along_axis(ordered, first[:, None], axis=1)
 
     def liked(self, likes: np.ndarray, log_p_consume: np.ndarray, lift: np.ndarray) -> np.ndarray:
         """Which items are liked well enough to be discoveries: rows x items.

@@ -103,6 +103,14 @@ def _types(facts: dict[str, Any]) -> EventTypes:
 
 def _matrix(arrays: dict[str, np.ndarray], name: str, n_items: int) -> sparse.csr_array:
     data, indices, starts = (arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+    # SciPy multiplies without looking, and `check_format` skips the starts where the last is 0.
+    if not (
+        starts.shape == (n_items + 1,)
+        and starts[0] == 0
+        and starts[-1] == len(indices)
+        and (np.diff(starts) >= 0).all()
+    ):
+        raise ValueError(f"its {name!r} is not a matrix")
     matrix = sparse.csr_array((data, indices, starts), shape=(n_items, n_items))
     matrix.check_format(full_check=True)
     return matrix

@@ -39,7 +39,10 @@ class Norms:
 
     def lift(self, likes: np.ndarray) -> np.ndarray:
         """How far log-odds of P(like) exceed those of others, generosity aside: rows x items."""
-        own = log_odds(likes)
+        return self.lift_of(log_odds(likes))
+
+    def lift_of(self, own: np.ndarray) -> np.ndarray:
+        """The same, of log-odds."""
         return own - own.mean(1, keepdims=True) - (self.others - self.others.mean())
 
 

@@ -21,10 +21,13 @@ from conv4rec.recommender.list_scores import (
     list_scores,
 )
 from conv4rec.recommender.scoring import Scores, Scoring
-from conv4rec.recommender.shortlist import Shortlister, one_row
+from conv4rec.recommender.shortlist import NearlyRated, Shortlister, one_row
 from conv4rec.recommender.surroundings import warn
-from conv4rec.recommender.uncertainty import interval_columns, probability
+from conv4rec.recommender.uncertainty import Latent, interval_columns, joined, probability
 from conv4rec.recommender.user_histories import fallback_column
+
+Read = tuple[np.ndarray, Latent | None]
+"""Of pairs, as `Scoring.rated` gives them."""
 
 
 class Lists:
@@ -75,7 +78,7 @@ class Lists:
             )
 
     def _frame(self, scores: Scores) -> pl.DataFrame:
-        listed, list_score = self._listed(scores)
+        listed, list_score, read = self._listed(scores)
         n_listed = (listed >= 0).sum(1)
         self.n_short += int((n_listed < self.request.k).sum())
         self.n_empty += int((n_listed == 0).sum())
@@ -92,38 +95,48 @@ class Lists:
         if by == "discover":
             counts = self.scoring.item_side.type_counts.sum(1).cpu().numpy() + 1.0
             columns |= discovery_columns(scores.log_p_consume, counts, rows, items)
-        p_rating, latent = self.scoring.rated(scores.encoding, rows, items)
+        p_rating, latent = read or self.scoring.rated(scores.encoding, rows, items)
         rated = rating_columns(p_rating, self.histories, like_level)
         if by in UNCERTAIN_LISTS:
             columns |= interval_columns(rated["p_like"], like_level, latent)
         columns |= rated | self._reasons(scores, rows, items)
         return pl.DataFrame(columns | fallback_column(self.histories, scores.rows[rows]))
 
-    def _listed(self, scores: Scores) -> tuple[np.ndarray, np.ndarray]:
+    def _listed(self, scores: Scores) -> tuple[np.ndarray, np.ndarray, Read | None]:
         """The items of each list, best first, and their scores minus prices: rows x k.
 
-        -1 and -inf past the end of a list.
+        -1 and -inf past the end of a list. And what a shortlist has read of them, if it has.
         """
         if self.request.spec.by == "consume" and self.request.exclude_seen:
             log_p, allowed = scores.log_p_consume, self.request.allowed
             items, best = self._best(log_p if allowed.all() else np.where(allowed, log_p, -np.inf))
-            return items, np.exp(best)
-        if self.shortlister is not None and self.shortlister.pays:
-            rows = [self._listed_of(one_row(scores, row)) for row in range(len(scores.rows))]
-            items, list_score = (np.concatenate(part) for part in zip(*rows, strict=True))
-            return items, list_score
-        return self._best(self._ranked_fully(scores))
+            return items, np.exp(best), None
+        if self.shortlister is None or not self.shortlister.pays:
+            return *self._best(self._ranked_fully(scores)), None
+        each = NearlyRated.each(self.scoring, scores, self.request.spec.like_level)
+        rows = [self._listed_of(one_row(scores, row), own) for row, own in enumerate(each)]
+        items = np.concatenate([row[0] for row in rows])
+        list_score = np.concatenate([row[1] for row in rows])
+        read = [row[2] for row in rows if row[2] is not None]
+        if len(read) < len(rows):
+            return items, list_score, None
+        p_rating = np.concatenate([part[0] for part in read])
+        return items, list_score, (p_rating, joined([part[1] for part in read]))
 
-    def _listed_of(self, scores: Scores) -> tuple[np.ndarray, np.ndarray]:
-        """The list of one user: 1 x k."""
+    def _listed_of(
+        self, scores: Scores, nearly: NearlyRated
+    ) -> tuple[np.ndarray, np.ndarray, Read | None]:
+        """`_listed` of one user."""
         assert self.shortlister is not None
         may = ~np.isneginf(scores.log_p_consume[0]) | (not self.request.exclude_seen)
-        found = self.shortlister.ranked(scores, may)
+        found = self.shortlister.ranked(scores, nearly, may)
         if found is None:
-            return self._best(self._ranked_fully(scores))
-        items, list_score = found
-        places, best = self._best(list_score[None])
-        return np.where(places >= 0, items[places] if len(items) else -1, -1), best
+            return *self._best(self._ranked_fully(scores)), None
+        places, best = self._best(found.score[None])
+        kept = places[places >= 0]
+        latent = None if found.latent is None else found.latent.at(kept)
+        items = np.where(places >= 0, found.items[places] if len(found.items) else -1, -1)
+        return items, best, (found.p_rating[kept], latent)
 
     def _best(self, ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The k best places of each row and their scores; -1 and -inf where there are fewer."""

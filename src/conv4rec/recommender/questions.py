@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StrictInt,
@@ -14,25 +13,17 @@ from pydantic import (
     model_validator,
 )
 
+from conv4rec.data.json_ids import LONGEST_ID, JsonId, TextId, Whole
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY
 from conv4rec.recommender.explanation import Explained
 from conv4rec.recommender.list_scores import Order
 
 MOST_USERS, MOST_IDS, MOST_HISTORY, MOST_ITEMS = 100, 10_000, 10_000, 1_000
 MOST_ROWS = 10_000  # of an answer
-LONGEST_ID = 512  # characters
 ABSENT: Any = None
 """The default of a field that may be left out, but is never null."""
 
 
-def _whole(value: Any) -> Any:
-    """5.0 is a whole number in JSON, and some programs write it so."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Whole = Annotated[StrictInt, BeforeValidator(_whole)]
-TextId = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_ID)]
-Id = Whole | TextId
 Rating = Annotated[float, Field(allow_inf_nan=False)] | None
 TypeName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_ID)]
 Types = Annotated[list[TypeName], Field(min_length=1, max_length=MOST_USERS)]
@@ -41,7 +32,7 @@ By = Annotated[
     Order | TypeName,
     Field(description="What is ranked by; where the log has types, also a type, or 'next'."),
 ]
-ManyIds = Annotated[list[Id], Field(max_length=MOST_IDS)]
+ManyIds = Annotated[list[JsonId], Field(max_length=MOST_IDS)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 _ONE_OF = "{0!r}, of the training data, or 'history', anyone's items with their ratings"
@@ -80,7 +71,7 @@ class RecommendQuestion(Question):
         )
     )
     users: Annotated[
-        list[Id],
+        list[JsonId],
         Field(min_length=1, max_length=MOST_USERS, description="Ids of the training data."),
     ] = ABSENT
     history: Annotated[History, Field(description=_HISTORY)] = ABSENT
@@ -121,8 +112,8 @@ class RecommendQuestion(Question):
 class Pair(Question):
     """A user of the training data and an item."""
 
-    user_id: Id
-    item_id: Id
+    user_id: JsonId
+    item_id: JsonId
 
 
 class PredictQuestion(Question):
@@ -143,7 +134,7 @@ class PredictQuestion(Question):
     pairs: Annotated[list[Pair], Field(min_length=1, max_length=MOST_IDS)] = ABSENT
     history: Annotated[History, Field(description=_HISTORY)] = ABSENT
     items: Annotated[
-        list[Id],
+        list[JsonId],
         Field(min_length=1, max_length=MOST_IDS, description="Of the history's predictions."),
     ] = ABSENT
     intervals: Annotated[bool, Field(description="Add a 90% interval of P(like).")] = False
@@ -168,7 +159,7 @@ class ProfileQuestion(Question):
             "user", "history", examples=[{"user": "ann"}, {"history": {"dune": 5, "heat": 1}}]
         )
     )
-    user: Annotated[Id, Field(description="Of the training data.")] = ABSENT
+    user: Annotated[JsonId, Field(description="Of the training data.")] = ABSENT
     history: Annotated[History, Field(description=_HISTORY)] = ABSENT
 
     @model_validator(mode="after")
@@ -185,7 +176,7 @@ class ExplainQuestion(ProfileQuestion):
             "user", "history", examples=[{"user": "ann", "item": "heat", "by": "like"}]
         )
     )
-    item: Id
+    item: JsonId
     by: Explained | TypeName = "like"
     confidence: Annotated[float, Field(ge=0.5, lt=1.0, description="Of discoveries.")] = CONFIDENCE
 
@@ -194,5 +185,5 @@ class SimilarQuestion(Question):
     """The items consumed by the same users."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"item": "dune", "k": 5}]})
-    item: Id
+    item: JsonId
     k: Annotated[Whole, Field(ge=1, le=MOST_ITEMS)] = 10

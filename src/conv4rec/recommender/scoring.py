@@ -17,7 +17,7 @@ from conv4rec.model.compressed import CompressedRatings
 from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.model.served import ServedEncoding
 from conv4rec.recommender.known_users import KnownUsers
-from conv4rec.recommender.uncertainty import Latent
+from conv4rec.recommender.uncertainty import Latent, joined
 from conv4rec.train.batches import Batches
 
 if hasattr(os, "register_at_fork"):
@@ -151,7 +151,7 @@ class Scoring:
             logits, latent = self.model.rated(encoding, *self._pairs(places[part], items[part]))
             probabilities.append(torch.softmax(logits, 1).cpu().numpy())
             latents.append(_latent(latent))
-        return np.concatenate(probabilities), _joined(latents)
+        return np.concatenate(probabilities), joined(latents)
 
     @torch.no_grad()
     def all_rating_probabilities(self, encoding: ServedEncoding) -> np.ndarray:
@@ -170,18 +170,6 @@ class Scoring:
         device = self.item_side.type_counts.device
         users, columns = (torch.as_tensor(a, device=device).long() for a in (places, items))
         return users, columns
-
-
-def _joined(parts: list[Latent | None]) -> Latent | None:
-    given = [part for part in parts if part is not None]
-    if len(given) <= 1:
-        return given[0] if given else None
-    return Latent(
-        np.concatenate([part.mean for part in given]),
-        np.concatenate([part.standard_error for part in given]),
-        np.concatenate([part.deviation for part in given]),
-        given[0].thresholds,
-    )
 
 
 def _latent(rating: LatentRating | None) -> Latent | None:

@@ -3,13 +3,16 @@
 The ratings of all items are read from compressed tables (`conv4rec.model.compressed`), at a tenth
 of the cost. The best by that score are read exactly, and the list is made of these. The largest
 error seen among them says whether an item that was left out could belong to the list: if twice
-that error would bring it in, or if an item is too close to a limit of discoveries, a longer
-shortlist is tried, and then all items are read exactly.
+that error would bring it in, more items are read, and in the end all of them.
+
+Means over all items, which say what a user must like at least to be shown a discovery, are of the
+compressed tables. Their errors have mean 0, so the limit is right to some thousandths of log-odds,
+and an item that close to it may be listed or not. Where errors are large, all items are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,15 +22,25 @@ from conv4rec.data import Interactions
 from conv4rec.model.ordinal import LEAST
 from conv4rec.recommender.list_scores import ListSpec, Norms, Rated
 from conv4rec.recommender.scoring import Scores, Scoring
-from conv4rec.recommender.uncertainty import Latent, log_odds, ndtr, standard_errors
+from conv4rec.recommender.uncertainty import (
+    Latent,
+    joined,
+    log_odds,
+    ndtr,
+    standard_errors,
+    upper_tail,
+)
 
-LEAST_SHORTLIST, PER_PLACE = 128, 8  # items read exactly: for each place of the list, at least
+LEAST_SHORTLIST, PER_PLACE = 40, 4  # items read exactly: at least, and for each place of the list
 DISCOVERIES = 2  # times as many: some turn out not to be one
-SMALLEST_CATALOGUE = 16  # shortlists: a smaller catalogue is read whole
+SMALLEST_CATALOGUE = 48  # shortlists: a smaller catalogue is read whole
 FAR = 9.0  # deviations
-LONGER = (1, 4)  # times as many, tried in turn
-MARGIN = 0.1  # log-odds that a discovery may seem liked less than by others, at first
-CLOSE = 1e-4  # to a limit of discoveries: compressed tables cannot tell
+GROWTH = 2  # times as many as were read before, at most, are read next
+MOST = 50  # times as many in all; rather than more, everything is read
+MARGIN = 0.05  # log-odds by which a discovery may seem liked too little, at first
+SHARP = 0.001  # log-odds: a limit of discoveries that seems right to this is not looked into
+LEAST_LIKED = np.float32(1e-7)
+LOWEST = -1e30  # any score is above it
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,7 @@ class Shortlister:
 
     @property
     def size(self) -> int:
-        """How many items are read exactly."""
+        """How many items are read exactly at first."""
         size = max(LEAST_SHORTLIST, PER_PLACE * self.k)
         return size * (DISCOVERIES if self.spec.by == "discover" else 1)
 
@@ -63,81 +76,69 @@ class Shortlister:
         """Whether the catalogue is large enough."""
         return self.size * SMALLEST_CATALOGUE <= len(self.allowed)
 
-    def ranked(self, scores: Scores, may: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """The shortlist in ascending order, and its scores minus prices. None if it is in doubt.
+    def ranked(self, scores: Scores, nearly: NearlyRated, may: np.ndarray) -> Shortlist | None:
+        """The items that were read exactly; None where these would be too many.
 
         Args:
             scores: of one user.
+            nearly: of the same user.
             may: items, bool; which the history lets be listed.
         """
-        nearly = NearlyRated.of(self.scoring, scores, self.spec.like_level)
-        score = self._score(nearly, scores.log_p_consume[0]) - self.prices
-        may, limits, lift = may & self.allowed, None, np.float32(np.inf)
+        nearly_score = self._score(nearly, scores.log_p_consume[0]) - self.prices
+        if np.isnan(nearly_score).any():
+            return None
+        may, limits, room = may & self.allowed, None, np.float32(np.inf)
         if self.spec.by == "discover":
-            limits = self._limits(nearly.likes, scores)
-            may, lift = may & limits.novel, limits.lift
-        margin = MARGIN
-        for times in LONGER:
-            own = np.where(may & (lift >= -margin), score, -np.inf)
-            items = self._best(own, times * self.size)
-            listed, doubt = self._read(scores, nearly, own, items, limits, margin)
-            if listed is not None:
-                return items, listed
-            margin = max(margin, 2 * doubt)
-        return None
+            limits = self._limits(nearly, scores)
+            may, room = may & limits.novel, limits.room
+        left, found, last = np.where(may, nearly_score, -np.inf), None, -np.inf
+        margin, n_new = MARGIN, self.size
+        if np.count_nonzero(may & (room >= -margin)) < n_new:  # then errors are of what is nearest
+            margin = -float(np.partition(np.where(may, room, -FAR), -n_new)[-n_new])
+        while found is None or n_new:
+            new = self._best(np.where(room >= -margin, left, -np.inf), n_new)
+            left[new] = -np.inf
+            read = self._read(scores, new, nearly, nearly_score, limits)
+            found = read if found is None else found.and_also(read)
+            if (n := len(found.items)) > MOST * self.size:
+                return None
+            score, margin = found.score, max(margin, 2 * np.abs(found.moved).max(initial=0.0))
+            last = np.partition(score, n - self.k)[n - self.k] if n >= self.k else -np.inf
+            least = max(last - 2 * found.error.max(initial=0.0), LOWEST)
+            n_new = min(int(np.count_nonzero((left >= least) & (room >= -margin))), GROWTH * n)
+        return None if found.is_blurred(len(left), last) else found.in_order()
 
     def _best(self, score: np.ndarray, n: int) -> np.ndarray:
-        """The n best items that are not at -inf, in ascending order."""
+        """The n best items that are not at -inf."""
         n = min(n, len(score))
-        items = np.sort(np.argpartition(score, len(score) - n)[len(score) - n :])
+        items = np.argpartition(score, len(score) - n)[len(score) - n :]
         return items[score[items] > -np.inf]
 
     def _read(
         self,
         scores: Scores,
+        items: np.ndarray,
         nearly: NearlyRated,
-        score: np.ndarray,
-        items: np.ndarray,
+        nearly_score: np.ndarray,
         limits: Limits | None,
-        margin: float,
-    ) -> tuple[np.ndarray | None, float]:
-        """What the items of a shortlist are ranked by, exactly, and twice the largest error.
-
-        The former is None if the list is in doubt.
-        """
+    ) -> Shortlist:
+        """Some items, exactly; and how far off they were."""
         row = np.zeros(len(items), dtype=np.int64)
-        read = Rated(*self.scoring.rated(scores.encoding, row, items), self.spec.like_level)
-        exact = self._score(read, scores.log_p_consume[0, items]) - self.prices[items]
-        error = np.abs(exact - score[items])
-        doubt, is_close = 2 * float(error.max(initial=0.0)), np.zeros(len(items), dtype=bool)
+        p_rating, latent = self.scoring.rated(scores.encoding, row, items)
+        read = Rated(p_rating, latent, self.spec.like_level)
+        score = self._score(read, scores.log_p_consume[0, items]) - self.prices[items]
+        error = np.abs(score - nearly_score[items])
+        moved, room = np.zeros(len(items)), np.full(len(items), np.inf)
+        passes = np.ones(len(items), dtype=bool)
         if limits is not None:
-            # Limits hold means over all items: errors cancel, but for those of curved functions.
-            square = float(np.square(error).sum()) / max(1, len(items))
-            close = CLOSE + 2 * square + 3 * (square / len(score)) ** 0.5
-            passes, is_close = self._pass(nearly.likes, read.likes, items, limits, close)
-            if doubt > margin and self.spec.criteria.min_p_like != 0:
-                return None, doubt
-            exact = np.where(passes, exact, -np.inf)
-        n, is_whole = len(items), len(items) == np.count_nonzero(score > -np.inf)
-        last = np.partition(exact, n - self.k)[n - self.k] if n >= self.k else -np.inf
-        if not is_whole and not float(score[items].min()) + doubt < last:
-            return None, doubt
-        return None if (is_close & (exact >= last)).any() else exact, doubt
-
-    def _pass(
-        self,
-        nearly: np.ndarray,
-        likes: np.ndarray,
-        items: np.ndarray,
-        limits: Limits,
-        close: float,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Which items of the shortlist are liked enough, and which are close to a limit."""
-        over, lift = likes - limits.likes, np.full(len(items), np.inf)
-        if self.spec.criteria.min_p_like is None:
-            lift = limits.lift[items] + log_odds(likes) - log_odds(nearly[items])
-            return (over >= 0) & (lift >= 0), (np.abs(over) < close) | (np.abs(lift) < close)
-        return over >= 0, np.zeros(len(items), dtype=bool)  # the limit is given: nothing is near it
+            passes = read.likes >= limits.likes
+            if self.spec.criteria.min_p_like != 0:
+                moved = log_odds(read.likes) - nearly.odds[items]
+            if self.spec.criteria.min_p_like is None:
+                room = limits.room[items] + moved
+                passes &= room >= 0
+        listed = np.where(passes, score, -np.inf)
+        return Shortlist(items, listed, score, error, room, moved, p_rating, latent)
 
     def _score(self, rated: Rated | NearlyRated, log_p_consume: np.ndarray) -> np.ndarray:
         by, confidence = self.spec.by, self.spec.criteria.confidence
@@ -147,17 +148,64 @@ class Shortlister:
             return rated.rating_lower_bound(confidence, self.histories.levels.values)
         return rated.like_lower_bound(confidence)
 
-    def _limits(self, likes: np.ndarray, scores: Scores) -> Limits:
+    def _limits(self, nearly: NearlyRated, scores: Scores) -> Limits:
         """What a discovery has to exceed."""
         assert self.norms is not None
         criteria, log_p = self.spec.criteria, scores.log_p_consume
         n_consumed = np.diff(self.histories.starts)[scores.rows]
         novel = criteria.novel(log_p, n_consumed, self.norms.head)[0]
-        if (least := criteria.min_p_like) is not None:
-            beyond = log_odds(likes) - log_odds(np.array([least])) if least else likes + np.inf
-            return Limits(novel, least, beyond)
-        lift = self.norms.lift(likes[None])[0]
-        return Limits(novel, float(criteria.likes_limit(likes[None], log_p)[0]), lift)
+        if (least := criteria.min_p_like) == 0:
+            return Limits(novel, 0.0, nearly.odds + np.inf)
+        if least is not None:
+            return Limits(novel, least, nearly.odds - log_odds(np.array([least])))
+        least = float(criteria.likes_limit(nearly.likes[None], log_p)[0])
+        lift = self.norms.lift_of(nearly.odds[None])[0]
+        return Limits(novel, least, np.minimum(lift, nearly.odds - log_odds(np.array([least]))))
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Items of one user that were read exactly."""
+
+    items: np.ndarray
+    score: np.ndarray
+    """Minus prices; -inf if it is no discovery."""
+    of_all: np.ndarray
+    """The same, discovery or not."""
+    error: np.ndarray
+    """Of the score from compressed tables."""
+    room: np.ndarray
+    """`Limits.room`, with the exact P(like) of the item itself; infinite where a limit is given."""
+    moved: np.ndarray
+    """Log-odds of P(like), minus those from compressed tables."""
+    p_rating: np.ndarray
+    latent: Latent | None
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything but `latent`: items first."""
+        return {name: array for name, array in vars(self).items() if name != "latent"}
+
+    def and_also(self, more: Shortlist) -> Shortlist:
+        """Both, in turn."""
+        both = {name: np.concatenate([own, more.arrays[name]]) for name, own in self.arrays.items()}
+        return replace(self, **both, latent=joined([self.latent, more.latent]))
+
+    def in_order(self) -> Shortlist:
+        """The same, items in ascending order."""
+        order, latent = np.argsort(self.items), self.latent
+        sorted_ = {name: array[order] for name, array in self.arrays.items()}
+        return replace(self, **sorted_, latent=None if latent is None else latent.at(order))
+
+    def is_blurred(self, n_items: int, last: float) -> bool:
+        """Whether an item is too close to the limit of discoveries for the list to be told.
+
+        The limit holds means over all items: errors cancel, but for those of curved functions.
+        """
+        square = float(np.square(self.moved).sum()) / max(1, len(self.moved))
+        blur = 2 * square + 3 * (square / n_items) ** 0.5
+        near = (np.abs(self.room) < blur) & (self.of_all >= last)
+        return blur > SHARP and bool(near.any())
 
 
 @dataclass(frozen=True)
@@ -166,8 +214,8 @@ class Limits:
 
     novel: np.ndarray
     likes: float
-    lift: np.ndarray
-    """In log-odds, nearly: beyond the liking of others, or beyond a P(like) that was given."""
+    room: np.ndarray
+    """In log-odds, nearly: how far P(like) is beyond `likes` and beyond that of others."""
 
 
 def one_row(scores: Scores, row: int) -> Scores:
@@ -184,59 +232,85 @@ def one_row(scores: Scores, row: int) -> Scores:
 
 @dataclass(frozen=True)
 class NearlyRated:
-    """What `Rated` holds of one user and every item, from compressed tables."""
+    """What `Rated` holds of one user and every item, from compressed tables.
 
-    p_rating: np.ndarray
-    """levels x items: sums over levels are ten times as fast as in the other order."""
+    Levels x items: sums over levels are ten times as fast as in the other order.
+    """
+
+    neural: np.ndarray
+    """What P(level) of the neural component is proportional to: levels x items."""
+    probit: np.ndarray | None
+    """P(level) of the Bayesian matrix factorisation: levels x items."""
+    style: np.ndarray
+    """levels: by what a user's own use of the scale multiplies both."""
+    share: float
+    """Of the Bayesian matrix factorisation."""
     latent: Latent | None
     like_level: int
 
     @classmethod
-    def of(cls, scoring: Scoring, scores: Scores, like_level: int) -> NearlyRated:
-        """Compute them for the one user of `scores`."""
+    def each(cls, scoring: Scoring, scores: Scores, like_level: int) -> Iterator[NearlyRated]:
+        """Of every user of `scores` in turn. Memory: 4 x users x items x (channels + 1) bytes."""
         encoding, mf = scores.encoding, scoring.model.bayesian_mf
-        tables = scoring.compressed(encoding)
-        logits = tables.level_logits(scoring.network, encoding)
-        logits -= logits.max(0)
+        tables, network = scoring.compressed(encoding), scoring.network
+        kernel, bias = network.kernel_out.T.cpu().numpy(), network.level_bias.cpu().numpy()
+        channels = tables.channel_scores(network, encoding)
         if mf is None or tables.latent is None or encoding.user_posterior is None:
-            p = np.exp(logits)
-            return cls(p / p.sum(0), None, like_level)
-        row = encoding.user_posterior[0].cpu().numpy()
-        n_factors = len(tables.latent.mean)
-        offset, noise, variance = row[n_factors : n_factors + 3]
-        mean = tables.latent.scores(row[:n_factors]) + offset
-        spread = variance * mf.uncertainty_ratio.cpu().numpy()
-        thresholds = mf.thresholds.mean(0).cpu().numpy()
-        deviation = np.sqrt(noise + spread)
-        below = ndtr((thresholds[:, None] - mean) / deviation)
-        probit = np.diff(below, axis=0, prepend=np.float32(0.0), append=np.float32(1.0))
-        style = np.exp(row[n_factors + 3 :, None])
-        neural, probit = np.exp(logits) * style, np.maximum(probit, LEAST) * style
-        share = float(mf.share)
-        p = neural * ((1 - share) / neural.sum(0)) + probit * (share / probit.sum(0))
-        latent = Latent(mean, np.sqrt(np.maximum(spread, 0.0)), np.sqrt(noise), thresholds)
-        return cls(p, latent, like_level)
+            style = np.ones(len(bias), dtype=np.float32)
+            for own in channels:
+                yield cls(_odds(kernel @ own + bias[:, None]), None, style, 0.0, None, like_level)
+            return
+        posterior, n_factors = encoding.user_posterior.cpu().numpy(), len(tables.latent.mean)
+        means = tables.latent.scores(posterior[:, :n_factors])
+        thresholds, ratio = mf.thresholds.mean(0).cpu().numpy(), mf.uncertainty_ratio.cpu().numpy()
+        for own, mean, row in zip(channels, means, posterior[:, n_factors:], strict=True):
+            mean, spread, noise = mean + row[0], row[2] * ratio, row[1]
+            below = ndtr((thresholds[:, None] - mean) / np.sqrt(noise + spread))
+            latent = Latent(mean, np.sqrt(np.maximum(spread, 0.0)), np.sqrt(noise), thresholds)
+            probit = np.diff(below, axis=0, prepend=np.float32(0.0), append=np.float32(1.0))
+            neural, style = _odds(kernel @ own + bias[:, None]), np.exp(row[3:] - row[3:].max())
+            probit = np.maximum(probit, LEAST, out=probit)
+            yield cls(neural, probit, style, float(mf.share), latent, like_level)
+
+    def expected(self, values: np.ndarray) -> np.ndarray:
+        """The expected value of a level: items."""
+        values = self.style * values.astype(np.float32)
+        expected = (values @ self.neural) / (self.style @ self.neural)
+        if self.probit is None:
+            return expected
+        probit = (values @ self.probit) / (self.style @ self.probit)
+        return expected * (1 - self.share) + probit * self.share
 
     @cached_property
     def likes(self) -> np.ndarray:
         """P(like): items."""
-        return np.minimum(self.p_rating[self.like_level :].sum(0), 1.0)
+        return self.expected(np.arange(len(self.style)) >= self.like_level)
+
+    @cached_property
+    def odds(self) -> np.ndarray:
+        """Log-odds of P(like): items."""
+        likes, dislikes = self.likes, self.expected(np.arange(len(self.style)) < self.like_level)
+        return np.log(np.maximum(likes, LEAST_LIKED)) - np.log(np.maximum(dislikes, LEAST_LIKED))
 
     def like_lower_bound(self, confidence: float) -> np.ndarray:
         """As of `Rated`; log-odds of the latent value end at `FAR` deviations."""
-        bound = log_odds(self.likes)
         if self.latent is None or self.like_level == 0:
-            return bound
+            return self.odds
         latent = self.latent
         apart = (latent.mean - latent.thresholds[self.like_level - 1]) / latent.deviation
         moved = apart - standard_errors(confidence) * latent.standard_error / latent.deviation
-        places = np.clip(np.stack([moved, -moved, apart, -apart]), -FAR, FAR)
-        logs = np.log(ndtr(places.astype(np.float32)))
-        return bound + (logs[0] - logs[1] - logs[2] + logs[3])
+        places = np.stack([moved, apart]).astype(np.float32)
+        rarer = upper_tail(np.minimum(np.abs(places), np.float32(FAR)))
+        odds = np.copysign(np.log((1 - rarer) / rarer), places)
+        return self.odds + (odds[0] - odds[1])
 
     def rating_lower_bound(self, confidence: float, values: Sequence[float]) -> np.ndarray:
         """As of `Rated`."""
-        bound = np.asarray(values, dtype=np.float32) @ self.p_rating
+        bound = self.expected(np.asarray(values))
         if self.latent is not None:
             bound = bound + self.latent.rating_move(values, -standard_errors(confidence))
         return bound
+
+
+def _odds(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits - logits.max(0))

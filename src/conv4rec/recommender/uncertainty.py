@@ -40,6 +40,11 @@ class Latent:
     thresholds: np.ndarray
     """levels - 1, between the levels."""
 
+    def at(self, places: np.ndarray) -> Latent:
+        """Of some pairs."""
+        mean, error, deviation = self.mean, self.standard_error, self.deviation
+        return Latent(mean[places], error[places], deviation[places], self.thresholds)
+
     def log_odds_move(self, like_level: int, errors: float) -> np.ndarray:
         """The change of the log-odds of liking if the mean is off by so many standard errors."""
         apart = (self.mean - self.thresholds[like_level - 1]) / self.deviation
@@ -56,9 +61,27 @@ class Latent:
         return change
 
 
+def joined(parts: Sequence[Latent | None]) -> Latent | None:
+    """Those of all pairs; None for a model without draws."""
+    given = [part for part in parts if part is not None]
+    if len(given) <= 1:
+        return given[0] if given else None
+    return Latent(
+        np.concatenate([part.mean for part in given]),
+        np.concatenate([part.standard_error for part in given]),
+        np.concatenate([part.deviation for part in given]),
+        given[0].thresholds,
+    )
+
+
 def ndtr(places: np.ndarray) -> np.ndarray:
     """The normal distribution function, by torch: six times as fast as that of SciPy."""
     return torch.special.ndtr(torch.from_numpy(places)).numpy()
+
+
+def upper_tail(places: np.ndarray) -> np.ndarray:
+    """1 - `ndtr`, also far out, where that of torch is 0 (beyond 5 deviations in float32)."""
+    return torch.special.erfc(torch.from_numpy(places * places.dtype.type(0.5**0.5))).numpy() / 2
 
 
 def _log_odds(place: np.ndarray) -> np.ndarray:

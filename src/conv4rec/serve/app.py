@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import APIKeyHeader
 from starlette.exceptions import HTTPException
@@ -19,10 +19,9 @@ from starlette.staticfiles import StaticFiles
 
 from conv4rec._version import __version__
 from conv4rec.errors import Conv4RecError, UnknownItemError, UnknownUserError
-from conv4rec.serve import health, routes
+from conv4rec.serve import health
 from conv4rec.serve.docs_page import STYLE, docs_page
 from conv4rec.serve.engine import Engine, UnknownModelError
-from conv4rec.serve.explorer.routes import router as explorer_router
 from conv4rec.serve.gate import Gate
 from conv4rec.serve.json_answers import JsonAnswer
 from conv4rec.serve.metrics import Metrics
@@ -54,7 +53,7 @@ def make_app(settings: ServeSettings) -> FastAPI:
     )
     app.state.engine = engine
     app.include_router(health.probes)
-    for router in (routes.router, health.router, explorer_router):
+    for router in (*_answering(settings), health.router):
         app.include_router(router, dependencies=[Depends(API_KEY)] if settings.keys else [])
     _add_pages(app, settings)
     for error, handler in (
@@ -70,13 +69,26 @@ def make_app(settings: ServeSettings) -> FastAPI:
     return app
 
 
+def _answering(settings: ServeSettings) -> list[APIRouter]:
+    """The routes that answer; those of models load torch, those of precomputed lists do not."""
+    if settings.is_precomputed:
+        from conv4rec.serve.precomputed import router
+
+        return [router]
+    from conv4rec.serve import routes
+    from conv4rec.serve.explorer.routes import router as explorer
+
+    return [routes.router, explorer]
+
+
 def _add_pages(app: FastAPI, settings: ServeSettings) -> None:
     """The reference at /docs, the explorer at /explore, and the way there from /."""
-    app.mount("/explore", StaticFiles(directory=EXPLORER, html=True), name="explore")
+    if not settings.is_precomputed:
+        app.mount("/explore", StaticFiles(directory=EXPLORER, html=True), name="explore")
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:
-        return RedirectResponse("/explore/")
+        return RedirectResponse("/docs" if settings.is_precomputed else "/explore/")
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:

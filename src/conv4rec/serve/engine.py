@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
-from conv4rec.recommender.answers import Answer, Answers
+from conv4rec.serve.json_answers import JsonAnswer
 from conv4rec.serve.metrics import Metrics
 from conv4rec.serve.models import Models, Served
 from conv4rec.serve.settings import ServeSettings
 from conv4rec.serve.turns import PATIENCE_SECONDS, Turns
+
+if TYPE_CHECKING:
+    from conv4rec.recommender.answers import Answer
 
 logger = logging.getLogger("conv4rec.serve")
 T = TypeVar("T")
@@ -59,7 +62,12 @@ class Engine:
             raise UnknownModelError(f"no model of this name is served; there is: {served}")
         return self.models.served[name]
 
-    async def run(self, served: Served, ask: Callable[[Answers], T]) -> T:
+    def facts(self) -> list[dict[str, Any]]:
+        """Name, version and sizes of each model."""
+        served = self.models.served.values()
+        return [{"name": s.name, "version": s.version, **s.answers.facts()} for s in served]
+
+    async def run(self, served: Served, ask: Callable[[Any], T]) -> T:
         """Whatever `ask` finds in a model, when it is its turn.
 
         Raises:
@@ -68,7 +76,7 @@ class Engine:
         with self.metrics.waiting.track_inprogress():
             return await self.turns.run(lambda: ask(served.answers))
 
-    async def ask(self, served: Served, ask: Callable[[Answers], Answer]) -> Answer:
+    async def ask(self, served: Served, ask: Callable[[Any], Answer]) -> Answer:
         """The same for an answer, whose remarks are counted."""
         answer = await self.run(served, ask)
         name = served.name
@@ -111,3 +119,17 @@ class Engine:
 def engine_of(connection: HTTPConnection) -> Engine:
     """The engine of the application that is asked."""
     return connection.app.state.engine
+
+
+async def ask(request: Request, name: str, question: Callable[[Any], Answer]) -> JsonAnswer:
+    """Ask a model when it is its turn; the answer says which version of the model gave it.
+
+    Raises:
+        UnknownModelError: No model of this name is served.
+        FullError: Too many questions wait already.
+    """
+    engine = engine_of(request)
+    served = engine.find(name)
+    request.scope["served_model"] = name
+    answer = await engine.ask(served, question)
+    return JsonAnswer({"model": name, "version": served.version, **answer})

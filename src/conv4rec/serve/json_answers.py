@@ -8,6 +8,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+FORM: dict[str, Any] = {"allow_nan": False, "separators": (",", ":"), "default": str}
+"""What JSON has no form for, such as a date of a table of lists, is text."""
+
 
 class JsonAnswer(Response):
     """A JSON answer. NaN and infinities are null; half a surrogate pair in an id is escaped."""
@@ -17,9 +20,9 @@ class JsonAnswer(Response):
     def render(self, content: Any) -> bytes:
         """The bytes of the answer."""
         try:
-            return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+            return json.dumps(content, **FORM).encode()
         except ValueError:
-            return json.dumps(plain(content), allow_nan=False, separators=(",", ":")).encode()
+            return json.dumps(plain(content), **FORM).encode()
 
 
 def plain(value: Any) -> Any:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conv4rec.data import Ids, load_dataset
 from conv4rec.data.titles import read_titles
 from conv4rec.errors import Conv4RecError, SavedModelError
-from conv4rec.recommender import Conv4Rec
-from conv4rec.recommender.answers import Answers
-from conv4rec.recommender.questions import RecommendQuestion
 from conv4rec.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from conv4rec.recommender.answers import Answers
+    from conv4rec.serve.precomputed import PrecomputedAnswers
 
 logger = logging.getLogger("conv4rec.serve")
 
@@ -28,8 +30,8 @@ class Served:
 
     name: str
     version: str
-    """Twelve digits of the checksum of the whole folder."""
-    answers: Answers
+    """Twelve digits of the checksum of the whole folder, or of the file of lists."""
+    answers: Answers | PrecomputedAnswers
     signature: Signature
 
 
@@ -50,6 +52,7 @@ class Models:
 
         Raises:
             SavedModelError: A folder is not a model, or damaged.
+            DataError: A file of lists is.
         """
         for name in self.settings.models:
             self.served[name] = self._load(name)
@@ -79,6 +82,14 @@ class Models:
     def _load(self, name: str) -> Served:
         folder = self.settings.models[name]
         signature = signature_of(folder)
+        if self.settings.is_precomputed:
+            from conv4rec.serve.precomputed import PrecomputedAnswers
+
+            return Served(name, _digest(folder), PrecomputedAnswers.read(folder), signature)
+        from conv4rec.recommender import Conv4Rec
+        from conv4rec.recommender.answers import Answers
+        from conv4rec.recommender.questions import RecommendQuestion
+
         model = Conv4Rec.load(folder)
         answers = Answers(model, _titles(self.settings.titles, model.interactions_.items))
         answers.recommend(RecommendQuestion(history={}, k=1))
@@ -94,12 +105,21 @@ def _titles(source: str | None, items: Ids) -> dict[Any, str]:
 
 
 def signature_of(folder: Path) -> Signature:
-    """What a folder holds, by the names, sizes and times of its files; () if it is not there."""
+    """What a folder holds, by the names, sizes and times of its files; () if it is not there.
+
+    Of a file, the same of itself.
+    """
     try:
-        files = [(entry.name, entry.stat()) for entry in folder.iterdir()]
+        entries = [folder] if folder.is_file() else folder.iterdir()
+        files = [(entry.name, entry.stat()) for entry in entries]
     except OSError:
         return ()
     return tuple(sorted((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in files))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def version_of(folder: Path) -> str:

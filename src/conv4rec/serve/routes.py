@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from fastapi import APIRouter, Request
 
-from conv4rec.recommender.answers import Answer, Answers
 from conv4rec.recommender.questions import (
     ExplainQuestion,
     PredictQuestion,
@@ -16,35 +12,16 @@ from conv4rec.recommender.questions import (
     SimilarQuestion,
 )
 from conv4rec.serve import answer_forms as forms
-from conv4rec.serve.engine import engine_of
+from conv4rec.serve.engine import ask, engine_of
 from conv4rec.serve.json_answers import JsonAnswer
 
 router = APIRouter(prefix="/v1", tags=["answers"])
 
 
-async def ask(
-    request: Request, name: str, question: Callable[[Answers], Answer], **more: Any
-) -> JsonAnswer:
-    """Ask a model when it is its turn; the answer says which version of the model gave it.
-
-    Raises:
-        UnknownModelError: No model of this name is served.
-        FullError: Too many questions wait already.
-    """
-    del more
-    engine = engine_of(request)
-    served = engine.find(name)
-    request.scope["served_model"] = name
-    answer = await engine.ask(served, question)
-    return JsonAnswer({"model": name, "version": served.version, **answer})
-
-
 @router.get("/models", summary="The models that are served", responses=forms.of(forms.Models))
 async def models(request: Request) -> JsonAnswer:
     """Name, version, sizes and rating scale of each model."""
-    served = engine_of(request).models.served.values()
-    found = [{"name": s.name, "version": s.version, **s.answers.facts()} for s in served]
-    return JsonAnswer({"models": found})
+    return JsonAnswer({"models": engine_of(request).facts()})
 
 
 @router.post(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from conv4rec.errors import SavedModelError, SettingError
+from conv4rec.errors import DataError, SavedModelError, SettingError
 
 SHORTEST_KEY = 16  # characters
 LARGEST_BODY = 2**20  # bytes
@@ -20,7 +21,7 @@ class ServeSettings:
     """Everything that a worker needs to know. It travels to each worker when that is started."""
 
     models: dict[str, Path]
-    """Folders of saved models by the name they are asked by."""
+    """Folders of saved models, or files of lists, by the name they are asked by."""
     titles: str | None = None
     """A file or a data set with titles of the items of all models."""
     host: str = "127.0.0.1"
@@ -34,6 +35,8 @@ class ServeSettings:
     """How often the folders are looked at for a newer model; 0 for never."""
     threads: int = 1
     """Of torch, in each worker."""
+    is_precomputed: bool = False
+    """Whether `models` are files of lists (see `conv4rec.data.precomputed`), not folders."""
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -68,24 +71,47 @@ def named_folders(folders: list[str]) -> dict[str, Path]:
         SavedModelError: There is no such folder.
         SettingError: Two folders have the same name, or a name cannot stand in an address.
     """
-    found: dict[str, Path] = {}
     for folder in folders:
-        path = Path(folder)
-        name = path.absolute().name
-        if not path.is_dir():
+        if not Path(folder).is_dir():
             raise SavedModelError(f"there is no folder {folder}: fit a model and save it there")
+    found = _named(folders, lambda path: path.name, "folder")
+    for folder, path in zip(folders, found.values(), strict=True):
+        if not (path / "manifest.json").is_file():
+            raise SavedModelError(f"{folder} is not a saved model: it has no manifest.json")
+    return found
+
+
+def named_lists(files: list[str]) -> dict[str, Path]:
+    """Each file of lists by its own name, without the ending.
+
+    Raises:
+        DataError: There is no such file, or it is not a Parquet file.
+        SettingError: Two files have the same name, or a name cannot stand in an address.
+    """
+    for file in files:
+        if not (Path(file).is_file() and Path(file).suffix == ".parquet"):
+            raise DataError(
+                f"there is no .parquet file {file}: make one by conv4rec recommend MODEL --all "
+                "--out lists.parquet"
+            )
+    return _named(files, lambda path: path.stem, "file")
+
+
+def _named(places: list[str], name_of: Callable[[Path], str], what: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for place in places:
+        path = Path(place).absolute()
+        name = name_of(path)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
             raise SettingError(
-                f"a model is asked for by the name of its folder, which has letters, digits, '.', "
-                f"'_' and '-' only; got {name!r}: rename the folder, or link to it"
+                f"a model is asked for by the name of its {what}, which has letters, digits, '.', "
+                f"'_' and '-' only; got {name!r}: rename the {what}, or link to it"
             )
         if name in found:
             raise SettingError(
-                f"{found[name]} and {folder} are both named {name!r}: rename one, or link to it"
+                f"{found[name]} and {place} are both named {name!r}: rename one, or link to it"
             )
-        if not (path / "manifest.json").is_file():
-            raise SavedModelError(f"{folder} is not a saved model: it has no manifest.json")
-        found[name] = path.absolute()
+        found[name] = path
     return found
 
 

@@ -1,4 +1,4 @@
-"""Atomic writes: after a crash a file has its old content or its new content."""
+"""Atomic writes: after a crash or a power cut a file has its old content or its new content."""
 
 from __future__ import annotations
 
@@ -31,8 +31,32 @@ def write_file(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    if hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened, nor synced
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that they are there after a power cut."""
+    if not folder.is_dir():
+        if folder.parent != folder:
+            make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def put_in_place(written: Path, path: Path) -> None:
+    """Move a file to its name: after a power cut the name has its old content or this, whole."""
+    with written.open("r+b") as file:
+        os.fsync(file.fileno())
+    os.replace(written, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the system write the names in a folder to the disk."""
+    if not hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened, nor synced
+        return
+    with contextlib.suppress(PermissionError):  # it may be written in, but not read
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:

@@ -16,7 +16,7 @@ from safetensors.numpy import save as arrays_to_bytes
 
 from conv4rec.checks import as_path
 from conv4rec.errors import SavedModelError
-from conv4rec.storage.atomic import TEMPORARY, locked, write_file
+from conv4rec.storage.atomic import TEMPORARY, locked, make_folder, write_file
 from conv4rec.storage.mapped import arrays_of, checksum, mapped
 
 MANIFEST = "manifest.json"
@@ -54,7 +54,7 @@ def save_folder(
                 f"{folder} exists and is not a {kind} saved by conv4rec: "
                 "choose a new or empty folder"
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with locked(folder):
             files = {}
             for stem, arrays in parts.items():

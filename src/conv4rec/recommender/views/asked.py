@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from conv4rec.data.json_ids import known_id
 from conv4rec.errors import SettingError
-from conv4rec.recommender.answers import Answers, known_id
+from conv4rec.recommender.answers import Answers
 from conv4rec.recommender.discovery import CONFIDENCE, NOVELTY, DiscoveryCriteria
 from conv4rec.recommender.questions import MOST_HISTORY
 from conv4rec.recommender.views.item import item_view

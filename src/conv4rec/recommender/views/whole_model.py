@@ -15,7 +15,8 @@ from conv4rec.recommender.conv4rec import Conv4Rec
 from conv4rec.recommender.list_scores import Order
 from conv4rec.recommender.views.view import View
 
-SAMPLE_USERS = 200  # evenly spaced: of the lists and ratings that the view of a model counts
+SAMPLE_USERS = 100
+"""Evenly spaced, whose lists and ratings the view of a model counts: 2 s at 27,000 items."""
 GROUPS = 10  # of items, by popularity
 HELD_OUT = 10  # every tenth rating of a sampled history
 LISTED: tuple[Order, ...] = ("consume", "like", "discover")
