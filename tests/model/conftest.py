@@ -15,7 +15,7 @@ def random_history(rng, n_users, n_items, n_levels, unrated=0.2, masked=0.3):
     starts = np.concatenate([[0], np.cumsum(dense.sum(1))])
     types = rng.integers(0, n_levels, len(rows))
     types[rng.random(len(rows)) < unrated] = n_levels
-    pattern = SparsePattern.from_rows(torch.from_numpy(starts), torch.from_numpy(items), n_items)
+    pattern = SparsePattern(torch.from_numpy(starts), torch.from_numpy(items), n_items)
     observed = torch.from_numpy((rng.random(len(rows)) >= masked).astype(float))
     return History(pattern, torch.from_numpy(types), observed)
 

@@ -44,7 +44,7 @@ def model() -> BayesianMF:
 def histories() -> History:
     """Four users: three ratings, none at all, one unrated, and one entry masked."""
     starts = torch.tensor([0, 3, 3, 5, 7])
-    pattern = SparsePattern.from_rows(starts, torch.tensor([0, 2, 5, 1, 6, 3, 4]), N_ITEMS)
+    pattern = SparsePattern(starts, torch.tensor([0, 2, 5, 1, 6, 3, 4]), N_ITEMS)
     types = torch.tensor([4, 0, 2, 5, 1, 3, 2])
     observed = torch.tensor([1.0, 1, 1, 1, 1, 1, 0])
     return History(pattern, types, observed)
@@ -55,7 +55,7 @@ def test_the_encoding_is_the_posterior_mean():
     model = random_model(draws=1, size=2)
     model.nu.fill_(SURE)
     items, levels = [0, 2, 5, 6], [4, 0, 2, 3]
-    pattern = SparsePattern.from_rows(torch.tensor([0, 4]), torch.tensor(items), N_ITEMS)
+    pattern = SparsePattern(torch.tensor([0, 4]), torch.tensor(items), N_ITEMS)
     encoded = model.encode(History(pattern, torch.tensor(levels), torch.ones(4)))
     table, precision = model.items[0].double().numpy(), model.precision[0].double().numpy()
     features = model.features[items].sum(0).double().numpy() / 14**0.5
@@ -103,7 +103,7 @@ def test_entry_encodings_sum_to_the_encoding(model, histories):
 
 def test_leave_one_out_does_not_read_the_rating(model):
     """With one rating alone, the prediction depends on the features."""
-    pattern = SparsePattern.from_rows(torch.tensor([0, 1]), torch.tensor([3]), N_ITEMS)
+    pattern = SparsePattern(torch.tensor([0, 1]), torch.tensor([3]), N_ITEMS)
     contribution = [
         model.leave_one_out(History(pattern, torch.tensor([k]), torch.ones(1)))[0]
         for k in (0, N_LEVELS)

@@ -48,9 +48,7 @@ def test_permuting_items_permutes_scores(network_and_side, make_history):
     history = make_history(N_USERS, N_ITEMS, N_LEVELS)
     order = torch.randperm(N_ITEMS, generator=torch.Generator().manual_seed(1))
     place = torch.argsort(order)  # where each item went
-    pattern = SparsePattern.from_rows(
-        history.pattern.row_starts, place[history.pattern.columns], N_ITEMS
-    )
+    pattern = SparsePattern(history.pattern.row_starts, place[history.pattern.columns], N_ITEMS)
     moved = History(pattern, history.types, history.observed)
     column = side.column[order] if len(side.column) else side.column
     twin = rearranged(network, N_ITEMS, order)
@@ -68,7 +66,7 @@ def test_permuting_users_permutes_rows_and_changes_nothing_else(network_and_side
     lengths = starts.diff()[order]
     entries = torch.cat([torch.arange(starts[u], starts[u + 1]) for u in order.tolist()])
     new_starts = torch.cat([starts[:1], lengths.cumsum(0)])
-    pattern = SparsePattern.from_rows(new_starts, history.pattern.columns[entries], N_ITEMS)
+    pattern = SparsePattern(new_starts, history.pattern.columns[entries], N_ITEMS)
     moved = History(pattern, history.types[entries], history.observed[entries])
     for ours, theirs in zip(
         outputs(network, moved, side), outputs(network, history, side), strict=True
@@ -110,7 +108,7 @@ def test_a_masked_entry_equals_an_absent_one(network_and_side, make_history):
     observed = history.observed > 0
     lengths = history.pattern.row_sums(history.observed).long()
     starts = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-    pattern = SparsePattern.from_rows(starts, history.pattern.columns[observed], N_ITEMS)
+    pattern = SparsePattern(starts, history.pattern.columns[observed], N_ITEMS)
     shorter = History(pattern, history.types[observed], history.observed[observed])
     for ours, theirs in zip(
         outputs(network, history, side), outputs(network, shorter, side), strict=True
@@ -142,7 +140,7 @@ def test_a_shift_of_all_ratings_changes_the_user_mean_alone(make_network, n_up):
             kernel[:N_LEVELS, 1] = linear
         network.shrinkage[0] = -60.0  # exp(-60) ratings: none
     types = torch.tensor([0, 1, 2, 1, 0])
-    pattern = SparsePattern.from_rows(torch.tensor([0, 5]), torch.tensor([0, 3, 4, 8, 9]), N_ITEMS)
+    pattern = SparsePattern(torch.tensor([0, 5]), torch.tensor([0, 3, 4, 8, 9]), N_ITEMS)
     observed = torch.ones(5, dtype=torch.float64)
     low = network.encode(History(pattern, types, observed), side)
     high = network.encode(History(pattern, types + n_up, observed), side)
@@ -187,7 +185,7 @@ def test_before_training_ratings_have_the_shares_of_the_levels():
     network = Network(
         NetworkConfig(n_users=2, n_items=4, n_levels=3), counts, torch.Generator().manual_seed(0)
     )
-    empty = SparsePattern.from_rows(torch.zeros(3, dtype=torch.long), torch.empty(0).long(), 4)
+    empty = SparsePattern(torch.zeros(3, dtype=torch.long), torch.empty(0).long(), 4)
     history = History(empty, torch.empty(0).long(), torch.empty(0))
     side = ItemSide(torch.zeros(4, 4), torch.zeros(4, 64))
     probabilities = network.all_rating_logits(network.encode(history, side)).softmax(2)

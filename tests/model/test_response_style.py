@@ -11,7 +11,7 @@ def histories() -> tuple[SparsePattern, torch.Tensor, torch.Tensor]:
 
     The first gives the outer two of four levels only, the last gives the first.
     """
-    pattern = SparsePattern.from_rows(torch.tensor([0, 40, 40, 42]), torch.arange(42), 42)
+    pattern = SparsePattern(torch.tensor([0, 40, 40, 42]), torch.arange(42), 42)
     levels = torch.cat([torch.tensor([0, 3]).repeat(20), torch.tensor([0, 0])])
     return pattern, torch.zeros(42, 4).double(), torch.nn.functional.one_hot(levels, 4).double()
 
@@ -60,7 +60,7 @@ def test_biases_are_the_mode_also_for_extreme_users():
     for n, probability in ((20, 0.03), (200, 0.01), (60, 0.03)):
         p = torch.full((n, 5), (1 - probability) / 4, dtype=torch.float64)
         p[:, 1] = probability
-        pattern = SparsePattern.from_rows(torch.tensor([0, n]), torch.arange(n), n)
+        pattern = SparsePattern(torch.tensor([0, n]), torch.arange(n), n)
         given = torch.nn.functional.one_hot(torch.ones(n, dtype=torch.long), 5).double()
         found, _ = level_biases(pattern, p.log(), given, torch.eye(5, dtype=torch.float64))
         b = torch.zeros(5, dtype=torch.float64, requires_grad=True)

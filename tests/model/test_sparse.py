@@ -76,7 +76,7 @@ def test_products_of_entries_are_those_of_their_rows_and_columns(make_history, r
 @pytest.mark.parametrize("lengths", [[0, 0], [0, 2, 0], [3]])
 def test_empty_rows_are_zero(lengths):
     starts = torch.tensor([0, *lengths]).cumsum(0)
-    pattern = SparsePattern.from_rows(starts, torch.arange(sum(lengths)), 4)
+    pattern = SparsePattern(starts, torch.arange(sum(lengths)), 4)
     values = torch.ones(sum(lengths), 1, dtype=torch.float64)
     found = pattern.look_up(values, torch.ones(1, 4, 2, dtype=torch.float64))
     assert found[:, 0].tolist() == lengths
@@ -89,10 +89,8 @@ def test_entries_may_come_in_any_order_within_a_row(rng):
     values = torch.from_numpy(rng.normal(size=(4, 1)))
     columns, starts = torch.tensor([4, 0, 5, 2]), torch.tensor([0, 3, 4])
     order = torch.tensor([1, 0, 2, 3])
-    sorted_ = SparsePattern.from_rows(starts, columns[order], 6).look_up(values[order], tables)
-    torch.testing.assert_close(
-        SparsePattern.from_rows(starts, columns, 6).look_up(values, tables), sorted_
-    )
+    sorted_ = SparsePattern(starts, columns[order], 6).look_up(values[order], tables)
+    torch.testing.assert_close(SparsePattern(starts, columns, 6).look_up(values, tables), sorted_)
 
 
 @pytest.mark.parametrize("width", [1, 3, 8, 9, 40])
@@ -105,3 +103,20 @@ def test_gathered_rows_and_their_gradient_are_those_of_indexing(rng, width):
     ours, theirs = (torch.autograd.grad((x * weights).sum(), table)[0] for x in (found, expected))
     torch.testing.assert_close(ours, theirs)
     assert ours.dtype == table.dtype
+
+
+def test_blocks_are_runs_of_whole_rows(make_history):
+    pattern = make_history(N_USERS, N_ITEMS, N_LEVELS).pattern
+    longest = int(pattern.row_starts.diff().max())
+    for most in (1, longest, 2 * longest, len(pattern.columns)):
+        rows, columns, end = [], [], (0, 0)
+        for own_rows, entries, block in pattern.blocks(most):
+            assert (own_rows.start, entries.start) == end
+            end = own_rows.stop, entries.stop
+            assert len(block.columns) <= most or block.shape[0] == 1
+            assert block.shape == (own_rows.stop - own_rows.start, N_ITEMS)
+            rows.append(block.rows + own_rows.start)
+            columns.append(block.columns)
+        assert end == (N_USERS, len(pattern.columns))
+        assert torch.equal(torch.cat(rows), pattern.rows)
+        assert torch.equal(torch.cat(columns), pattern.columns)

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from conv4rec.data import Interactions
+from conv4rec.model import normal_equations
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.recommender import Conv4Rec, evaluate_model
-from conv4rec.train import factor_draws
+from conv4rec.train import factor_draws, latent_values, mixture_weight
 from conv4rec.train import gibbs as sampler
 from conv4rec.train.batches import Batches
 from conv4rec.train.factor_draws import wishart
@@ -84,7 +85,7 @@ def test_wishart_draws_have_the_mean_and_variance_of_the_distribution():
     np.testing.assert_allclose(draws.var(0), variance, rtol=0.1)
 
 
-def test_the_share_depends_on_which_component_predicts_better():
+def test_the_share_depends_on_which_component_predicts_better(monkeypatch):
     levels, rated = ratings()
     log = log_of(levels, rated)
     masked = np.random.default_rng(1).random(len(log)) < 0.2
@@ -92,7 +93,10 @@ def test_the_share_depends_on_which_component_predicts_better():
     history = Batches.from_interactions(log).whole
     validation = replace(history, observed=torch.from_numpy(~masked).float())
     vague = torch.zeros(int(masked.sum()), 5)
-    assert choose_share(model, vague, validation) > 0.9
+    whole = choose_share(model, vague, validation)
+    assert whole > 0.9
+    monkeypatch.setattr(mixture_weight, "ENTRIES", 100)
+    assert choose_share(model, vague, validation) == pytest.approx(whole, abs=1e-3)
     pattern, at = validation.pattern, torch.from_numpy(np.flatnonzero(masked))
     encoded = model.encode(validation)
     model.share.fill_(1.0)
@@ -217,7 +221,7 @@ def test_user_noise_precision_is_drawn_from_a_gamma_given_the_errors():
     """Mean (nu + n) / (nu + squares); the spread of a gamma of shape (nu + n) / 2."""
     log = log_of(np.full((4000, 9), 3), np.ones((4000, 9), dtype=bool))
     rng = np.random.default_rng(0)
-    _, users, *_ = sampler.start_sides(log, SETTINGS.mf_factors, SETTINGS, 0, rng)
+    users, *_ = sampler.start_sides(log, SETTINGS.mf_factors, SETTINGS, 0, rng)
     user_precision, nu = factor_draws.draw_user_precision(
         users, torch.full((4000,), 18.0), 4.0, rng
     )
@@ -226,6 +230,30 @@ def test_user_noise_precision_is_drawn_from_a_gamma_given_the_errors():
     # These are like gammas of mean 0.6 with 13 degrees of freedom, so no nu fits well; one below
     # 13 makes up for the mean.
     assert 4 <= nu <= 13
+
+
+def test_blocks_change_nothing_but_rounding_and_a_chain_holds_few_bytes_a_rating(monkeypatch):
+    """22 bytes: two numbers, a place, a latent value, its mean (4 each) and a level (2)."""
+    log, chains = log_of(*ratings()), []
+    for blocks in (10**6, 50):
+        monkeypatch.setattr(latent_values, "BLOCK", blocks)
+        monkeypatch.setattr(sampler, "PREDICTED", blocks)
+        monkeypatch.setattr(normal_equations, "CELLS", blocks)
+        rng = np.random.default_rng(0)
+        users, items, _ = sampler.start_sides(log, 4, SETTINGS, 0, rng)
+        levels = torch.from_numpy(log.level_numbers)
+        latent = sampler.Latent(users.pattern, levels, torch.linspace(-2, 2, 5))
+        chain = sampler.Chain(users, items, latent, latent.levels.float() - 2)
+        for _ in range(sampler.FIRST_SWEEPS + 4):
+            chain.sweep(adapt=True, rng=rng)
+        chains.append(chain)
+    whole, small = chains
+    torch.testing.assert_close(whole.items.factors, small.items.factors, rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(whole.values, small.values, rtol=1e-2, atol=1e-3)
+    patterns = [vars(part.pattern) for part in (users, items)]
+    held = [chain.values, chain.mean, latent.levels, items.order]
+    held += [part for pattern in patterns for name, part in pattern.items() if name != "row_starts"]
+    assert sum(part.nbytes for part in held if torch.is_tensor(part)) == 22 * len(log)
 
 
 def test_all_draws_are_filled_even_with_fewer_sweeps():

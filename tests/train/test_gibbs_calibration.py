@@ -62,13 +62,15 @@ def draw_chain(world: World, rng: np.random.Generator) -> Chain:
     """Everything from the prior, then ratings: a chain at the parameters that made them."""
     users = draw_side(world.rated, world.of_users, rng)
     items = draw_side(sparse.csr_array(world.rated.T), world.of_items, rng)
-    latent = Latent(users.pattern, torch.zeros(len(users.values), dtype=torch.long), START)
+    items.order = users.pattern.to_column_order
+    zeros = torch.zeros(len(items.order))
+    latent = Latent(users.pattern, zeros.long(), START)
     latent.free, latent.proposal_root = FREE, 0.5 * torch.eye(2, dtype=torch.float64)
     low, high = latent.thresholds[[0, 2]].tolist()
     while not low < (middle := WIDE * rng.standard_normal()) < high:
         pass
     latent.thresholds[1], latent.noise = middle, float(rng.exponential())
-    chain = Chain(users, items, latent)
+    chain = Chain(users, items, latent, zeros)
     chain.n_sweeps = FIRST_SWEEPS
     chain.nu = float(rng.choice(NU_GRID))
     w = rng.gamma(chain.nu / 2, 2 / chain.nu, N_USERS)
@@ -77,7 +79,7 @@ def draw_chain(world: World, rng: np.random.Generator) -> Chain:
     deviation = 1 / (latent.noise * latent.user_precision).sqrt()[users.pattern.rows]
     x = chain.mean + deviation * torch.from_numpy(rng.standard_normal(len(deviation))).float()
     latent.levels = torch.bucketize(x.double(), latent.thresholds)
-    users.values, items.values = x, x[users.pattern.to_column_order]
+    chain.values = x
     return chain
 
 

@@ -131,6 +131,7 @@ def test_the_weights_do_not_depend_on_how_many_are_solved_together(
 def test_a_dense_and_a_sparse_gram_matrix_give_the_same_weights(mixed, monkeypatch, size):
     expected = fit_slim(mixed, size)
     monkeypatch.setattr(module, "DENSE_ITEMS", 0)
+    monkeypatch.setattr(module, "DENSE_BYTES", 0)
     np.testing.assert_array_equal(dense(fit_slim(mixed, size)), dense(expected))
 
 

@@ -280,12 +280,14 @@ class Interactions:
     def to_csr(self, values: np.ndarray | None = None) -> sparse.csr_array:
         """A users x items float32 matrix of `values`, one per interaction; ones by default.
 
-        A value of zero stays an explicit entry.
+        A value of zero stays an explicit entry. Memory: 8 bytes per interaction; below 2^31 of
+        them, row starts are int32, or SciPy would make all item numbers int64.
         """
         ones = np.ones(len(self), dtype=np.float32)
         data = ones if values is None else np.asarray(values, dtype=np.float32)
         shape = (self.n_users, self.n_items)
-        return sparse.csr_array((data, self.item_numbers, self.starts), shape=shape, copy=True)
+        starts = self.starts.astype(np.int32 if len(self) < 2**31 else np.int64)
+        return sparse.csr_array((data, self.item_numbers, starts), shape=shape, copy=True)
 
     def _taken(self, which: np.ndarray, starts: np.ndarray) -> Interactions:
         """The interactions at `which`, with their new starts."""

@@ -66,7 +66,7 @@ def entry_encodings(
     of_items = network.encode(history.empty(), item_side, with_consume=False)
     channels, _ = network.channels(history, item_mean)
     starts = torch.arange(len(columns) + 1, device=columns.device)
-    alone = SparsePattern.from_rows(starts, columns, pattern.shape[1])
+    alone = SparsePattern(starts, columns, pattern.shape[1])
     length = history.root_length()[pattern.rows]
     consume = length[:, :0]
     if network.rate_in is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -37,8 +38,16 @@ class History:
         entries = wanted[pattern.rows]
         lengths = pattern.row_starts.diff()[rows]
         starts = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-        part = SparsePattern.from_rows(starts, pattern.columns[entries], pattern.shape[1])
+        part = SparsePattern(starts, pattern.columns[entries], pattern.shape[1])
         return History(part, self.types[entries], self.observed[entries])
+
+    def blocks(self, most: int) -> Iterator[tuple[slice, slice, History]]:
+        """Runs of whole rows of at most `most` entries, or one row: rows, entries, their histories.
+
+        See `SparsePattern.blocks`.
+        """
+        for rows, entries, pattern in self.pattern.blocks(most):
+            yield rows, entries, History(pattern, self.types[entries], self.observed[entries])
 
     def rows_to_score(self, cells: int) -> Tensor:
         """Rows with a masked entry; evenly spaced ones if rows x columns would be above `cells`."""
@@ -52,7 +61,7 @@ class History:
         """Histories without any interaction, over the same items."""
         none = self.pattern.columns[:0]
         starts = none.new_zeros(n_users + 1)
-        pattern = SparsePattern.from_rows(starts, none, self.pattern.shape[1])
+        pattern = SparsePattern(starts, none, self.pattern.shape[1])
         return History(pattern, none, self.observed[:0])
 
 

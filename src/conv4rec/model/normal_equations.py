@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -24,13 +24,39 @@ def normal_equations(
     """
     n_rows, size = pattern.shape[0], factors.shape[1]
     gram, right = factors.new_zeros(n_rows, size, size), factors.new_zeros(n_rows, size)
-    excess = (t - factors[:, -1].contiguous()[pattern.columns]) * weights
+    excess = t - factors[:, -1].contiguous()[pattern.columns]
+
+    def observed(entries: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+        return excess[entries], weights[entries]
+
+    for rows, *sums in systems(pattern, factors, observed):
+        gram[rows], right[rows] = sums
+    return gram, right
+
+
+def systems(
+    pattern: SparsePattern,
+    factors: Tensor,
+    observed: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """`normal_equations` of some rows at a time: their numbers, and the sums of each.
+
+    Rows without entries are left out. Memory: about 16 x `CELLS` x size bytes.
+
+    Args:
+        pattern: whose rows.
+        factors: columns x size.
+        observed: t - c and w of some entries, given their numbers and columns, in that shape.
+    """
     table = with_constant(factors)
     for rows, entries, real in _padded(pattern):
-        z = embedding(pattern.columns[entries], table)  # rows x width x size
-        gram[rows] = (z * (weights[entries] * real)[:, :, None]).transpose(1, 2) @ z
-        right[rows] = ((excess[entries] * real)[:, None] @ z)[:, 0]
-    return gram, right
+        columns = pattern.columns[entries]
+        excess, weights = observed(entries, columns)
+        weights = weights * real
+        z = embedding(columns, table)  # rows x width x size
+        gram = (z * weights[:, :, None]).transpose(1, 2) @ z
+        right = (excess * weights)[:, None] @ z
+        yield rows, gram, right[:, 0]
 
 
 def with_constant(factors: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ Its cost is proportional to the length of the history.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,24 +21,36 @@ NARROW = 8  # columns: up to so many, the gradient of a look-up is a weighted co
 class SparsePattern:
     """The positions of the entries of a sparse rows x columns matrix, by row and by column.
 
-    Memory: 16 bytes per entry, and 24 more once the order by column is asked for. Entries are in
-    row order; `to_column_order` lists them in column order, which is what the gradient of a
-    look-up and the convolution down a column need.
+    Memory: 8 bytes per entry (4 with int32 columns), 8 more once `rows` is asked for, and 24 more
+    once the order by column is. Entries are in row order; `to_column_order` lists them in column
+    order, which is what the gradient of a look-up and the convolution down a column need.
     """
 
     row_starts: Tensor
     columns: Tensor
-    rows: Tensor
     n_columns: int
 
-    @classmethod
-    def from_rows(cls, row_starts: Tensor, columns: Tensor, n_columns: int) -> SparsePattern:
-        """Index the entries of a CSR matrix: `row_starts` (rows + 1), `columns` (entries)."""
-        n_rows = len(row_starts) - 1
-        rows = torch.repeat_interleave(
-            torch.arange(n_rows, device=columns.device), row_starts.diff(), output_size=len(columns)
-        )
-        return cls(row_starts, columns, rows, n_columns)
+    @cached_property
+    def rows(self) -> Tensor:
+        """The row of each entry."""
+        lengths = self.row_starts.diff()
+        return torch.repeat_interleave(lengths, output_size=len(self.columns))
+
+    def blocks(self, most: int) -> Iterator[tuple[slice, slice, SparsePattern]]:
+        """Runs of whole rows of at most `most` entries, or one row: rows, entries, their pattern.
+
+        They depend on the pattern alone, so that what is computed by blocks has the same bits on
+        every machine.
+        """
+        starts, first, n_rows = self.row_starts, 0, self.shape[0]
+        while first < n_rows:
+            before = int(starts[first])
+            last = int(torch.searchsorted(starts, before + most, right=True)) - 1
+            rows = slice(first, min(max(first + 1, last), n_rows))
+            entries = slice(before, int(starts[rows.stop]))
+            own = starts[rows.start : rows.stop + 1] - before
+            yield rows, entries, SparsePattern(own, self.columns[entries], self.n_columns)
+            first = rows.stop
 
     @cached_property
     def to_column_order(self) -> Tensor:
@@ -58,7 +71,7 @@ class SparsePattern:
     @cached_property
     def flipped(self) -> SparsePattern:
         """The transposed matrix: its entries are in column order of this one."""
-        return SparsePattern.from_rows(self.column_starts, self.rows_by_column, self.shape[0])
+        return SparsePattern(self.column_starts, self.rows_by_column, self.shape[0])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,7 +98,7 @@ class SparsePattern:
             columns: columns x size.
         """
         zeros = rows.new_zeros(len(self.columns))
-        where = csr(self.row_starts, self.columns, zeros, self.shape)
+        where = csr(self.row_starts.to(self.columns), self.columns, zeros, self.shape)
         return torch.sparse.sampled_addmm(where, rows, columns.t().contiguous(), beta=0.0).values()
 
     def look_up(self, values: Tensor, tables: Tensor) -> Tensor:

@@ -14,25 +14,27 @@ from conv4rec.model.sparse import SparsePattern
 
 SAMPLED_CELLS = 4096  # that a user counts for, at most: a sample of items and a history
 
+COUNTED = 2**20  # interactions whose types are counted at a time
+
 
 @dataclass
 class Batches:
-    """All interactions on one device, as CSR: 16 bytes per interaction."""
+    """All interactions on one device, as CSR; on a CPU the arrays are those of the log."""
 
     starts: Tensor
     items: Tensor
-    types: Tensor
+    levels: Tensor
+    """Of each interaction; -1 where it has no rating."""
     n_items: int
     n_levels: int
 
     @classmethod
     def from_interactions(cls, interactions: Interactions, device: str = "cpu") -> Batches:
-        """Copy the interactions to `device`; a missing rating becomes the type n_levels."""
-        levels = torch.from_numpy(interactions.level_numbers).long()
+        """The interactions, on `device`."""
         return cls(
             torch.from_numpy(interactions.starts).to(device),
-            torch.from_numpy(interactions.item_numbers).long().to(device),
-            torch.where(levels < 0, interactions.n_levels, levels).to(device),
+            torch.from_numpy(interactions.item_numbers).to(device),
+            torch.from_numpy(interactions.level_numbers).to(device),
             interactions.n_items,
             interactions.n_levels,
         )
@@ -45,7 +47,7 @@ class Batches:
     @cached_property
     def whole(self) -> History:
         """The histories of all users, everything observed."""
-        return self._history(self.starts, self.items, self.types)
+        return self._history(self.starts, self.items, self.levels)
 
     def starts_of(self, users: Tensor) -> Tensor:
         """Where the entries of each of some users start in their histories, and the end."""
@@ -59,15 +61,21 @@ class Batches:
         starts = self.starts_of(users)
         shift = torch.repeat_interleave(self.starts[users] - starts[:-1], starts.diff())
         entries = shift + torch.arange(len(shift), device=shift.device)
-        return self._history(starts, self.items[entries], self.types[entries])
+        return self._history(starts, self.items[entries], self.levels[entries])
 
-    def _history(self, starts: Tensor, items: Tensor, types: Tensor) -> History:
+    def _history(self, starts: Tensor, items: Tensor, levels: Tensor) -> History:
         observed = torch.ones(len(items), device=items.device)
-        return History(SparsePattern.from_rows(starts, items, self.n_items), types, observed)
+        pattern = SparsePattern(starts, items.long(), self.n_items)
+        return History(pattern, types_of(levels, self.n_levels), observed)
 
     def type_counts(self) -> Tensor:
         """How often each type occurred with each item: items x (levels + 1)."""
-        return count_types(self.items, self.types, self.n_items, self.n_levels)
+        blocks = zip(self.items.split(COUNTED), self.levels.split(COUNTED), strict=True)
+        counts = torch.zeros(self.n_items, self.n_levels + 1, device=self.items.device)
+        for items, levels in blocks:
+            types = types_of(levels, self.n_levels)
+            counts += count_types(items.long(), types, self.n_items, self.n_levels)
+        return counts
 
 
 def n_batches(n_users: int, n_items: int, batch_cells: int) -> int:
@@ -80,6 +88,11 @@ def n_batches(n_users: int, n_items: int, batch_cells: int) -> int:
         return 1
     users_per_batch = batch_cells // min(n_items, SAMPLED_CELLS)
     return max(2, -(-n_users // max(1, users_per_batch)))
+
+
+def types_of(levels: Tensor, n_levels: int) -> Tensor:
+    """Levels, int64; a missing rating becomes the type n_levels."""
+    return torch.where(levels < 0, n_levels, levels.long())
 
 
 def count_types(items: Tensor, types: Tensor, n_items: int, n_levels: int) -> Tensor:

@@ -27,7 +27,7 @@ from conv4rec.train.posterior_summaries import LEARNED_FROM
 from conv4rec.train.schedule import CONSUME, RATE
 from conv4rec.train.selection import N_EVALUATIONS, planned_fits, trained_together
 from conv4rec.train.settings import MOST_SOLVED_BYTES, TrainSettings
-from conv4rec.train.slim import GRAM_ENTRIES, SOLVED_BYTES
+from conv4rec.train.slim import DENSE_BYTES, DENSE_ITEMS, GRAM_ENTRIES, SOLVED_BYTES
 from conv4rec.train.validation import FEWEST_HELD_OUT, RATING_SHARE
 
 LIBRARIES = 390e6  # bytes of a process that has loaded all it needs
@@ -262,7 +262,7 @@ def _ridge_ns(plan: _Plan) -> float:
 def _slim_ns(plan: _Plan) -> float:
     log = plan.log  # items met once or twice have no regression
     pairs, regressions = log.pairs, min(log.n_items, log.n_interactions / 8)
-    return (plan.candidates > 0) * (46 * regressions * plan.candidates**2 + 8 * pairs)
+    return (plan.candidates > 0) * (60 * regressions * plan.candidates**2 + 10 * pairs)
 
 
 def _learned_ns(plan: _Plan, draws: int) -> float:
@@ -289,23 +289,27 @@ def _sweep_ns(plan: _Plan) -> float:
 
 
 def _peak(plan: _Plan) -> float:
-    """Bytes: those of the libraries, of a step, and of the largest component."""
+    """Bytes: those of the libraries, of the log, of a step, and of the largest component."""
     log, draws = plan.log, plan.draws
     tables = 3 * log.n_items * plan.consume_size + plan.rating_weights
     step = (
         16 * tables
-        + 12 * plan.rate_size * plan.rows * (log.n_rated > 0)
+        + 8 * plan.rate_size * plan.rows * (log.n_rated > 0)
         + 3 * min(BLOCK_BYTES, 4 * log.n_users * log.n_items)
     )
     solved = min(log.n_items, SOLVED_BYTES / max(1.0, 4 * plan.candidates**2))
     longest = min(log.n_items, GRAM_ENTRIES / max(1, log.n_items))
     together = min(log.pairs, log.n_items**2, GRAM_ENTRIES)
-    slim = solved * (16 * plan.candidates**2 + 32 * longest) + 8 * together
-    slim *= bool(plan.candidates)
+    dense = 2 * log.n_items**2  # of the Gram matrix
+    dense *= log.n_items <= DENSE_ITEMS or dense <= min(DENSE_BYTES, 16 * together)
+    slim = solved * (16 * plan.candidates**2 + 32 * longest) + 8 * together + dense
+    slim = (slim + 24 * log.n_interactions) * bool(plan.candidates)
     ridge = (16 * log.n_items + 8 * log.n_users) * plan.rank
-    gibbs = 700 * log.n_rated * bool(draws) + 8 * draws * log.n_items * 22
-    lists = min(512e6, 300 * log.n_items * 4 * (3 * log.n_levels + 48)) * (draws > 0)
-    return LIBRARIES + step + ridge + max(slim, 20 * plan.scored, gibbs, lists)
+    gibbs = 50e6 + 40 * log.n_rated + 1000 * plan.nodes + 8 * draws * log.n_items * 22
+    lists = min(512e6, 300 * log.n_items * 4 * (3 * log.n_levels + 48))
+    bayesian_mf = max(gibbs, lists) * (draws > 0)
+    loaded = LIBRARIES + 35 * log.n_interactions
+    return loaded + step + ridge + max(slim, 20 * plan.scored, bayesian_mf)
 
 
 def estimate_cost(

@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from scipy.special import gammaln
 from torch import Tensor
+from torch.nn.functional import embedding
 
-from conv4rec.model.normal_equations import solve
+from conv4rec.model.normal_equations import solve, systems
 from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.processes import Part
 
@@ -39,8 +40,8 @@ class Side:
     Of several processes each has the entries of its own rows, and the factors of all.
     """
 
-    pattern: SparsePattern  # rated entries, by row of this side: those of `part`
-    values: Tensor  # per entry: the current latent value
+    pattern: SparsePattern  # rated entries, by row of this side: those of `part`, int32
+    order: Tensor | None  # of the items: the place of each entry among those of all users
     features: np.ndarray  # rows x (1 + features): a constant first
     factors: Tensor  # rows x size
     prior: Tensor  # (1 + features) x size: B
@@ -49,18 +50,33 @@ class Side:
     ridge: float = PRIOR_ROWS  # precision of B, in units of `precision`
 
     @classmethod
-    def start(cls, ratings: Any, features: np.ndarray, size: int, rng: np.random.Generator) -> Side:
-        """A side at random factors; `ratings` is a sparse matrix of first latent values."""
-        n_rows, n_columns = ratings.shape
-        starts = torch.from_numpy(ratings.indptr.astype(np.int64))
+    def start(
+        cls,
+        matrix: Any,
+        features: np.ndarray,
+        size: int,
+        rng: np.random.Generator,
+        order: np.ndarray | None = None,
+    ) -> Side:
+        """A side at random factors.
+
+        Args:
+            matrix: sparse; its entries are the rated ones.
+            features: rows x features.
+            size: width of a draw.
+            rng: of the factors.
+            order: per entry, of the items.
+        """
+        n_rows, n_columns = matrix.shape
+        starts = torch.from_numpy(matrix.indptr.astype(np.int64))
         part = Part.own(starts)
         starts = starts[part.rows.start : part.rows.stop + 1] - part.entries.start
-        columns = torch.from_numpy(ratings.indices[part.entries].astype(np.int64))
+        columns = torch.from_numpy(matrix.indices[part.entries])
         factors = torch.from_numpy(rng.standard_normal((n_rows, size)).astype(np.float32))
         features = np.concatenate([np.ones((n_rows, 1)), features], 1)
         return cls(
-            SparsePattern.from_rows(starts, columns, n_columns),
-            torch.from_numpy(ratings.data[part.entries].astype(np.float32)),
+            SparsePattern(starts, columns, n_columns),
+            None if order is None else torch.from_numpy(order[part.entries]),
             features,
             factors * START,
             torch.zeros(features.shape[1], size),
@@ -91,25 +107,40 @@ def draw_prior(side: Side, rng: np.random.Generator) -> None:
 
 
 def draw_factors(
-    side: Side, gram: Tensor, right: Tensor, noise: Tensor, rng: np.random.Generator
+    side: Side,
+    other: Tensor,
+    values: Tensor,
+    weights: Tensor,
+    noise: Tensor,
+    rng: np.random.Generator,
 ) -> None:
     """The prior, then the factors, given the other side.
 
     Args:
         side: whose draw is replaced.
-        gram: of `normal_equations` with the other side's factors, for the own rows.
-        right: likewise.
-        noise: precision of the latent values, one per row or one for all.
+        other: factors of the other side.
+        values: the latent value of each entry; for items, of those of all users.
+        weights: of the other side's rows: the precision of their entries, in units of `noise`.
+        noise: precision of the latent values of each row.
         rng: of the draws.
     """
     draw_prior(side, rng)
-    rows = side.part.rows
+    rows, order = side.part.rows, side.order
+    of_columns = torch.stack([other[:, -1], weights], 1)
+
+    def observed(entries: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        offset, weight = embedding(columns, of_columns).unbind(2)
+        return values[entries if order is None else order[entries]] - offset, weight
+
     prior = torch.from_numpy(side.features[rows]).float() @ side.prior
-    mean, root = solve(gram, right, prior, side.precision, noise)
     draw = rng.standard_normal(side.factors.shape)[rows].astype(np.float32)
-    draw = torch.from_numpy(draw)
-    deviation = torch.linalg.solve_triangular(root.transpose(1, 2), draw[:, :, None], upper=True)
-    side.factors = side.part.join_rows(mean + deviation[:, :, 0])
+    draw, root = torch.from_numpy(draw), torch.linalg.cholesky(side.precision)
+    own = prior + torch.linalg.solve_triangular(root, draw, upper=False, left=False)
+    for at, gram, right in systems(side.pattern, other, observed):
+        mean, root = solve(gram, right, prior[at], side.precision, noise[at])
+        upper, normal = root.transpose(1, 2), draw[at, :, None]
+        own[at] = mean + torch.linalg.solve_triangular(upper, normal, upper=True)[:, :, 0]
+    side.factors = side.part.join_rows(own)
 
 
 def draw_user_precision(

@@ -28,17 +28,16 @@ from torch import Tensor
 from conv4rec.data import Interactions
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.model.normal_equations import normal_equations
 from conv4rec.train.factor_draws import NU_GRID, Side, draw_factors, draw_user_precision
 from conv4rec.train.latent_values import Latent
 from conv4rec.train.posterior_summaries import summarise_posterior
-from conv4rec.train.processes import summed
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.spectral import pattern_features
 
 FEWEST_RATINGS = 100  # with fewer, nothing is sampled
 FEW_RATINGS, MANY_RATINGS = 15_000, 50_000  # see `widths`
 FIRST_SWEEPS = 20  # with latent values known, as factors start near 0
+PREDICTED = 2**20  # entries whose means are computed at a time
 ADAPT = 5  # sweeps between two adaptations of the thresholds' proposals, before draws are kept
 
 OnSweep = Callable[[int], object]
@@ -52,8 +51,9 @@ def sample_bayesian_mf(
 ) -> BayesianMF | None:
     """Run one chain, or two or three on smaller logs, and keep draws.
 
-    Cost: a sweep takes about 4 x ratings x size^2 multiplications. Memory: 600 to 800 bytes per
-    rating, and the draws, 4 x items x size bytes each. It runs on the CPU.
+    Cost: a sweep takes about 4 x ratings x size^2 multiplications. Memory: 30 bytes per rating (60
+    while features are computed), 1 KB per user and item, and the draws, 4 x items x size bytes
+    each; no array of ratings x factors. It runs on the CPU.
 
     Args:
         interactions: those without a rating count as implicit feedback.
@@ -67,18 +67,21 @@ def sample_bayesian_mf(
     if interactions.n_rated < FEWEST_RATINGS or interactions.n_levels < 2 or not settings.mf_draws:
         return None
     model, chains = None, widths(interactions.n_rated, settings)
+    levels = torch.from_numpy(interactions.level_numbers[interactions.level_numbers >= 0])
+    counts = torch.bincount(levels, minlength=interactions.n_levels)
+    ratings = level_polynomials(counts.float(), 1)[:, 0]  # the first latent value of each level
     places = np.array_split(np.arange(settings.mf_draws), len(chains))
     for number, (width, draws) in enumerate(zip(chains, places, strict=True)):
         rng = np.random.default_rng([seed, 3, number] if number else [seed, 3])
-        ratings, users, items, table = start_sides(interactions, width, settings, seed, rng)
+        users, items, table = start_sides(interactions, width, settings, seed, rng)
         if model is None:
             sizes = (settings.mf_draws, settings.mf_factors + 1, table.shape[1])
             model = BayesianMF(interactions.n_items, interactions.n_levels, *sizes)
             model.features.copy_(torch.from_numpy(table))
             model.ratings.copy_(ratings)
-        levels = _levels(interactions)[users.part.entries]
-        latent = Latent(users.pattern, levels, ratings, users.part)
-        _run(Chain(users, items, latent), model, draws, settings.mf_sweeps, rng, on_sweep)
+        latent = Latent(users.pattern, levels[users.part.entries], ratings, users.part)
+        chain = Chain(users, items, latent, ratings[latent.levels.int()])
+        _run(chain, model, draws, settings.mf_sweeps, rng, on_sweep)
     assert model is not None  # there is a chain
     model.share.fill_(1.0)
     summarise_posterior(model, interactions)
@@ -133,15 +136,19 @@ def _keep(model: BayesianMF, draw: int, chain: Chain) -> None:
 
 
 class Chain:
-    """The current draw, and the sweep that makes the next one from it."""
+    """The current draw, and the sweep that makes the next one from it.
 
-    def __init__(self, users: Side, items: Side, latent: Latent) -> None:
-        self.users, self.items, self.latent = users, items, latent
+    Args:
+        users: their entries are in the order of the log.
+        items: those of the same log.
+        latent: of the same entries as `users`.
+        values: the first latent value of each entry.
+    """
+
+    def __init__(self, users: Side, items: Side, latent: Latent, values: Tensor) -> None:
+        self.users, self.items, self.latent, self.values = users, items, latent, values
         self.nu = float(NU_GRID[-1])
-        self.mean = torch.zeros(len(users.values))  # of the latent values
-        self.ones = torch.ones_like(users.values)
-        in_item_order = torch.argsort(users.part.join_entries(users.pattern.columns), stable=True)
-        self.to_items = in_item_order[items.part.entries]
+        self.mean = torch.zeros(len(values))  # of the latent values
         self.n_sweeps = 0
 
     def sweep(self, adapt: bool, rng: np.random.Generator) -> None:
@@ -160,16 +167,15 @@ class Chain:
             latent.draw_user_precision(self.mean, log_p, self.nu, rng)
             self._draw_values(rng)
         else:
-            squares = (users.values - self.mean).square()
-            errors = float(summed(squares.sum(dtype=torch.float64)))
+            squares = latent.squared_errors(self.values, self.mean)
             n_ratings = users.part.n_entries
-            latent.noise = float(rng.gamma(1.0 + n_ratings / 2, 1.0 / (1.0 + errors / 2)))
-        weights = latent.user_precision
-        gram, right = normal_equations(users.pattern, items.factors, users.values, self.ones)
-        draw_factors(users, gram, right, latent.noise * weights, rng)
-        of_users = users.part.join_rows(weights)[items.pattern.columns]  # columns are users
-        gram, right = normal_equations(items.pattern, users.factors, items.values, of_users)
-        draw_factors(items, gram, right, torch.tensor(latent.noise, dtype=torch.float32), rng)
+            latent.noise = float(rng.gamma(1.0 + n_ratings / 2, 1.0 / (1.0 + squares / 2)))
+        weights, join = latent.user_precision, users.part
+        ones = torch.ones(len(items.factors))
+        draw_factors(users, items.factors, self.values, ones, latent.noise * weights, rng)
+        values, weights = join.join_entries(self.values), join.join_rows(weights)
+        noise = torch.full((items.pattern.shape[0],), latent.noise)
+        draw_factors(items, users.factors, values, weights, noise, rng)
         self.mean = self.predicted()
 
     def predicted(self) -> Tensor:
@@ -177,23 +183,18 @@ class Chain:
         pattern, q = self.users.pattern, self.items.factors
         p, one = self.users.factors[self.users.part.rows], torch.ones(len(q), 1)
         p = torch.cat([p, one.new_ones(len(p), 1)], 1)  # factors, own offset x 1, 1 x the other's
-        return pattern.products(p, torch.cat([q[:, :-1], one, q[:, -1:]], 1))
+        q, mean = torch.cat([q[:, :-1], one, q[:, -1:]], 1), torch.empty(len(self.values))
+        for rows, entries, block in pattern.blocks(PREDICTED):
+            mean[entries] = block.products(p[rows], q)
+        return mean
 
     def _draw_values(self, rng: np.random.Generator) -> None:
         """The latent values; then the user noise precision again, and nu, given these."""
-        users, latent = self.users, self.latent
-        errors = latent.draw_values(self.mean, rng)
-        squares = users.pattern.row_sums(errors.double().square()) * latent.noise
-        user_precision, self.nu = draw_user_precision(users, squares, self.nu, rng)
-        latent.user_precision = user_precision[users.part.rows]
-        users.values = self.mean + errors
-        self.items.values = users.part.join_entries(users.values)[self.to_items]
-
-
-def _levels(interactions: Interactions) -> Tensor:
-    """The level of each rating, in the order of the users' pattern."""
-    levels = interactions.level_numbers
-    return torch.from_numpy(levels[levels >= 0].astype(np.int64))
+        latent = self.latent
+        self.values, squares = latent.draw_values(self.mean, rng)
+        squares = squares * latent.noise
+        user_precision, self.nu = draw_user_precision(self.users, squares, self.nu, rng)
+        latent.user_precision = user_precision[self.users.part.rows]
 
 
 def start_sides(
@@ -202,21 +203,20 @@ def start_sides(
     settings: TrainSettings,
     seed: int,
     rng: np.random.Generator,
-) -> tuple[Tensor, Side, Side, np.ndarray]:
+) -> tuple[Side, Side, np.ndarray]:
     """Both sides before the first sweep.
 
     Returns:
-        The first latent value of each level, the users, the items, and the items x features
-        table that gives a history's features (see `pattern_features`).
+        The users, the items, and the items x features table that gives a history's features (see
+        `pattern_features`).
     """
     rated = interactions.level_numbers >= 0
-    levels = interactions.level_numbers[rated]
-    counts = torch.from_numpy(np.bincount(levels, minlength=interactions.n_levels)).float()
-    ratings = level_polynomials(counts, 1)[:, 0]
+    numbers = np.arange(int(rated.sum()), dtype=np.int32)
+    starts = np.append(np.int32(0), np.cumsum(rated, dtype=np.int32))[interactions.starts]
     shape = (interactions.n_users, interactions.n_items)
-    where = (interactions.user_numbers[rated], interactions.item_numbers[rated])
-    matrix = sparse.csr_array((ratings.numpy()[levels], where), shape=shape)
+    matrix = sparse.csr_array((numbers, interactions.item_numbers[rated], starts), shape=shape)
     of_users, of_items, table = pattern_features(interactions, settings.mf_features, seed)
     users = Side.start(matrix, of_users, n_factors + 1, rng)
-    items = Side.start(sparse.csr_array(matrix.T), of_items, n_factors + 1, rng)
-    return ratings, users, items, table
+    by_item = sparse.csr_array(matrix.T)
+    items = Side.start(by_item, of_items, n_factors + 1, rng, by_item.data)
+    return users, items, table

@@ -11,6 +11,7 @@ from conv4rec.model.bayesian_mf import BayesianMF
 DEFAULT_SHARE = 0.7
 """Five logs choose 0.6 to 0.8."""
 FEWEST = 20  # masked ratings: with fewer, the choice would be noise
+ENTRIES = 200_000  # encoded at a time: about 200 MB
 HALVINGS = 12  # of the interval that holds the share: to within 0.0003
 
 
@@ -27,16 +28,22 @@ def choose_share(bayesian_mf: BayesianMF, logits: Tensor, validation: History) -
         logits: of the neural component, for the masked ratings in their order: ratings x levels.
         validation: all interactions; those of the validation part are masked.
     """
-    pattern, types = validation.pattern, validation.types
-    at = torch.nonzero((validation.observed == 0) & (types < len(bayesian_mf.ratings))).squeeze(1)
-    if len(at) < FEWEST:
+    if len(logits) < FEWEST:
         return DEFAULT_SHARE
-    encoded = bayesian_mf.encode(validation)
-    components = []
-    for share in (0.0, 1.0):
-        bayesian_mf.share.fill_(share)
-        log_p = bayesian_mf.mixed(logits, encoded, pattern.rows[at], pattern.columns[at])
-        components.append(log_p.gather(1, types[at, None])[:, 0].double().exp())
+    found, first = [], 0
+    for _, _, block in validation.blocks(ENTRIES):
+        masked = (block.observed == 0) & (block.types < len(bayesian_mf.ratings))
+        at = torch.nonzero(masked).squeeze(1)
+        own, first = logits[first : first + len(at)], first + len(at)
+        rows, columns = block.pattern.rows[at], block.pattern.columns[at]
+        encoded = bayesian_mf.encode(block)
+        of_block = []
+        for share in (0.0, 1.0):
+            bayesian_mf.share.fill_(share)
+            log_p = bayesian_mf.mixed(own, encoded, rows, columns)
+            of_block.append(log_p.gather(1, block.types[at, None])[:, 0].double().exp())
+        found.append(torch.stack(of_block))
+    components = list(torch.cat(found, 1))
     best = best_share(*components)
     gain = _log(components, best) - _log(components, DEFAULT_SHARE)
     standard_error = gain.std(correction=0) / len(gain) ** 0.5

@@ -27,6 +27,7 @@ GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
 PRODUCTS = 20_000_000  # of pairs of one history, computed at a time
 SOLVED_BYTES = 40_000_000  # for systems solved together, 4 x size^2 bytes each
 DENSE_ITEMS = 10_000  # up to so many, pairs are looked up in a dense Gram matrix: 200 MB
+DENSE_BYTES = 1_500_000_000  # of that matrix of more items; and at most twice the sparse one
 SWEEPS = 30
 CONVERGED = 1e-3  # largest change of a weight in the last sweep
 
@@ -35,8 +36,9 @@ def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     """The neighbours of every item, with weights scaled so that the mean similarity is 1.
 
     Time follows the sum of squared lengths of histories, and items x size^2. Memory: 16 bytes for
-    each pair of items consumed together, 2.4 GB at most, and 100 MB (or 20 x size x size bytes if
-    that is more). Where the pairs are too many, each item keeps those of the largest cosines.
+    each pair of items consumed together, 2.4 GB at most; 1.5 GB at most where pairs are looked up
+    in a dense matrix; and 100 MB (or 20 x size x size bytes if that is more). Where the pairs are
+    too many, each item keeps those of the largest cosines.
 
     Args:
         interactions: the log; ratings are not read.
@@ -48,13 +50,16 @@ def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     n_items = interactions.n_items
     gram = _gram(sparse.csr_array(interactions.to_csr(), dtype=np.float32))
     count = gram.diagonal()
-    dense = None
-    if n_items <= DENSE_ITEMS and count.max(initial=0) < 2**16:  # no pair is more frequent
-        dense = sparse.csr_array(gram, dtype=np.uint16).toarray()
+    # No pair is more frequent than an item.
+    dtype = np.uint16 if count.max(initial=0) < 2**16 else np.uint32
+    n_bytes, most = n_items**2 * np.dtype(dtype).itemsize, min(DENSE_BYTES, 16 * gram.nnz)
+    looked_up = gram
+    if n_items <= DENSE_ITEMS or n_bytes <= most:  # a tenth of the time of the sparse one
+        looked_up = sparse.csr_array(gram, dtype=dtype).toarray()
     found = [(torch.zeros(0, dtype=torch.int64),) * 2 + (torch.zeros(0),)]
     for block in own_run(_blocks(gram, size)):
         candidates, target = map(torch.from_numpy, _candidates(gram, count, block, size))
-        systems = _systems(gram if dense is None else dense, candidates.numpy())
+        systems = _systems(looked_up, candidates.numpy())
         weights = _solve(torch.from_numpy(systems), target)
         at, place = torch.nonzero(weights, as_tuple=True)
         items = torch.from_numpy(block)[at]
@@ -130,8 +135,6 @@ def _systems(gram: sparse.csr_array | np.ndarray, candidates: np.ndarray) -> np.
 
     A pair is looked up in the row of its rarer item, which is shorter and has lost no entry.
     """
-    if isinstance(gram, np.ndarray):
-        return gram[candidates[:, :, None], candidates[:, None, :]].astype(np.float32)
     n_items, size = candidates.shape
     rarer, other = np.triu_indices(size)
     pairs = gram[candidates[:, rarer].ravel(), candidates[:, other].ravel()]

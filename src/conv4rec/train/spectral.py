@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from conv4rec.data import Interactions
 
@@ -42,12 +41,15 @@ def spectral_item_vectors(
 
 def normalised(interactions: Interactions) -> tuple[Any, np.ndarray]:
     """D_u^(-1/2) X D_i^(-1/2), and the diagonal of D_i^(-1/2)."""
-    matrix = interactions.to_csr().astype(np.float32)
-    user_counts, item_counts = matrix.sum(1), matrix.sum(0)
-    by_user = sparse.diags_array((user_counts + USER_PRIOR) ** -0.5)
-    of_item = (item_counts + ITEM_PRIOR) ** -0.5
-    matrix = (by_user @ matrix @ sparse.diags_array(of_item)).tocsr().astype(np.float32)
-    return matrix, of_item
+    lengths, items = np.diff(interactions.starts), interactions.item_numbers
+    counts = np.bincount(items, minlength=interactions.n_items)
+    of_user, of_item = (
+        (n.astype(np.float32) + np.float32(prior)) ** np.float32(-0.5)
+        for n, prior in ((lengths, USER_PRIOR), (counts, ITEM_PRIOR))
+    )
+    data = np.repeat(of_user, lengths)
+    data *= of_item[items]
+    return interactions.to_csr(data), of_item
 
 
 def pattern_features(
