@@ -110,10 +110,10 @@ def should_stop_early(results: list[ValidationResult], schedule: Schedule) -> bo
     """
     last = results[-1]
     if last.rate_nll is not None:
-        rating = [r for r in results if r.rate_nll is not None]
-        own = [r.rate_nll for r in rating if r.rate_factor == last.rate_factor]
+        rating = [(r.rate_nll, r.rate_factor) for r in results if r.rate_nll is not None]
+        own = [nll for nll, factor in rating if factor == last.rate_factor]
         rising = len(own) > 1 and own[-2] < last.rate_nll
-        if not rising or last.rate_nll <= (1 + WORSE) * min(r.rate_nll for r in rating):
+        if not rising or last.rate_nll <= (1 + WORSE) * min(rating)[0]:
             return False
     if last.consume_nll is None:
         return last.rate_nll is not None
