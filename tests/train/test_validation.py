@@ -311,7 +311,7 @@ def test_the_ndcg_of_masked_items_is_that_of_evaluate(rng):
     users, items = np.nonzero(consumed)
     observed_entries = rng.random(len(users)) < 0.6
     starts = np.concatenate([[0], np.cumsum(consumed.sum(1))])
-    pattern = SparsePattern.from_rows(torch.from_numpy(starts), torch.from_numpy(items), n_items)
+    pattern = SparsePattern(torch.from_numpy(starts), torch.from_numpy(items), n_items)
     observed = torch.from_numpy(observed_entries).float()
     history = History(pattern, torch.zeros(len(users), dtype=torch.long), observed)
     vectors, others, bias = (torch.from_numpy(rng.standard_normal(size)).float()
