@@ -4,6 +4,7 @@ Each process saves what it fitted; the folder holds the file by which they find 
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -82,3 +83,4 @@ def main(folder, number, n):
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    os._exit(0)  # threads of gloo whose neighbour has ended may abort an orderly exit

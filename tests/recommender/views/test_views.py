@@ -35,7 +35,9 @@ def test_the_plane_is_every_item_and_the_lists_are_those_of_recommend(answers, f
     left = ~items.is_in(list(own))
     for name in ("p_consume", "p_like", "p_like_low", "p_like_high", "expected_rating"):
         assert plane[name].is_null().to_list() == (~left).to_list()
-        np.testing.assert_allclose(plane[name].filter(left), expected[name].filter(left), rtol=1e-5)
+        np.testing.assert_allclose(
+            plane[name].filter(left), expected[name].filter(left), rtol=1e-5, atol=1e-7
+        )
     for by in ("consume", "discover"):
         listed = fitted_model.recommend(USER, 5, by=by, reasons=2)
         assert view.tables[by].equals(listed.drop("user_id"))
