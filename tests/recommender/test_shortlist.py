@@ -80,6 +80,18 @@ def test_lists_are_those_of_the_whole_catalogue(fitted_model, narrow, monkeypatc
     assert np.allclose(found["score"], expected["score"], rtol=1e-5, atol=1e-6)
 
 
+def test_items_that_are_nearly_discoveries_are_read_as_far_as_errors_reach(
+    fitted_model, narrow, monkeypatch
+):
+    monkeypatch.setattr(shortlist, "MARGIN", 0.0)  # so that errors alone say how far
+    monkeypatch.setattr(shortlist, "LEAST_SHORTLIST", 2)
+    asked = {"by": "discover", "min_p_like": 0.5, "novelty": 3}
+    expected = whole_lists(fitted_model, monkeypatch, **asked)
+    found = fitted_model.recommend(k=4, **asked)
+    assert narrow
+    assert found["item_id"].equals(expected["item_id"])
+
+
 def differ_at_the_limit(model, found, expected):
     """Limits of discoveries are means over nearly read items: what is close to one may differ."""
     scoring, log, level = model.scoring_, model.interactions_, model.like_level_

@@ -20,8 +20,9 @@ from conv4rec.recommender.list_scores import (
     Norms,
     list_scores,
 )
+from conv4rec.recommender.nearly_rated import NearlyRated
 from conv4rec.recommender.scoring import Scores, Scoring
-from conv4rec.recommender.shortlist import NearlyRated, Shortlister, one_row
+from conv4rec.recommender.shortlist import Shortlister, one_row
 from conv4rec.recommender.surroundings import warn
 from conv4rec.recommender.uncertainty import Latent, interval_columns, joined, probability
 from conv4rec.recommender.user_histories import fallback_column
