@@ -100,6 +100,13 @@ def test_of_a_larger_log_users_enough_are_drawn_for_validation(mixed):
     assert (some.history().observed == 0).sum() == some.masked.sum()
 
 
+def test_a_quarter_of_a_log_is_drawn_at_least(mixed, make_fit):
+    """On a sixteenth, the consume side of 4 million rows stopped early and SLIM was left out."""
+    consume, rating = make_fit(mixed, validation_size=20)._session().validation
+    assert len(mixed) / 4 <= len(consume.interactions) < len(mixed) / 3
+    assert len(mixed) / 10 <= rating.interactions.n_rated < len(mixed) / 8
+
+
 def test_ratings_are_counted_alone_where_ratings_are_chosen_by(mixed):
     some = validation_data(mixed, 100, 0.2, seed=0, rated=True).interactions
     assert mixed.n_rated < len(mixed)
@@ -109,7 +116,7 @@ def test_ratings_are_counted_alone_where_ratings_are_chosen_by(mixed):
 
 def test_validation_fits_are_trained_on_the_users_drawn(mixed, make_fit):
     """Another rating of a user who was not drawn changes no loss of the validation fits."""
-    settings = {"validation_size": 400, "rate_reg_factors": (1.0,)}
+    settings = {"validation_size": 400, "rate_reg_factors": (1.0,)}  # more than a quarter
     drawn = validation_data(mixed, 160, 0.1, seed=0, rated=True).interactions
     rated_users = mixed.user_numbers[mixed.level_numbers >= 0]
     known = mixed.users.numbers(drawn.users.to_series())

@@ -28,7 +28,7 @@ from conv4rec.train.schedule import CONSUME, RATE
 from conv4rec.train.selection import N_EVALUATIONS, planned_fits, trained_together
 from conv4rec.train.settings import MOST_SOLVED_BYTES, TrainSettings
 from conv4rec.train.slim import DENSE_BYTES, DENSE_ITEMS, GRAM_ENTRIES, SOLVED_BYTES
-from conv4rec.train.validation import FEWEST_HELD_OUT, RATING_SHARE
+from conv4rec.train.validation import FEWEST_HELD_OUT, RATING_SHARE, validation_size
 
 LIBRARIES = 390e6  # bytes of a process that has loaded all it needs
 MASKED = 0.12  # share of a history that a step predicts, about
@@ -118,8 +118,9 @@ class _Plan:
         )
         shared = bool(shape.get("shared_encoder"))
         together = trained_together(settings, shared)
-        consume_share = min(1.0, settings.validation_size / max(1, log.n_interactions))
-        rating_share = min(1.0, RATING_SHARE * settings.validation_size / max(1, log.n_rated))
+        size = validation_size(log.n_interactions, settings)
+        consume_share = min(1.0, size / max(1, log.n_interactions))
+        rating_share = min(1.0, RATING_SHARE * size / max(1, log.n_rated))
         held_out = log.n_interactions * consume_share * settings.validation_fraction
         validated = round(held_out) >= FEWEST_HELD_OUT
         planned = planned_fits(counts, settings, together) if validated else ()

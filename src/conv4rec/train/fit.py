@@ -20,7 +20,12 @@ from conv4rec.train.session import OnProgress, Session, logger
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.stages import choose_schedule, final_fit, validation_fit
 from conv4rec.train.state import FitState
-from conv4rec.train.validation import RATING_SHARE, ValidationData, validation_data
+from conv4rec.train.validation import (
+    RATING_SHARE,
+    ValidationData,
+    validation_data,
+    validation_size,
+)
 
 EPOCHS = 2  # of the consume side, at least: no interaction goes unseen
 
@@ -127,7 +132,8 @@ class Fit:
     def _validation(
         self, settings: TrainSettings, together: bool
     ) -> tuple[ValidationData, ValidationData]:
-        size, share = settings.validation_size, settings.validation_fraction
+        size = validation_size(len(self.interactions), settings)
+        share = settings.validation_fraction
         of_consume = validation_data(self.interactions, size, share, self.seed, self.device)
         if together:
             return of_consume, of_consume

@@ -20,11 +20,13 @@ from conv4rec.train.objective import losses, rarity_weights, weighted_nll
 from conv4rec.train.processes import Part, joined, summed, total
 from conv4rec.train.schedule import CONSUME, RATE
 from conv4rec.train.selection import ValidationResult
+from conv4rec.train.settings import TrainSettings
 from conv4rec.train.snapshot import take_snapshot
 from conv4rec.train.state import FitState
 
 CUTOFF = 20  # of NDCG
 EVALUATED_CELLS = 20_000_000  # users x items scored at an evaluation, where a step scores a sample
+PART = 0.25  # of a log, at least: what is chosen on much less overfits sooner, and trusts SLIM less
 RATING_SHARE = 0.4  # of the size of the validation data is enough for what concerns ratings
 FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation loss is noise
 
@@ -47,6 +49,15 @@ class ValidationData:
         observed = torch.from_numpy(~self.masked).float().to(self.device)
         whole = Batches.from_interactions(self.interactions, self.device).whole
         return replace(whole, observed=observed)
+
+
+def validation_size(n_interactions: int, settings: TrainSettings) -> int:
+    """About how many interactions penalties and stopping are chosen on, if there are so many.
+
+    >>> [validation_size(n, TrainSettings()) for n in (80_000, 900_000, 20_000_000)]
+    [250000, 250000, 5000000]
+    """
+    return max(settings.validation_size, round(PART * n_interactions))
 
 
 def validation_data(
