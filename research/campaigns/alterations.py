@@ -72,6 +72,8 @@ def _of_arrays(change: Callable[[Arrays, str, np.random.Generator], None]) -> Ca
     """An alteration of one array of one part."""
 
     def apply(saved: Saved, rng: np.random.Generator) -> Saved:
+        if not saved.files:  # they were taken out before
+            return saved
         part = list(saved.files)[int(rng.integers(len(saved.files)))]
         try:
             arrays = {name: np.array(array) for name, array in load(saved.files[part]).items()}
@@ -181,6 +183,8 @@ def facts(saved: Saved, rng: np.random.Generator) -> Saved:
 
 def content(saved: Saved, rng: np.random.Generator) -> Saved:
     """Bytes of a part changed, cut, put in or taken out."""
+    if not saved.files:
+        return saved
     part = list(saved.files)[int(rng.integers(len(saved.files)))]
     return Saved(saved.manifest, {**saved.files, part: altered_bytes(saved.files[part], rng)})
 

@@ -24,24 +24,39 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a saved m
 Seconds = Annotated[float, typer.Option(min=1, max=3_600, help="Length of each measurement.")]
 Rate = Annotated[float, typer.Option(min=0.1, max=2_000, help="Requests a second, on average.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Workers of the service.")]
+History = Annotated[int, typer.Option(min=1, max=5_000, help="Items of a history.")]
+Threads = Annotated[int, typer.Option(min=1, max=64, help="Threads of a worker.")]
 By = Annotated[str, typer.Option(help="What lists are ranked by.")]
 
 
 @app.command(short_help="Latency against the rate; twice saturation; recovery.")
 def load(
-    model: Model, workers: Workers = 1, by: By = "consume", k: int = 10, seconds: Seconds = 10
+    model: Model,
+    workers: Workers = 1,
+    by: By = "consume",
+    k: int = 10,
+    history: History = 30,
+    threads: Threads = 1,
+    seconds: Seconds = 10,
 ) -> None:
     """Poisson arrivals at shares of what the service can do, at twice that, and after it.
 
-    Half of the questions are of training users, half of histories of 30 items.
+    Half of the questions are of training users, half of histories of other people.
     """
     from research.service.load import poisson, saturation
     from research.service.running import service
 
-    with service(model, "--workers", str(workers), "--watch", "0") as running:
-        requests = _requests(running, model, by, k)
+    counts = ("--workers", str(workers), "--threads", str(threads))
+    with service(model, *counts, "--watch", "0") as running:
+        requests = _requests(running, model, by, k, history)
         most = asyncio.run(saturation(running, requests, seconds / 2))
-        facts = {"workers": workers, "by": by, "ready_s": round(running.ready_after, 1)}
+        facts = {
+            "workers": workers,
+            "threads": threads,
+            "by": by,
+            "history": history,
+            "ready_s": round(running.ready_after, 1),
+        }
         print_json({**facts, "saturation_per_s": round(most, 1)})
         for share in (0.25, 0.5, 0.7, 0.85, 2.0):
             before = running.processor_seconds()
@@ -173,8 +188,8 @@ def fuzz(
         raise typer.Exit(1)
 
 
-def _requests(running: Any, model: str, by: str, k: int) -> list[bytes]:
-    """Questions about training users, and about histories of 30 items of others."""
+def _requests(running: Any, model: str, by: str, k: int, n_items: int = 30) -> list[bytes]:
+    """Questions about training users, and about histories of `n_items` items of others."""
     from conv4rec import Conv4Rec
     from research.service.load import posts
 
@@ -183,7 +198,7 @@ def _requests(running: Any, model: str, by: str, k: int) -> list[bytes]:
     users, items = known.users.to_series(), known.items.to_series()
     for _ in range(100):
         questions.append({"users": [users[int(rng.integers(len(users)))]], "by": by, "k": k})
-        rated = rng.choice(len(items), size=min(30, len(items) // 2), replace=False)
+        rated = rng.choice(len(items), size=min(n_items, len(items) // 2), replace=False)
         ratings = rng.choice(known.levels.values, size=len(rated)).tolist()
         history = {str(items[int(i)]): r for i, r in zip(rated, ratings, strict=True)}
         questions.append({"history": history, "by": by, "k": k})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -37,8 +36,8 @@ def serve(
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes; each answers one at a time.")] = 1,
     threads: Annotated[
-        int | None, typer.Option(help="Threads of a worker; by default they share the cores.")
-    ] = None,
+        int, typer.Option(help="Threads of a worker: an answer gains little by more than one.")
+    ] = 1,
     max_waiting: Annotated[
         int, typer.Option(help="Questions that may wait in a worker; more are answered 503.")
     ] = 32,
@@ -80,8 +79,7 @@ def serve(
     served = named_lists(precomputed) if precomputed else named_folders(models or [])
     settings = ServeSettings(
         served, titles, host, port, read_keys(api_key_file), workers,
-        max_waiting, watch, threads or max(1, (os.cpu_count() or 1) // max(1, workers)),
-        bool(precomputed),
+        max_waiting, watch, threads, bool(precomputed),
     )  # fmt: skip
     listening = listen(settings)
     address = f"[{host}]" if ":" in host else host

@@ -14,6 +14,7 @@ import polars as pl
 
 from conv4rec.data.columns import IDS
 from conv4rec.data.frames import reason
+from conv4rec.data.parquet_pages import check_pages
 from conv4rec.data.reading import Reading
 from conv4rec.data.sources import Source, opened
 from conv4rec.data.text_files import read_text
@@ -106,6 +107,7 @@ def _read_file(
     if source.kind == "parquet":
         schema = pl.read_parquet_schema(source.whole())
         names = reading.names(schema, roles, required)
+        check_pages(source.file, source.name, names.values())
         coded = [pl.col(name).cast(pl.Categorical) for role, name in names.items()
                  if role in IDS and schema[name] == pl.String]  # fmt: skip
         lazy = pl.scan_parquet(source.whole(), glob=False).select(list(names.values()))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import polars as pl
@@ -110,6 +111,21 @@ class Ids:
                 f"of {len(self):,} {self.what}{'s' * (len(self) != 1)}.{self._hint(id)}"
             )
         return number
+
+    def number_of_each(self, ids: Iterable[object]) -> list[int]:
+        """`number` of each id, for a few: ids of any type, and the error names the first unknown.
+
+        Raises:
+            UnknownUserError: (or UnknownItemError) An id is unknown.
+        """
+        listed = list(ids)
+        if self.kind == "int" and {type(id) for id in listed} == {int}:
+            with contextlib.suppress(OverflowError):  # an id beyond the type: it is unknown
+                asked = np.array(listed, dtype=self._integers.dtype)
+                numbers = self._search_integers(asked).tolist()
+                if -1 not in numbers:
+                    return numbers
+        return [self.number(cast("int | str", id)) for id in listed]
 
     def numbers(self, ids: Sequence[int | str] | np.ndarray | pl.Series) -> np.ndarray:
         """The numbers of many ids, as int64; -1 where an id is unknown.

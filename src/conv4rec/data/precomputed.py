@@ -11,6 +11,7 @@ import polars as pl
 
 from conv4rec.data.files import guarded
 from conv4rec.data.ids import Ids
+from conv4rec.data.parquet_pages import check_pages
 from conv4rec.errors import DataError
 
 NEEDED = ("user_id", "item_id")
@@ -65,6 +66,8 @@ class PrecomputedLists:
             DataError: It cannot be read, or is no table of lists.
         """
         with guarded(path):
+            with open(path, "rb") as file:
+                check_pages(file, str(path))
             table = pl.read_parquet(os.fspath(path), glob=False)
         try:
             return cls(table)

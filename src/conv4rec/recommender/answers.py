@@ -97,7 +97,7 @@ class Answers:
                 reasons=question.reasons,
             )
         )
-        full = frame.group_by("user_id").len().filter(pl.col("len") == question.k).height
+        full = int((frame["rank"] == question.k).sum())
         return {
             "by": question.by,
             "k": question.k,

@@ -88,7 +88,7 @@ def _one_user(known: Interactions, history: Mapping[Any, Any]) -> Interactions:
     """The history of one user, without a table on the way: most of an answer's time otherwise."""
     if not history:
         raise DataError("the history is empty: give at least one item, as {item_id: rating}")
-    numbers = np.array([known.items.number(item) for item in history], dtype=np.int64)
+    numbers = np.array(known.items.number_of_each(history), dtype=np.int64)
     for item, rating in history.items():
         number = isinstance(rating, (int, float, np.integer, np.floating))
         if rating is None or (number and not isinstance(rating, bool) and isfinite(rating)):
