@@ -239,7 +239,8 @@ class Events:
     def interactions(self, names: Iterable[str] | None = None) -> Interactions:
         """The pairs as a log without types: of all events, or of those of some types.
 
-        A pair with a rating keeps its level. Timestamps are those of the last event.
+        A pair with a rating keeps its level. Timestamps are those of the last event. Those of all
+        events keep these (`Interactions.events`).
         """
         part = self if names is None else self.of_types(names)
         is_first = part._is_first_of_pair()
@@ -255,6 +256,7 @@ class Events:
             part.item_numbers[is_first],
             levels,
         )
+        log = replace(log, events=self if names is None else None)
         if part.last is None:
             return log
         last = np.full(len(levels), NO_TIMESTAMP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,9 @@ from conv4rec.data.load_report import LoadReport
 from conv4rec.data.reading import Reading
 from conv4rec.data.tables import ReadTable, Table, read_columns
 from conv4rec.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from conv4rec.data.events import Events
 
 NO_TIMESTAMP = np.iinfo(np.int64).min  # in `timestamps`: this interaction has none
 
@@ -56,6 +59,8 @@ class Interactions:
     """The counts of loading. Selections keep the report of the whole log."""
     rows: np.ndarray | None = None
     """int64, n_interactions: the 0-based row of each in the table. Or None."""
+    events: Events | None = None
+    """The log with types that these are the pairs of, user by user. Or None."""
 
     @classmethod
     def from_frame(
@@ -258,7 +263,8 @@ class Interactions:
         starts = np.concatenate([[0], np.cumsum(counts)])
         taken = np.repeat(self.starts[chosen] - starts[:-1], counts) + np.arange(starts[-1])
         part = self._taken(taken, starts)
-        return replace(part, users=Ids(self.users.ids(chosen), self.users.what))
+        events = None if self.events is None else self.events.take_users(chosen)
+        return replace(part, users=Ids(self.users.ids(chosen), self.users.what), events=events)
 
     def to_frame(self) -> pl.DataFrame:
         """The interactions as user_id, item_id, rating[, timestamp], null where not rated.
@@ -298,6 +304,7 @@ class Interactions:
             level_numbers=self.level_numbers[which],
             timestamps=None if self.timestamps is None else self.timestamps[which],
             rows=None if self.rows is None else self.rows[which],
+            events=None,
         )
 
 

@@ -36,6 +36,7 @@ from conv4rec.recommender.list_request import (
 )
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, ListSpec, Norms, Order, norms_of
 from conv4rec.recommender.lists import Lists
+from conv4rec.recommender.next_rated import NextRated
 from conv4rec.recommender.pairs import numbers_of, pair_columns
 from conv4rec.recommender.parameters import Parameters, html_table
 from conv4rec.recommender.persistence import load_model, save_model
@@ -189,8 +190,11 @@ class Conv4Rec(Parameters):
             table.data = table.data.contiguous()
         fitted = replace(fitted, item_side=fitted.network.served_side(fitted.item_side))
         self.fitted_, self.interactions_, self.train_settings_ = fitted, interactions, settings
-        memory = self.options().max_memory_mb
-        self.scoring_ = Scoring(fitted.model, fitted.item_side, memory, known)
+        memory, next_rated = self.options().max_memory_mb, None
+        if self.events_ is not None:
+            next_rated = NextRated(self.events_)
+            self.interactions_ = replace(interactions, events=self.events_.log)
+        self.scoring_ = Scoring(fitted.model, fitted.item_side, memory, known, next_rated)
         self._norms_by_level = dict(norms or {})
 
     def check_fitted(self) -> Interactions:
@@ -258,14 +262,16 @@ class Conv4Rec(Parameters):
             users: None for all training users; a user id; any iterable or column of ids (list,
                 set, generator, NumPy, pandas, polars, Arrow); or histories of any users: a log
                 (frame, file, Interactions, Events) or a dict {item_id: rating} of one user,
-                {item_id: type or types} where the log has types. Nothing is trained again.
+                {item_id: type or types} where the log has types, with ratings behind those that
+                have them, ["read", 4]. Nothing is trained again.
             k: how many items.
             by: "consume" (P(consume)), "like" (a lower bound of P(like)), "rating" (a lower
                 bound of the expected rating), "consume_and_like" (P(consume) x P(like)) or
                 "discover" (discoveries: novel to the user, liked with confidence, and liked
                 more than by others). Where the log has types, also a type, such as "buy"
                 (P(item | the next event is a purchase)), or "next" (P(item) of an event of any
-                type); "type:like" is the type, where "like" is the kind of list.
+                type); "type:like" is the type, where "like" is the kind of list; and to consume
+                is to have an event of a type that carries ratings, if any does.
             exclude_seen: leave out the items of the history. By a type: leave out those with an
                 event of this type, unless it comes again on the same item.
             exclude: by a type: leave out the items with an event of these types instead.

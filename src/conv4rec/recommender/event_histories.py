@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ import polars as pl
 
 from conv4rec.data import Events, Interactions
 from conv4rec.data.columns import EVENT_COLUMNS
+from conv4rec.data.event_types import EventTypes
 from conv4rec.data.ids import shown, text_roles
 from conv4rec.data.tables import read_columns
 from conv4rec.errors import DataError
@@ -24,7 +26,8 @@ def event_histories_of(known: Events, users: Users) -> Events:
         known: the histories of the training users.
         users: None for all training users; one user id, or a list of them; a log with types of any
             users (Events, frame or file); or a dict {item_id: type or list of types} of one user,
-            whose id is then 0, or "new" where ids are strings.
+            whose id is then 0, or "new" where ids are strings. A rating stands behind its type,
+            ["read", 4], or alone where one type has ratings.
 
     Raises:
         UnknownUserError: An id is not in the training data.
@@ -32,6 +35,8 @@ def event_histories_of(known: Events, users: Users) -> Events:
     """
     if users is None:
         return known
+    if isinstance(users, Interactions) and users.events is not None:
+        users = users.events
     if isinstance(users, Events):
         same = users.items == known.items and users.types == known.types
         return users if same else _from_log(known, users.to_frame())
@@ -66,14 +71,54 @@ def _one_user(known: Events, history: Mapping[Any, Any]) -> pl.DataFrame:
     rows = []
     for item, given in history.items():
         known.items.number(item)
-        listed = isinstance(given, (list, tuple, set, frozenset))
-        for kind in given if listed else [given]:
-            if kind not in known.types.names:
-                raise DataError(
-                    f"item {shown(item)} has the type {shown(kind)}, which is not one of this "
-                    f"model: {', '.join(known.types.names)}"
-                )
-            rows.append({"user_id": name, "item_id": item, "type": kind})
+        for kind, rating in _events_with(known.types, item, given):
+            rows.append({"user_id": name, "item_id": item, "type": kind, "rating": rating})
     if not rows:
         raise DataError("the history has no types: give {item_id: type} or {item_id: [types]}")
-    return pl.DataFrame(rows)
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    return frame.drop("rating") if known.types.levels is None else frame
+
+
+def _events_with(types: EventTypes, item: Any, given: Any) -> list[tuple[str, float | None]]:
+    """The types and ratings that are given for an item of a history.
+
+    A number is the rating of the type before it, or of the only type that has ratings.
+
+    Raises:
+        DataError: There is no such type, or a rating is missing or has no type.
+    """
+    rated = {
+        types.names[number]
+        for number, level in zip(types.kind_types, types.kind_levels, strict=True)
+        if level >= 0
+    }
+    listed = isinstance(given, (list, tuple, set, frozenset))
+    found: list[tuple[str, float | None]] = []
+    for value in given if listed else [given]:
+        if rated and isinstance(value, numbers.Real) and not isinstance(value, bool):
+            if found and found[-1][0] in rated and found[-1][1] is None:
+                found[-1] = (found[-1][0], float(value))
+            elif len(rated) == 1:
+                found.append((*rated, float(value)))
+            else:
+                raise DataError(
+                    f"item {shown(item)} has the rating {value}, and types with ratings are: "
+                    f"{' or '.join(sorted(rated))}; "
+                    "write a rating behind its type, as [type, rating]"
+                )
+        elif value not in types.names:
+            raise DataError(
+                f"item {shown(item)} has the type {shown(value)}, which is not one of this "
+                f"model: {', '.join(types.names)}"
+            )
+        else:
+            found.append((value, None))
+    always = rated - {
+        types.names[t] for t, k in zip(types.kind_types, types.kind_levels, strict=True) if k < 0
+    }
+    if bare := [kind for kind, rating in found if rating is None and kind in always]:
+        raise DataError(
+            f"item {shown(item)} has the type {shown(bare[0])}, which always has a rating: "
+            f"write it behind the type, as [{bare[0]!r}, rating]"
+        )
+    return found

@@ -39,7 +39,8 @@ class Explainer:
         self, scoring: Scoring, histories: Interactions, row: int, like_level: int
     ) -> None:
         self.model, self.like_level = scoring.model, like_level
-        own = histories.take_users(np.array([row], dtype=np.int64))
+        self.next_rated = scoring.next_rated
+        self.own = own = histories.take_users(np.array([row], dtype=np.int64))
         device = scoring.item_side.type_counts.device
         history = Batches.from_interactions(own, str(device)).whole
         self.entries = entry_encodings(self.model, history, scoring.item_side)
@@ -53,6 +54,9 @@ class Explainer:
         for "like" and "discover" to the log-odds of P(like). Where every level counts as liking,
         P(like) is 1 and all are 0.
         """
+        if by == "consume" and self.next_rated is not None:
+            found = [self.next_rated.contributions(self.own, item) for item in items.tolist()]
+            return np.array([base for base, _ in found]), np.stack([own for _, own in found], 1)
         at = torch.as_tensor(items, dtype=torch.long, device=self.entries.rate.device)
         if by == "consume":
             unseen = np.ones(self.n_items, dtype=bool)

@@ -24,10 +24,10 @@ ABSENT: Any = None
 """The default of a field that may be left out, but is never null."""
 
 
-Rating = Annotated[float, Field(allow_inf_nan=False)] | None
 TypeName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_ID)]
-Types = Annotated[list[TypeName], Field(min_length=1, max_length=MOST_USERS)]
-History = Annotated[dict[TextId, Rating | TypeName | Types], Field(max_length=MOST_HISTORY)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Types = Annotated[list[TypeName | Number], Field(min_length=1, max_length=MOST_USERS)]
+History = Annotated[dict[TextId, Number | TypeName | Types | None], Field(max_length=MOST_HISTORY)]
 By = Annotated[
     Order | TypeName,
     Field(description="What is ranked by; where the log has types, also a type, or 'next'."),
@@ -38,7 +38,7 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 _ONE_OF = "{0!r}, of the training data, or 'history', anyone's items with their ratings"
 _HISTORY = (
     "Item ids with their ratings, null for 'not rated'; where the log has types, with a type or a "
-    "list of types. Nobody needs to be in training."
+    "list of types, each with its rating behind it if it has one. Nobody needs to be in training."
 )
 
 

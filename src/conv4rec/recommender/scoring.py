@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from conv4rec.model.served import ServedEncoding
 from conv4rec.recommender.known_users import KnownUsers
 from conv4rec.recommender.uncertainty import Latent, joined
 from conv4rec.train.batches import Batches
+
+if TYPE_CHECKING:
+    from conv4rec.recommender.next_rated import NextRated
 
 if hasattr(os, "register_at_fork"):
     # The threads of torch's pool do not live on in a forked process, which would wait for them.
@@ -49,6 +53,7 @@ class Scoring:
         item_side: sums over the training users, per item.
         max_memory_mb: limit on arrays with a cell per user and item, in MB.
         known: the training users, where they are solved already.
+        next_rated: what P(consume) is of in a log with types.
     """
 
     def __init__(
@@ -57,9 +62,10 @@ class Scoring:
         item_side: ItemSide,
         max_memory_mb: float,
         known: KnownUsers | None = None,
+        next_rated: NextRated | None = None,
     ) -> None:
         self.model, self.item_side, self.max_memory_mb = model, item_side, max_memory_mb
-        self.known = known
+        self.known, self.next_rated = known, next_rated
         self._compressed: CompressedRatings | None = None
 
     @property
@@ -106,7 +112,10 @@ class Scoring:
 
         Without `with_ratings`, the encoding serves no other question.
         """
-        encoding, history = self.encode(histories, rows, with_ratings=with_ratings)
+        with_consume = self.next_rated is None
+        encoding, history = self.encode(histories, rows, with_consume, with_ratings)
+        if self.next_rated is not None:
+            return Scores(rows, self.next_rated.log_p(histories, rows), encoding)
         log_p = consume_log_probabilities(
             self.model.consume_logits(encoding), history.pattern.rows, history.pattern.columns
         )
