@@ -99,7 +99,7 @@ def _events_with(types: EventTypes, item: Any, given: Any) -> list[tuple[str, fl
             if found and found[-1][0] in rated and found[-1][1] is None:
                 found[-1] = (found[-1][0], float(value))
             elif len(rated) == 1:
-                found.append((*rated, float(value)))
+                found.append((next(iter(rated)), float(value)))
             else:
                 raise DataError(
                     f"item {shown(item)} has the rating {value}, and types with ratings are: "

@@ -26,8 +26,9 @@ ABSENT: Any = None
 
 TypeName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_ID)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Types = Annotated[list[TypeName | Number], Field(min_length=1, max_length=MOST_USERS)]
-History = Annotated[dict[TextId, Number | TypeName | Types | None], Field(max_length=MOST_HISTORY)]
+Types = Annotated[list[TypeName], Field(min_length=1, max_length=MOST_USERS)]
+Done = Annotated[list[TypeName | Number], Field(min_length=1, max_length=MOST_USERS)]
+History = Annotated[dict[TextId, Number | TypeName | Done | None], Field(max_length=MOST_HISTORY)]
 By = Annotated[
     Order | TypeName,
     Field(description="What is ranked by; where the log has types, also a type, or 'next'."),
