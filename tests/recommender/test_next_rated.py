@@ -1,6 +1,7 @@
 """P(consume) in a log with ratings and other types: to consume is what gets rated."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,8 @@ import pytest
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import DataError, SettingError
+from conv4rec.recommender.answers import Answers
+from conv4rec.recommender.views import view_of
 
 
 def library(seed=0, kinds=("read",)):
@@ -85,8 +88,11 @@ def test_histories_are_read_with_their_types(model):
     listed = model.recommend({0: 5, 1: ["read", 4], 2: ("wish", "read", 3), 21: "wish"}, 5)
     assert (listed["item_id"] < 10).all()
     assert listed.equals(model.recommend({0: 5, 1: 4, 2: ["wish", 3], 21: "wish"}, 5))
+    untyped = replace(model.interactions_, events=None)
     with pytest.raises(SettingError, match="histories with a column for type"):
-        model.scoring_.score(model.interactions_.select(np.ones(660, dtype=bool)), np.arange(3))
+        model.scoring_.score(untyped, np.arange(3))
+    with pytest.raises(DataError, match="the histories have no column for type"):
+        model.recommend(untyped)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +126,22 @@ def test_an_audience_is_of_those_who_would_read_it(model):
     readers = set(model.interactions_.users.ids(np.arange(60)).filter(np.arange(60) % 2 == 0))
     assert found.height == 10
     assert set(found["user_id"]) <= readers  # of this shelf
+
+
+def test_parts_of_a_log_keep_their_types(model):
+    """The explorer reads some ratings of some users without these."""
+    log = model.interactions_
+    part = log.take_users(np.array([0, 3])).select(np.arange(22) % 2 == 0)
+    assert part.events is not None
+    assert part.events.interactions().to_frame().equals(part.to_frame())
+    with warnings.catch_warnings():  # of short lists
+        warnings.simplefilter("ignore")
+        for name in ("model", "person", "rows", "item"):
+            asked = {"model": {}, "item": {"item": "3"}}.get(name, {"user": "0"})
+            assert view_of(Answers(model), name, asked).tables, name
+
+
+def test_seen_without_an_opinion_is_the_commonest_type_without_a_rating(model):
+    history = '{"0": 5, "21": null}'
+    found = view_of(Answers(model), "person", {"history": history})
+    assert (found.facts["n_interactions"], found.facts["n_rated"]) == (2, 1)

@@ -38,7 +38,6 @@ def explore(
     """
     from conv4rec.cli import parsing, service
     from conv4rec.recommender.discovery import DiscoveryCriteria
-    from conv4rec.recommender.user_histories import histories_of
     from conv4rec.recommender.views.person import person_view
     from conv4rec.recommender.views.subject import Subject
     from conv4rec.recommender.views.whole_model import catalogue_view
@@ -54,7 +53,12 @@ def explore(
         raise DataError(f"{out} cannot be written: give a file in a folder that exists")
     served = service.load_model(model)
     whom = service.users_from_words(served, [user] if user else None, history, reading)
-    found = histories_of(served.check_fitted(), whom)
+    if not served.has_ratings:
+        raise SettingError(
+            f"explore --out draws ratings, and {model} is of types alone: look at it with "
+            f"conv4rec serve {model}"
+        )
+    found = served.histories(whom)
     if found.n_users != 1:
         raise SettingError(f"a page is of one person: the history has {found.n_users:,}")
     criteria = DiscoveryCriteria(parsing.number_or_word(novelty), confidence)

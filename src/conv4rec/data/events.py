@@ -203,6 +203,11 @@ class Events:
         """The type of each cell, int64, as an index into `types.names`."""
         return np.asarray(self.types.kind_types, dtype=np.int64)[self.kind_numbers]
 
+    @property
+    def pair_numbers(self) -> np.ndarray:
+        """The pair of user and item of each cell, counted from 0, int64."""
+        return np.cumsum(self._is_first_of_pair()) - 1
+
     def select(self, keep: np.ndarray) -> Events:
         """The cells where `keep` holds, over the same users, items and types.
 
@@ -243,8 +248,7 @@ class Events:
         events keep these (`Interactions.events`).
         """
         part = self if names is None else self.of_types(names)
-        is_first = part._is_first_of_pair()
-        pair = np.cumsum(is_first) - 1
+        is_first, pair = part._is_first_of_pair(), part.pair_numbers
         levels = np.full(int(is_first.sum()), -1, dtype=np.int16)
         of_kind = np.asarray(self.types.kind_levels, dtype=np.int16)[part.kind_numbers]
         levels[pair[of_kind >= 0]] = of_kind[of_kind >= 0]

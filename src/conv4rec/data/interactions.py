@@ -240,7 +240,10 @@ class Interactions:
         keep = np.asarray(keep)
         if keep.dtype != bool or keep.shape != (len(self),):
             raise SettingError(f"select needs {len(self):,} booleans, one per interaction")
-        return self._taken(keep, row_starts(self.user_numbers[keep], self.n_users))
+        part = self._taken(keep, row_starts(self.user_numbers[keep], self.n_users))
+        if self.events is None:
+            return part
+        return replace(part, events=self.events.select(keep[self.events.pair_numbers]))
 
     def take_users(self, user_numbers: np.ndarray) -> Interactions:
         """The interactions of some users, over these users only; same items and levels.

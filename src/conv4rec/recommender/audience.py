@@ -12,7 +12,7 @@ from conv4rec.data import Interactions
 from conv4rec.recommender.list_request import check_count
 from conv4rec.recommender.list_scores import UNCERTAIN_LISTS, Order
 from conv4rec.recommender.uncertainty import log_odds, standard_errors
-from conv4rec.recommender.user_histories import Users, histories_of
+from conv4rec.recommender.user_histories import Users
 
 if TYPE_CHECKING:
     from conv4rec.recommender.conv4rec import Conv4Rec
@@ -32,7 +32,7 @@ def audience_of(
     known = model.check_fitted()
     check_count("k", k)
     number = known.items.number(item)
-    histories = histories_of(known, users)
+    histories = model.histories(users)
     order = np.arange(histories.n_users)
     bounds = None
     if by in UNCERTAIN_LISTS and by != "rating" and model.like_level_:

@@ -207,8 +207,17 @@ class Conv4Rec(Parameters):
             raise NotFittedError("this model is not fitted yet: call fit(interactions) first")
         return self.interactions_
 
-    def _histories(self, users: Users) -> Interactions:
-        """The histories that are asked about, without their types."""
+    def histories(self, users: Users = None) -> Interactions:
+        """The histories that a question is about, one row a user, over the model's items.
+
+        Args:
+            users: as in `recommend`.
+
+        Raises:
+            UnknownUserError: An id is not in the training data.
+            DataError: The log cannot be used.
+        """
+        self.check_fitted()
         if self.events_ is None:
             return histories_of(self.interactions_, users)
         return event_histories_of(self.events_.log, users).interactions()
@@ -373,7 +382,7 @@ class Conv4Rec(Parameters):
         norms = self._norms() if by in UNCERTAIN_LISTS else None
         if norms is not None and not limit_exposure:
             norms = replace(norms, prices={})
-        frames = Lists(self.scoring_, self._histories(users), request, norms).frames()
+        frames = Lists(self.scoring_, self.histories(users), request, norms).frames()
         frames = each_anywhere(frames)
         return chain([next(frames)], frames)
 
@@ -400,7 +409,7 @@ class Conv4Rec(Parameters):
         """
         known = self.check_fitted()
         check_switch("intervals", intervals)
-        histories, columns = self._histories(users), {}
+        histories, columns = self.histories(users), {}
         as_text = text_roles(histories.users, known.items)
         frame = read_columns(pairs, roles=IDS, as_text=as_text).frame
         rows = numbers_of(
@@ -467,7 +476,7 @@ class Conv4Rec(Parameters):
         check_explained(by, self.like_level_)
         norms = self._norms() if by == "discover" else None
         return explained(
-            self.scoring_, self._histories(users), number, by, self.like_level_, confidence,
+            self.scoring_, self.histories(users), number, by, self.like_level_, confidence,
             norms,
         )  # fmt: skip
 
@@ -483,7 +492,7 @@ class Conv4Rec(Parameters):
             SettingError: There is more than one user.
         """
         self.check_fitted()
-        return profile_of(self.scoring_, self._histories(users))
+        return profile_of(self.scoring_, self.histories(users))
 
     @anywhere
     def audience(

@@ -44,6 +44,8 @@ def event_histories_of(known: Events, users: Users) -> Events:
         nobody = known.take_users(np.zeros(0, dtype=np.int64))
         starts = np.zeros(users.n_users + 1, dtype=nobody.starts.dtype)
         return replace(nobody, users=users.users, starts=starts)
+    if isinstance(users, Interactions):
+        users = users.to_frame()
     if isinstance(users, Mapping):
         return _from_log(known, _one_user(known, users))
     ids = asked_ids(known.users, users)

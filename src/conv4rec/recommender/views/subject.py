@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.recommender.answers import Answers
-from conv4rec.recommender.user_histories import histories_of
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ def subject_of(
     """A training user, or the person with a history {item: rating or None}.
 
     Items that the model does not know are left out and named. Nothing left: the answers are
-    those of popularity, and `facts` says so.
+    those of popularity, and `facts` says so. In a log with types, None is the commonest type
+    without a rating.
 
     Raises:
         SettingError: Neither or both are given.
@@ -44,4 +46,17 @@ def subject_of(
     if (user is None) == (history is None):
         raise SettingError("say who: a user, or a history")
     person = answers.person(None if user is None else [user], history)
-    return Subject.of(histories_of(answers.known, person.users), **person.remarks)
+    users = person.users
+    if isinstance(users, dict) and (unrated := _commonest_unrated(answers)) is not None:
+        users = {item: unrated if done is None else done for item, done in users.items()}
+    return Subject.of(answers.model.histories(users), **person.remarks)
+
+
+def _commonest_unrated(answers: Answers) -> str | None:
+    """What "seen, no opinion" is in a log with types: its commonest event without a rating."""
+    if answers.model.events_ is None:
+        return None
+    log = answers.model.events_.log
+    is_rated = np.asarray(log.types.kind_levels)[log.kind_numbers] >= 0
+    counts = np.bincount(log.type_numbers[~is_rated], minlength=len(log.types.names))
+    return log.types.names[int(counts.argmax())] if counts.any() else None
