@@ -81,6 +81,15 @@ def test_a_rating_off_the_scale_is_refused_by_row():
         Levels.given([5, 4, 3, 2, 1]).numbers(np.array([1, 7, np.nan, 2.5]))
 
 
+@pytest.mark.parametrize("ratings", [[1.0, 1e308], [-1e16, 2.0, 3.0]])
+def test_a_rating_that_no_answer_could_hold_is_refused(ratings):
+    """Answers are float32, and the mean of 1e308 is infinite in it."""
+    with pytest.raises(DataError, match=r"ratings go from -1e\+15 to 1e\+15"):
+        Levels.from_ratings(np.array(ratings))
+    with pytest.raises(DataError, match="choose another column"):
+        Levels.given(ratings)
+
+
 def test_an_infinite_rating_is_refused_by_row():
     for ask in (Levels.from_ratings, Levels.given([1]).numbers):
         with pytest.raises(DataError, match="infinite in row 2"):

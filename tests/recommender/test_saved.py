@@ -200,6 +200,7 @@ def test_no_array_may_have_another_type_or_shape(golden, change):
 ABSURD_WEIGHTS = {
     "huge": ("network.rate_in", lambda a: a + 1e30),
     "no precision": ("bayesian_mf.precision", lambda a: -a),
+    "factors without bounds": ("bayesian_mf.precision", lambda a: a * 1e-20),
     "a crooked precision": ("bayesian_mf.precision", lambda a: a + np.eye(4, 4, 1, np.float32)),
     "a flat precision": ("bayesian_mf.response_style_precision", lambda a: a * 0),
     "negative noise": ("bayesian_mf.noise", lambda a: -a),

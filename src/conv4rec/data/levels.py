@@ -14,6 +14,7 @@ from conv4rec.errors import DataError, SettingError
 
 TOLERANCE = 1e-6  # relative: 3.6 as float32 equals 3.6 as float64
 NOISE = 1e-7  # relative to the scale: 0.1 + 0.2 - 0.3 is 0
+LARGEST = 1e15  # of a rating: float32 holds its square
 BIN_SLACK = 1e-12  # the mean of a bin is a number of its own, but for the noise of its sum
 BLOCK = 1_000_000  # ratings at a time: a log of many millions is not copied
 MOST_LEVELS = 32_767  # level numbers are int16
@@ -27,8 +28,8 @@ class Levels:
     without ratings has one level, 1.0, which no interaction has.
 
     Raises:
-        DataError: No level, a level that is not finite, levels not strictly ascending, or
-            edges that do not separate them.
+        DataError: No level, a level that is not finite or beyond 1e15, levels not strictly
+            ascending, or edges that do not separate them.
 
     >>> stars = Levels.given([5, 4, 3, 2, 1])
     >>> stars.numbers(np.array([4.0, np.nan, 1.0])).tolist(), stars.labels[3]
@@ -46,6 +47,11 @@ class Levels:
             raise DataError(f"a scale needs 1 to {MOST_LEVELS:,} levels, got {len(values):,}")
         if not np.isfinite(values).all() or not (np.diff(values) > 0).all():
             raise DataError("rating levels must be finite, distinct and in ascending order")
+        if np.abs(values).max() > LARGEST:
+            raise DataError(
+                f"ratings go from -{LARGEST:g} to {LARGEST:g}, got {np.abs(values).max():g}: "
+                "correct the rows, or choose another column for the rating"
+            )
         if self.edges is not None and (
             len(self.edges) != len(values) - 1 or not (np.diff(self.edges) > 0).all()
         ):

@@ -32,6 +32,7 @@ POSTERIORS = "known_users.posteriors"
 LARGEST = 1e6  # of any weight; trained ones are below 100
 LARGEST_LOG = 30.0  # of a logarithm
 WORST_CONDITION = 1e6  # of a precision matrix: float32 solves with no worse one
+LEAST_PRECISION = 1e-6  # of factors whose ratings have variance 1
 TYPES: dict[str, Any] = {
     "components": ServedConfig,
     "ensemble_weights": EnsembleWeights,
@@ -219,6 +220,7 @@ def _check_posterior(weights: Mapping[str, np.ndarray]) -> None:
         if matrix.shape[-2] != matrix.shape[-1] or not (
             np.allclose(matrix, np.swapaxes(matrix, -1, -2), rtol=1e-3, atol=1e-3)
             and (values[..., 0] * WORST_CONDITION > values[..., -1]).all()
+            and (values[..., 0] > LEAST_PRECISION).all()
         ):
             raise ValueError(f"its {name!r} is not a precision matrix")
 
