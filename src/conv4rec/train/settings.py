@@ -70,7 +70,8 @@ class TrainSettings(Settings):
     """Share of the interactions held out to choose penalties, ensemble weights and stopping."""
     validation_size: Count = 250_000
     """Of a log with more interactions, these are chosen on users drawn at random, with about so
-    many, or a quarter of the log if that is more; what concerns ratings on two fifths of it."""
+    many, or a quarter of the log or 25 for each item if that is more; what concerns ratings on two
+    fifths of it, whatever the items."""
     mf_factors: Count = 20
     """Factors of a draw of the Bayesian matrix factorisation (see `conv4rec.train.gibbs`)."""
     mf_features: Count = 64
@@ -86,8 +87,9 @@ class TrainSettings(Settings):
     ridge_rank: CountOrNone = 512
     """Rank of the ridge component (see `conv4rec.train.ridge`); 0 for none."""
     slim_neighbours: CountOrNone = 100
-    """Candidate neighbours of an item in the SLIM component (see `conv4rec.train.slim`); 0 for
-    none. A shared encoder stands alone: it has no SLIM component."""
+    """Candidate neighbours of an item in the SLIM component, and neighbours that it keeps at most
+    (see `conv4rec.train.slim`); 0 for none. A shared encoder stands alone: it has no SLIM
+    component."""
     consume_reg_factors: Factors = (1.0, 0.4, 2.0)
     """Factors on the consume penalties, one for each validation fit; the best is taken. Of more
     than 4 million users x items, the first two; of 40 million, the first and a twentieth of it."""
