@@ -22,6 +22,7 @@ from conv4rec.model.history import History
 from conv4rec.model.one_user import DrawArrays, encode_one, mix_of_one
 from conv4rec.model.ordinal import EDGE, level_log_probabilities
 from conv4rec.model.posterior_draws import (
+    AVERAGED,
     FIRST_ROUNDS,
     FIRST_SHARE,
     USER_PRECISION_GRID,
@@ -117,7 +118,7 @@ class BayesianMF(PosteriorDraws):
             z.transpose(0, 2, 1) @ z / z.shape[1], array(self.response_style_precision),
             1.0 / (noise[:, None, None] * np.array(grid)[:, None]), log_prior,
             np.stack([np.ones(len(grid)), np.log(grid)], 1),
-            FIRST_ROUNDS, FIRST_SHARE,
+            FIRST_ROUNDS, AVERAGED, FIRST_SHARE,
         )  # fmt: skip
 
     def encode_entries(self, history: History) -> Tensor:

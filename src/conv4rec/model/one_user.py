@@ -8,11 +8,11 @@ and in float64. For arrays this small, calling torch takes most of the time: 25 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack
 from scipy.special import ndtr
 
 from conv4rec.model.ordinal import EDGE, FLATTEST, LEAST, SHARPEST
@@ -39,6 +39,7 @@ class DrawArrays:
     log_prior_on_grid: np.ndarray  # draws x values of w_u
     log_grid: np.ndarray  # values of w_u x 2: ones, logarithms of these values
     first_rounds: int
+    averaged: tuple[int, ...]
     first_share: float
 
 
@@ -51,47 +52,65 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
         items: of the rated entries.
         levels: of the rated entries.
     """
-    solve, divide = lapack.get_lapack_funcs(("posv", "trtrs"), (draws.prior,))
-    n_draws, _, size = draws.items.shape
     z = draws.items[:, items].astype(np.float64)
     c = z[:, :, -1].copy()
     z[:, :, -1] = 1.0
     expected = features @ draws.prior
-    bounds = draws.edges[:, np.stack([levels, levels + 1])]  # draws x 2 x entries
+    ends = draws.edges[:, np.stack([levels, levels + 1])]  # draws x 2 x entries
     weight, value = np.full(len(items), draws.first_share * draws.noise[0]), draws.ratings[levels]
-    means, noises = np.empty((n_draws, size)), np.empty(n_draws)
-    precisions = np.empty((n_draws, size, size))
-    cavities = np.empty((2, n_draws, len(items)))  # mean, variance
-    for draw in range(n_draws):
-        own, shift = z[draw], c[draw]
-        for rounds_left in range(1 if draw else draws.first_rounds, 0, -1):
-            wz = own.T * weight
-            gram = wz @ own
-            gram += draws.precision[draw]
-            right = wz @ (value - shift)
-            right += expected[draw]
-            root, mean, _ = solve(gram.T, right, lower=1)
-            scaled, _ = divide(root, own.T, lower=1)
-            precision = 1.0 / np.maximum(np.add.reduce(scaled * scaled), 1e-8)
-            variance = 1.0 / np.maximum(precision - weight, 1e-4 * precision)
-            at = own @ mean
-            at += shift
-            at = (at * precision - weight * value) * variance
-            gaps = bounds[draw] - at
-            noise = 1.0 / (draws.noise[draw] * _user_precision(draws, draw, variance, gaps))
-            if rounds_left == 1:
-                means[draw], noises[draw], precisions[draw] = mean, noise, gram
-                cavities[0, draw], cavities[1, draw] = at, variance
-            weight, value = _sites(at, variance, noise, gaps)
+    found, starts = [], [0, *(draw for draw in draws.averaged if draw < len(z)), len(z)]
+    for number, (start, end) in enumerate(pairwise(starts)):
+        of = slice(start, end)
+        for rounds_left in range(1 if number else draws.first_rounds, 0, -1):
+            user = _posterior(draws, of, z, c, expected, ends, weight, value)
+            if rounds_left > 1 or end < len(z):
+                weight, value = _sites(user, ends[of])
+        found.append(user)
+    means, variances, cavity_means, cavity_variances, noises = map(
+        np.concatenate, zip(*found, strict=True)
+    )
     offset, noise = means[:, -1].mean(), noises.mean()
     x = (draws.reference @ means[:, :, None])[:, :, 0] + draws.reference_offsets
-    within = np.vdot(np.linalg.inv(precisions), draws.reference_gram) / n_draws + x.var(0).mean()
-    mean, variance = cavities.mean(1)
-    variance += cavities[0].var(0)
-    log_p = _level_log_p(mean, variance + noise, draws.edges.mean(0))
+    within = np.vdot(variances, draws.reference_gram) / len(z) + x.var(0).mean()
+    variance = cavity_variances.mean(0) + cavity_means.var(0)
+    log_p = _level_log_p(cavity_means.mean(0), variance + noise, draws.edges.mean(0))
     means[:, -1] = 1.0
     tail = [offset, noise, within]
-    return np.concatenate([means.ravel() / n_draws, tail, _level_biases(draws, log_p, levels)])
+    return np.concatenate([means.ravel() / len(z), tail, _level_biases(draws, log_p, levels)])
+
+
+class _Posterior(NamedTuple):
+    """The user under some draws."""
+
+    mean: np.ndarray  # draws x size
+    variance: np.ndarray  # draws x size x size
+    cavity_mean: np.ndarray  # draws x entries
+    cavity_variance: np.ndarray  # draws x entries
+    noise: np.ndarray  # draws: 1 / (noise w_u)
+
+
+def _posterior(
+    draws: DrawArrays,
+    of: slice,
+    z: np.ndarray,
+    c: np.ndarray,
+    expected: np.ndarray,
+    ends: np.ndarray,
+    weight: np.ndarray,
+    value: np.ndarray,
+) -> _Posterior:
+    """One round under some draws, given the observations that stand for the ratings."""
+    own = z[of]
+    weighted = (own * weight[:, None]).swapaxes(1, 2)
+    variance = np.linalg.inv(weighted @ own + draws.precision[of])
+    right = (weighted @ (value - c[of])[:, :, None])[:, :, 0] + expected[of]
+    mean = (variance @ right[:, :, None])[:, :, 0]
+    precision = 1.0 / np.maximum(((own @ variance) * own).sum(2), 1e-8)
+    cavity = 1.0 / np.maximum(precision - weight, 1e-4 * precision)
+    at = (own @ mean[:, :, None])[:, :, 0] + c[of]
+    at = (at * precision - weight * value) * cavity
+    noise = 1.0 / (draws.noise[of] * _user_precision(draws, of, cavity, ends[of] - at[:, None]))
+    return _Posterior(mean, variance, at, cavity, noise)
 
 
 def mix_of_one(
@@ -113,41 +132,47 @@ def mix_of_one(
 
 
 def _interval(ends: np.ndarray) -> np.ndarray:
-    """Phi(ends[1]) - Phi(ends[0]), computed in the tail where both terms are small."""
-    below = ndtr(ends * np.copysign(1.0, -(ends[0] + ends[1])))
-    return np.abs(below[1] - below[0])
+    """Phi(ends[:, 1]) - Phi(ends[:, 0]), computed in the tail where both terms are small."""
+    below = ndtr(ends * np.copysign(1.0, -(ends[:, :1] + ends[:, 1:])))
+    return np.abs(below[:, 1] - below[:, 0])
 
 
-def _user_precision(draws: DrawArrays, draw: int, variance: np.ndarray, gaps: np.ndarray) -> float:
-    ends = gaps[:, None] / np.sqrt(variance + draws.grid_variances[draw])
-    likelihood = np.add.reduce(np.log(np.maximum(_interval(ends), 1e-300)), 1)
-    log_posterior = likelihood + draws.log_prior_on_grid[draw]
-    weights = np.exp(log_posterior - np.maximum.reduce(log_posterior))
-    total, mean = weights @ draws.log_grid
-    return math.exp(mean / total)
+def _user_precision(
+    draws: DrawArrays, of: slice, variance: np.ndarray, gaps: np.ndarray
+) -> np.ndarray:
+    """w_u under each draw. `gaps` are from the mean of x to the ends: draws x 2 x entries."""
+    deviation = np.sqrt(variance[:, None] + draws.grid_variances[of])  # draws x values x entries
+    likelihood = np.log(np.maximum(_interval(gaps[:, :, None] / deviation[:, None]), 1e-300))
+    log_posterior = likelihood.sum(2) + draws.log_prior_on_grid[of]
+    weights = np.exp(log_posterior - log_posterior.max(1, keepdims=True))
+    total, mean = (weights @ draws.log_grid).T
+    return np.exp(mean / total)
 
 
-def _sites(
-    mean: np.ndarray, cavity_variance: np.ndarray, noise: float, gaps: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """See `conv4rec.model.ordinal.sites`; slope and curvature are in units of the deviation."""
-    variance = cavity_variance + noise
+def _sites(user: _Posterior, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """See `conv4rec.model.ordinal.sites`; their mean over draws, as natural parameters.
+
+    Slope and curvature are in units of the deviation.
+    """
+    mean, cavity_variance = user.cavity_mean, user.cavity_variance
+    variance = cavity_variance + user.noise[:, None]
     deviation = np.sqrt(variance)
-    ends = gaps / deviation
+    ends = (ends - mean[:, None]) / deviation[:, None]
     probability = np.maximum(_interval(ends), 1e-300)
     density = np.exp(-0.5 * ends * ends)
-    density /= probability * ROOT_2PI
-    slope, bends = density[0] - density[1], ends * density
-    curvature = np.maximum(slope * slope + (bends[1] - bends[0]), FLATTEST)
+    density /= probability[:, None] * ROOT_2PI
+    slope, bends = density[:, 0] - density[:, 1], ends * density
+    curvature = np.maximum(slope * slope + (bends[:, 1] - bends[:, 0]), FLATTEST)
     curvature = np.minimum(curvature, SHARPEST)
     value = mean + deviation * np.maximum(np.minimum(slope / curvature, 30.0), -30.0)
-    return curvature / (variance - cavity_variance * curvature), value
+    weight = curvature / (variance - cavity_variance * curvature)
+    return weight.mean(0), (weight * value).mean(0) / weight.mean(0)
 
 
 def _level_log_p(mean: np.ndarray, variance: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """See `conv4rec.model.ordinal.level_log_probabilities`: entries x levels."""
     bounds = (edges[:, None] - mean) / np.sqrt(variance)
-    p = np.maximum(_interval(np.stack([bounds[:-1], bounds[1:]])), LEAST).T
+    p = np.maximum(_interval(np.stack([bounds[:-1], bounds[1:]])[None])[0], LEAST).T
     return np.log(p / p.sum(1, keepdims=True))
 
 

@@ -28,7 +28,8 @@ from conv4rec.model.normal_equations import entry_variances, normal_equations, s
 from conv4rec.model.ordinal import edges, interval_probability, sites
 from conv4rec.model.sparse import SparsePattern
 
-FIRST_ROUNDS = 6  # rounds of expectation propagation at the first draw; one at each later draw
+FIRST_ROUNDS = 6  # rounds of expectation propagation at the first draw; one at each other
+AVERAGED = (1, 6)  # draws after which later ones start from the mean observations since the last
 FIRST_SHARE = 0.9  # precision of a rating before the first round, in units of that of x itself
 USER_PRECISION_GRID = tuple(2.0 ** (0.75 * step) for step in range(-4, 5))  # values of w_u
 N_REFERENCE_ITEMS = 64  # items, drawn like ratings, on which a user's uncertainty is measured
@@ -85,9 +86,8 @@ class PosteriorDraws(nn.Module):
     ) -> Iterator[UserPosterior]:
         """The users' posterior under each draw in turn.
 
-        Each draw starts from the observations and the w_u of the draw before, so that one round
-        is enough for all draws but the first. w_u is its posterior mean (of the logarithm) on a
-        grid.
+        All draws but the first start from the observations that the first ends with, so that one
+        round is enough for them. w_u is its posterior mean (of the logarithm) on a grid.
 
         Args:
             history: of any users.
@@ -101,6 +101,7 @@ class PosteriorDraws(nn.Module):
         rated = (history.observed * (history.types < n_levels)).double()
         level = history.types.clamp(max=n_levels - 1)
         weight, value = rated * FIRST_SHARE * self.noise[0], self.ratings.double()[level]
+        seen: list[Tensor] = []  # 2 x entries, of each draw: natural parameters
         for draw, factors in enumerate(items):
             bounds = edges(self.thresholds[draw].double())
             low, high = bounds[level], bounds[level + 1]
@@ -108,9 +109,14 @@ class PosteriorDraws(nn.Module):
                 user = self._solve(draw, pattern, f, factors, weight, value, (low, high, rated))
                 if rounds_left == 1:
                     yield user
-                noise = user.noise_variance[pattern.rows]
-                weight, value = sites(user.cavity_mean, user.cavity_variance, noise, low, high)
-                weight = weight * rated
+                if draw < AVERAGED[-1]:
+                    noise = user.noise_variance[pattern.rows]
+                    own, at = sites(user.cavity_mean, user.cavity_variance, noise, low, high)
+                    own = own * rated
+                    seen = [*(seen if draw else []), torch.stack([own, own * at])]
+                if draw + 1 in AVERAGED:
+                    weight, total = torch.stack(seen).mean(0)
+                    value, seen = total / weight.clamp(min=1e-300), []
 
     def _solve(
         self,
