@@ -100,21 +100,10 @@ def test_of_a_larger_log_users_enough_are_drawn_for_validation(mixed):
     assert (some.history().observed == 0).sum() == some.masked.sum()
 
 
-def test_a_quarter_of_a_log_is_drawn_at_least(mixed, make_fit, monkeypatch):
+def test_a_quarter_of_a_log_is_drawn_at_least(mixed, make_fit):
     """On a sixteenth, the consume side of 4 million rows stopped early and SLIM was left out."""
-    monkeypatch.setattr("conv4rec.train.validation.PER_ITEM", 0)
     consume, rating = make_fit(mixed, validation_size=20)._session().validation
     assert len(mixed) / 4 <= len(consume.interactions) < len(mixed) / 3
-    assert len(mixed) / 10 <= rating.interactions.n_rated < len(mixed) / 8
-
-
-def test_more_is_drawn_of_a_log_of_more_items_for_the_consume_side_alone(
-    mixed, make_fit, monkeypatch
-):
-    """On a quarter of gowalla an item has 5 interactions, and SLIM got less weight than its due."""
-    monkeypatch.setattr("conv4rec.train.validation.PER_ITEM", 10)
-    consume, rating = make_fit(mixed, validation_size=20)._session().validation
-    assert 10 * mixed.n_items <= len(consume.interactions) < len(mixed)
     assert len(mixed) / 10 <= rating.interactions.n_rated < len(mixed) / 8
 
 

@@ -118,9 +118,8 @@ class _Plan:
         )
         shared = bool(shape.get("shared_encoder"))
         together = trained_together(settings, shared)
-        size = validation_size(log.n_interactions, settings, n_items)
-        consume_share = min(1.0, size / max(1, log.n_interactions))
         size = validation_size(log.n_interactions, settings)
+        consume_share = min(1.0, size / max(1, log.n_interactions))
         rating_share = min(1.0, RATING_SHARE * size / max(1, log.n_rated))
         held_out = log.n_interactions * consume_share * settings.validation_fraction
         validated = round(held_out) >= FEWEST_HELD_OUT

@@ -17,7 +17,7 @@ from conv4rec.train.ensemble_scores import EnsembleScores, EnsembleWeights, Neur
 from conv4rec.train.ridge import Ridge
 
 NEAR = 0.02  # relative: the likelihood that may be given up for a better ranking
-N_STANDARD_ERRORS = 1.0  # by which the ranking must then be better, over users
+N_STANDARD_ERRORS = 2.0  # by which the ranking must then be better, over users
 
 DEFAULT_WEIGHTS = EnsembleWeights(neural=0.4, ridge=0.25, slim=0.6)
 """Taken in doubt. Of 550 weights the best over seven validation parts (three each of ml-100k and

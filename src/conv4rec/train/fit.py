@@ -132,10 +132,12 @@ class Fit:
     def _validation(
         self, settings: TrainSettings, together: bool
     ) -> tuple[ValidationData, ValidationData]:
-        log, share = self.interactions, settings.validation_fraction
-        size = validation_size(len(log), settings, log.n_items)
-        of_consume = validation_data(log, size, share, self.seed, self.device)
+        size = validation_size(len(self.interactions), settings)
+        share = settings.validation_fraction
+        of_consume = validation_data(self.interactions, size, share, self.seed, self.device)
         if together:
             return of_consume, of_consume
-        size = max(1, round(RATING_SHARE * validation_size(len(log), settings)))
-        return of_consume, validation_data(log, size, share, self.seed, self.device, rated=True)
+        size = max(1, round(RATING_SHARE * size))
+        return of_consume, validation_data(
+            self.interactions, size, share, self.seed, self.device, rated=True
+        )

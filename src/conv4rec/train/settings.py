@@ -70,8 +70,7 @@ class TrainSettings(Settings):
     """Share of the interactions held out to choose penalties, ensemble weights and stopping."""
     validation_size: Count = 250_000
     """Of a log with more interactions, these are chosen on users drawn at random, with about so
-    many, or a quarter of the log or 25 for each item if that is more; what concerns ratings on two
-    fifths of it, whatever the items."""
+    many, or a quarter of the log if that is more; what concerns ratings on two fifths of it."""
     mf_factors: Count = 20
     """Factors of a draw of the Bayesian matrix factorisation (see `conv4rec.train.gibbs`)."""
     mf_features: Count = 64

@@ -27,7 +27,6 @@ from conv4rec.train.state import FitState
 CUTOFF = 20  # of NDCG
 EVALUATED_CELLS = 20_000_000  # users x items scored at an evaluation, where a step scores a sample
 PART = 0.25  # of a log, at least: what is chosen on much less overfits sooner, and trusts SLIM less
-PER_ITEM = 25  # interactions, at least: of rare items SLIM learns less from a part than from all
 RATING_SHARE = 0.4  # of the size of the validation data is enough for what concerns ratings
 FEWEST_HELD_OUT = 20  # interactions: with fewer, a validation loss is noise
 
@@ -52,20 +51,13 @@ class ValidationData:
         return replace(whole, observed=observed)
 
 
-def validation_size(n_interactions: int, settings: TrainSettings, n_items: int = 0) -> int:
+def validation_size(n_interactions: int, settings: TrainSettings) -> int:
     """About how many interactions penalties and stopping are chosen on, if there are so many.
-
-    Args:
-        n_interactions: of the log.
-        settings: have the least.
-        n_items: of the log, for the consume side; what concerns ratings needs no more for more.
 
     >>> [validation_size(n, TrainSettings()) for n in (80_000, 900_000, 20_000_000)]
     [250000, 250000, 5000000]
-    >>> validation_size(900_000, TrainSettings(), n_items=40_000)
-    1000000
     """
-    return max(settings.validation_size, round(PART * n_interactions), PER_ITEM * n_items)
+    return max(settings.validation_size, round(PART * n_interactions))
 
 
 def validation_data(
