@@ -14,6 +14,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from research.campaigns.outcomes import Outcomes
@@ -21,7 +22,7 @@ from research.campaigns.outcomes import Outcomes
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 SETTINGS = ("n_steps=60", "consume_size=8", "rate_size=4", "consume_reg_factors=[1.0]",
             "mf_sweeps=12", "mf_draws=3", "slim_neighbours=2")  # fmt: skip
-LONGEST = 3.0  # seconds before a signal, at most
+SPREAD = 1.1  # the latest signal, in units of what the work takes undisturbed
 
 
 def in_child(work: Callable[[], int], log: Path) -> int:
@@ -95,16 +96,23 @@ def run_kills(numbers: range, seed: int, outcomes: Outcomes) -> None:
 
     with tempfile.TemporaryDirectory() as name:
         place, log = Path(name), Path(name) / "said"
+        started = time.monotonic()
         if code := ended(in_child(lambda: prepare(place), log)):
             raise RuntimeError(f"the first fit ended with {code}: {log.read_text()[-500:]}")
+        longest = {"fit": SPREAD * (time.monotonic() - started)}
         expected = weights_in(place / "served")
         for number in numbers:
             rng = random.Random(f"{seed} {number}")
             kind = ("fit", "lists.csv", "lists.parquet")[number % 3]
+            if kind not in longest:
+                started = time.monotonic()
+                ended(in_child(command(*lists_words(place, place / kind)), log))
+                longest[kind] = SPREAD * (time.monotonic() - started)
+            killer = Killer(log, rng, outcomes, longest[kind])
             if kind == "fit":
-                kill_fit(place, log, rng, outcomes, number, expected)
+                kill_fit(place, killer, number, expected)
             else:
-                kill_lists(place, log, rng, outcomes, number, kind)
+                kill_lists(place, killer, number, kind)
             if "Traceback" in log.read_text(errors="replace"):
                 outcomes.fault("traceback", number, log.read_text(errors="replace")[-1500:])
                 log.unlink()
@@ -115,30 +123,38 @@ def weights_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def kill(work: Callable[[], int], log: Path, rng: random.Random, outcomes: Outcomes) -> int:
-    """Run some work in a child and end it at a random moment; the signal, or 0 if it was done."""
-    number = rng.choice(SIGNALS)
-    child = in_child(work, log)
-    time.sleep(rng.uniform(0, LONGEST))
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child, number)
-    code = ended(child)
-    outcomes.counts[f"{number.name}" if code else "done before the signal"] += 1
-    return number if code else 0
+@dataclass(frozen=True)
+class Killer:
+    """Ends work at random moments, at most so many seconds after its start."""
+
+    log: Path
+    rng: random.Random
+    outcomes: Outcomes
+    longest: float
+
+    def kill(self, work: Callable[[], int]) -> int:
+        """Run some work in a child and end it; the signal, or 0 if it was done before."""
+        number = self.rng.choice(SIGNALS)
+        child = in_child(work, self.log)
+        time.sleep(self.rng.uniform(0, self.longest))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
+        code = ended(child)
+        self.outcomes.counts[f"{number.name}" if code else "done before the signal"] += 1
+        return number if code else 0
 
 
-def kill_fit(
-    place: Path, log: Path, rng: random.Random, outcomes: Outcomes, number: int, expected: set[str]
-) -> None:
+def kill_fit(place: Path, killer: Killer, number: int, expected: set[str]) -> None:
     """Kill a fit, resume it (killed again at times), and compare its weights bit by bit."""
-    kill(command(*fit_words(place)), log, rng, outcomes)
+    log, rng, outcomes = killer.log, killer.rng, killer.outcomes
+    killer.kill(command(*fit_words(place)))
     for again in (True, False):
         if weights_in(place / "model") >= expected if (place / "model").exists() else False:
             break
         state = place / "model.training" / "manifest.json"
         words = fit_words(place, "--resume") if state.exists() else fit_words(place)
         if again and rng.random() < 0.3:
-            kill(command(*words), log, rng, outcomes)
+            killer.kill(command(*words))
         elif code := ended(in_child(command(*words), log)):
             outcomes.fault("lost", number, f"resume ended with {code}")
     found = weights_in(place / "model") if (place / "model").exists() else set()
@@ -155,13 +171,16 @@ def kill_fit(
             path.unlink()
 
 
-def kill_lists(
-    place: Path, log: Path, rng: random.Random, outcomes: Outcomes, number: int, name: str
-) -> None:
+def lists_words(place: Path, out: Path) -> tuple[object, ...]:
+    """The command that writes lists."""
+    return ("recommend", place / "served", "--all", "-k", K, "--out", out)
+
+
+def kill_lists(place: Path, killer: Killer, number: int, name: str) -> None:
     """Kill `recommend --out`: the old file or the new one is there, and nothing else."""
-    out = place / name
-    words = ("recommend", place / "served", "--all", "-k", K, "--out", out)
-    was = kill(command(*words), log, rng, outcomes)
+    log, outcomes, out = killer.log, killer.outcomes, place / name
+    words = lists_words(place, out)
+    was = killer.kill(command(*words))
     outcomes.counts["lists"] += 1
     if out.exists() and ended(in_child(whole_lists(out), log)):
         outcomes.fault("half-written", number, name)

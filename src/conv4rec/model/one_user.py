@@ -59,13 +59,15 @@ def encode_one(draws: DrawArrays, features: np.ndarray, items: np.ndarray, level
     ends = draws.edges[:, np.stack([levels, levels + 1])]  # draws x 2 x entries
     weight, value = np.full(len(items), draws.first_share * draws.noise[0]), draws.ratings[levels]
     found, starts = [], [0, *(draw for draw in draws.averaged if draw < len(z)), len(z)]
-    for number, (start, end) in enumerate(pairwise(starts)):
+    for start, end in pairwise(starts):
         of = slice(start, end)
-        for rounds_left in range(1 if number else draws.first_rounds, 0, -1):
+        user = _posterior(draws, of, z, c, expected, ends, weight, value)
+        for _ in range(0 if start else draws.first_rounds - 1):
+            weight, value = _sites(user, ends[of])
             user = _posterior(draws, of, z, c, expected, ends, weight, value)
-            if rounds_left > 1 or end < len(z):
-                weight, value = _sites(user, ends[of])
         found.append(user)
+        if end < len(z):
+            weight, value = _sites(user, ends[of])
     means, variances, cavity_means, cavity_variances, noises = map(
         np.concatenate, zip(*found, strict=True)
     )
