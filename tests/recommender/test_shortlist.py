@@ -142,7 +142,8 @@ def test_a_longer_shortlist_is_tried_before_the_whole_catalogue(fitted_model, na
     )  # fmt: skip
     expected = whole_lists(fitted_model, monkeypatch, by="rating")
     found = fitted_model.recommend(k=4, by="rating")
-    assert len(read) > len(narrow) == read.count(12)
+    assert len(read) > len(narrow) > 0
+    assert read.count(12) >= len(narrow)  # what is read next may be 12 items too
     assert all(ranked is not None for ranked in narrow)
     assert found["item_id"].equals(expected["item_id"])
 
