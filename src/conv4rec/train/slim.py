@@ -44,7 +44,8 @@ def fit_slim(
 
     Time follows the sum of squared lengths of histories, and items x size^2. Memory: 16 bytes for
     each pair of items consumed together, 2.4 GB at most; 1.5 GB at most where pairs are looked up
-    in a dense matrix; and 100 MB (or 20 x size x size bytes if that is more). Where the pairs are
+    in a dense matrix; and 100 MB (or 20 x size x size bytes if that is more); then, in their place,
+    at most 24 bytes for each of 20 million products of a second step. Where the pairs are
     too many, each item keeps those of the largest cosines.
 
     Args:
