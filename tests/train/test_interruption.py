@@ -1,16 +1,19 @@
 """An interrupted fit ends, once resumed, in the weights it would have ended in, bit for bit."""
 
+import shutil
 import signal
 
 import pytest
 
 from conv4rec.errors import SavedModelError, TrainingInterrupted
+from conv4rec.train.checkpoint import save_checkpoint
 
 LOOPS = {
     "all users a step": {},
     "13 users a step": {"batch_cells": 500},
     "more steps than evaluations": {"n_steps": 17, "consume_reg_factors": (1.0,)},
 }
+SHARED = {"consume_size": 8, "shared_encoder": True, "two_sided": False}
 SHORT = {"mf_sweeps": 10}  # as a resumed fit starts the sampler again
 
 
@@ -63,7 +66,7 @@ def test_a_fit_stopped_again_and_again_ends_in_the_same_bits(
 
 
 def test_a_stopped_shared_encoder_resumes_in_the_same_bits(mixed, make_fit, digest, tmp_path):
-    shape = {"consume_size": 8, "shared_encoder": True, "two_sided": False}
+    shape = SHARED
     whole = make_fit(mixed, shape=shape).run()
     with pytest.raises(TrainingInterrupted):
         make_fit(mixed, shape=shape, checkpoint=tmp_path, should_stop=stop_at(9)).run()
@@ -127,3 +130,23 @@ def test_other_data_do_not_resume(mixed, make_fit, with_type, tmp_path):
     level = (int(mixed.level_numbers[0]) + 1) % 5
     with pytest.raises(SavedModelError, match="other data"):
         make_fit(with_type(mixed, 0, level), checkpoint=tmp_path, resume=True).run()
+
+
+@pytest.mark.parametrize("shape", [None, SHARED], ids=["two encoders", "shared"])
+def test_a_fit_goes_on_from_whatever_a_kill_leaves(
+    mixed, make_fit, digest, shape, monkeypatch, tmp_path
+):
+    """A killed process says nothing: what is there is what the last evaluation saved."""
+    saved = []
+
+    def keep(folder, state, key):
+        save_checkpoint(folder, state, key)
+        saved.append(shutil.copytree(folder, tmp_path / f"saved {len(saved)}"))
+
+    monkeypatch.setattr("conv4rec.train.session.save_checkpoint", keep)
+    whole = digest(make_fit(mixed, checkpoint=tmp_path / "state", shape=shape, **SHORT).run())
+    monkeypatch.undo()
+    assert len(saved) > 10
+    for folder in saved[-8:]:  # of the final fit, whose last evaluations are averaged
+        resumed = make_fit(mixed, checkpoint=folder, resume=True, shape=shape, **SHORT).run()
+        assert digest(resumed) == whole, folder.name

@@ -141,7 +141,9 @@ def _evaluated_network(trainer: Trainer, state: FitState) -> Network:
 
 
 def keep_snapshot(trainer: Trainer, state: FitState) -> None:
-    """Add a snapshot to those of the last evaluations."""
+    """Add a snapshot to those of the last evaluations, unless a resumed fit has it already."""
+    if state.last.snapshots and state.last.snapshots[-1].step == trainer.step:
+        return
     state.last.snapshots.append(take_snapshot(trainer))
     state.last.forget(trainer.settings.averaged_snapshots)
 
