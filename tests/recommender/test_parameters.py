@@ -48,8 +48,9 @@ WRONG = [
     ("seed", 1.5, r"a whole number from 0 to 2\*\*40 - 1"),
     ("seed", 2**63, r"a whole number from 0 to 2\*\*40 - 1"),
     ("seed", None, r"a whole number from 0 to 2\*\*40 - 1"),
-    ("max_memory_mb", 0, "a finite number of megabytes above 0"),
-    ("max_memory_mb", float("nan"), "a finite number of megabytes above 0"),
+    ("max_memory_mb", 0, "a number of megabytes above 0, at most 1e9"),
+    ("max_memory_mb", 1e308, "a number of megabytes above 0, at most 1e9"),
+    ("max_memory_mb", float("nan"), "a number of megabytes above 0, at most 1e9"),
     ("preset", "best", "'default', 'fast' or 'paper'"),
     ("preset", None, "'default', 'fast' or 'paper'"),
 ]

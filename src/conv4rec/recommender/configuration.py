@@ -79,7 +79,7 @@ class Options(Settings):
     ] = None
     """Lowest rating that counts as liking; None: the level at three quarters of the scale."""
     max_memory_mb: Annotated[
-        float, Field(gt=0, description="a finite number of megabytes above 0")
+        float, Field(gt=0, le=1e9, description="a number of megabytes above 0, at most 1e9")
     ] = 512.0
     """Memory of the arrays with a cell for each user and item, when scoring."""
 
