@@ -159,7 +159,7 @@ def test_slim_is_heard_over_the_pairs_of_any_type(shop, model):
 
 
 def test_slim_is_fitted_to_the_pairs_of_any_type(shop, model):
-    slim = fit_slim(shop.interactions(), SLIM_NEIGHBOURS, second_step=0.0)
+    slim = fit_slim(shop.interactions(), SLIM_NEIGHBOURS)
     found = np.zeros((shop.n_items, shop.n_items), dtype=np.float32)
     at = torch.nonzero(slim.weights, as_tuple=True)
     found[slim.get_buffer("items")[at], at[0]] = slim.weights[at]

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from conv4rec import Interactions
 from conv4rec.train import slim as module
 from conv4rec.train.batches import Batches
-from conv4rec.train.slim import L1, L2, SECOND_STEP, fit_slim
+from conv4rec.train.slim import L1, L2, fit_slim
 
 
 def dense(found):
@@ -33,7 +33,7 @@ def test_the_weights_are_the_optimum_of_the_regression(mixed, monkeypatch):
     monkeypatch.setattr(module, "CONVERGED", 0.0)
     monkeypatch.setattr(module, "SWEEPS", 600)
     monkeypatch.setattr(module, "_mean_similarity", lambda *_: 1.0)
-    w = dense(fit_slim(mixed, mixed.n_items, second_step=0.0))
+    w = dense(fit_slim(mixed, mixed.n_items))
     x = mixed.to_csr().toarray().astype(float)
     gradient = w @ (x.T @ x) - x.T @ x + L2 * w + L1
     other = ~np.eye(len(w), dtype=bool)
@@ -108,32 +108,6 @@ def test_an_empty_history_is_similar_to_popular_items(mixed, found):
     similarity = found.similarity(whole.pattern, torch.zeros_like(whole.observed))
     counts = mixed.to_csr().toarray().sum(0)
     np.testing.assert_allclose(similarity[0].numpy(), counts / counts.mean(), rtol=1e-5)
-
-
-@pytest.mark.parametrize(("size", "products"), [(4, 10**9), (4, 500), (10**6, 500)])
-def test_neighbours_of_neighbours_are_added_and_the_largest_kept(
-    mixed, monkeypatch, size, products
-):
-    monkeypatch.setattr(module, "_mean_similarity", lambda *_: 1.0)
-    w = dense(fit_slim(mixed, 4, second_step=0.0))
-    expected = w + SECOND_STEP * (w @ w)
-    np.fill_diagonal(expected, 0.0)
-    assert ((expected > 0) & (w == 0)).any()
-    for row in expected:
-        row[row < np.sort(row)[::-1][: min(size, len(row))].min()] = 0.0
-    monkeypatch.setattr(module, "PRODUCTS", products)
-    again = module._two_steps(csr_array(w), SECOND_STEP, size)
-    np.testing.assert_allclose(again.toarray(), expected, atol=1e-9)
-    if size == 4:
-        np.testing.assert_allclose(dense(fit_slim(mixed, 4)), expected, atol=1e-6)
-
-
-def test_items_with_a_common_neighbour_are_similar():
-    """0 and 2 are each consumed with 1, and never together: only two steps lead there."""
-    pairs = [(2 * u + side, item) for u in range(60) for side in (0, 1) for item in (1, 2 * side)]
-    log = Interactions.from_frame(pl.DataFrame(pairs, schema=["user_id", "item_id"], orient="row"))
-    assert dense(fit_slim(log, 5, second_step=0.0))[0, 2] == 0
-    assert dense(fit_slim(log, 5))[0, 2] > 0
 
 
 def test_items_consumed_together_are_neighbours(rng):

@@ -11,7 +11,7 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.data.ids import shown
 from conv4rec.errors import SettingError
-from conv4rec.model.attribution import consume_attribution, entry_encodings
+from conv4rec.model.attribution import consume_attribution
 from conv4rec.model.like_attribution import like_attribution
 from conv4rec.model.readouts import p_like
 from conv4rec.recommender.configuration import check_choice
@@ -19,7 +19,6 @@ from conv4rec.recommender.discovery import DiscoveryCriteria
 from conv4rec.recommender.list_scores import ListSpec, Norms, list_scores
 from conv4rec.recommender.scoring import Scoring
 from conv4rec.recommender.uncertainty import log_odds
-from conv4rec.train.batches import Batches
 
 Explained = Literal["consume", "like", "discover"]
 """Kinds of list whose scores can be explained."""
@@ -41,9 +40,7 @@ class Explainer:
         self.model, self.like_level = scoring.model, like_level
         self.next_rated = scoring.next_rated
         self.own = own = histories.take_users(np.array([row], dtype=np.int64))
-        device = scoring.item_side.type_counts.device
-        history = Batches.from_interactions(own, str(device)).whole
-        self.entries = entry_encodings(self.model, history, scoring.item_side)
+        self.entries = scoring.entries(own)
         self.items, self.levels = own.item_numbers, own.level_numbers
         self.n_items = histories.n_items
 

@@ -84,7 +84,7 @@ def profile_of(scoring: Scoring, histories: Interactions) -> Profile:
 
 def _directions(scoring: Scoring, latent: torch.Tensor, histories: Interactions) -> list[Direction]:
     vectors = scoring.network.consume_out
-    _, singular, right = torch.linalg.svd(vectors - vectors.mean(0), full_matrices=False)
+    singular, right = scoring.consume_directions
     # On the items, direction j scores latent . right_j x (items . right_j): its spread over the
     # items is |latent . right_j| x singular_j / sqrt(items).
     coordinates = right @ latent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.model import History, ItemSide, Network, ServedModel
+from conv4rec.model.attribution import entry_encodings
 from conv4rec.model.bayesian_mf import LatentRating
 from conv4rec.model.compressed import CompressedRatings
 from conv4rec.model.likelihood import consume_log_probabilities
@@ -67,6 +69,7 @@ class Scoring:
         self.model, self.item_side, self.max_memory_mb = model, item_side, max_memory_mb
         self.known, self.next_rated = known, next_rated
         self._compressed: CompressedRatings | None = None
+        self._entries: tuple[tuple[bytes, bytes], ServedEncoding] | None = None
 
     @property
     def network(self) -> Network:
@@ -78,6 +81,26 @@ class Scoring:
         if self._compressed is None:
             self._compressed = CompressedRatings.of(self.model, encoding)
         return self._compressed
+
+    @cached_property
+    def consume_directions(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Singular values and right singular vectors of the table that decodes P(consume)."""
+        vectors = self.network.consume_out
+        return torch.linalg.svd(vectors - vectors.mean(0), full_matrices=False)[1:]
+
+    def entries(self, own: Interactions) -> ServedEncoding:
+        """What each entry of one user's history adds to its encoding.
+
+        The last is kept: a page asks about the same history several times.
+        """
+        key = own.item_numbers.tobytes(), own.level_numbers.tobytes()
+        kept = self._entries
+        if kept is None or kept[0] != key:
+            device = self.item_side.type_counts.device
+            history = Batches.from_interactions(own, str(device)).whole
+            kept = key, entry_encodings(self.model, history, self.item_side)
+            self._entries = kept
+        return kept[1]
 
     def neural_component(self) -> Scoring:
         """The same without SLIM and without Bayesian matrix factorisation."""

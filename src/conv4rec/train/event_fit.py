@@ -102,8 +102,7 @@ def fit_events(
 
 def _slim(log: Events) -> sparse.csr_array:
     """SLIM of the pairs of any type: items of the history x items that may come next."""
-    found = fit_slim(log.interactions(), SLIM_NEIGHBOURS, second_step=0.0)
-    shape = (log.n_items, log.n_items)
+    found, shape = fit_slim(log.interactions(), SLIM_NEIGHBOURS), (log.n_items, log.n_items)
     if found is None:
         return sparse.csr_array(shape, dtype=np.float32)
     starts, items, weights = (part.numpy() for part in found.by_neighbour())

@@ -86,9 +86,8 @@ class TrainSettings(Settings):
     ridge_rank: CountOrNone = 512
     """Rank of the ridge component (see `conv4rec.train.ridge`); 0 for none."""
     slim_neighbours: CountOrNone = 100
-    """Candidate neighbours of an item in the SLIM component, and neighbours that it keeps at most
-    (see `conv4rec.train.slim`); 0 for none. A shared encoder stands alone: it has no SLIM
-    component."""
+    """Candidate neighbours of an item in the SLIM component (see `conv4rec.train.slim`); 0 for
+    none. A shared encoder stands alone: it has no SLIM component."""
     consume_reg_factors: Factors = (1.0, 0.4, 2.0)
     """Factors on the consume penalties, one for each validation fit; the best is taken. Of more
     than 4 million users x items, the first two; of 40 million, the first and a twentieth of it."""

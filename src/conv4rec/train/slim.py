@@ -9,10 +9,6 @@ For item i, over users u, X being what they consumed,
 running over the `size` items nearest to i by cosine, as in section VI of that paper (fsSLIM),
 among those consumed together with i more than l1 times: no other can have a weight. Coordinate
 descent on the sparse Gram matrix X'X, many items at a time: no pass over the users.
-
-Items that are never consumed together may have a neighbour in common. So W becomes W + c WW, of
-which each item keeps its `size` largest: a step of a random walk on the graph of neighbours, as the
-graph filters of Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021.
 """
 
 from __future__ import annotations
@@ -27,7 +23,6 @@ from conv4rec.model.slim import SLIM
 from conv4rec.train.processes import joined, own_run
 
 L1, L2 = 1.0, 10.0  # penalties, in interactions
-SECOND_STEP = 0.5  # weight of a neighbour's neighbours
 GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
 PRODUCTS = 20_000_000  # of pairs of one history, computed at a time
 SOLVED_BYTES = 40_000_000  # for systems solved together, 4 x size^2 bytes each
@@ -37,22 +32,17 @@ SWEEPS = 30
 CONVERGED = 1e-3  # largest change of a weight in the last sweep
 
 
-def fit_slim(
-    interactions: Interactions, size: int, second_step: float = SECOND_STEP
-) -> SLIM | None:
+def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     """The neighbours of every item, with weights scaled so that the mean similarity is 1.
 
     Time follows the sum of squared lengths of histories, and items x size^2. Memory: 16 bytes for
     each pair of items consumed together, 2.4 GB at most; 1.5 GB at most where pairs are looked up
-    in a dense matrix; and 100 MB (or 20 x size x size bytes if that is more); then, in their place,
-    at most 24 bytes for each of 20 million products of a second step. Where the pairs are
+    in a dense matrix; and 100 MB (or 20 x size x size bytes if that is more). Where the pairs are
     too many, each item keeps those of the largest cosines.
 
     Args:
         interactions: the log; ratings are not read.
-        size: candidates of an item, and its neighbours in the end; fewer where fewer were
-            consumed together with it.
-        second_step: weight of a neighbour's neighbours beside the neighbours.
+        size: candidates of an item; fewer where fewer were consumed together with it.
 
     Returns:
         None if all weights are 0.
@@ -70,17 +60,12 @@ def fit_slim(
     for block in own_run(_blocks(gram, size)):
         candidates, target = map(torch.from_numpy, _candidates(gram, count, block, size))
         systems = _systems(looked_up, candidates.numpy())
-        solved = _solve(torch.from_numpy(systems), target)
-        at, place = torch.nonzero(solved, as_tuple=True)
+        weights = _solve(torch.from_numpy(systems), target)
+        at, place = torch.nonzero(weights, as_tuple=True)
         items = torch.from_numpy(block)[at]
-        found.append((items, candidates[at, place].long(), solved[at, place]))
+        found.append((items, candidates[at, place].long(), weights[at, place]))
     parts = map(torch.cat, zip(*found, strict=True))
-    items, neighbours, values = (joined(part).numpy() for part in parts)
-    weights = sparse.csr_array((values, (items, neighbours)), shape=(n_items, n_items))
-    del gram, looked_up
-    weights = sparse.coo_array(_two_steps(weights, second_step, size))
-    items, neighbours = (torch.from_numpy(numbers).long() for numbers in weights.coords)
-    slim = SLIM.of(n_items, items, neighbours, torch.from_numpy(weights.data))
+    slim = SLIM.of(n_items, *map(joined, parts))
     if slim is None:
         return None
     slim.weights.div_(_mean_similarity(slim, interactions))
@@ -180,26 +165,6 @@ def _solve(system: Tensor, target: Tensor) -> Tensor:
         if largest < CONVERGED:
             break
     return weights
-
-
-def _two_steps(weights: sparse.csr_array, second: float, size: int) -> sparse.csr_array:
-    """W + `second` x WW, without its diagonal and with the `size` largest weights of each row."""
-    if not second:
-        return weights
-    lengths = np.diff(weights.indptr)
-    ends = np.asarray(weights.astype(bool) @ lengths).cumsum() // PRODUCTS
-    parts = []
-    for rows in np.split(np.arange(len(ends)), np.nonzero(np.diff(ends))[0] + 1):
-        own = weights[rows]
-        part = sparse.csr_array(own + second * (own @ weights))
-        part.data[part.indices == np.repeat(rows, np.diff(part.indptr))] = 0.0
-        for row in np.nonzero(np.diff(part.indptr) > size)[0]:
-            values = part.data[part.indptr[row] : part.indptr[row + 1]]
-            n_small = len(values) - size
-            values[np.argpartition(values, n_small)[:n_small]] = 0.0
-        part.eliminate_zeros()
-        parts.append(part)
-    return sparse.csr_array(sparse.vstack(parts, format="csr"))
 
 
 def _mean_similarity(slim: SLIM, interactions: Interactions) -> float:
