@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from conv4rec.errors import Conv4RecError
@@ -44,8 +45,7 @@ class Outcomes:
         except BaseException as error:  # polars panics are no Exception
             if isinstance(error, KeyboardInterrupt):
                 raise
-            last = "".join(traceback.format_exception(error)[-3:])
-            self.fault("traceback", seed, f"{about}: {last}")
+            self.fault("traceback", seed, f"{about}: {_where(error)}")
         return None
 
     @property
@@ -59,3 +59,12 @@ class Outcomes:
                  for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]  # fmt: skip
         counts = dict(sorted(self.counts.items()))
         return {"counts": counts, "peak_mb": round(max(usage)), "faults": self.faults}
+
+
+def _where(error: BaseException) -> str:
+    """An error and its last frames, by the ends of their paths: a record is read elsewhere."""
+    frames = [
+        f"{'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno} in {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)[-3:]
+    ]
+    return f"{type(error).__name__}: {error} ({', '.join(frames)})"

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from conv4rec import Conv4Rec
 from conv4rec.errors import SettingError
-from conv4rec.recommender.discovery import DiscoveryCriteria, short_head
+from conv4rec.recommender.discovery import SORTED_FROM, DiscoveryCriteria, _ranks_of, short_head
 
 USER = "u07"
 HEADLESS = np.zeros(3000, dtype=bool)
@@ -254,3 +254,13 @@ def test_an_item_of_the_short_head_is_no_discovery():
 def test_a_catalogue_of_equal_popularity_has_no_short_head():
     assert not short_head(np.full(20, 7)).any()
     assert not short_head(np.zeros(3)).any()
+
+
+def test_ranks_by_sorting_are_those_by_counting(rng):
+    """Many ranks of a row are found by sorting it, few by counting what is before each."""
+    log_p = rng.normal(size=(2, 300)).round(1)  # with ties
+    log_p[0, :5] = -np.inf
+    rows, items = (pairs.ravel() for pairs in np.indices(log_p.shape))
+    few = [_ranks_of(log_p, rows[i : i + 1], items[i : i + 1])[0] for i in range(len(rows))]
+    assert len(rows) > SORTED_FROM * len(log_p)
+    assert _ranks_of(log_p, rows, items).tolist() == few

@@ -109,6 +109,12 @@ class EventTypes:
         return len(self.kind_types)
 
     @property
+    def rated(self) -> tuple[str, ...]:
+        """The types of which some events carry a rating."""
+        numbers, levels = np.asarray(self.kind_types), np.asarray(self.kind_levels)
+        return tuple(self.names[number] for number in np.unique(numbers[levels >= 0]))
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Each kind as short text: "view", "rate 4"."""
         levels = self.levels.labels if self.levels else []

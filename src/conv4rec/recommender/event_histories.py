@@ -89,11 +89,7 @@ def _events_with(types: EventTypes, item: Any, given: Any) -> list[tuple[str, fl
     Raises:
         DataError: There is no such type, or a rating is missing or has no type.
     """
-    rated = {
-        types.names[number]
-        for number, level in zip(types.kind_types, types.kind_levels, strict=True)
-        if level >= 0
-    }
+    rated = types.rated
     listed = isinstance(given, (list, tuple, set, frozenset))
     found: list[tuple[str, float | None]] = []
     for value in given if listed else [given]:
@@ -101,11 +97,11 @@ def _events_with(types: EventTypes, item: Any, given: Any) -> list[tuple[str, fl
             if found and found[-1][0] in rated and found[-1][1] is None:
                 found[-1] = (found[-1][0], float(value))
             elif len(rated) == 1:
-                found.append((next(iter(rated)), float(value)))
+                found.append((rated[0], float(value)))
             else:
                 raise DataError(
                     f"item {shown(item)} has the rating {value}, and types with ratings are: "
-                    f"{' or '.join(sorted(rated))}; "
+                    f"{' or '.join(rated)}; "
                     "write a rating behind its type, as [type, rating]"
                 )
         elif value not in types.names:
@@ -115,9 +111,8 @@ def _events_with(types: EventTypes, item: Any, given: Any) -> list[tuple[str, fl
             )
         else:
             found.append((value, None))
-    always = rated - {
-        types.names[t] for t, k in zip(types.kind_types, types.kind_levels, strict=True) if k < 0
-    }
+    levels = np.asarray(types.kind_levels)
+    always = [name for name in rated if (levels[types.kinds(name)] >= 0).all()]
     if bare := [kind for kind, rating in found if rating is None and kind in always]:
         raise DataError(
             f"item {shown(item)} has the type {shown(bare[0])}, which always has a rating: "

@@ -37,10 +37,8 @@ class Explainer:
     def __init__(
         self, scoring: Scoring, histories: Interactions, row: int, like_level: int
     ) -> None:
-        self.model, self.like_level = scoring.model, like_level
-        self.next_rated = scoring.next_rated
+        self.scoring, self.model, self.like_level = scoring, scoring.model, like_level
         self.own = own = histories.take_users(np.array([row], dtype=np.int64))
-        self.entries = scoring.entries(own)
         self.items, self.levels = own.item_numbers, own.level_numbers
         self.n_items = histories.n_items
 
@@ -51,23 +49,25 @@ class Explainer:
         for "like" and "discover" to the log-odds of P(like). Where every level counts as liking,
         P(like) is 1 and all are 0.
         """
-        if by == "consume" and self.next_rated is not None:
-            found = [self.next_rated.contributions(self.own, item) for item in items.tolist()]
+        next_rated = self.scoring.next_rated
+        if by == "consume" and next_rated is not None:
+            found = [next_rated.contributions(self.own, item) for item in items.tolist()]
             return np.array([base for base, _ in found]), np.stack([own for _, own in found], 1)
-        at = torch.as_tensor(items, dtype=torch.long, device=self.entries.rate.device)
+        entries = self.scoring.entries(self.own)
+        at = torch.as_tensor(items, dtype=torch.long, device=entries.rate.device)
         if by == "consume":
             unseen = np.ones(self.n_items, dtype=bool)
             unseen[self.items] = False
             if not unseen.any():  # no item is left to compare with
                 unseen[:] = True
             among = torch.from_numpy(np.flatnonzero(unseen)).to(at.device)
-            parts = consume_attribution(self.model, self.entries, at, among)
+            parts = consume_attribution(self.model, entries, at, among)
             seen = torch.from_numpy(np.isin(items, self.items))
             parts.contribution[:, seen] = 0.0  # never consumed again
         elif self.like_level == 0:
             return np.zeros(len(items)), np.zeros((len(self.items), len(items)))
         else:
-            parts = like_attribution(self.model, self.entries, at, self.like_level)
+            parts = like_attribution(self.model, entries, at, self.like_level)
         return parts.base.cpu().numpy(), parts.contribution.cpu().numpy()
 
 

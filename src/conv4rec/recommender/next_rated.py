@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from conv4rec.data import Events, Interactions
 from conv4rec.errors import SettingError
 from conv4rec.model.event_attribution import event_contributions
+from conv4rec.model.likelihood import consume_log_probabilities
 from conv4rec.recommender.event_answers import EventAnswers
 
 
@@ -23,15 +25,8 @@ class NextRated:
 
     def __init__(self, events: EventAnswers) -> None:
         self.events, types = events, events.log.types
-        rated = {
-            k for k, level in zip(types.kind_types, types.kind_levels, strict=True) if level >= 0
-        }
-        self.targets = sorted(rated)
-
-    @property
-    def names(self) -> list[str]:
-        """The types that carry ratings."""
-        return [self.events.log.types.names[target] for target in self.targets]
+        self.names = types.rated
+        self.targets = [types.number(name) for name in self.names]
 
     def log_p(self, histories: Interactions, rows: np.ndarray) -> np.ndarray:
         """Log P(consume) of some rows: rows x items, float32, -inf at the items of the history."""
@@ -63,14 +58,9 @@ class NextRated:
         return score - float(added.sum()), added
 
     def _log_p(self, part: Events) -> np.ndarray:
-        log_p = self._of_next(part)
-        log_p[part.user_numbers, part.item_numbers] = -np.inf
-        best = log_p.max(1, keepdims=True)
-        best[np.isneginf(best)] = 0.0  # nothing is left to consume
-        with np.errstate(divide="ignore"):
-            total = np.log(np.exp(log_p - best).sum(1, keepdims=True, dtype=np.float64)) + best
-        total[np.isneginf(total)] = 0.0
-        return (log_p - total).astype(np.float32)
+        users, items = (torch.from_numpy(a).long() for a in (part.user_numbers, part.item_numbers))
+        logits = torch.from_numpy(self._of_next(part))
+        return consume_log_probabilities(logits, users, items).numpy()
 
     def _of_next(self, part: Events) -> np.ndarray:
         """Log P(i), up to a constant of the user."""
