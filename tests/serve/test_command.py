@@ -143,6 +143,8 @@ def test_a_damaged_folder_ends_the_service_only_at_its_start(
         (["{tmp}/none"], "there is no folder"),
         (["{folder}", "--host", "0.0.0.0"], "lets other machines in: give --api-key-file"),
         (["{folder}", "--workers", "0"], "workers must be from 1"),
+        (["{folder}", "--threads", "0"], "threads must be from 1"),
+        (["{folder}", "--threads", "-2"], "threads must be from 1"),
         (["{folder}", "--port", "99999"], "port must be from 0"),
         (["{folder}", "--api-key-file", "{tmp}/none"], "cannot be read"),
         (["{folder}", "--titles", "{tmp}/none.csv"], "there is no file"),

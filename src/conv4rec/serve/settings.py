@@ -44,6 +44,7 @@ class ServeSettings:
         for name, value, least, most in (
             ("port", self.port, 0, 65_535),
             ("workers", self.n_workers, 1, 256),
+            ("threads", self.threads, 1, 1_024),
             ("max-waiting", self.most_waiting, 0, 100_000),
             ("watch", self.watch_seconds, 0, 86_400),
         ):
