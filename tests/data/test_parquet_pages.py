@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conv4rec.data import Interactions
-from conv4rec.data.parquet_pages import _chunks, _footer, _page_header, check_pages
+from conv4rec.data.parquet_pages import _chunks, _footer, _page_header, _struct, check_pages
 from conv4rec.data.precomputed import PrecomputedLists
 from conv4rec.errors import DataError
 
@@ -27,7 +27,8 @@ def with_negative_count(path: Path, column: str) -> None:
     """Turn the number of values in a page's header into a negative one."""
     data = bytearray(path.read_bytes())
     file = io.BytesIO(data)
-    place = {name: at for name, _, at in _chunks(_footer(file, len(data)))}[column]
+    footer = _struct(io.BytesIO(_footer(file) or b""))
+    place = {name: at for name, _, at in _chunks(footer)}[column]
     header, length = _page_header(file, place)
     n = header[7][1] if 7 in header else LOG.height  # of a dictionary, or of values
     at = data.index(2 * n, place, place + length)  # in zigzag
@@ -95,9 +96,44 @@ def test_good_files_of_polars_pass() -> None:
 
 
 def test_what_is_no_parquet_is_left_to_the_reader() -> None:
-    """Random bytes, with and without the marks of Parquet: a clear error or none, soon."""
+    """Random bytes are not read; with the marks of Parquet they are a damaged file."""
     rng = np.random.default_rng(0)
     for n in (0, 5, 12, 100, 5_000):
         noise = rng.bytes(n)
         check_pages(io.BytesIO(noise), "noise")
-        check_pages(io.BytesIO(noise + n.to_bytes(4, "little") + b"PAR1"), "noise")
+        if n > 0:
+            with pytest.raises(DataError, match="its footer cannot be read"):
+                check_pages(io.BytesIO(noise + n.to_bytes(4, "little") + b"PAR1"), "noise")
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        bytes([0x49, *[0x19] * 5_000]),  # lists in lists
+        bytes([0x4C, *[0x1C] * 5_000]),  # structs in structs
+        bytes([0x48, *[0xFF] * 9, 1]),  # 2 ** 64 - 1 bytes of text
+        bytes([0x49, 0xFC, *[0xFF] * 9, 1]),  # so many structs
+        bytes([0x4B, *[0xFF] * 9, 1, 0x88]),  # so many keys and values
+        bytes([0x45, *[0xFF] * 20]),  # a number without an end
+    ],
+)
+def test_a_footer_that_would_take_depth_or_memory_is_refused(footer: bytes) -> None:
+    """As quickly as any other."""
+    file = io.BytesIO(footer + b"\0" + (len(footer) + 1).to_bytes(4, "little") + b"PAR1")
+    with pytest.raises(DataError, match="its footer cannot be read"):
+        check_pages(file, "odd.parquet")
+
+
+def test_whatever_byte_is_wrong() -> None:
+    """Any bytes of a good file may be others: the check passes or refuses, and nothing else."""
+    rng, refused, good = np.random.default_rng(0), 0, io.BytesIO()
+    LOG.write_parquet(good, compression="uncompressed")
+    for _ in range(20_000):
+        data = np.frombuffer(good.getvalue(), np.uint8).copy()
+        at = rng.integers(len(data), size=int(rng.integers(1, 4)))
+        data[at] = rng.integers(256, size=len(at))
+        try:
+            check_pages(io.BytesIO(data.tobytes()), "odd.parquet")
+        except DataError:
+            refused += 1
+    assert refused > 2_000

@@ -14,22 +14,26 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Collection, Iterator
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from conv4rec.errors import DataError
 
 MAGIC = b"PAR1"
 LARGEST_FOOTER = 2**23  # bytes; of more (thousands of columns) the check would take seconds
 HEADER_BYTES = (2**12, 2**20)  # read at first, and where statistics make a header longer
-DEEPEST = 16  # structs within structs
+DEEPEST = 16  # structs and lists within one another
+FURTHEST = 2**62  # bytes; beyond, no file has a place
 DICTIONARY_PAGE = 2
+FIXED_BYTES = {3: 1, 7: 8, 13: 16}  # a byte, a double, a UUID
 Fields = dict[int, Any]
+T = TypeVar("T")
 
 
 def check_pages(file: IO[bytes], name: str, columns: Collection[str] | None = None) -> None:
     """Compare the counts of all pages with those of the footer.
 
-    What cannot be understood here is left to the reader.
+    A file is refused too if its footer is no Thrift: polars reads past some faults there, and then
+    pages at places that the footer does not say.
 
     Args:
         file: Seekable; its place is not kept.
@@ -37,13 +41,19 @@ def check_pages(file: IO[bytes], name: str, columns: Collection[str] | None = No
         columns: Those that will be read; None for all.
 
     Raises:
-        DataError: The pages of a column hold another number of values than the footer says.
+        DataError: The pages of a column hold another number of values than the footer says, or the
+            footer cannot be read.
     """
-    size = file.seek(0, os.SEEK_END)
+    footer = _footer(file)
+    if footer is None:  # left to the reader
+        return
+    damaged = f"{name} is a damaged Parquet file"
     try:
-        chunks = list(_chunks(_footer(file, size)))
-    except (EOFError, KeyError, TypeError, AttributeError, ValueError):
-        return  # no footer, or none that is understood
+        chunks = list(_chunks(_struct(io.BytesIO(footer))))
+    except (EOFError, ValueError):
+        raise DataError(
+            f"{damaged}: its footer cannot be read: write or fetch the file again"
+        ) from None
     for column, n_values, starts_at in chunks:
         if columns is not None and column not in columns:
             continue
@@ -51,72 +61,89 @@ def check_pages(file: IO[bytes], name: str, columns: Collection[str] | None = No
         if found != n_values:
             says = "are damaged" if found is None else f"hold {found:,}"
             raise DataError(
-                f"{name} is a damaged Parquet file: column {column!r} should have {n_values:,} "
+                f"{damaged}: column {column!r} should have {n_values:,} "
                 f"values in a row group and its pages {says}: write or fetch the file again"
             )
 
 
-def _footer(file: IO[bytes], size: int) -> Fields:
+def _footer(file: IO[bytes]) -> bytes | None:
+    """The footer; None if there is none, or one that is encrypted or too large to check."""
+    size = file.seek(0, os.SEEK_END)
     if size < 12:
-        raise EOFError
+        return None
     file.seek(size - 8)
     tail = file.read(8)
     length = int.from_bytes(tail[:4], "little")
     if tail[4:] != MAGIC or length > min(size - 8, LARGEST_FOOTER):
-        raise EOFError
+        return None
     file.seek(size - 8 - length)
-    return _struct(io.BytesIO(file.read(length)))
+    return file.read(length)
 
 
 def _chunks(footer: Fields) -> Iterator[tuple[str, int, int]]:
-    """Column, number of values and place of the first page, for each part of a flat column."""
-    for group in footer[4]:
-        for column in group[1]:
-            facts = column[3]
-            first, dictionary = facts[9], facts.get(11, 0)
-            path = facts[3]
-            if len(path) == 1 and facts[5] != 0:
+    """Column, number of values and place of the first page, for each part of a flat column.
+
+    Raises:
+        ValueError: The fields are not those of a footer.
+    """
+    for group in _at(footer, list, 4):
+        for column in _at(group, list, 1):
+            path = _at(column, list, 3, 3)
+            n_values, first = _at(column, int, 3, 5), _at(column, int, 3, 9)
+            dictionary = _at(column, int, 3, 11) if 11 in column[3] else 0
+            if len(path) == 1 and isinstance(path[0], bytes) and n_values != 0:
                 name = path[0].decode(errors="replace")
-                yield name, facts[5], dictionary if 0 < dictionary < first else first
+                yield name, n_values, dictionary if 0 < dictionary < first else first
 
 
 def _values_in_pages(file: IO[bytes], at: int, n_values: int) -> int | None:
     """The values of the pages from a place on, read until they are enough; None if damaged."""
     found = 0
     while found < n_values:
-        header, length = _page_header(file, at)
         try:
-            n_bytes = header[3]
-            n = 0 if header[1] == DICTIONARY_PAGE else (header.get(5) or header[8])[1]
-            n_entries = header[7][1] if header[1] == DICTIONARY_PAGE else n
-        except (KeyError, TypeError):
+            header, length = _page_header(file, at)
+            n_bytes, is_dictionary = _at(header, int, 3), _at(header, int, 1) == DICTIONARY_PAGE
+            n_entries = _at(header, int, 7 if is_dictionary else 5 if 5 in header else 8, 1)
+        except (EOFError, ValueError):
             return None
         if n_bytes < 0 or n_entries < 0:
             return None
-        at, found = at + length + n_bytes, found + n
+        at += length + n_bytes
+        found += 0 if is_dictionary else n_entries
     return found if n_values > 0 else None
 
 
 def _page_header(file: IO[bytes], at: int) -> tuple[Fields, int]:
-    """The header at a place, and its length; no fields where there is none."""
+    """The header at a place, and its length."""
+    if not 0 <= at < FURTHEST:
+        raise EOFError
     for n_bytes in HEADER_BYTES:
-        if at < 0:
-            break
         file.seek(at)
         head = io.BytesIO(file.read(n_bytes))
         try:
             return _struct(head), head.tell()
         except EOFError:
             continue
-        except ValueError:
-            break
-    return {}, 0
+    raise EOFError
+
+
+def _at(fields: Any, kind: type[T], *path: int) -> T:
+    """The value at a path of field numbers.
+
+    Raises:
+        ValueError: There is none, or one of another kind: any byte may be wrong.
+    """
+    for number in path:
+        if not isinstance(fields, dict) or number not in fields:
+            raise ValueError
+        fields = fields[number]
+    if type(fields) is not kind:
+        raise ValueError
+    return fields
 
 
 def _struct(file: IO[bytes], depth: int = 0) -> Fields:
     """The fields of a struct by their numbers."""
-    if depth > DEEPEST:
-        raise ValueError
     fields, number = {}, 0
     while head := _byte(file):
         step, kind = head >> 4, head & 15
@@ -126,6 +153,8 @@ def _struct(file: IO[bytes], depth: int = 0) -> Fields:
 
 
 def _value(file: IO[bytes], kind: int, depth: int) -> Any:
+    if depth > DEEPEST:
+        raise ValueError
     if kind in (4, 5, 6):  # integers of 16, 32 and 64 bits
         return _zigzag(file)
     if kind == 8:
@@ -137,9 +166,13 @@ def _value(file: IO[bytes], kind: int, depth: int) -> Any:
         return [_value(file, 3 if kind in (1, 2) else kind, depth + 1) for _ in range(n)]
     if kind == 12:
         return _struct(file, depth + 1)
-    if kind in (3, 7):  # a byte, a double
-        return _bytes(file, 1 if kind == 3 else 8)
-    raise ValueError  # maps and later kinds: no file of today has them
+    if kind == 11:  # a map: a byte of two kinds, then keys and values in turn
+        n = _varint(file)
+        kinds = divmod(_byte(file), 16) if n else (3, 3)
+        return [_value(file, one, depth + 1) for _ in range(n) for one in kinds]
+    if kind in FIXED_BYTES:
+        return _bytes(file, FIXED_BYTES[kind])
+    raise ValueError
 
 
 def _zigzag(file: IO[bytes]) -> int:
@@ -162,7 +195,7 @@ def _byte(file: IO[bytes]) -> int:
 
 
 def _bytes(file: IO[bytes], n: int) -> bytes:
-    found = file.read(n)
+    found = file.read(min(n, LARGEST_FOOTER))
     if len(found) < n:
         raise EOFError
     return found
