@@ -15,9 +15,9 @@ import numpy as np
 
 from conv4rec import Conv4Rec, Interactions
 from conv4rec.data import random_split, split_by_name
-from conv4rec.data.selection_world import selective_world
 from conv4rec.evaluate.calibration import auc
 from research.discovery.list_score import score_lists
+from research.discovery.selection_world import selective_world
 from research.discovery.simulate import CASES, Case, K
 
 CONFIDENCE = (0.5, 0.8, 0.95)

@@ -1,7 +1,7 @@
 """The ideal learner of a synthetic world: it knows the generative model and infers the factors.
 
-It knows the distributions of `conv4rec.data.selection_world` and their constants. It infers the
-latent factors by Bayes' rule from the log that a model is fitted on, and lists the items of the
+It knows the distributions of `research.discovery.selection_world` and their constants. It infers
+the latent factors by Bayes' rule from the log that a model is fitted on, and lists the items of the
 largest expected gain. No learner has better lists on average over worlds, up to the
 Monte Carlo error. What its lists lack of the best ones is not in the log.
 """
@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from conv4rec.data import Interactions
-from conv4rec.data.selection_world import LatentFactors, cuts, signs
 from research.discovery.hamiltonian import hamiltonian
 from research.discovery.list_score import lower_half
+from research.discovery.selection_world import LatentFactors, cuts, signs
 
 DRAWS = 300
 

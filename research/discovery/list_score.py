@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conv4rec.data import Interactions
-from conv4rec.data.selection_world import SelectionWorld
+from research.discovery.selection_world import SelectionWorld
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from conv4rec.data import Interactions
-from conv4rec.data.selection_world import LatentFactors, SelectionWorld, selective_world
 from conv4rec.evaluate.provenance import commit, machine, versions
 from research.discovery.list_score import ListScore, score_lists
+from research.discovery.selection_world import LatentFactors, SelectionWorld, selective_world
 
 K = 5
 """Length of a list."""

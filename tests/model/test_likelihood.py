@@ -12,7 +12,6 @@ from conv4rec.model.likelihood import (
     MaskedNLL,
     SampledNLL,
     consume_log_probabilities,
-    joint_log_probabilities,
 )
 
 N_USERS, N_ITEMS, N_LEVELS, SIZE = 5, 7, 4, 3
@@ -146,6 +145,12 @@ def test_extreme_scores_stay_finite():
     nll = MaskedNLL.apply(users, items, bias, torch.tensor([0, 1]), torch.tensor([1]), weights)
     assert nll.item() == 2e4
     assert all(g.isfinite().all() for g in torch.autograd.grad(nll, (users, items, bias)))
+
+
+def joint_log_probabilities(consume_logits, rating_logits):
+    """Log P(i, k) as one softmax over all pairs of an item and a level: users x items x levels."""
+    joint = consume_logits[:, :, None] + torch.log_softmax(rating_logits, 2)
+    return torch.log_softmax(joint.flatten(1), 1).view_as(joint)
 
 
 def test_the_chain_rule_is_one_joint_softmax_over_item_and_level(rng):

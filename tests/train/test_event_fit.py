@@ -9,12 +9,12 @@ import torch
 from scipy import sparse
 
 from conv4rec.data import Events, Ids
-from conv4rec.data.event_world import ShopWorld
 from conv4rec.model.event_attribution import event_contributions
 from conv4rec.model.event_channels import SLIM_FLOOR, channels, n_channels
 from conv4rec.train.event_fit import SLIM_NEIGHBOURS, fit_events
 from conv4rec.train.event_holdout import LATEST, hide_events
 from conv4rec.train.slim import fit_slim
+from research.types.shop_world import ShopWorld
 
 
 def viewed_then_bought(n_users=120, n_items=30, seed=0):

@@ -28,17 +28,6 @@ def consume_log_probabilities(logits: Tensor, users: Tensor, items: Tensor) -> T
     return logits - total if logits.requires_grad else logits.sub_(total)
 
 
-def joint_log_probabilities(consume_logits: Tensor, rating_logits: Tensor) -> Tensor:
-    """Log P(i, k) as ONE softmax over all (item, level) pairs: users x items x levels.
-
-    The logit of a pair is the item's consume logit plus the level's log probability within the
-    item, so summing over k gives the consume softmax. The distribution is that of the chain
-    rule, which never needs the users x items x levels array.
-    """
-    joint = consume_logits[:, :, None] + torch.log_softmax(rating_logits, 2)
-    return torch.log_softmax(joint.flatten(1), 1).view_as(joint)
-
-
 class MaskedNLL(torch.autograd.Function):
     """- sum over masked entries of weight x log P(i | observed), in blocks of users.
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from conv4rec.data.selection_world import selective_world
 from research.discovery.matrix_factorisation import Factorisation, clipped, inverse_propensities
+from research.discovery.selection_world import selective_world
 
 
 def test_propensities_are_those_of_independent_consumption(mixed):

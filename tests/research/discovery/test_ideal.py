@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from conv4rec.data.selection_world import LatentFactors, selective_world
 from research.discovery.hamiltonian import hamiltonian
 from research.discovery.ideal_learner import GenerativeModel, ideal_lists
 from research.discovery.list_score import score_lists
+from research.discovery.selection_world import LatentFactors, selective_world
 from research.discovery.simulate import Case, simulate
 
 TASTE, SELECTIVITY = 2.0, 1.0

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from conv4rec.data import Interactions, Levels
-from conv4rec.data.selection_world import SelectionWorld
 from research.discovery.list_score import score_lists
+from research.discovery.selection_world import SelectionWorld
 from research.discovery.simulate import Case, lists_of, simulate
 
 CASE = Case("tiny", 1.0, 1.0, n_per_user=8, n_users=30, n_items=24)

@@ -12,10 +12,10 @@ pytest.importorskip("fastapi", reason="the extra serve is not installed")
 import uvicorn
 
 from conv4rec import Conv4Rec
-from conv4rec.data.event_world import ShopWorld
 from conv4rec.data.synthetic import low_rank_world
 from conv4rec.serve.app import make_app
 from conv4rec.serve.settings import ServeSettings, digest_of, named_folders
+from research.types.shop_world import ShopWorld
 
 EVIL = "<script>document.title='taken'</script>"
 SETTINGS = {
