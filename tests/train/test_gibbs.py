@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy import sparse
 
 from conv4rec.data import Interactions
 from conv4rec.model import normal_equations
@@ -301,13 +302,44 @@ def test_the_ridge_of_the_features_is_learned():
         factors = slope * features[:, 1:] @ rng.standard_normal((20, 5)) + noise
         empty = torch.zeros(0)
         side = factor_draws.Side(
-            None, empty, features, torch.from_numpy(factors), empty, empty, None
+            None, empty, features, torch.from_numpy(factors), empty, empty, None, empty
         )
         for _ in range(20):
             factor_draws.draw_prior(side, rng)
         ridges.append(side.ridge)
     assert ridges[0] == pytest.approx(1.0, rel=0.5)
     assert ridges[1] > 30
+
+
+@pytest.mark.parametrize("n_entries", [1, 3])
+def test_rows_with_few_ratings_are_drawn_from_the_posterior_of_the_normal_equations(n_entries):
+    """30,000 rows with the same ratings, at two noises: the mean and covariance of their draws."""
+    rng, n, size = np.random.default_rng(0), 30_000, 6
+    columns = np.tile(rng.choice(5, n_entries, replace=False), n)
+    matrix = sparse.csr_array(
+        (np.arange(n * n_entries), columns, np.arange(n + 1) * n_entries), shape=(n, 5)
+    )
+    side = factor_draws.Side.start(matrix, np.zeros((n, 1)), size, rng)
+    assert n_entries <= factor_draws.few_entries(size)
+    root = rng.standard_normal((size, size)) / 2
+    side.precision = torch.from_numpy(root @ root.T + np.eye(size)).float()
+    other = torch.from_numpy(rng.standard_normal((5, size))).float()
+    y, weight = rng.standard_normal(n_entries), rng.random(n_entries) + 0.5
+    y, weight = (torch.from_numpy(np.tile(x, n)).float() for x in (y, weight))
+    noise = torch.tensor([0.5, 4.0]).repeat_interleave(n // 2)
+    mean, covariance = torch.linspace(-1, 1, size), np.linalg.inv(side.precision.numpy())
+    own = torch.from_numpy(rng.multivariate_normal(mean.numpy(), covariance, n)).float()
+    errors = torch.from_numpy(rng.standard_normal(n * n_entries)).float()
+    factor_draws.observe_few(
+        own, side, other, lambda entries, _: (y[entries], weight[entries]), noise, errors
+    )
+    z = normal_equations.with_constant(other)[columns[:n_entries]]
+    for rows, precision in ((slice(0, n // 2), 0.5), (slice(n // 2, n), 4.0)):
+        own_weights = weight[:n_entries, None] * precision
+        inverse = ((z * own_weights).T @ z + side.precision).inverse()
+        expected = inverse @ (z.T @ (own_weights[:, 0] * y[:n_entries]) + side.precision @ mean)
+        torch.testing.assert_close(own[rows].mean(0), expected, rtol=0, atol=0.04)
+        torch.testing.assert_close(own[rows].T.cov(), inverse, rtol=0, atol=0.05)
 
 
 def test_features_of_noisy_directions_have_little_variance():

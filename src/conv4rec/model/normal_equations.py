@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn.functional import embedding
 
 from conv4rec.model.sparse import SparsePattern
 
+Observed = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 CELLS = 16_384  # padded entries in one product: more do not fit into the cache
 
 
@@ -37,19 +39,21 @@ def normal_equations(
 def systems(
     pattern: SparsePattern,
     factors: Tensor,
-    observed: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    observed: Observed,
+    more_than: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """`normal_equations` of some rows at a time: their numbers, and the sums of each.
 
-    Rows without entries are left out. Memory: about 16 x `CELLS` x size bytes.
+    Memory: about 16 x `CELLS` x size bytes.
 
     Args:
         pattern: whose rows.
         factors: columns x size.
         observed: t - c and w of some entries, given their numbers and columns, in that shape.
+        more_than: rows with this number of entries, or fewer, are left out.
     """
     table = with_constant(factors)
-    for rows, entries, real in _padded(pattern):
+    for rows, entries, real in padded(pattern, more_than):
         columns = pattern.columns[entries]
         excess, weights = observed(entries, columns)
         weights = weights * real
@@ -73,21 +77,31 @@ def entry_variances(pattern: SparsePattern, factors: Tensor, root: Tensor) -> Te
         root: rows x size x size: lower Cholesky factors of P.
     """
     variances, table = factors.new_empty(len(pattern.columns)), with_constant(factors)
-    for rows, entries, real in _padded(pattern):
+    for rows, entries, real in padded(pattern):
         z = embedding(pattern.columns[entries], table)
         scaled = torch.linalg.solve_triangular(root[rows], z.transpose(1, 2), upper=False)
         variances[entries[real]] = scaled.square().sum(1)[real]
     return variances
 
 
-def _padded(pattern: SparsePattern) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Rows of similar length: row numbers, entries (rows x width), which are no padding."""
+def padded(
+    pattern: SparsePattern, more_than: int = 0, at_most: int | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Rows of similar length: row numbers, entries (rows x width), which are no padding.
+
+    Args:
+        pattern: whose rows.
+        more_than: rows with this number of entries, or fewer, are left out.
+        at_most: rows with more entries are left out, too.
+    """
     lengths = pattern.row_starts.diff()
     order = torch.argsort(lengths, stable=True)
     by_length = lengths[order].tolist()
-    last = pattern.shape[0]
-    while last > 0 and (width := by_length[last - 1]):
-        first = max(0, last - max(1, CELLS // width))
+    end = bisect_right(by_length, more_than)
+    last = len(order) if at_most is None else bisect_right(by_length, at_most)
+    while last > end:
+        width = by_length[last - 1]
+        first = max(end, last - max(1, CELLS // width))
         rows, last = order[first:last], first
         place = torch.arange(width, device=order.device)
         real = place < lengths[rows][:, None]
