@@ -4,7 +4,9 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch or a child process of ours is started
 
+import json
 import sys
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -87,3 +89,22 @@ def fitted_model(mixed):
     from conv4rec import Conv4Rec
 
     return Conv4Rec(seed=0, **SMALL).fit(mixed)
+
+
+@pytest.fixture
+def bench_in_process(monkeypatch):
+    """Runs of a bench in this process: a new one takes two seconds before it does anything."""
+    from conv4rec.benchmark import runner, worker
+    from conv4rec.benchmark.process import Outcome
+    from conv4rec.benchmark.records import as_line
+
+    def run(job, limit_s, threads=None):  # noqa: ARG001
+        findings = []
+        with warnings.catch_warnings(action="ignore"):
+            try:
+                worker.work(job, lambda finding: findings.append(json.loads(as_line(finding))))
+            except Exception as error:
+                return Outcome(findings, str(error), type(error).__name__)
+        return Outcome(findings, None)
+
+    monkeypatch.setattr(runner, "run_job", run)

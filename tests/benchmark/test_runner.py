@@ -90,6 +90,7 @@ def test_a_record_holds_figures_and_provenance(run):
     assert (plan.folder / "per-user" / ".gitignore").read_text() == "*\n"
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_the_command_of_a_record_repeats_it(run, source):
     lines, _, _ = run("good", ("GOOD",), seeds=(3,), threads=1)
     words = shlex.split(of(lines, "run", "good")[0]["command"])
@@ -101,6 +102,7 @@ def test_the_command_of_a_record_repeats_it(run, source):
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_the_same_seed_gives_the_same_figures_and_others_a_spread(run):
     own = ("TUNABLE",)
     lines, _, _ = run("tunable", own, seeds=(0, 1))
@@ -134,6 +136,7 @@ def test_a_mistake_in_the_data_is_said_once(run):
         run("all", source=Source(dataset="no-such-set/r0"))
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_new_users_are_served_only_by_models_that_fold_in(run, source):
     lines, said, _ = run(
         "homebody,good", ("HOMEBODY", "GOOD"), source=Source(data=source.data, split="new-users")
@@ -143,6 +146,7 @@ def test_new_users_are_served_only_by_models_that_fold_in(run, source):
     assert "homebody: cannot serve new users without training again" in said
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_dropped_labels_leave_the_interactions_of_every_model(run):
     lines, _, plan = run("good,means,ease", ("GOOD",), drop_labels=(0.0, 0.5))
     whole, half = ([r for r in of(lines, "run") if r["drop_labels"] == s] for s in (0.0, 0.5))
@@ -157,6 +161,7 @@ def test_dropped_labels_leave_the_interactions_of_every_model(run):
         run("good", ("GOOD",), drop_labels=(0.5, 1.0))
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_ours_is_compared_with_everyone_even_if_it_ran_before(run):
     first, _, plan = run("conv4rec,means")
     assert [line["model"] for line in of(first, "comparison")] == ["popularity", "means"]
@@ -173,6 +178,7 @@ def test_ours_is_compared_with_everyone_even_if_it_ran_before(run):
     assert runs["conv4rec"]["foresight"]["k"] == 20
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_settings_tuned_elsewhere_serve_here(run, tmp_path):
     tuned = {"on": "other/r0", "settings": {"taste": 0.9}, "gain": 0.1}
     path = tmp_path / "other.jsonl"
@@ -189,6 +195,7 @@ def test_settings_tuned_elsewhere_serve_here(run, tmp_path):
         run("tunable", ("TUNABLE",), settings_from=tmp_path / "none.jsonl")
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_tuning_is_written_down_and_its_choice_fitted_on_all_rows(run):
     pytest.importorskip("optuna", reason="pip install 'conv4rec[tune]' brings Optuna")
     from conv4rec.benchmark.job import Budget
@@ -207,6 +214,7 @@ def test_tuning_is_written_down_and_its_choice_fitted_on_all_rows(run):
     assert any("of 8 is best" in sentence for sentence in said)
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_a_broken_record_stops_the_bench_before_it_starts(run):
     _, _, plan = run("popularity")
     with plan.file.open("a") as file:

@@ -13,6 +13,7 @@ def words(log_file, tmp_path):
     return ["bench", "--data", log_file, "--records", tmp_path / "kept", "--seeds", 1]
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_a_bench_prints_one_table_that_fits_and_a_report_prints_it_again(say, words, tmp_path):
     told = say(*words, "--models", "means,ease,good,absent", "--seeds", 2,
                "--also", f"{OWN}:GOOD", "--also", f"{OWN}:ABSENT")  # fmt: skip
@@ -39,6 +40,7 @@ def test_json_is_one_object_with_every_line(say, words, tmp_path):
     assert [json.loads(line) for line in kept] == told["lines"]
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_differences_to_ours_stand_below_each_model(say, words):
     told = say(*words, "--models", "conv4rec,means", "--drop-labels", "0,0.5")
     assert told.code == 0, told.err
@@ -49,6 +51,7 @@ def test_differences_to_ours_stand_below_each_model(say, words):
     assert "popularity" not in second
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_new_users_is_a_split(say, words):
     told = say(*words, "--models", "means", "--new-users", "--json").json
     assert {line["dataset"] for line in told["lines"]} == {"ratings/new-users"}

@@ -93,6 +93,7 @@ def test_a_mistake_is_one_sentence(say, log_file, more, sentence):
     assert sentence in told.sentence
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_a_bench_measures_the_lists_of_all_by_one_ranking(say, log_file, tmp_path):
     told = say("bench", "--data", log_file, "--records", tmp_path, "--seeds", 1,
                "--models", "means,ease", "--lists")  # fmt: skip

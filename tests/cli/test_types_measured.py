@@ -114,6 +114,7 @@ def test_what_is_of_ratings_alone_is_refused_in_a_sentence(say, shop, words, sen
     assert sentence in told.sentence
 
 
+@pytest.mark.usefixtures("bench_in_process")
 def test_a_bench_has_a_table_for_each_type_and_a_report_prints_them_again(say, shop, tmp_path):
     told = say("bench", "--data", shop, "--models", "own-events", "--seeds", 1,
                "--records", tmp_path / "kept")  # fmt: skip

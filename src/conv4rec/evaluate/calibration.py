@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from conv4rec.evaluate.scorer import BoolArray, FloatArray, IntArray
 
@@ -88,5 +87,17 @@ def auc(scores: FloatArray, outcomes: BoolArray) -> float:
     n_other = len(outcomes) - n_liked
     if n_liked == 0 or n_other == 0:
         return float("nan")
-    ranks = rankdata(scores)[np.asarray(outcomes, dtype=bool)]
+    ranks = mean_ranks(scores)[np.asarray(outcomes, dtype=bool)]
     return float((ranks.sum() - n_liked * (n_liked + 1) / 2) / (n_liked * n_other))
+
+
+def mean_ranks(values: FloatArray) -> FloatArray:
+    """Ranks from 1; equal values share the mean of theirs.
+
+    As `scipy.stats.rankdata`, whose import takes half a second of every command.
+
+    >>> mean_ranks(np.array([0.5, 0.2, 0.5])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    _, numbers, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts - 1) / 2)[numbers]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from conv4rec.evaluate import ranking
 from conv4rec.evaluate.blocks import Block, row_blocks
+from conv4rec.evaluate.calibration import mean_ranks
 from conv4rec.evaluate.scorer import FloatArray, IntArray, Scorer
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def expected_recall(
 
 def _rank_correlation(first: FloatArray, second: FloatArray) -> float:
     """Spearman's rank correlation; ties share their mean rank."""
-    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+    return float(np.corrcoef(mean_ranks(first), mean_ranks(second))[0, 1])
 
 
 def inclusion_probabilities(p: FloatArray, n: IntArray) -> FloatArray:

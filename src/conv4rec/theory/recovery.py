@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from conv4rec.errors import SettingError
 from conv4rec.theory.norms import FloatArray
@@ -130,7 +130,7 @@ def log_log_slope(sizes: FloatArray, values: FloatArray, confidence: float = 0.9
     slope = float((centred * y).sum() / scatter)
     intercept = float(y.mean() - slope * x.mean())
     residual = float(((y - intercept - slope * x) ** 2).sum()) / (len(x) - 2)
-    width = float(student.ppf((1 + confidence) / 2, len(x) - 2)) * (residual / scatter) ** 0.5
+    width = float(stdtrit(len(x) - 2, (1 + confidence) / 2)) * (residual / scatter) ** 0.5
     return Slope(slope, slope - width, slope + width, intercept, confidence, len(x))
 
 
