@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
 import torch
@@ -94,17 +93,15 @@ def padded(
         more_than: rows with this number of entries, or fewer, are left out.
         at_most: rows with more entries are left out, too.
     """
-    lengths = pattern.row_starts.diff()
-    order = torch.argsort(lengths, stable=True)
-    by_length = lengths[order].tolist()
-    end = bisect_right(by_length, more_than)
-    last = len(order) if at_most is None else bisect_right(by_length, at_most)
+    order, lengths = pattern.by_length
+    limits = [more_than, len(pattern.columns) if at_most is None else at_most]
+    end, last = torch.searchsorted(lengths, lengths.new_tensor(limits), right=True).tolist()
     while last > end:
-        width = by_length[last - 1]
+        width = int(lengths[last - 1])
         first = max(end, last - max(1, CELLS // width))
-        rows, last = order[first:last], first
+        rows, own_lengths, last = order[first:last], lengths[first:last], first
         place = torch.arange(width, device=order.device)
-        real = place < lengths[rows][:, None]
+        real = place < own_lengths[:, None]
         yield rows, torch.where(real, pattern.row_starts[rows][:, None] + place, 0), real
 
 

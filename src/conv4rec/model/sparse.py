@@ -22,8 +22,9 @@ class SparsePattern:
     """The positions of the entries of a sparse rows x columns matrix, by row and by column.
 
     Memory: 8 bytes per entry (4 with int32 columns), 8 more once `rows` is asked for, and 24 more
-    once the order by column is. Entries are in row order; `to_column_order` lists them in column
-    order, which is what the gradient of a look-up and the convolution down a column need.
+    once the order by column is; 16 bytes per row once the order by length is. Entries are in row
+    order; `to_column_order` lists them in column order, which is what the gradient of a look-up and
+    the convolution down a column need.
     """
 
     row_starts: Tensor
@@ -35,6 +36,12 @@ class SparsePattern:
         """The row of each entry."""
         lengths = self.row_starts.diff()
         return torch.repeat_interleave(lengths, output_size=len(self.columns))
+
+    @cached_property
+    def by_length(self) -> tuple[Tensor, Tensor]:
+        """Rows, those with the fewest entries first; and how many entries each of them has."""
+        lengths, rows = torch.sort(self.row_starts.diff(), stable=True)
+        return rows, lengths
 
     def blocks(self, most: int) -> Iterator[tuple[slice, slice, SparsePattern]]:
         """Runs of whole rows of at most `most` entries, or one row: rows, entries, their pattern.

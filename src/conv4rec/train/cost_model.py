@@ -189,10 +189,9 @@ def _ensemble_cells(n_users: float, n_items: int) -> float:
 def _step_ns(plan: _Plan) -> tuple[float, float]:
     """A step of the consume side, and one of the rating side."""
     log, size, rows = plan.log, plan.consume_size, plan.rows
-    if plan.n_batches == 1:
-        scored = log.n_users * log.n_items
-    else:  # users without a masked interaction cost nothing
-        scored = N_ITEMS * min(log.n_users / plan.n_batches, MASKED * rows) + 2 * MASKED * rows
+    users, masked = log.n_users / plan.n_batches, MASKED * rows
+    users *= masked / (users + masked)  # the others cost nothing; of lengths that are geometric
+    scored = users * log.n_items if plan.n_batches == 1 else N_ITEMS * users + 2 * masked
     consume = size * (0.09 * scored + 0.6 * rows + 5 * log.n_items)
     rate = (6 * plan.rate_size * rows + 3 * plan.rating_weights) * (log.n_rated > 0)
     return consume, rate if plan.two_sided else rate / 2
@@ -284,7 +283,7 @@ def _sweep_ns(plan: _Plan) -> float:
     """One sweep of all chains."""
     chains = widths(plan.log.n_rated, plan.settings)
     return sum(
-        1.5e6 + (20 + 8 * size) * plan.log.n_rated + (2000 + 100 * size) * plan.nodes
+        1.5e6 + (20 + 8 * size) * plan.log.n_rated + (1200 + 45 * size) * plan.nodes
         for size in chains
     )
 
