@@ -137,6 +137,19 @@ def test_the_sum_that_is_estimated_from_a_sample_is_right_on_average(make_histor
     assert np.std(found) > 0.01 * exact
 
 
+def test_users_without_a_masked_item_are_not_scored():
+    """Nor does their vector matter; with nothing masked at all the loss is 0."""
+    users = torch.tensor([[1.0, 2.0], [torch.nan, torch.nan], [0.5, -1.0]], requires_grad=True)
+    items, bias = torch.eye(4, 2).requires_grad_(), torch.zeros(4)
+    starts, columns = torch.tensor([0, 2, 3, 4]), torch.tensor([0, 1, 2, 3])
+    nll = MaskedNLL.apply(users, items, bias, starts, columns, torch.tensor([0.0, 1, 0, 1]))
+    own, shared = torch.autograd.grad(nll, (users, items))
+    assert nll.isfinite()
+    assert shared.isfinite().all()
+    assert own.abs().sum(1).gt(0).tolist() == [True, False, True]
+    assert MaskedNLL.apply(users, items, bias, starts, columns, torch.zeros(4)) == 0
+
+
 def test_extreme_scores_stay_finite():
     users = torch.tensor([[1e4]], requires_grad=True)
     items = torch.tensor([[1.0], [-1.0], [0.5]], requires_grad=True)
