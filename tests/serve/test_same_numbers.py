@@ -36,7 +36,7 @@ def without_user(frame):
         {},
         {"by": "like", "k": 4, "confidence": 0.7, "limit_exposure": False},
         {"by": "discover", "novelty": 5, "min_p_like": 0.0, "reasons": 2},
-        {"by": "discover", "novelty": "median", "k": 1},
+        {"by": "discover", "novelty": "median", "k": 1, "min_p_like": 0.0},
         {"by": "consume_and_like", "exclude_seen": False},
         {"by": "rating", "k": 3},
     ],

@@ -190,7 +190,7 @@ def _step_ns(plan: _Plan) -> tuple[float, float]:
     """A step of the consume side, and one of the rating side."""
     log, size, rows = plan.log, plan.consume_size, plan.rows
     users, masked = log.n_users / plan.n_batches, MASKED * rows
-    users *= masked / (users + masked)  # the others cost nothing; of lengths that are geometric
+    users *= masked / max(users + masked, 1)  # the others cost nothing; lengths are geometric
     scored = users * log.n_items if plan.n_batches == 1 else N_ITEMS * users + 2 * masked
     consume = size * (0.09 * scored + 0.6 * rows + 5 * log.n_items)
     rate = (6 * plan.rate_size * rows + 3 * plan.rating_weights) * (log.n_rated > 0)
