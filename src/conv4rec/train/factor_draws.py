@@ -175,10 +175,8 @@ def observe_few(
     Reference:
         Hoffman and Ribak, "Constrained realizations of Gaussian fields", ApJ Letters 380, 1991.
     """
-    covariance, table = (
-        torch.cholesky_inverse(torch.linalg.cholesky(side.precision)),
-        with_constant(other),
-    )
+    covariance = torch.cholesky_inverse(torch.linalg.cholesky(side.precision))
+    table = with_constant(other)
     starts = side.few_starts[side.part.rows.start : side.part.rows.stop]
     starts = starts - starts[:1]
     for at, entries, real in padded(side.pattern, 0, few_entries(own.shape[1])):
