@@ -71,10 +71,7 @@ def quickstart(
     model, split = _train_and_measure(log, name, settings, seed)
     _show_user(model, split, user_id, names)
     model.save(out)
-    say(
-        f"The model, as trained without the held-out tenth, is in {out}. "
-        f"All this took {time.perf_counter() - started:.0f} s. Next:"
-    )
+    _say_where(out, started)
     has_titles = dataset is not None and dataset.items is not None
     _show_next(out, user_id, titles or (name if has_titles else None))
     _show_own_data(data, reading)
@@ -106,10 +103,7 @@ def _tour_of_types(
     model, split, target, shown = found
     quickstart_types.show_user_of_types(model, split, target, shown, names)
     model.save(out)
-    say(
-        f"The model, as trained without the held-out tenth, is in {out}. "
-        f"All this took {time.perf_counter() - started:.0f} s. Next:"
-    )
+    _say_where(out, started)
     quickstart_types.show_next_of_types(out, target, shown, titles)
     _show_own_data(name if dataset is None else None, reading)
 
@@ -179,6 +173,14 @@ def _show_next(out: str, user: int | str, titles: str | None) -> None:
     command(f"conv4rec recommend {model} {whom} --by like -k 10{named}")
     command(f"conv4rec explain {model} {whom}{named}")
     command(f"conv4rec recommend {model} --all -k 20 --out recommendations.parquet")
+
+
+def _say_where(out: str, started: float) -> None:
+    """The folder of the model and the time since `started`; the next commands follow."""
+    say(
+        f"The model, as trained without the held-out tenth, is in {out}. "
+        f"All this took {time.perf_counter() - started:.0f} s.\nNext:"
+    )
 
 
 def _show_own_data(data: str | None, reading: dict[str, Any]) -> None:

@@ -91,7 +91,9 @@ def _chunks(footer: Fields) -> Iterator[tuple[str, int, int]]:
             path = _at(column, list, 3, 3)
             n_values, first = _at(column, int, 3, 5), _at(column, int, 3, 9)
             dictionary = _at(column, int, 3, 11) if 11 in column[3] else 0
-            if len(path) == 1 and isinstance(path[0], bytes) and n_values != 0:
+            if not all(isinstance(part, bytes) for part in path):
+                raise ValueError
+            if len(path) == 1 and n_values != 0:
                 name = path[0].decode(errors="replace")
                 yield name, n_values, dictionary if 0 < dictionary < first else first
 

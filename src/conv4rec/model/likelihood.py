@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ def consume_log_probabilities(logits: Tensor, users: Tensor, items: Tensor) -> T
     return logits - total if logits.requires_grad else logits.sub_(total)
 
 
-def with_masked(
+def _with_masked(
     row_starts: Tensor, columns: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Which users have a masked entry; the rows, columns and weights of these users' entries.
@@ -41,6 +41,18 @@ def with_masked(
     scored[rows[weights > 0]] = True
     kept = scored[rows]
     return scored, (scored.cumsum(0) - 1)[rows[kept]], columns[kept], weights[kept]
+
+
+def _blocks(
+    parts: Sequence[Tensor], rows: Tensor, columns: Tensor, weights: Tensor
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Each part of the users' vectors with the entries of its users, who are numbered from 0."""
+    first = 0
+    for part in parts:
+        bounds = rows.new_tensor([first, first + len(part)])
+        entries = slice(*torch.searchsorted(rows, bounds).tolist())
+        yield part, rows[entries] - first, columns[entries], weights[entries]
+        first += len(part)
 
 
 class MaskedNLL(torch.autograd.Function):
@@ -57,17 +69,15 @@ class MaskedNLL(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, user_vectors, item_vectors, bias, row_starts, columns, weights):  # noqa: D102
-        scored, all_rows, columns, weights = with_masked(row_starts, columns, weights)
+        scored, all_rows, columns, weights = _with_masked(row_starts, columns, weights)
         all_vectors, n_items = user_vectors[scored], len(item_vectors)
         block = max(1, BLOCK_BYTES // (4 * n_items))
         total = user_vectors.new_zeros((), dtype=torch.float64)
         users_gradient, scored_gradient = torch.zeros_like(user_vectors), []
         items_gradient, bias_gradient = torch.zeros_like(item_vectors), torch.zeros_like(bias)
-        for first, vectors in zip(count(0, block), all_vectors.split(block)):
-            entries = slice(
-                *torch.searchsorted(all_rows, all_rows.new_tensor([first, first + len(vectors)]))
-            )
-            rows, items, weight = all_rows[entries] - first, columns[entries], weights[entries]
+        for vectors, rows, items, weight in _blocks(
+            all_vectors.split(block), all_rows, columns, weights
+        ):
             masked = weight > 0
             logits = torch.addmm(bias, vectors, item_vectors.T)
             flat = logits.view(-1)  # one index an entry: several times faster than (row, column)
@@ -124,18 +134,15 @@ class SampledNLL(torch.autograd.Function):
     def forward(  # noqa: D102
         ctx, user_vectors, item_vectors, bias, row_starts, columns, weights, samples, sizes=None
     ):
-        scored, rows, items, weights = with_masked(row_starts, columns, weights)
+        scored, rows, items, weights = _with_masked(row_starts, columns, weights)
         vectors = user_vectors[scored]
         total = user_vectors.new_zeros((), dtype=torch.float64)
         users_gradient, gradient_of_scored = torch.zeros_like(user_vectors), []
         items_gradient, bias_gradient = torch.zeros_like(item_vectors), torch.zeros_like(bias)
         place = torch.full(bias.shape, -1, device=bias.device)
-        first = 0
-        blocks = vectors.tensor_split(len(samples)) if sizes is None else vectors.split(sizes)
-        for block, sample in zip(blocks, samples, strict=True):
-            entries = slice(*torch.searchsorted(rows, rows.new_tensor([first, first + len(block)])))
-            row, item, weight = rows[entries] - first, items[entries], weights[entries]
-            first += len(block)
+        parts = vectors.tensor_split(len(samples)) if sizes is None else vectors.split(sizes)
+        blocks = _blocks(parts, rows, items, weights)
+        for (block, row, item, weight), sample in zip(blocks, samples, strict=True):
             drawn = sample.items
             logits = torch.addmm(bias[drawn] + sample.log_weights, block, item_vectors[drawn].T)
             place[drawn] = torch.arange(len(drawn), device=drawn.device)

@@ -139,10 +139,9 @@ def draw_factors(
     draw = rng.standard_normal(side.factors.shape)[rows].astype(np.float32)
     draw, root = torch.from_numpy(draw), torch.linalg.cholesky(side.precision)
     own = prior + torch.linalg.solve_triangular(root, draw, upper=False, left=False)
-    few, starts = few_entries(own.shape[1]), side.few_starts
-    errors = torch.from_numpy(rng.standard_normal(int(starts[-1]), dtype=np.float32))
-    errors = errors[starts[rows.start] : starts[rows.stop]]
-    observe_few(own, side, other, observed, noise, errors)
+    errors = rng.standard_normal(int(side.few_starts[-1]), dtype=np.float32)
+    observe_few(own, side, other, observed, noise, torch.from_numpy(errors))
+    few = few_entries(own.shape[1])
     for at, gram, right in systems(side.pattern, other, observed, more_than=few):
         mean, root = solve(gram, right, prior[at], side.precision, noise[at])
         upper, normal = root.transpose(1, 2), draw[at, :, None]
@@ -170,15 +169,13 @@ def observe_few(
         other: factors of the other side.
         observed: of some entries, y and the weight of their precision.
         noise: precision of the latent values of each row.
-        errors: standard normal, one for each entry of these rows.
+        errors: standard normal, one for each entry of such rows, of all processes.
 
     Reference:
         Hoffman and Ribak, "Constrained realizations of Gaussian fields", ApJ Letters 380, 1991.
     """
     covariance = torch.cholesky_inverse(torch.linalg.cholesky(side.precision))
-    table = with_constant(other)
-    starts = side.few_starts[side.part.rows.start : side.part.rows.stop]
-    starts = starts - starts[:1]
+    table, starts = with_constant(other), side.few_starts[side.part.rows]
     for at, entries, real in padded(side.pattern, 0, few_entries(own.shape[1])):
         columns, width = side.pattern.columns[entries], entries.shape[1]
         y, weight = observed(entries, columns)
