@@ -55,6 +55,8 @@ def test_gradients_agree_with_finite_differences(make_history, rng):
     pattern = make_history(4, 5, 2).pattern
     values, table = tensor(rng, len(pattern.columns), 2), tensor(rng, 2, 5, 3)
     assert torch.autograd.gradcheck(pattern.look_up, (values, table))
+    raters = tensor(rng, 2, 4, 3)
+    assert torch.autograd.gradcheck(pattern.look_down, (values, raters))
 
 
 def test_sums_run_over_rows_and_over_columns(make_history, rng):
@@ -71,6 +73,16 @@ def test_products_of_entries_are_those_of_their_rows_and_columns(make_history, r
     rows, columns = tensor(rng, N_USERS, SIZE), tensor(rng, N_ITEMS, SIZE)
     expected = (rows @ columns.T)[pattern.rows, pattern.columns]
     torch.testing.assert_close(pattern.products(rows.detach(), columns.detach()), expected.detach())
+
+
+def test_inner_products_of_some_entries_have_the_gradients_of_dense_products(make_history, rng):
+    pattern = make_history(N_USERS, N_ITEMS, N_LEVELS).pattern
+    entries = torch.arange(1, len(pattern.columns), 3)
+    pairs = pattern.of_entries(entries)
+    assert torch.equal(pairs.rows, pattern.rows[entries])
+    rows, columns = tensor(rng, N_USERS, SIZE), tensor(rng, N_ITEMS, SIZE)
+    expected = (rows @ columns.T)[pairs.rows, pairs.columns]
+    assert_same(pairs.inner_products(rows, columns), expected, (rows, columns), rng)
 
 
 @pytest.mark.parametrize("lengths", [[0, 0], [0, 2, 0], [3]])

@@ -22,7 +22,7 @@ SHORT = {"n_steps": 4, "rate_steps_ratio": 2.0, "consume_reg_factors": (1.0, 3.0
 SAMPLER = {"mf_sweeps": 24, "mf_draws": 3, "mf_features": 4}
 CASES = {
     "all users a step": ({}, SAMPLER),
-    "batches of users": ({}, {"batch_cells": 2_000, "mf_draws": 0}),
+    "batches of users": ({}, {"batch_rows": 600, "softmax_cells": 1, "mf_draws": 0}),
     "shared encoder": ({"shared_encoder": True, "two_sided": False}, {}),
     "weighted": ({}, {"propensity_power": 0.5, "propensity_validation": 0.5, "mf_draws": 0}),
 }

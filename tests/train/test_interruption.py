@@ -10,7 +10,7 @@ from conv4rec.train.checkpoint import save_checkpoint
 
 LOOPS = {
     "all users a step": {},
-    "13 users a step": {"batch_cells": 500},
+    "a quarter of the users a step": {"batch_rows": 200, "softmax_cells": 1},
     "more steps than evaluations": {"n_steps": 17, "consume_reg_factors": (1.0,)},
 }
 SHARED = {"consume_size": 8, "shared_encoder": True, "two_sided": False}

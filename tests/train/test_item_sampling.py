@@ -31,13 +31,20 @@ def test_popular_items_are_always_drawn_and_rare_ones_by_half_of_the_sample(monk
 
 
 @pytest.mark.parametrize(
-    ("n_users", "n_items", "expected"),
-    [(943, 1682, 1), (6040, 3706, 1), (15_000, 10_000, 2), (138_000, 27_000, 10), (0, 5, 1)],
+    ("n_rows", "n_items", "expected"),
+    [
+        (80_000, 1682, 1),  # ml-100k
+        (900_000, 3706, 2),  # ml-1m
+        (900_000, 10_000, 1),  # 90 of an item
+        (1_000_000, 20, 3),  # 300,000 interactions at least
+        (20_000_000, 27_000, 10),  # two million at most
+        (0, 0, 1),
+    ],
 )
-def test_a_log_above_the_limit_has_batches_that_do_not_shrink_with_its_items(
-    n_users, n_items, expected
+def test_a_log_is_parted_if_a_batch_has_many_raters_of_an_item_or_must_be(
+    n_rows, n_items, expected
 ):
-    assert n_batches(n_users, n_items, 60_000_000) == expected
+    assert n_batches(n_rows, n_items, 2_000_000) == expected
 
 
 def test_training_with_samples_finds_the_optimum_of_the_whole_softmax(monkeypatch):
@@ -46,7 +53,11 @@ def test_training_with_samples_finds_the_optimum_of_the_whole_softmax(monkeypatc
     monkeypatch.setattr(item_sampling, "USERS", 25)
     log = low_rank_world(200, 300, popularity=0.7, seed=5).sample(20, np.random.default_rng(5))
     settings = TrainSettings(
-        n_steps=80, batch_cells=100 * 300, learning_rate=0.03, spectral_init=0.0
+        n_steps=80,
+        batch_rows=-(-len(log) // 2),
+        softmax_cells=1,
+        learning_rate=0.03,
+        spectral_init=0.0,
     )
     batches, found = Batches.from_interactions(log), {}
     for name in ("start", "whole", "sampled"):
@@ -70,7 +81,7 @@ def test_training_with_samples_finds_the_optimum_of_the_whole_softmax(monkeypatc
 def test_no_interaction_of_a_very_large_log_goes_unseen(mixed, make_fit):
     seen = []
     make_fit(
-        mixed, n_steps=2, rate_steps_ratio=1.0, batch_cells=20 * mixed.n_items, mf_draws=0,
+        mixed, n_steps=2, rate_steps_ratio=1.0, batch_rows=-(-len(mixed) // 3), mf_draws=0,
         consume_reg_factors=(), on_progress=lambda *a: seen.append(a[-1].step),
     ).run()  # fmt: skip
     assert max(seen) == 2 * 3

@@ -83,6 +83,22 @@ def test_a_small_batch_leaves_out_what_it_masks(mixed, network):
     assert error < 0.2 * (everything.column - expected.column).norm()
 
 
+def test_batches_give_the_raters_the_gradients_of_all_users_on_average(mixed, network):
+    batches = Batches.from_interactions(mixed)
+    raters = network.requires_grad_().rater_in
+    slope = torch.randn(network.rate_out.shape[1:], generator=torch.Generator().manual_seed(1))
+
+    def gradient(sums, users):
+        column = sums.without_masked(network, users, batches.of_users(users)).column
+        return torch.autograd.grad((column * slope).sum(), raters)[0]
+
+    everyone = torch.arange(mixed.n_users)
+    whole, parts = ItemSums(batches), ItemSums(batches)
+    parts.refresh(network)
+    found = [gradient(parts, users) for users in everyone.tensor_split(4)]
+    torch.testing.assert_close(sum(found) / 4, gradient(whole, everyone), atol=1e-5, rtol=1e-5)
+
+
 def test_the_block_size_of_users_changes_nothing(mixed, network, monkeypatch):
     batches = Batches.from_interactions(mixed)
     whole = full_item_side(network, batches, batches.type_counts())

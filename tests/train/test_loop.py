@@ -13,16 +13,16 @@ from conv4rec.train.loop import Trainer
 from conv4rec.train.schedule import Schedule
 
 
-@pytest.fixture(params=[60_000_000, 500], ids=["all users a step", "13 users a step"])
-def batch_cells(request):
+@pytest.fixture(params=[2_000_000, 200], ids=["all users a step", "some users a step"])
+def batch_rows(request):
     return request.param
 
 
-def test_training_lowers_both_losses(tribes, make_fit, batch_cells):
+def test_training_lowers_both_losses(tribes, make_fit, batch_rows):
     steps = []
     make_fit(
-        tribes, on_progress=lambda *a: steps.append(a), n_steps=60, batch_cells=batch_cells // 2,
-        learning_rate=0.03, rate_learning_rate=0.03, consume_reg_factors=(), spectral_init=0.0,
+        tribes, on_progress=lambda *a: steps.append(a), n_steps=60, batch_rows=batch_rows // 2,
+        softmax_cells=batch_rows, learning_rate=0.03, rate_learning_rate=0.03, consume_reg_factors=(), spectral_init=0.0,
         consume_reg=0.1, rate_reg=0.1,
     ).run()  # fmt: skip
     progress = [step for *_, step in steps]
@@ -33,10 +33,10 @@ def test_training_lowers_both_losses(tribes, make_fit, batch_cells):
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
-    mixed, make_fit, digest, batch_cells
+    mixed, make_fit, digest, batch_rows
 ):
     first, again, other = (
-        digest(make_fit(mixed, seed=seed, batch_cells=batch_cells).run()) for seed in (3, 3, 4)
+        digest(make_fit(mixed, seed=seed, batch_rows=batch_rows).run()) for seed in (3, 3, 4)
     )
     assert first == again
     assert first != other
@@ -95,7 +95,7 @@ def test_a_stronger_penalty_leaves_smaller_weights(mixed):
 
 
 def test_each_epoch_takes_every_user_once(mixed):
-    trainer = trainer_of(mixed, Schedule((12, 12)), n_steps=12, batch_cells=15 * mixed.n_items)
+    trainer = trainer_of(mixed, Schedule((12, 12)), n_steps=12, batch_rows=-(-len(mixed) // 4))
     batches = {}
     of_users = trainer.batches.of_users
 

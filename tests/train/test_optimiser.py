@@ -48,6 +48,18 @@ def test_a_step_is_one_of_torch_adam(mixed):
         assert torch.allclose(p, q, rtol=1e-6, atol=1e-8), name
 
 
+def test_batches_of_users_learn_ratings_by_smaller_steps(mixed):
+    network = new_network(mixed, SHAPE, SETTINGS, 0)
+    whole, quarter = (
+        Optimiser(network, SETTINGS, Schedule((6, 12)), len(mixed), n) for n in (1, 4)
+    )
+    (consume, rate), (consume_of_quarter, rate_of_quarter) = (
+        optimiser._learning_rates(3) for optimiser in (whole, quarter)
+    )
+    assert consume_of_quarter == consume
+    assert rate_of_quarter == pytest.approx(rate / 2)
+
+
 @pytest.mark.parametrize("times", [1.2, 1000.0])
 def test_a_rating_gradient_far_longer_than_those_before_is_shortened(mixed, times):
     network = new_network(mixed, SHAPE, SETTINGS, 0)

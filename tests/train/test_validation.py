@@ -132,8 +132,10 @@ def test_validation_fits_are_trained_on_the_users_drawn(mixed, make_fit):
     assert of_ratings[0] == of_ratings[1] != []
 
 
-def test_of_a_large_log_some_users_are_evaluated_and_the_scores_of_all_are_kept(mixed):
-    settings = TrainSettings(n_steps=6, batch_cells=20 * mixed.n_items)
+def test_of_a_large_log_some_users_are_evaluated_and_the_scores_of_all_are_kept(mixed, monkeypatch):
+    cells = 20 * mixed.n_items
+    monkeypatch.setattr("conv4rec.train.validation.EVALUATED_CELLS", cells)
+    settings = TrainSettings(n_steps=6, softmax_cells=cells)
     trainer = Trainer(
         new_network(mixed, {"consume_size": 8, "rate_size": 4}, settings, seed=0),
         Batches.from_interactions(mixed), settings, Schedule((6, 6)), seed=0,
@@ -141,7 +143,7 @@ def test_of_a_large_log_some_users_are_evaluated_and_the_scores_of_all_are_kept(
     masked = torch.from_numpy(~held_out(mixed, 0.3, 0)).float()
     validation, state = replace(trainer.batches.whole, observed=masked), FitState()
     found = evaluate_validation(trainer, validation, state)
-    some = validation.of_rows(validation.rows_to_score(settings.batch_cells))
+    some = validation.of_rows(validation.rows_to_score(cells))
     assert len(some.pattern.row_starts) - 1 <= 20
     with torch.no_grad():
         encoding = trainer.network.encode(some, trainer.item_side())

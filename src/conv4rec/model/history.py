@@ -35,7 +35,7 @@ class History:
         pattern = self.pattern
         wanted = torch.zeros(pattern.shape[0], dtype=torch.bool, device=rows.device)
         wanted[rows] = True
-        entries = wanted[pattern.rows]
+        entries = wanted.index_select(0, pattern.rows)
         lengths = pattern.row_starts.diff()[rows]
         starts = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
         part = SparsePattern(starts, pattern.columns[entries], pattern.shape[1])

@@ -39,7 +39,7 @@ def _with_masked(
     rows = torch.repeat_interleave(row_starts.diff())
     scored = torch.zeros(len(row_starts) - 1, dtype=torch.bool, device=weights.device)
     scored[rows[weights > 0]] = True
-    kept = scored[rows]
+    kept = scored.index_select(0, rows)
     return scored, (scored.cumsum(0) - 1)[rows[kept]], columns[kept], weights[kept]
 
 

@@ -200,18 +200,25 @@ class Network(nn.Module):
         """One logit per user of the encoding and item: users x items."""
         return times_rows(encoding.consume, self.consume_out).add_(self.consume_bias)
 
-    def rating_logits(self, encoding: Encoding, users: Tensor, items: Tensor) -> Tensor:
+    def rating_logits(
+        self, encoding: Encoding, users: Tensor, items: Tensor, pairs: SparsePattern | None = None
+    ) -> Tensor:
         """One logit per level for pairs (row of the encoding, item): pairs x levels."""
         size, vectors = self.rate_out.shape[2], self.item_vectors(encoding)
         if len(encoding.rate) == 1:
             channels = [v.index_select(0, items) @ encoding.rate[0, :size] for v in vectors]
             of_items = self.rate_bias[items] + encoding.item_mean[items] @ self.from_item_mean
             return self._level_logits(channels, of_items + self.user_offsets(encoding))
-        latent = gather_rows(encoding.rate, users)
-        channels = [(latent[:, :size] * gather_rows(v, items)).sum(1) for v in vectors]
-        offsets = gather_rows(self.rating_offsets(encoding), items) + self._shared(latent)
-        means = gather_rows(encoding.user_mean, users) @ self.from_user_mean
-        return self._level_logits(channels, offsets + means)
+        if pairs is None:
+            latent = encoding.rate[users, :size]
+            channels = [(latent * v[items]).sum(1) for v in vectors]
+        else:
+            latent = encoding.rate[:, :size].contiguous()
+            channels = [pairs.inner_products(latent, v) for v in vectors]
+        offsets = gather_rows(self.rating_offsets(encoding), items)
+        return self._level_logits(
+            channels, offsets + gather_rows(self.user_offsets(encoding), users)
+        )
 
     def _level_logits(self, channels: list[Tensor], offsets: Tensor) -> Tensor:
         if channels:

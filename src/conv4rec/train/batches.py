@@ -12,7 +12,8 @@ from conv4rec.data import Interactions
 from conv4rec.model import History
 from conv4rec.model.sparse import SparsePattern
 
-SAMPLED_CELLS = 4096  # that a user counts for, at most: a sample of items and a history
+RATERS = 100  # of an item in a batch, on average, where a log is parted that need not be
+FEWEST_ROWS = 300_000  # of a batch, likewise
 
 COUNTED = 2**20  # interactions whose types are counted at a time
 
@@ -61,7 +62,9 @@ class Batches:
         starts = self.starts_of(users)
         shift = torch.repeat_interleave(self.starts[users] - starts[:-1], starts.diff())
         entries = shift + torch.arange(len(shift), device=shift.device)
-        return self._history(starts, self.items[entries], self.levels[entries])
+        return self._history(
+            starts, self.items.index_select(0, entries), self.levels.index_select(0, entries)
+        )
 
     def _history(self, starts: Tensor, items: Tensor, levels: Tensor) -> History:
         observed = torch.ones(len(items), device=items.device)
@@ -78,16 +81,16 @@ class Batches:
         return counts
 
 
-def n_batches(n_users: int, n_items: int, batch_cells: int) -> int:
-    """Batches of an epoch: 1 where users x items are at most `batch_cells`.
+def n_batches(n_rows: int, n_items: int, batch_rows: int) -> int:
+    """Batches of an epoch, each of at most `batch_rows` interactions.
 
-    Of a larger log a step predicts among a sample of the items (`conv4rec.train.item_sampling`), so
-    that the users of a batch need not be fewer the more items there are.
+    The rating side learns an item's column from its raters in the batch
+    (`conv4rec.train.item_side`), so a batch must have many of an item. Twice `RATERS` are enough
+    for two batches: they cost half as much, and lead to a better model (measured on ml-1m; with
+    fewer raters to a worse one: on ml-100k, anime-5k and goodbooks-10k).
     """
-    if n_users * n_items <= batch_cells:
-        return 1
-    users_per_batch = batch_cells // min(n_items, SAMPLED_CELLS)
-    return max(2, -(-n_users // max(1, users_per_batch)))
+    affordable = min(n_rows // (RATERS * max(1, n_items)), n_rows // FEWEST_ROWS)
+    return max(1, affordable, -(-n_rows // batch_rows))
 
 
 def types_of(levels: Tensor, n_levels: int) -> Tensor:

@@ -28,7 +28,12 @@ from conv4rec.train.schedule import CONSUME, RATE
 from conv4rec.train.selection import N_EVALUATIONS, planned_fits, trained_together
 from conv4rec.train.settings import MOST_SOLVED_BYTES, TrainSettings
 from conv4rec.train.slim import DENSE_BYTES, DENSE_ITEMS, GRAM_ENTRIES, SOLVED_BYTES
-from conv4rec.train.validation import FEWEST_HELD_OUT, RATING_SHARE, validation_size
+from conv4rec.train.validation import (
+    EVALUATED_CELLS,
+    FEWEST_HELD_OUT,
+    RATING_SHARE,
+    validation_size,
+)
 
 LIBRARIES = 390e6  # bytes of a process that has loaded all it needs
 MASKED = 0.12  # share of a history that a step predicts, about
@@ -131,7 +136,7 @@ class _Plan:
         return cls(
             log,
             settings,
-            n_batches(log.n_users, log.n_items, settings.batch_cells),
+            n_batches(log.n_interactions, log.n_items, settings.batch_rows),
             sum(fit.stops[CONSUME] > 0 for fit in planned),
             sum(fit.stops[RATE] > 0 for fit in planned),
             consume_share,
@@ -158,7 +163,9 @@ class _Plan:
             squared_lengths=share * log.squared_lengths,
         )
         return replace(
-            self, log=part, n_batches=n_batches(n_users, log.n_items, self.settings.batch_cells)
+            self,
+            log=part,
+            n_batches=n_batches(part.n_interactions, log.n_items, self.settings.batch_rows),
         )
 
     @property
@@ -191,7 +198,8 @@ def _step_ns(plan: _Plan) -> tuple[float, float]:
     log, size, rows = plan.log, plan.consume_size, plan.rows
     users, masked = log.n_users / plan.n_batches, MASKED * rows
     users *= masked / max(users + masked, 1)  # the others cost nothing; lengths are geometric
-    scored = users * log.n_items if plan.n_batches == 1 else N_ITEMS * users + 2 * masked
+    whole = log.n_users * log.n_items <= plan.settings.softmax_cells
+    scored = users * log.n_items if whole else N_ITEMS * users + 2 * masked
     consume = size * (0.09 * scored + 0.6 * rows + 5 * log.n_items)
     rate = (6 * plan.rate_size * rows + 3 * plan.rating_weights) * (log.n_rated > 0)
     return consume, rate if plan.two_sided else rate / 2
@@ -227,7 +235,7 @@ def _validation_ns(plan: _Plan, of_ratings: _Plan) -> float:
     """All validation fits, of both sides, with their evaluations."""
     steps, rate_steps = _steps(plan), _rate_steps(plan)
     evaluations = min(N_EVALUATIONS, max(steps, rate_steps))
-    seen = min(plan.log.n_users * plan.log.n_items, plan.settings.batch_cells)
+    seen = min(plan.log.n_users * plan.log.n_items, EVALUATED_CELLS)
     # Those of the consume side come before it ends.
     share = steps / max(steps, rate_steps)
     evaluated = evaluations * share * (10 + 0.04 * plan.consume_size) * seen

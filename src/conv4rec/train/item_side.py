@@ -9,7 +9,7 @@ from torch import Tensor
 
 from conv4rec.model import History, ItemSide, Network
 from conv4rec.train.batches import Batches, count_types
-from conv4rec.train.processes import Part, summed
+from conv4rec.train.processes import Part, summed, total
 
 USERS_AT_A_TIME = 4096
 
@@ -20,6 +20,10 @@ class ItemSums:
     Type counts are exact at every step. The convolution down the columns depends on the weights.
     For the users outside a batch it is computed with a copy of the network, which `refresh` makes
     once per epoch. A batch of all users needs no copy and is exact.
+
+    Of several batches, a step knows the slope of the loss in a column, but passes it to the raters
+    of its own batch alone. It counts as often as there are batches: then the raters' gradients are
+    right on average, and their penalty is not as many times too strong.
     """
 
     def __init__(self, batches: Batches) -> None:
@@ -61,6 +65,9 @@ class ItemSums:
         if self.epoch_network is not None:
             whole = self.batches.of_users(users)
             earlier = _column(self.epoch_network, whole, self.type_counts, users)
+            if column.requires_grad:
+                n_batches = self.batches.n_users / total(len(users), counts)
+                column.register_hook(lambda gradient: n_batches * gradient)
             column = column + self.column - summed(earlier)
         return ItemSide(counts, column, channels=channels)
 

@@ -70,11 +70,11 @@ class Trainer:
         self.parameters = dict(network.named_parameters())
         self.sums = ItemSums(batches)
         self.step = 0
-        self.optimiser = Optimiser(network, settings, schedule, len(batches.items))
-        self.n_batches = n_batches(batches.n_users, batches.n_items, settings.batch_cells)
+        self.n_batches = n_batches(len(batches.items), batches.n_items, settings.batch_rows)
+        self.optimiser = Optimiser(network, settings, schedule, len(batches.items), self.n_batches)
         self.part: tuple[Tensor, History, Part] | None = None  # of every step, if all are alike
         self.sampler = None
-        if self.n_batches > 1:
+        if batches.n_users * batches.n_items > settings.softmax_cells:
             self.sampler = ItemSampler.by_popularity(self.sums.type_counts.sum(1))
         if state is not None:
             self._restore(state)

@@ -44,9 +44,8 @@ def mask_history(
     low, high = settings.mask_low, settings.mask_high
     share = low + (high - low) * torch.rand(part.n_rows, generator=rng)[part.rows]
     draws = torch.rand(part.n_entries, generator=rng)[part.entries]
-    observed = (
-        draws.to(history.observed.device) >= share.to(history.observed.device)[history.pattern.rows]
-    )
+    share = share.to(history.observed.device).index_select(0, history.pattern.rows)
+    observed = draws.to(share.device) >= share
     return replace(history, observed=observed.float())
 
 
@@ -77,7 +76,8 @@ def losses(
     rated = torch.nonzero(predicted & (history.types < network.config.n_levels)).squeeze(1)
     if tasks[1] and total(len(rated), rated):  # a process without any takes part all the same
         pattern = history.pattern
-        logits = network.rating_logits(encoding, pattern.rows[rated], pattern.columns[rated])
+        pairs = pattern.of_entries(rated)
+        logits = network.rating_logits(encoding, pairs.rows, pairs.columns, pairs)
         weights = rarity_weights(network, encoding, history, rated, settings.propensity_power)
         rate = weighted_nll(logits, history.types[rated], weights)
     return Losses(consume, rate)
@@ -179,5 +179,5 @@ def user_weights(history: History, masked: Tensor, power: float) -> Tensor:
     P(i | history) is the same for all powers.
     """
     n_masked = history.pattern.row_sums(masked.float()).clamp(min=1.0)
-    weights = n_masked.pow(-power)[history.pattern.rows] * masked
+    weights = n_masked.pow(-power).index_select(0, history.pattern.rows) * masked
     return weights / summed(weights.sum()).clamp(min=1e-12)

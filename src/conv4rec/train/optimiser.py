@@ -40,12 +40,20 @@ class Optimiser:
         settings: learning rates and penalties.
         schedule: last step and penalty factor of each task.
         n_interactions: the penalties in `settings` are per interaction.
+        n_batches: of an epoch. The gradients of fewer users are noisier, and the learning rate of
+            the rating side falls by the square root.
     """
 
     def __init__(
-        self, network: Network, settings: TrainSettings, schedule: Schedule, n_interactions: int
+        self,
+        network: Network,
+        settings: TrainSettings,
+        schedule: Schedule,
+        n_interactions: int,
+        n_batches: int = 1,
     ) -> None:
         self.network, self.settings, self.schedule = network, settings, schedule
+        self.rate_learning_rate = settings.rate_learning_rate / math.sqrt(n_batches)
         n = max(1, n_interactions)
         growth = max(1.0, n / 100_000) ** (1 / 3)
         self.penalty_units = (
@@ -117,7 +125,7 @@ class Optimiser:
         settings = self.settings
         warm_up = min(1.0, (number + 1) / WARM_UP_STEPS)
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, number / settings.n_steps)))
-        return settings.learning_rate * warm_up * cosine, settings.rate_learning_rate * warm_up
+        return settings.learning_rate * warm_up * cosine, self.rate_learning_rate * warm_up
 
     def _penalty(self, name: str) -> float:
         """Slope of the penalty per unit of weight: 2 x reg / interactions."""

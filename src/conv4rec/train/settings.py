@@ -63,9 +63,11 @@ class TrainSettings(Settings):
     """Spread of a user's first consume scores over the items, in nats; 0 for a random start."""
     spectral_damping: Amount = 1.0
     """How far the noisy half of the spectrum is damped, in middle singular values."""
-    batch_cells: Count = 60_000_000
-    """Users x items scored in one step, at most. Where the log has more, a step predicts among a
-    sample of about 1,024 items, and a user counts for 4,096 items at most."""
+    softmax_cells: Count = 8_000_000
+    """Users x items up to which a step of the consume side predicts among all items; of a larger
+    log, among a sample of about 1,024."""
+    batch_rows: Count = 2_000_000
+    """Interactions in a step, at most; the users of a larger log come in batches."""
     validation_fraction: Share = 0.1
     """Share of the interactions held out to choose penalties, ensemble weights and stopping."""
     validation_size: Count = 250_000

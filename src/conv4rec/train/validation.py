@@ -158,8 +158,8 @@ def _consume_losses(
 ) -> tuple[float, float]:
     settings, own = trainer.settings.with_changes(masked_only=True), encoding.consume
     history = part.of(validation)
-    if part.n_rows * network.config.n_items > settings.batch_cells:
-        rows = validation.rows_to_score(min(EVALUATED_CELLS, settings.batch_cells))
+    if trainer.sampler is not None:
+        rows = validation.rows_to_score(EVALUATED_CELLS)
         rows = rows[(rows >= part.rows.start) & (rows < part.rows.stop)] - part.rows.start
         history, encoding = history.of_rows(rows), replace(encoding, consume=own[rows])
     nll = float(summed(losses(network, encoding, history, settings, (True, False)).consume))
