@@ -86,8 +86,8 @@ def n_batches(n_rows: int, n_items: int, batch_rows: int) -> int:
 
     The rating side learns an item's column from its raters in the batch
     (`conv4rec.train.item_side`), so a batch must have many of an item. Twice `RATERS` are enough
-    for two batches: they cost half as much, and lead to a better model (measured on ml-1m; with
-    fewer raters to a worse one: on ml-100k, anime-5k and goodbooks-10k).
+    for two batches: they cost half as much, and the model is as good (measured on ml-1m; with fewer
+    raters it is worse: on ml-100k, anime-5k and goodbooks-10k).
     """
     affordable = min(n_rows // (RATERS * max(1, n_items)), n_rows // FEWEST_ROWS)
     return max(1, affordable, -(-n_rows // batch_rows))

@@ -43,6 +43,7 @@ class Side:
     pattern: SparsePattern  # rated entries, by row of this side: those of `part`, int32
     order: Tensor | None  # of the items: the place of each entry among those of all users
     features: np.ndarray  # rows x (1 + features): a constant first
+    features_gram: np.ndarray  # (1 + features) x (1 + features)
     factors: Tensor  # rows x size
     prior: Tensor  # (1 + features) x size: B
     precision: Tensor  # size x size
@@ -80,6 +81,7 @@ class Side:
             SparsePattern(starts, columns, n_columns),
             None if order is None else torch.from_numpy(order[part.entries]),
             features,
+            features.T @ features,
             factors * START,
             torch.zeros(features.shape[1], size),
             torch.eye(size),
@@ -94,10 +96,12 @@ def draw_prior(side: Side, rng: np.random.Generator) -> None:
     size, n_features = factors.shape[1], features.shape[1]
     ridge = np.full(n_features, side.ridge)
     ridge[0] = CONSTANT_RIDGE
-    inverse = np.linalg.inv(features.T @ features + np.diag(ridge))
-    mean = inverse @ (features.T @ factors)
-    residuals = factors - features @ mean
-    scatter = np.eye(size) + residuals.T @ residuals + mean.T * ridge @ mean
+    inverse = np.linalg.inv(side.features_gram + np.diag(ridge))
+    cross = features.T @ factors
+    mean = inverse @ cross
+    # The squares of the residuals and those of the mean, in units of the prior, are together
+    # F'F - M'X'F: the mean solves the normal equations.
+    scatter = np.eye(size) + factors.T @ factors - mean.T @ cross
     precision = wishart(np.linalg.inv(scatter), size + EXTRA_FREEDOM + len(factors), rng)
     draw = rng.standard_normal((n_features, size))
     root = np.linalg.inv(np.linalg.cholesky(precision))  # root' root is the covariance

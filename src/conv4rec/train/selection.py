@@ -14,7 +14,7 @@ N_EVALUATIONS = 20  # per fit
 LARGE = 40_000_000  # users x items
 FAR = 0.05  # between two penalty factors
 FEW_RATINGS = 30_000  # up to so many, all rating penalties are tried; of more, two
-WORSE = 0.01  # relative: a loss this far above the best is not expected to fall below it again
+WORSE = 0.005  # relative: a loss this far above the best is not expected to fall below it again
 BEHIND = 0.001  # relative: so far behind another fit, one will not be the best
 SLACK = 0.002  # relative: a loss of ratings so near the best one is as good
 
