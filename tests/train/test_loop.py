@@ -22,8 +22,8 @@ def test_training_lowers_both_losses(tribes, make_fit, batch_rows):
     steps = []
     make_fit(
         tribes, on_progress=lambda *a: steps.append(a), n_steps=60, batch_rows=batch_rows // 2,
-        softmax_cells=batch_rows, learning_rate=0.03, rate_learning_rate=0.03, consume_reg_factors=(), spectral_init=0.0,
-        consume_reg=0.1, rate_reg=0.1,
+        softmax_cells=batch_rows, learning_rate=0.03, rate_learning_rate=0.03,
+        consume_reg_factors=(), spectral_init=0.0, consume_reg=0.1, rate_reg=0.1,
     ).run()  # fmt: skip
     progress = [step for *_, step in steps]
     assert [p.step for p in progress] == list(range(1, 121))

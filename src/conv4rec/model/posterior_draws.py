@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from conv4rec.model.history import History
-from conv4rec.model.normal_equations import entry_variances, normal_equations, solve
+from conv4rec.model.normal_equations import entry_variances, normal_equations, solve, with_constant
 from conv4rec.model.ordinal import edges, interval_probability, sites
 from conv4rec.model.sparse import SparsePattern
 
@@ -104,13 +104,13 @@ class PosteriorDraws(nn.Module):
         seen: list[Tensor] = []  # 2 x entries, of each draw: natural parameters
         for draw, factors in enumerate(items):
             bounds = edges(self.thresholds[draw].double())
-            low, high = bounds[level], bounds[level + 1]
+            low, high = (ends.index_select(0, level) for ends in (bounds[:-1], bounds[1:]))
             for rounds_left in range(1 if draw else FIRST_ROUNDS, 0, -1):
                 user = self._solve(draw, pattern, f, factors, weight, value, (low, high, rated))
                 if rounds_left == 1:
                     yield user
                 if draw < AVERAGED[-1]:
-                    noise = user.noise_variance[pattern.rows]
+                    noise = user.noise_variance.index_select(0, pattern.rows)
                     own, at = sites(user.cavity_mean, user.cavity_variance, noise, low, high)
                     own = own * rated
                     seen = [*(seen if draw else []), torch.stack([own, own * at])]
@@ -130,11 +130,10 @@ class PosteriorDraws(nn.Module):
     ) -> UserPosterior:
         """One round: the users' linear systems, and the cavity distribution of each entry."""
         expected, precision = f @ self.prior[draw].to(f), self.precision[draw].to(f)
-        z, c = factors[pattern.columns], factors[pattern.columns, -1].double()
-        z[:, -1] = 1.0
         gram, right = normal_equations(pattern, factors, value.to(f), weight.to(f))
         mean, root = solve(gram, right, expected, precision, f.new_ones(1))
-        x = (z * mean[pattern.rows]).sum(1).double() + c
+        offset = factors[:, -1].index_select(0, pattern.columns)
+        x = (pattern.products(mean, with_constant(factors)) + offset).double()
         variance = entry_variances(pattern, factors, root).double().clamp(min=1e-8)
         cavity_variance = 1.0 / (1.0 / variance - weight).clamp(min=1e-4 / variance)
         cavity_mean = (x / variance - weight * value) * cavity_variance
