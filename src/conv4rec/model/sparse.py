@@ -21,10 +21,10 @@ NARROW = 8  # columns: up to so many, the gradient of a look-up is a weighted co
 class SparsePattern:
     """The positions of the entries of a sparse rows x columns matrix, by row and by column.
 
-    Memory: 8 bytes per entry (4 with int32 columns), 8 more once `rows` is asked for, and 24 more
-    once the order by column is; 16 bytes per row once the order by length is. Entries are in row
-    order; `to_column_order` lists them in column order, which is what the gradient of a look-up and
-    the convolution down a column need.
+    Memory: 8 bytes per entry (4 with int32 columns), 4 more after a product, 8 more once `rows` is
+    asked for, and 24 more once the order by column is; 16 bytes per row once the order by length
+    is. Entries are in row order; `to_column_order` lists them in column order, which is what the
+    gradient of a look-up and the convolution down a column need.
     """
 
     row_starts: Tensor
@@ -105,12 +105,20 @@ class SparsePattern:
             columns: columns x size.
         """
         zeros = rows.new_zeros(len(self.columns))
-        where = csr(self.row_starts.to(self.columns), self.columns, zeros, self.shape)
+        where = self._matrix(zeros)
         return torch.sparse.sampled_addmm(where, rows, columns.t().contiguous(), beta=0.0).values()
+
+    @cached_property
+    def _index(self) -> tuple[Tensor, Tensor]:
+        """Row starts and columns as int32: others would be converted in each product."""
+        return self.row_starts.int(), self.columns.int()
+
+    def _matrix(self, values: Tensor) -> Tensor:
+        return csr(*self._index, values, self.shape)
 
     def times(self, values: Tensor, table: Tensor) -> Tensor:
         """The matrix of these values, one per entry, times a dense table of columns x size."""
-        return csr(self.row_starts, self.columns, values, self.shape) @ table
+        return self._matrix(values) @ table
 
     def transposed_times(self, values: Tensor, table: Tensor) -> Tensor:
         """The transposed matrix times a dense table of rows x size."""
