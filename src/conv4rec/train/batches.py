@@ -81,8 +81,8 @@ class Batches:
         return counts
 
 
-def n_batches(n_rows: int, n_items: int, batch_rows: int) -> int:
-    """Batches of an epoch, each of at most `batch_rows` interactions.
+def n_batches(n_rows: int, n_users: int, n_items: int, batch_rows: int) -> int:
+    """Batches of an epoch, each of at most `batch_rows` interactions, and of one user at least.
 
     The rating side learns an item's column from its raters in the batch
     (`conv4rec.train.item_side`), so a batch must have many of an item. Twice `RATERS` are enough
@@ -90,7 +90,7 @@ def n_batches(n_rows: int, n_items: int, batch_rows: int) -> int:
     raters it is worse: on ml-100k, anime-5k and goodbooks-10k).
     """
     affordable = min(n_rows // (RATERS * max(1, n_items)), n_rows // FEWEST_ROWS)
-    return max(1, affordable, -(-n_rows // batch_rows))
+    return max(1, min(n_users, max(affordable, -(-n_rows // batch_rows))))
 
 
 def types_of(levels: Tensor, n_levels: int) -> Tensor:

@@ -28,7 +28,10 @@ def validation_fit(session: Session) -> None:
     trainer, end = session.trainer(data.observed(), schedule), max(schedule.stops)
     history, stage = data.history(), f"validation fit {state.stage + 1}"
     steps = evaluation_steps((settings.n_steps, settings.rate_steps), end)
-    for step in steps[len(state.results) - state.n_before :]:
+    n_done = len(state.results) - state.n_before
+    if n_done and should_stop_early(state.results, schedule):
+        return  # resumed from what was saved at the last evaluation
+    for step in steps[n_done:]:
         session.advance(trainer, step, stage)
         result = evaluate_validation(trainer, history, state)
         session.save(trainer)
