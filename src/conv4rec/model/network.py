@@ -203,7 +203,10 @@ class Network(nn.Module):
     def rating_logits(
         self, encoding: Encoding, users: Tensor, items: Tensor, pairs: SparsePattern | None = None
     ) -> Tensor:
-        """One logit per level for pairs (row of the encoding, item): pairs x levels."""
+        """One logit per level for pairs (row of the encoding, item): pairs x levels.
+
+        With `pairs`, the pattern of these pairs, gradients are computed as sparse products.
+        """
         size, vectors = self.rate_out.shape[2], self.item_vectors(encoding)
         if len(encoding.rate) == 1:
             channels = [v.index_select(0, items) @ encoding.rate[0, :size] for v in vectors]

@@ -136,7 +136,7 @@ class _Plan:
         return cls(
             log,
             settings,
-            n_batches(log.n_interactions, log.n_users, log.n_items, settings.batch_rows),
+            n_batches(log.n_interactions, log.n_users, settings.batch_rows),
             sum(fit.stops[CONSUME] > 0 for fit in planned),
             sum(fit.stops[RATE] > 0 for fit in planned),
             consume_share,
@@ -165,9 +165,7 @@ class _Plan:
         return replace(
             self,
             log=part,
-            n_batches=n_batches(
-                part.n_interactions, n_users, log.n_items, self.settings.batch_rows
-            ),
+            n_batches=n_batches(part.n_interactions, n_users, self.settings.batch_rows),
         )
 
     @property

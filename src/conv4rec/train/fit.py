@@ -112,7 +112,7 @@ class Fit:
     def _session(self) -> Session:
         """The data of the fit, and its state: that of the checkpoint, if it is resumed."""
         log, settings = self.interactions, self.settings
-        shortest = EPOCHS * n_batches(len(log), log.n_users, log.n_items, settings.batch_rows)
+        shortest = EPOCHS * n_batches(len(log), log.n_users, settings.batch_rows)
         settings = settings.with_changes(n_steps=max(settings.n_steps, shortest))
         together = trained_together(settings, bool(self.shape.get("shared_encoder")))
         validation = self._validation(settings, together)

@@ -70,9 +70,7 @@ class Trainer:
         self.parameters = dict(network.named_parameters())
         self.sums = ItemSums(batches)
         self.step = 0
-        self.n_batches = n_batches(
-            len(batches.items), batches.n_users, batches.n_items, settings.batch_rows
-        )
+        self.n_batches = n_batches(len(batches.items), batches.n_users, settings.batch_rows)
         self.optimiser = Optimiser(network, settings, schedule, len(batches.items), self.n_batches)
         self.part: tuple[Tensor, History, Part] | None = None  # of every step, if all are alike
         self.sampler = None
