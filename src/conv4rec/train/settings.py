@@ -63,7 +63,7 @@ class TrainSettings(Settings):
     """Spread of a user's first consume scores over the items, in nats; 0 for a random start."""
     spectral_damping: Amount = 1.0
     """How far the noisy half of the spectrum is damped, in middle singular values."""
-    softmax_cells: Count = 8_000_000
+    softmax_cells: Count = 30_000_000
     """Users x items up to which a step of the consume side predicts among all items; of a larger
     log, among a sample of about 1,024."""
     batch_rows: Count = 2_000_000
