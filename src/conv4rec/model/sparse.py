@@ -148,27 +148,25 @@ class SparsePattern:
         Returns:
             rows x size. Differentiable in both arguments; no dense rows x columns array.
         """
+        return self._summed_products(values, tables, transposed=False)
+
+    def look_down(self, values: Tensor, tables: Tensor) -> Tensor:
+        """The same sums down each column; tables are channels x rows x size."""
+        if needs_gradient(values, tables):
+            return self._summed_products(values, tables, transposed=True)
+        return self.flipped.look_up(values[self.to_column_order], tables)
+
+    def _summed_products(self, values: Tensor, tables: Tensor, transposed: bool) -> Tensor:
         total, learns = None, needs_gradient(values, tables)
         # Unbound at once: the gradient of tables[c] would be a zero-filled copy of all tables.
         for value, table in zip(values.unbind(1), tables.unbind(0), strict=True):
             value = value.contiguous()
             if learns:
-                part = _SparseTimesDense.apply(value, table, self)
+                part = _SparseTimesDense.apply(value, table, self, transposed)
             else:  # an answer: a fifth of the time
                 part = embedding_bag(
                     self.columns, table, self.row_starts[:-1], mode="sum", per_sample_weights=value
                 )
-            total = part if total is None else total + part
-        assert total is not None  # the channel "consumed" always exists
-        return total
-
-    def look_down(self, values: Tensor, tables: Tensor) -> Tensor:
-        """The same sums down each column; tables are channels x rows x size."""
-        if not needs_gradient(values, tables):
-            return self.flipped.look_up(values[self.to_column_order], tables)
-        total = None
-        for value, table in zip(values.unbind(1), tables.unbind(0), strict=True):
-            part = _TransposedTimesDense.apply(value.contiguous(), table, self)
             total = part if total is None else total + part
         assert isinstance(total, Tensor)  # the channel "consumed" always exists
         return total
@@ -177,16 +175,21 @@ class SparsePattern:
 class _SparseTimesDense(torch.autograd.Function):
     """(sparse rows x columns) @ (dense columns x size), with gradients for both.
 
+    Or the transposed matrix @ (dense rows x size), whose gradients are computed in row order: what
+    is in column order is the product alone.
+
     torch's sparse product has no gradient for the values of a CSR matrix that stays sparse.
     `embedding_bag` has one, but takes 2-3 times as long backwards (measured on
     800,000 entries).
     """
 
     @staticmethod
-    def forward(ctx, values: Tensor, table: Tensor, pattern: SparsePattern) -> Tensor:
+    def forward(
+        ctx, values: Tensor, table: Tensor, pattern: SparsePattern, transposed: bool
+    ) -> Tensor:
         ctx.save_for_backward(values, table)
-        ctx.pattern = pattern
-        return pattern.times(values, table)
+        ctx.pattern, ctx.transposed = pattern, transposed
+        return (pattern.transposed_times if transposed else pattern.times)(values, table)
 
     @staticmethod
     def backward(ctx, *grads: Tensor):
@@ -195,35 +198,12 @@ class _SparseTimesDense(torch.autograd.Function):
         grad = grads[0].contiguous()
         values_gradient = table_gradient = None
         if ctx.needs_input_grad[0]:
-            values_gradient = pattern.products(grad, table)
+            sides = (table, grad) if ctx.transposed else (grad, table)
+            values_gradient = pattern.products(*sides)
         if ctx.needs_input_grad[1]:
-            table_gradient = pattern.transposed_times(values, grad)
-        return values_gradient, table_gradient, None
-
-
-class _TransposedTimesDense(torch.autograd.Function):
-    """(sparse rows x columns) transposed @ (dense rows x size), with gradients for both.
-
-    Both gradients are computed in row order: what is in column order is the product alone.
-    """
-
-    @staticmethod
-    def forward(ctx, values: Tensor, table: Tensor, pattern: SparsePattern) -> Tensor:
-        ctx.save_for_backward(values, table)
-        ctx.pattern = pattern
-        return pattern.transposed_times(values, table)
-
-    @staticmethod
-    def backward(ctx, *grads: Tensor):
-        values, table = ctx.saved_tensors
-        pattern: SparsePattern = ctx.pattern
-        grad = grads[0].contiguous()
-        values_gradient = table_gradient = None
-        if ctx.needs_input_grad[0]:
-            values_gradient = pattern.products(table, grad)
-        if ctx.needs_input_grad[1]:
-            table_gradient = pattern.times(values, grad)
-        return values_gradient, table_gradient, None
+            times = pattern.times if ctx.transposed else pattern.transposed_times
+            table_gradient = times(values, grad)
+        return values_gradient, table_gradient, None, None
 
 
 class _InnerProducts(torch.autograd.Function):
