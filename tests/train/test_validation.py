@@ -8,9 +8,6 @@ import pytest
 import torch
 
 from conv4rec.errors import SettingError
-from conv4rec.evaluate.ranking import hits, ndcg, top_k
-from conv4rec.model import History
-from conv4rec.model.sparse import SparsePattern
 from conv4rec.train import TrainSettings
 from conv4rec.train.batches import Batches
 from conv4rec.train.initialise import new_network
@@ -29,7 +26,7 @@ from conv4rec.train.selection import (
     tried_reg_factors,
 )
 from conv4rec.train.state import FitState, LastEvaluations
-from conv4rec.train.validation import evaluate_validation, held_out, masked_ndcg, validation_data
+from conv4rec.train.validation import evaluate_validation, held_out, validation_data
 
 
 def test_the_held_out_part_has_its_share_and_depends_on_the_seed(mixed):
@@ -182,14 +179,14 @@ def test_all_fits_are_evaluated_at_the_same_steps_and_at_the_last_of_each_task(l
 
 def test_each_task_takes_its_own_best_penalty_and_step():
     results = [
-        ValidationResult(1.0, 4, 5.0, None, 0.1, 1.0),
-        ValidationResult(0.3, 4, 4.0, None, 0.1, 1.0),
-        ValidationResult(0.3, 6, 4.5, None, 0.1, 1.0),
-        ValidationResult(1.0, 4, None, 1.2, None, 1.0),
-        ValidationResult(1.0, 6, None, 1.0, None, 1.0),
-        ValidationResult(1.0, 9, None, 1.001, None, 1.0),  # hardly worse
-        ValidationResult(1.0, 12, None, 1.01, None, 1.0),
-        ValidationResult(1.0, 12, None, 1.001, None, 0.4),
+        ValidationResult(1.0, 4, 5.0, None, 1.0),
+        ValidationResult(0.3, 4, 4.0, None, 1.0),
+        ValidationResult(0.3, 6, 4.5, None, 1.0),
+        ValidationResult(1.0, 4, None, 1.2, 1.0),
+        ValidationResult(1.0, 6, None, 1.0, 1.0),
+        ValidationResult(1.0, 9, None, 1.001, 1.0),  # hardly worse
+        ValidationResult(1.0, 12, None, 1.01, 1.0),
+        ValidationResult(1.0, 12, None, 1.001, 0.4),
     ]
     unknown = Schedule((6, 12), (2.0, 0.2))
     assert best_schedule(results, unknown) == Schedule((4, 9), (0.3, 1.0))
@@ -199,12 +196,10 @@ def test_each_task_takes_its_own_best_penalty_and_step():
 
 def test_tasks_that_share_an_encoder_stop_at_one_step_of_one_validation_fit():
     validation_results = [
-        ValidationResult(1.0, 5, 5.0, 1.3, 0.1, 0.4),
-        ValidationResult(0.3, 5, 5.1, 1.2, 0.1, 1.0),
-        ValidationResult(
-            0.3, 9, None, 0.1, None, 1.0
-        ),  # the consume side has ended: its loss is unknown
-        ValidationResult(2.0, 9, float("nan"), 1.0, 0.1, 1.0),
+        ValidationResult(1.0, 5, 5.0, 1.3, 0.4),
+        ValidationResult(0.3, 5, 5.1, 1.2, 1.0),
+        ValidationResult(0.3, 9, None, 0.1, 1.0),  # the consume side has ended: its loss is unknown
+        ValidationResult(2.0, 9, float("nan"), 1.0, 1.0),
     ]
     assert best_joint_schedule(validation_results, 0.5) == Schedule((5, 5), (1.0, 0.4))
     assert best_joint_schedule(validation_results, 2.0) == Schedule((5, 5), (0.3, 1.0))
@@ -273,8 +268,8 @@ def test_of_larger_logs_fewer_penalties_are_tried_and_of_the_largest_two_far_apa
 
 def test_a_consume_side_ends_once_it_is_behind():
     def results(step, consume_nll):
-        earlier = [ValidationResult(1.0, step, 5.0, None, 0.1)]
-        return [*earlier, ValidationResult(2.0, step, consume_nll, None, 0.1)]
+        earlier = [ValidationResult(1.0, step, 5.0, None)]
+        return [*earlier, ValidationResult(2.0, step, consume_nll, None)]
 
     schedule = Schedule((10, 0))
     assert should_stop_early(results(6, 5.01), schedule)
@@ -285,13 +280,13 @@ def test_a_consume_side_ends_once_it_is_behind():
 
 def test_a_rating_side_ends_once_it_overfits():
     def results(*losses, consume=None):
-        return [ValidationResult(1.0, 6, consume, nll, None) for nll in losses]
+        return [ValidationResult(1.0, 6, consume, nll) for nll in losses]
 
     schedule = Schedule((0, 20))
     assert should_stop_early(results(1.0, 1.02), schedule)
     assert not should_stop_early(results(1.0, 1.005), schedule)  # it may recover
     assert not should_stop_early(results(1.0, 1.5, 1.4), schedule)  # it gets better
-    other = ValidationResult(1.0, 6, None, 1.2, None, 0.4)  # the first of another penalty
+    other = ValidationResult(1.0, 6, None, 1.2, 0.4)  # the first of another penalty
     assert not should_stop_early([*results(1.0), other], schedule)
     both = Schedule((10, 20))
     assert not should_stop_early(results(1.0, 1.02, consume=5.0), both)  # the other side does not
@@ -308,34 +303,12 @@ def test_only_the_last_evaluations_are_kept():
 
 
 def test_a_fit_that_diverged_is_never_chosen():
-    diverged = ValidationResult(1.0, 2, float("nan"), float("nan"), 0.9)
-    other = ValidationResult(2.0, 2, 7.0, 2.0, 0.1, 0.4)
+    diverged = ValidationResult(1.0, 2, float("nan"), float("nan"))
+    other = ValidationResult(2.0, 2, 7.0, 2.0, 0.4)
     unknown = Schedule((2, 2))
     assert best_schedule([diverged, other], unknown).reg_factors == (2.0, 0.4)
     with pytest.raises(SettingError, match="learning_rate"):
         best_schedule([diverged], unknown)
-
-
-def test_the_ndcg_of_masked_items_is_that_of_evaluate(rng):
-    n_users, n_items = 12, 60
-    consumed = rng.random((n_users, n_items)) < 0.5
-    consumed[3] = False  # this user has no masked item
-    users, items = np.nonzero(consumed)
-    observed_entries = rng.random(len(users)) < 0.6
-    starts = np.concatenate([[0], np.cumsum(consumed.sum(1))])
-    pattern = SparsePattern(torch.from_numpy(starts), torch.from_numpy(items), n_items)
-    observed = torch.from_numpy(observed_entries).float()
-    history = History(pattern, torch.zeros(len(users), dtype=torch.long), observed)
-    vectors, others, bias = (torch.from_numpy(rng.standard_normal(size)).float()
-                             for size in ((n_users, 4), (n_items, 4), n_items))  # fmt: skip
-
-    scores = (vectors @ others.T + bias).numpy()
-    scores[users[observed_entries], items[observed_entries]] = -np.inf
-    relevant = np.zeros_like(consumed)
-    relevant[users[~observed_entries], items[~observed_entries]] = True
-    values = ndcg(hits(top_k(scores, 20), relevant), relevant.sum(1))
-    expected = float(np.nanmean(values))
-    assert masked_ndcg(vectors, others, bias, history) == pytest.approx(expected, rel=1e-6)
 
 
 def test_selection_can_weight_ratings_of_unlikely_items(mixed, make_fit):

@@ -186,7 +186,7 @@ def _fitted(weights: dict[str, np.ndarray], facts: dict[str, Any], device: str) 
         model,
         item_side,
         schedule,
-        [ValidationResult(**result) for result in facts["validation_results"]],
+        [ValidationResult.from_saved(result) for result in facts["validation_results"]],
         facts["n_parameters"],
         NetworkConfig(**facts["trained"]),
         EnsembleWeights(**facts["ensemble_weights"]),

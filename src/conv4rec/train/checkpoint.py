@@ -84,7 +84,7 @@ def load_checkpoint(folder: str | os.PathLike[str], key: str) -> FitState:
         trainer = TrainerState(facts["step"], parts["weights"], adam, parts["epoch_weights"])
     return FitState(
         facts["stage"],
-        [ValidationResult(**result) for result in facts["results"]],
+        [ValidationResult.from_saved(result) for result in facts["results"]],
         facts["n_before"],
         _best_predictions(parts["best"]),
         _last_evaluations(parts["last"], facts["snapshot_steps"]),

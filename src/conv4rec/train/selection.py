@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
@@ -30,10 +31,13 @@ class ValidationResult:
     """None once the consume side has ended, or if it is not trained."""
     rate_nll: float | None
     """Of the averaged predictions of the last evaluations; None if it is not trained."""
-    ndcg: float | None
-    """NDCG@20 of the masked interactions, mean over users."""
     rate_factor: float = 1.0
     """Multiplier of the rating side's penalties."""
+
+    @classmethod
+    def from_saved(cls, facts: dict[str, Any]) -> ValidationResult:
+        """Of a saved model; some have an NDCG@20, which nothing reads any longer."""
+        return cls(**{name: value for name, value in facts.items() if name != "ndcg"})
 
 
 def evaluation_steps(last_steps: tuple[int, int], end: int) -> list[int]:

@@ -6,25 +6,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from conv4rec.data import Interactions
 from conv4rec.model import History, Network
 from conv4rec.model.history import Encoding
-from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.train.assembly import average_snapshots
 from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble_scores import NeuralScores
 from conv4rec.train.loop import Trainer
 from conv4rec.train.objective import losses, rarity_weights, weighted_nll
-from conv4rec.train.processes import Part, joined, summed, total
+from conv4rec.train.processes import Part, joined, summed
 from conv4rec.train.schedule import CONSUME, RATE
 from conv4rec.train.selection import ValidationResult
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.snapshot import take_snapshot
 from conv4rec.train.state import FitState
 
-CUTOFF = 20  # of NDCG
 EVALUATED_CELLS = 20_000_000  # users x items scored at an evaluation, where a step scores a sample
 PART = 0.25  # of a log, at least: what is chosen on much less overfits sooner, and trusts SLIM less
 RATING_SHARE = 0.4  # of the size of the validation data is enough for what concerns ratings
@@ -121,10 +118,10 @@ def evaluate_validation(trainer: Trainer, validation: History, state: FitState) 
     rate_nll = None
     if rates:
         rate_nll = _averaged_rate_nll(trainer, network, encoding, validation, part, state)
-    nll = ndcg = None
+    nll = None
     if consume:
-        nll, ndcg = _consume_losses(trainer, network, encoding, validation, part, state)
-    result = ValidationResult(factors[CONSUME], trainer.step, nll, rate_nll, ndcg, factors[RATE])
+        nll = _consume_nll(trainer, network, encoding, validation, part, state)
+    result = ValidationResult(factors[CONSUME], trainer.step, nll, rate_nll, factors[RATE])
     state.results.append(result)
     return result
 
@@ -148,14 +145,14 @@ def keep_snapshot(trainer: Trainer, state: FitState) -> None:
     state.last.forget(trainer.settings.averaged_snapshots)
 
 
-def _consume_losses(
+def _consume_nll(
     trainer: Trainer,
     network: Network,
     encoding: Encoding,
     validation: History,
     part: Part,
     state: FitState,
-) -> tuple[float, float]:
+) -> float:
     settings, own = trainer.settings.with_changes(masked_only=True), encoding.consume
     history = part.of(validation)
     if trainer.sampler is not None:
@@ -164,14 +161,13 @@ def _consume_losses(
         history, encoding = history.of_rows(rows), replace(encoding, consume=own[rows])
     nll = float(summed(losses(network, encoding, history, settings, (True, False)).consume))
     kernel = network.consume_kernel[:, 0]
-    ndcg = masked_ndcg(encoding.consume, network.consume_out, network.consume_bias, history)
     if nll <= min((r.consume_nll for r in state.results if r.consume_nll is not None), default=nll):
         scores = NeuralScores(
             part.join_rows(own), network.consume_out, network.consume_bias, kernel
         )
         copies = {name: tensor.detach().clone() for name, tensor in vars(scores).items()}
         state.best.consume = NeuralScores(**copies)
-    return nll, ndcg
+    return nll
 
 
 def _averaged_rate_nll(
@@ -200,37 +196,3 @@ def _averaged_rate_nll(
     if nll <= min((r.rate_nll for r in state.results if r.rate_nll is not None), default=nll):
         state.best.rating_logits = logits
     return nll
-
-
-def masked_ndcg(
-    user_vectors: Tensor, item_vectors: Tensor, bias: Tensor, history: History
-) -> float:
-    """Mean NDCG@20 of the masked entries among all items that were not observed, over users.
-
-    The definition of `conv4rec.evaluate.ranking.ndcg`, on the device and without that package,
-    which `train` may not import; a test holds them equal. Of several processes each has the
-    histories of its own users.
-    """
-    pattern, bounds = history.pattern, history.pattern.row_starts.tolist()
-    size = max(1, BLOCK_BYTES // (4 * len(item_vectors)))
-    gain = 1.0 / torch.arange(2.0, CUTOFF + 2.0, device=bias.device).log2()
-    gained, n_users = 0.0, 0
-    for first in range(0, len(user_vectors), size):
-        last = min(first + size, len(user_vectors))
-        entries = slice(bounds[first], bounds[last])
-        rows, items = pattern.rows[entries] - first, pattern.columns[entries]
-        observed = history.observed[entries] > 0
-        scores = torch.addmm(bias, user_vectors[first:last], item_vectors.T)
-        scores[rows[observed], items[observed]] = -torch.inf
-        rows, items = rows[~observed], items[~observed]
-        best = scores.topk(min(CUTOFF, len(bias)), dim=1).indices
-        listed_at = (best[rows] == items[:, None]).float()  # a 1 where the masked item is listed
-        n_masked = torch.bincount(rows, minlength=last - first)
-        gains = listed_at @ gain[: listed_at.shape[1]]
-        dcg = torch.zeros(last - first, device=bias.device).index_add(0, rows, gains)
-        has = n_masked > 0
-        ideal = gain.cumsum(0)[n_masked[has].clamp(max=CUTOFF) - 1]
-        gained += float((dcg[has] / ideal).sum())
-        n_users += int(has.sum())
-    gained = float(summed(bias.new_tensor(gained, dtype=torch.float64)))
-    return gained / max(1, total(n_users, bias))
