@@ -238,7 +238,7 @@ def _validation_ns(plan: _Plan, of_ratings: _Plan) -> float:
     seen = min(plan.log.n_users * plan.log.n_items, EVALUATED_CELLS)
     # Those of the consume side come before it ends.
     share = steps / max(steps, rate_steps)
-    evaluated = evaluations * share * (10 + 0.04 * plan.consume_size) * seen
+    evaluated = evaluations * share * (5 + 0.03 * plan.consume_size) * seen
     n_fits = plan.n_consume and 1 + STEPS_RUN * (plan.n_consume - 1)
     rate = _step_ns(of_ratings)[1]
     consume = n_fits * (steps * _step_ns(plan)[0] + evaluated) + plan.n_consume * _start_ns(plan)
