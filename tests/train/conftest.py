@@ -26,7 +26,7 @@ def digest():
 
 @pytest.fixture
 def make_fit():
-    """A Fit of few steps; any setting can be changed."""
+    """A Fit of few steps and sweeps; any setting can be changed."""
 
     def fit(
         log,
@@ -38,9 +38,8 @@ def make_fit():
         should_stop=None,
         **changes,
     ):
-        settings = TrainSettings(
-            **{"n_steps": 6, "rate_steps_ratio": 2.0, "consume_reg_factors": (1.0, 3.0), **changes}
-        )
+        few = {"n_steps": 6, "rate_steps_ratio": 2.0, "consume_reg_factors": (1.0, 3.0)}
+        settings = TrainSettings(**{**few, "mf_sweeps": 20, "mf_draws": 8, **changes})
         return Fit(
             log, SHAPE if shape is None else shape, settings, seed, "cpu", on_progress,
             checkpoint, resume, should_stop,

@@ -36,9 +36,7 @@ def fit(shape, changes, seed=0, **options):
 
 def keep(path, fitted):
     tensors = {name: tensor.contiguous() for name, tensor in fitted.model.state_dict().items()}
-    results = [
-        [r.consume_nll or 0, r.rate_nll or 0, r.ndcg or 0] for r in fitted.validation_results
-    ]
+    results = [[r.consume_nll or 0, r.rate_nll or 0] for r in fitted.validation_results]
     facts = {"schedule": repr(fitted.schedule), "weights": repr(fitted.ensemble_weights)}
     save_file({**tensors, "results": torch.tensor(results)}, path, facts)
 
