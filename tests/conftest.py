@@ -74,7 +74,10 @@ def mixed() -> Interactions:
     return replace(log, level_numbers=levels, rows=None)
 
 
-SMALL = {"n_steps": 12, "consume_size": 16, "rate_size": 8, "consume_reg_factors": (1.0,)}
+SMALL = {
+    **{"n_steps": 12, "consume_size": 16, "rate_size": 8, "consume_reg_factors": (1.0,)},
+    **{"mf_sweeps": 40, "mf_draws": 10},
+}
 
 
 @pytest.fixture(scope="session")

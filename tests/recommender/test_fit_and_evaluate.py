@@ -17,7 +17,10 @@ from conv4rec.evaluate.provenance import peak_rss_mb
 from conv4rec.recommender import as_scorer
 from conv4rec.recommender.fit_and_evaluate import ModelChoice, per_user_frame, run
 
-SMALL = {"n_steps": 6, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
+SMALL = {
+    **{"n_steps": 6, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)},
+    **{"mf_sweeps": 20, "mf_draws": 4},
+}
 
 
 @pytest.fixture(scope="module")

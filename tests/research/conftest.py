@@ -10,7 +10,10 @@ import pytest
 from conv4rec import Conv4Rec
 from conv4rec.data.synthetic import low_rank_world
 
-SMALL = {"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)}
+SMALL = {
+    **{"n_steps": 12, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,)},
+    **{"mf_sweeps": 20, "mf_draws": 4},
+}
 
 
 @dataclass
