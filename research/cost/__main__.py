@@ -13,7 +13,7 @@ from conv4rec.cli.console import raw
 from conv4rec.cli.options import Set
 from conv4rec.cli.parsing import settings_from_words
 from research.command import Picture, check_picture, new_app, run
-from research.cost import growth
+from research.cost import growth, large
 
 app = new_app("Processor time and peak memory of a fit against rows, users, items and levels.")
 
@@ -44,6 +44,19 @@ def estimate_command(
     settings = settings_from_words(changes or [])
     for name in names:
         raw(json.dumps({"dataset": name, **growth.in_a_process(name, settings)}))
+
+
+@app.command(name="large", short_help="One fit to a made-up log of many millions of rows.")
+def large_command(
+    users: int,
+    items: int,
+    rows: int,
+    device: Annotated[str, typer.Option(help="cpu, or cuda for a GPU.")] = "cpu",
+    changes: Set = None,
+) -> None:
+    """Fit it on a device, and evaluate it on hidden interactions of 3,000 users."""
+    settings = settings_from_words(changes or [])
+    raw(json.dumps(large.fit_large((users, items, rows), device, settings)))
 
 
 @app.command(name="table", short_help="The table and the exponents, from the records.")

@@ -53,6 +53,17 @@ def test_a_small_fit_is_measured_and_shown_in_table_and_picture(tmp_path, monkey
     assert out.read_text().startswith("<svg")
 
 
+def test_a_large_log_is_fitted_and_evaluated_on_what_was_hidden(run, monkeypatch):
+    monkeypatch.setattr("research.cost.large.USERS", 30)
+    words = ["--set", "n_steps=2", "--set", "mf_draws=0", "--set", "consume_reg_factors=[]"]
+    printed = run("cost", "large", 60, 50, 600, *words)
+    assert printed.code == 0, printed.err
+    record = json.loads(printed.out)
+    assert record["rows"] == 600
+    assert record["fit_s"] > 0
+    assert 0 < record["ndcg@20"] <= 1
+
+
 def test_mistakes_are_one_sentence(run, tmp_path):
     assert run("cost", "growth", "columns").sentence.endswith("rows, users, items, levels")
     missing = run("cost", "table", "--records", tmp_path / "none.jsonl")

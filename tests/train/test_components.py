@@ -12,9 +12,9 @@ from conv4rec.train.mixture_weight import DEFAULT_SHARE
 def test_a_huge_catalogue_has_fewer_directions_and_draws(mixed, make_fit, monkeypatch):
     ranks, ridge_of = [], components.Ridge.of
 
-    def spied(log, rank, seed):
+    def spied(log, rank, seed, device):
         ranks.append(rank)
-        return ridge_of(log, rank, seed)
+        return ridge_of(log, rank, seed, device)
 
     monkeypatch.setattr(components.Ridge, "of", spied)
     monkeypatch.setattr(components, "NUMBERS", 6 * mixed.n_items)

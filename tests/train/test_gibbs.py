@@ -302,7 +302,8 @@ def test_the_ridge_of_the_features_is_learned():
         factors = slope * features[:, 1:] @ rng.standard_normal((20, 5)) + noise
         empty = torch.zeros(0)
         side = factor_draws.Side(
-            None, empty, features, features.T @ features, torch.from_numpy(factors),
+            None, empty, torch.from_numpy(features), features.T @ features,
+            torch.from_numpy(factors),
             empty, empty, None, empty,
         )  # fmt: skip
         for _ in range(20):

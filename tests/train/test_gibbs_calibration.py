@@ -51,7 +51,7 @@ def draw_side(matrix: sparse.csr_array, features: np.ndarray, rng: np.random.Gen
     root = np.linalg.inv(np.linalg.cholesky(precision))  # root' root is the covariance
     ridge = np.array([CONSTANT_RIDGE, *[side.ridge] * N_FEATURES])
     b = rng.standard_normal((1 + N_FEATURES, SIZE)) / np.sqrt(ridge)[:, None] @ root
-    factors = side.features @ b + rng.standard_normal(side.factors.shape) @ root
+    factors = side.features.numpy() @ b + rng.standard_normal(side.factors.shape) @ root
     side.prior, side.precision, side.factors = (
         torch.from_numpy(part).float() for part in (b, precision, factors)
     )
@@ -95,7 +95,7 @@ def statistics(chain: Chain) -> dict[str, float]:
         "mean latent value": float(torch.tanh(chain.mean / 3).mean()),
     }
     for name, side in (("users", users), ("items", items)):
-        residual = side.factors - torch.from_numpy(side.features).float() @ side.prior
+        residual = side.factors - side.features.float() @ side.prior
         found |= {
             f"log ridge of {name}": np.log(side.ridge),
             f"log precision of {name}": float(side.precision.logdet()),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from conv4rec.model.at_a_time import at_a_time
+
 BLOCK_BYTES = 2**23  # bytes of logits in memory at a time: more do not fit into the cache
 TINY = 1e-30  # less than any sum of odds, one of which is 1
 
@@ -71,7 +73,7 @@ class MaskedNLL(torch.autograd.Function):
     def forward(ctx, user_vectors, item_vectors, bias, row_starts, columns, weights):  # noqa: D102
         scored, all_rows, columns, weights = _with_masked(row_starts, columns, weights)
         all_vectors, n_items = user_vectors[scored], len(item_vectors)
-        block = max(1, BLOCK_BYTES // (4 * n_items))
+        block = max(1, at_a_time(BLOCK_BYTES, bias.device) // (4 * n_items))
         total = user_vectors.new_zeros((), dtype=torch.float64)
         users_gradient, scored_gradient = torch.zeros_like(user_vectors), []
         items_gradient, bias_gradient = torch.zeros_like(item_vectors), torch.zeros_like(bias)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
+from conv4rec.model.at_a_time import at_a_time
 from conv4rec.model.sparse import SparsePattern
 
 Observed = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -95,10 +96,11 @@ def padded(
     """
     order, lengths = pattern.by_length
     limits = [more_than, len(pattern.columns) if at_most is None else at_most]
+    cells = at_a_time(CELLS, order.device)
     end, last = torch.searchsorted(lengths, lengths.new_tensor(limits), right=True).tolist()
     while last > end:
         width = int(lengths[last - 1])
-        first = max(end, last - max(1, CELLS // width))
+        first = max(end, last - max(1, cells // width))
         rows, own_lengths, last = order[first:last], lengths[first:last], first
         place = torch.arange(width, device=order.device)
         real = place < own_lengths[:, None]

@@ -69,8 +69,9 @@ class Conv4Rec(Parameters):
     Args:
         preset: "default", the best settings known, or "paper", the closest to the abstract.
         seed: of every random draw. The same seed, machine and thread count give the same model,
-            bit for bit.
-        device: "cpu", or the name of an accelerator in torch: "cuda".
+            bit for bit; on a GPU, the same but for rounding and its consequences.
+        device: "cpu", or "cuda" for a GPU (docs/cost.md: "On a GPU"). Types of events are
+            learned on the processor all the same.
         like_threshold: lowest rating that counts as liking; by default the level at three
             quarters of the scale (4 of 5).
         max_memory_mb: memory of the arrays with a cell for each user and item, when scoring.

@@ -54,12 +54,12 @@ def _consume_components(session: Session) -> tuple[EnsembleWeights, Ridge | None
 
 def _ridge(session: Session, interactions: Interactions) -> Ridge | None:
     rank = min(session.settings.ridge_rank, NUMBERS // max(1, interactions.n_items))
-    return Ridge.of(interactions, rank, session.seed) if rank else None
+    return Ridge.of(interactions, rank, session.seed, session.device) if rank else None
 
 
 def _slim(session: Session, interactions: Interactions) -> SLIM | None:
     size = session.settings.slim_neighbours
-    return fit_slim(interactions, size) if size else None
+    return fit_slim(interactions, size, session.device) if size else None
 
 
 def _bayesian_mf(session: Session) -> BayesianMF | None:
@@ -81,7 +81,6 @@ def _bayesian_mf(session: Session) -> BayesianMF | None:
         data = session.validation[RATE]
         sampled = _sample(session, data.observed(), few)
         if sampled is not None:
-            sampled = sampled.to(session.device)
             share = choose_share(sampled, logits, data.history())
     sampled = _sample(session, session.interactions, settings)
     if sampled is not None:
@@ -92,4 +91,6 @@ def _bayesian_mf(session: Session) -> BayesianMF | None:
 def _sample(
     session: Session, interactions: Interactions, settings: TrainSettings
 ) -> BayesianMF | None:
-    return sample_bayesian_mf(interactions, settings, session.seed, session.on_sweep)
+    return sample_bayesian_mf(
+        interactions, settings, session.seed, session.on_sweep, session.device
+    )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from conv4rec.model import History
+from conv4rec.model.at_a_time import at_a_time
 from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.model.slim import SLIM
 from conv4rec.train.item_sampling import ItemSampler
@@ -128,7 +129,7 @@ class EnsembleScores:
         self.cells, self.columns = Cells.of(self.part), None
         block = len(rows)
         if len(rows) * n_items > CELLS:
-            block = max(1, BLOCK_BYTES // (4 * n_items))
+            block = max(1, at_a_time(BLOCK_BYTES, rows.device) // (4 * n_items))
         self.blocks = torch.arange(len(rows), device=rows.device).split(max(1, block))
         if len(self.blocks) > 1:
             self._make_shortlists(doubt)
@@ -165,7 +166,7 @@ class EnsembleScores:
         whole, part = self.cells, self.part
         n_listed = min(LISTED + int(whole.n_masked.max()), part.pattern.n_columns)
         sampler = ItemSampler.by_popularity(part.pattern.column_sums(part.observed))
-        sample = sampler.samples(1, torch.Generator().manual_seed(0))[0]
+        sample = sampler.samples(1, torch.Generator(part.observed.device).manual_seed(0))[0]
         ridge = None if self.of_ridge is None else self._ridge_at(doubt.penalty)
         columns, added, places = [], [], []
         for rows in self.blocks:

@@ -25,6 +25,7 @@ from torch.nn.functional import embedding
 from conv4rec.model.normal_equations import Observed, padded, solve, systems, with_constant
 from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.processes import Part
+from conv4rec.train.random_draws import normals
 
 START = 0.1  # standard deviation of the first factors
 PRIOR_ROWS = 5.0  # prior mean of `Side.ridge`, and its first value
@@ -42,7 +43,7 @@ class Side:
 
     pattern: SparsePattern  # rated entries, by row of this side: those of `part`, int32
     order: Tensor | None  # of the items: the place of each entry among those of all users
-    features: np.ndarray  # rows x (1 + features): a constant first
+    features: Tensor  # rows x (1 + features), float64: a constant first
     features_gram: np.ndarray  # (1 + features) x (1 + features)
     factors: Tensor  # rows x size
     prior: Tensor  # (1 + features) x size: B
@@ -59,6 +60,7 @@ class Side:
         size: int,
         rng: np.random.Generator,
         order: np.ndarray | None = None,
+        device: str = "cpu",
     ) -> Side:
         """A side at random factors.
 
@@ -68,6 +70,7 @@ class Side:
             size: width of a draw.
             rng: of the factors.
             order: per entry, of the items.
+            device: where the side will be.
         """
         n_rows, n_columns = matrix.shape
         starts = torch.from_numpy(matrix.indptr.astype(np.int64))
@@ -78,39 +81,40 @@ class Side:
         factors = torch.from_numpy(rng.standard_normal((n_rows, size)).astype(np.float32))
         features = np.concatenate([np.ones((n_rows, 1)), features], 1)
         return cls(
-            SparsePattern(starts, columns, n_columns),
-            None if order is None else torch.from_numpy(order[part.entries]),
-            features,
+            SparsePattern(starts.to(device), columns.to(device), n_columns),
+            None if order is None else torch.from_numpy(order[part.entries]).to(device),
+            torch.from_numpy(features).to(device),
             features.T @ features,
-            factors * START,
-            torch.zeros(features.shape[1], size),
-            torch.eye(size),
+            (factors * START).to(device),
+            torch.zeros(features.shape[1], size, device=device),
+            torch.eye(size, device=device),
             part,
-            torch.cat([torch.zeros(1, dtype=torch.int64), few_starts]),
+            torch.cat([torch.zeros(1, dtype=torch.int64), few_starts]).to(device),
         )
 
 
 def draw_prior(side: Side, rng: np.random.Generator) -> None:
     """B, the precision and the ridge, given the factors: a regression of them on the features."""
-    factors, features = side.factors.double().numpy(), side.features
-    size, n_features = factors.shape[1], features.shape[1]
+    factors, n_features, size = side.factors.double(), len(side.features_gram), len(side.factors.T)
     ridge = np.full(n_features, side.ridge)
     ridge[0] = CONSTANT_RIDGE
     inverse = np.linalg.inv(side.features_gram + np.diag(ridge))
-    cross = features.T @ factors
+    cross = (side.features.T @ factors).cpu().numpy()
+    squares = (factors.T @ factors).cpu().numpy()
     mean = inverse @ cross
     # The squares of the residuals and those of the mean, in units of the prior, are together
     # F'F - M'X'F: the mean solves the normal equations.
-    scatter = np.eye(size) + factors.T @ factors - mean.T @ cross
+    scatter = np.eye(size) + squares - mean.T @ cross
     precision = wishart(np.linalg.inv(scatter), size + EXTRA_FREEDOM + len(factors), rng)
     draw = rng.standard_normal((n_features, size))
     root = np.linalg.inv(np.linalg.cholesky(precision))  # root' root is the covariance
     prior = mean + np.linalg.cholesky(inverse) @ draw @ root
     slopes = prior[1:]  # without the constant
-    squares = float(((slopes @ precision) * slopes).sum())
-    side.ridge = float(rng.gamma(1.0 + slopes.size / 2, 1.0 / (1.0 / PRIOR_ROWS + squares / 2)))
-    side.prior = torch.from_numpy(prior).float()
-    side.precision = torch.from_numpy(precision).float()
+    of_slopes = float(((slopes @ precision) * slopes).sum())
+    rate = 1.0 / PRIOR_ROWS + of_slopes / 2
+    side.ridge = float(rng.gamma(1.0 + slopes.size / 2, 1.0 / rate))
+    side.prior = torch.from_numpy(prior).to(side.factors)
+    side.precision = torch.from_numpy(precision).to(side.factors)
 
 
 def draw_factors(
@@ -139,12 +143,13 @@ def draw_factors(
         offset, weight = embedding(columns, of_columns).unbind(2)
         return values[entries if order is None else order[entries]] - offset, weight
 
-    prior = torch.from_numpy(side.features[rows]).float() @ side.prior
-    draw = rng.standard_normal(side.factors.shape)[rows].astype(np.float32)
-    draw, root = torch.from_numpy(draw), torch.linalg.cholesky(side.precision)
+    device = side.factors.device
+    prior = side.features[rows].float() @ side.prior
+    draw = normals(rng, tuple(side.factors.shape), device)[rows]
+    root = torch.linalg.cholesky(side.precision)
     own = prior + torch.linalg.solve_triangular(root, draw, upper=False, left=False)
-    errors = rng.standard_normal(int(side.few_starts[-1]), dtype=np.float32)
-    observe_few(own, side, other, observed, noise, torch.from_numpy(errors))
+    errors = normals(rng, (int(side.few_starts[-1]),), device)
+    observe_few(own, side, other, observed, noise, errors)
     few = few_entries(own.shape[1])
     for at, gram, right in systems(side.pattern, other, observed, more_than=few):
         mean, root = solve(gram, right, prior[at], side.precision, noise[at])
@@ -185,10 +190,11 @@ def observe_few(
         y, weight = observed(entries, columns)
         root = (weight * noise[at, None]).sqrt() * real  # of the precisions; 0: no entry
         z = embedding(columns, table) * root[:, :, None]
-        error = errors[(starts[at, None] + torch.arange(width)).clamp_(max=len(errors) - 1)]
+        place = starts[at, None] + torch.arange(width, device=at.device)
+        error = errors[place.clamp_(max=len(errors) - 1)]
         lacks = y * root - (z @ own[at, :, None])[:, :, 0] - error
         moves = z @ covariance
-        system = moves @ z.transpose(1, 2) + torch.eye(width)
+        system = moves @ z.transpose(1, 2) + torch.eye(width, device=z.device)
         solved = torch.cholesky_solve(lacks[:, :, None], torch.linalg.cholesky(system))
         own[at] += (solved.transpose(1, 2) @ moves)[:, 0]
 
@@ -209,14 +215,14 @@ def draw_user_precision(
         w of all users, and nu.
     """
     join = users.part.join_rows
-    n_ratings, squares = join(users.pattern.row_starts.diff()).numpy(), join(squares)
-    user_precision = rng.gamma((nu + n_ratings) / 2, 2.0 / (nu + squares.numpy()))
+    n_ratings = join(users.pattern.row_starts.diff()).cpu().numpy()
+    user_precision = rng.gamma((nu + n_ratings) / 2, 2.0 / (nu + join(squares).cpu().numpy()))
     half, rated = NU_GRID / 2, user_precision[n_ratings > 0]
     summed = (np.log(rated) - rated).sum()
     log_probabilities = len(rated) * (half * np.log(half) - gammaln(half)) + half * summed
     probabilities = np.exp(log_probabilities - log_probabilities.max())
     nu = float(rng.choice(NU_GRID, p=probabilities / probabilities.sum()))
-    return torch.from_numpy(user_precision).float(), nu
+    return torch.from_numpy(user_precision).to(users.factors), nu
 
 
 def wishart(scale: np.ndarray, nu: int, rng: np.random.Generator) -> np.ndarray:

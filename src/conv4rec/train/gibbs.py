@@ -26,6 +26,7 @@ from scipy import sparse
 from torch import Tensor
 
 from conv4rec.data import Interactions
+from conv4rec.model.at_a_time import at_a_time
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.kernels import level_polynomials
 from conv4rec.train.factor_draws import NU_GRID, Side, draw_factors, draw_user_precision
@@ -48,18 +49,20 @@ def sample_bayesian_mf(
     settings: TrainSettings,
     seed: int,
     on_sweep: OnSweep | None = None,
+    device: str = "cpu",
 ) -> BayesianMF | None:
     """Run one chain, or two or three on smaller logs, and keep draws.
 
     Cost: a sweep takes about 4 x ratings x size^2 multiplications. Memory: 30 bytes per rating (60
     while features are computed), 1 KB per user and item, and the draws, 4 x items x size bytes
-    each; no array of ratings x factors. It runs on the CPU.
+    each; no array of ratings x factors.
 
     Args:
         interactions: those without a rating count as implicit feedback.
         settings: `mf_factors`, `mf_features`, `mf_sweeps`, `mf_draws`.
         seed: of the chains.
         on_sweep: called after each sweep with its number; may raise to stop the chain.
+        device: where the chains run, and the model will be.
 
     Returns:
         None if there are fewer than 100 ratings, or only one level.
@@ -67,20 +70,21 @@ def sample_bayesian_mf(
     if interactions.n_rated < FEWEST_RATINGS or interactions.n_levels < 2 or not settings.mf_draws:
         return None
     model, chains = None, widths(interactions.n_rated, settings)
-    levels = torch.from_numpy(interactions.level_numbers[interactions.level_numbers >= 0])
-    counts = torch.bincount(levels, minlength=interactions.n_levels)
-    ratings = level_polynomials(counts.float(), 1)[:, 0]  # the first latent value of each level
+    levels = interactions.level_numbers[interactions.level_numbers >= 0]
+    levels = torch.from_numpy(levels).to(device)
+    counts = torch.bincount(levels, minlength=interactions.n_levels).float().cpu()
+    ratings = level_polynomials(counts, 1)[:, 0]  # the first latent value of each level
     places = np.array_split(np.arange(settings.mf_draws), len(chains))
     for number, (width, draws) in enumerate(zip(chains, places, strict=True)):
         rng = np.random.default_rng([seed, 3, number] if number else [seed, 3])
-        users, items, table = start_sides(interactions, width, settings, seed, rng)
+        users, items, table = start_sides(interactions, width, settings, seed, rng, device)
         if model is None:
             sizes = (settings.mf_draws, settings.mf_factors + 1, table.shape[1])
-            model = BayesianMF(interactions.n_items, interactions.n_levels, *sizes)
+            model = BayesianMF(interactions.n_items, interactions.n_levels, *sizes).to(device)
             model.features.copy_(torch.from_numpy(table))
             model.ratings.copy_(ratings)
         latent = Latent(users.pattern, levels[users.part.entries], ratings, users.part)
-        chain = Chain(users, items, latent, ratings[latent.levels.int()])
+        chain = Chain(users, items, latent, ratings.to(device)[latent.levels.int()])
         _run(chain, model, draws, settings.mf_sweeps, rng, on_sweep)
     assert model is not None  # there is a chain
     model.share.fill_(1.0)
@@ -126,7 +130,7 @@ def _keep(model: BayesianMF, draw: int, chain: Chain) -> None:
     """Copy the current draw; factors that a narrower chain lacks are 0 for all users and items."""
     users, items, latent = chain.users, chain.items, chain.latent
     size, width = model.items.shape[2], items.factors.shape[1] - 1
-    own = torch.cat([torch.arange(width), torch.tensor([size - 1])])
+    own = torch.tensor([*range(width), size - 1], device=model.items.device)
     model.items[draw], model.prior[draw] = 0.0, 0.0
     model.items[draw][:, own], model.prior[draw][:, own] = items.factors, users.prior
     model.precision[draw] = torch.eye(size)
@@ -148,7 +152,7 @@ class Chain:
     def __init__(self, users: Side, items: Side, latent: Latent, values: Tensor) -> None:
         self.users, self.items, self.latent, self.values = users, items, latent, values
         self.nu = float(NU_GRID[-1])
-        self.mean = torch.zeros(len(values))  # of the latent values
+        self.mean = torch.zeros_like(values)  # of the latent values
         self.n_sweeps = 0
 
     def sweep(self, adapt: bool, rng: np.random.Generator) -> None:
@@ -171,20 +175,20 @@ class Chain:
             n_ratings = users.part.n_entries
             latent.noise = float(rng.gamma(1.0 + n_ratings / 2, 1.0 / (1.0 + squares / 2)))
         weights, join = latent.user_precision, users.part
-        ones = torch.ones(len(items.factors))
+        ones = items.factors.new_ones(len(items.factors))
         draw_factors(users, items.factors, self.values, ones, latent.noise * weights, rng)
         values, weights = join.join_entries(self.values), join.join_rows(weights)
-        noise = torch.full((items.pattern.shape[0],), latent.noise)
+        noise = weights.new_full((items.pattern.shape[0],), latent.noise)
         draw_factors(items, users.factors, values, weights, noise, rng)
         self.mean = self.predicted()
 
     def predicted(self) -> Tensor:
         """The mean of the latent value of each entry, given the factors."""
         pattern, q = self.users.pattern, self.items.factors
-        p, one = self.users.factors[self.users.part.rows], torch.ones(len(q), 1)
+        p, one = self.users.factors[self.users.part.rows], q.new_ones(len(q), 1)
         p = torch.cat([p, one.new_ones(len(p), 1)], 1)  # factors, own offset x 1, 1 x the other's
-        q, mean = torch.cat([q[:, :-1], one, q[:, -1:]], 1), torch.empty(len(self.values))
-        for rows, entries, block in pattern.blocks(PREDICTED):
+        q, mean = torch.cat([q[:, :-1], one, q[:, -1:]], 1), torch.empty_like(self.values)
+        for rows, entries, block in pattern.blocks(at_a_time(PREDICTED, q.device)):
             mean[entries] = block.products(p[rows], q)
         return mean
 
@@ -203,6 +207,7 @@ def start_sides(
     settings: TrainSettings,
     seed: int,
     rng: np.random.Generator,
+    device: str = "cpu",
 ) -> tuple[Side, Side, np.ndarray]:
     """Both sides before the first sweep.
 
@@ -215,8 +220,8 @@ def start_sides(
     starts = np.append(np.int32(0), np.cumsum(rated, dtype=np.int32))[interactions.starts]
     shape = (interactions.n_users, interactions.n_items)
     matrix = sparse.csr_array((numbers, interactions.item_numbers[rated], starts), shape=shape)
-    of_users, of_items, table = pattern_features(interactions, settings.mf_features, seed)
-    users = Side.start(matrix, of_users, n_factors + 1, rng)
+    of_users, of_items, table = pattern_features(interactions, settings.mf_features, seed, device)
+    users = Side.start(matrix, of_users, n_factors + 1, rng, device=device)
     by_item = sparse.csr_array(matrix.T)
-    items = Side.start(by_item, of_items, n_factors + 1, rng, by_item.data)
+    items = Side.start(by_item, of_items, n_factors + 1, rng, by_item.data, device)
     return users, items, table

@@ -64,7 +64,7 @@ def new_network(
         if settings.spectral_init:
             vectors = torch.from_numpy(
                 spectral_item_vectors(
-                    interactions, config.consume_size, seed, settings.spectral_damping
+                    interactions, config.consume_size, seed, settings.spectral_damping, device
                 )
             )
             spread = score_spread(interactions, vectors)

@@ -35,6 +35,7 @@ class ItemSampler:
         return [self._sample(rng) for _ in range(-(-n_users // USERS))]
 
     def _sample(self, rng: torch.Generator) -> ItemSample:
-        draws = torch.rand(len(self.probabilities), generator=rng).to(self.probabilities.device)
+        like = self.probabilities
+        draws = torch.rand(len(like), generator=rng, device=like.device)
         items = torch.nonzero(draws < self.probabilities).squeeze(1)
         return ItemSample(items, -self.probabilities[items].log())

@@ -21,9 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from conv4rec.model.at_a_time import at_a_time
 from conv4rec.model.ordinal import density, edges, interval_probability
 from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.processes import Part, summed
+from conv4rec.train.random_draws import uniforms
 
 FIXED = (0.2, 0.8)  # the thresholds nearest to these quantiles of the ratings are fixed
 PROPOSALS = 2  # of thresholds and noise, per sweep
@@ -71,9 +73,9 @@ class Latent:
         start = start.double()
         self.thresholds = (start[1:] + start[:-1]) / 2
         self.noise = 1.0  # 1 / variance
-        self.user_precision = torch.ones(pattern.shape[0])
         self.counts = pattern.row_starts.diff().float()
-        self.free = _free(summed(torch.bincount(levels, minlength=len(start))))
+        self.user_precision = torch.ones_like(self.counts)
+        self.free = _free(summed(torch.bincount(levels, minlength=len(start))).cpu())
         self.proposal_root: Tensor | None = None
 
     def draw_scale(self, mean: Tensor, rng: np.random.Generator, adapt: bool) -> tuple[Tensor, int]:
@@ -122,11 +124,12 @@ class Latent:
         """
         length = (SINGLE_STEP / (self.counts + 1.0).sqrt()).clamp(max=1.0)
         n_users, rows = self.part.n_rows, self.part.rows
-        move = torch.from_numpy(rng.standard_normal(n_users, dtype=np.float32)[rows]) * length
+        move = torch.from_numpy(rng.standard_normal(n_users, dtype=np.float32)[rows])
+        move = move.to(length) * length
         proposed = self.user_precision * move.exp()
         ratio = self._log_likelihoods(mean, self.thresholds, self.noise, proposed) - log_p
         ratio += nu / 2 * (move - proposed + self.user_precision)
-        accepted = torch.from_numpy(np.log(rng.random(n_users)[rows])) < ratio
+        accepted = torch.from_numpy(np.log(rng.random(n_users)[rows])).to(ratio) < ratio
         self.user_precision = torch.where(accepted, proposed, self.user_precision)
 
     def draw_values(self, mean: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -135,8 +138,8 @@ class Latent:
         Returns:
             Per entry, and the sum of squared distances from `mean` per user.
         """
-        share = rng.random(self.part.n_entries, dtype=np.float32)[self.part.entries]
-        values, squares = torch.from_numpy(share), []
+        values = uniforms(rng, self.part.n_entries, mean.device)[self.part.entries]
+        squares = []
         for block in self._blocks(mean, self.thresholds, self.noise, self.user_precision):
             low, high = block.low, block.high
             # Drawn in the left tail, where ndtr is precise, then mirrored.
@@ -152,7 +155,8 @@ class Latent:
 
     def squared_errors(self, values: Tensor, mean: Tensor) -> float:
         """The sum over all entries of squared distances of `values` from `mean`."""
-        blocks = zip(values.split(BLOCK), mean.split(BLOCK), strict=True)
+        size = at_a_time(BLOCK, mean.device)
+        blocks = zip(values.split(size), mean.split(size), strict=True)
         squares = [(a - b).square_().sum(dtype=torch.float64) for a, b in blocks]
         return float(summed(torch.stack(squares).sum()))
 
@@ -161,7 +165,7 @@ class Latent:
     ) -> Iterator[_Block]:
         bounds = edges(thresholds).to(mean)
         inverse_deviation = (noise * user_precision).sqrt().to(mean)
-        for rows, entries, pattern in self.pattern.blocks(BLOCK):
+        for rows, entries, pattern in self.pattern.blocks(at_a_time(BLOCK, mean.device)):
             levels, m = self.levels[entries].int(), mean[entries]
             spread = inverse_deviation[rows].index_select(0, pattern.rows)
             low, high = (
@@ -186,7 +190,7 @@ class Latent:
         for block in self._blocks(mean, *at):
             slopes = self._slopes(block)
             information = information + slopes.T @ slopes
-        information = summed(information) + torch.eye(len(self.free), dtype=torch.float64)
+        information = summed(information).cpu() + torch.eye(len(self.free), dtype=torch.float64)
         root = torch.linalg.cholesky(torch.linalg.inv(information))
         return root * (STEP / len(self.free) ** 0.5)
 
@@ -197,13 +201,13 @@ class Latent:
         probability = interval_probability(low, high).clamp(min=TINY)
         at_low, at_high = density(low) / probability, density(high) / probability
         slopes = low.new_zeros(len(low), len(self.thresholds) + 2)
-        entries = torch.arange(len(low))
+        entries = torch.arange(len(low), device=low.device)
         slopes[entries, levels] = -at_low * inverse_deviation  # column 0 is of no threshold
         slopes[entries, levels + 1] += (
             at_high * inverse_deviation
         )  # nor is the last: it is the noise's
         slopes[:, -1] = (high * at_high - low * at_low) / 2
-        return slopes[:, 1:][:, self.free]
+        return slopes[:, torch.tensor(self.free, device=low.device) + 1]
 
 
 def _log_prior(thresholds: Tensor, noise: float) -> float:

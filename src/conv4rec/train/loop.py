@@ -95,7 +95,8 @@ class Trainer:
 
     def _one_step(self, end: int) -> Progress:
         users, history, part = self._part_of_step()
-        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
+        rng = torch.Generator(self.batches.items.device)
+        rng.manual_seed(self.seed * 1_000_003 + self.step)
         history = mask_history(history, self.settings, rng, part)
         tasks = (self.step < self.schedule.stops[CONSUME], self.step < self.schedule.stops[RATE])
         item_side = self.sums.without_masked(self.network, users, history, tasks[RATE])

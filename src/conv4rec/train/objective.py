@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from conv4rec.model import History, Network
+from conv4rec.model.at_a_time import at_a_time
 from conv4rec.model.history import Encoding
 from conv4rec.model.likelihood import BLOCK_BYTES, ItemSample, MaskedNLL, SampledNLL
 from conv4rec.train.processes import Part, counts_of_all, own_number, summed, total
@@ -37,15 +39,14 @@ def mask_history(
     Args:
         history: of the users of a step, or of a part of them.
         settings: the lowest and the highest share.
-        rng: of the draws, which are made for all users of the step.
+        rng: of the draws, which are made for all users of the step; on the device of `history`.
         part: which of them are in `history`; by default all.
     """
     part = part or Part.own(history.pattern.row_starts)
     low, high = settings.mask_low, settings.mask_high
-    share = low + (high - low) * torch.rand(part.n_rows, generator=rng)[part.rows]
-    draws = torch.rand(part.n_entries, generator=rng)[part.entries]
-    share = share.to(history.observed.device).index_select(0, history.pattern.rows)
-    observed = draws.to(share.device) >= share
+    draw = partial(torch.rand, generator=rng, device=history.observed.device)
+    share = low + (high - low) * draw(part.n_rows)[part.rows]
+    observed = draw(part.n_entries)[part.entries] >= share.index_select(0, history.pattern.rows)
     return replace(history, observed=observed.float())
 
 
@@ -123,7 +124,7 @@ def rarity_weights(
     vectors, out, bias = encoding.consume, network.consume_out, network.consume_bias
     log_total = vectors.new_empty(len(vectors))
     bounds = pattern.row_starts.tolist()
-    size = max(1, BLOCK_BYTES // (4 * len(bias)))
+    size = max(1, at_a_time(BLOCK_BYTES, bias.device) // (4 * len(bias)))
     for first in range(0, len(vectors), size):
         last = min(first + size, len(vectors))
         own = slice(bounds[first], bounds[last])

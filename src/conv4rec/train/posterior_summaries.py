@@ -35,20 +35,21 @@ def summarise_posterior(model: BayesianMF, interactions: Interactions) -> None:
     """
     rated = np.sort(interactions.item_numbers[interactions.level_numbers >= 0])
     places = np.linspace(0, len(rated) - 1, N_REFERENCE_ITEMS).round().astype(np.int64)
-    reference_items = torch.from_numpy(rated[places].astype(np.int64))
+    device = model.items.device
+    reference_items = torch.from_numpy(rated[places].astype(np.int64)).to(device)
     model.reference_items.copy_(model.items[:, reference_items])
-    variance = _item_variance(model, _histories(interactions, SAMPLE))
+    variance = _item_variance(model, _histories(interactions, SAMPLE, device))
     model.uncertainty_ratio.copy_(variance / variance[reference_items].mean())
     n_users = max(1, int(interactions.n_users * min(1.0, LEARNED_FROM / len(rated))))
-    precision = _response_style_precision(model, _histories(interactions, n_users))
+    precision = _response_style_precision(model, _histories(interactions, n_users, device))
     model.response_style_precision.copy_(precision)
 
 
-def _histories(interactions: Interactions, n_users: int) -> History:
+def _histories(interactions: Interactions, n_users: int, device: torch.device) -> History:
     """The histories of `n_users` users, evenly spaced."""
     rows = np.linspace(0, interactions.n_users - 1, min(n_users, interactions.n_users))
     part = interactions.take_users(np.unique(rows.round().astype(np.int64)))
-    return Batches.from_interactions(part).whole
+    return Batches.from_interactions(part, str(device)).whole
 
 
 def _item_variance(model: BayesianMF, histories: History) -> Tensor:
@@ -70,7 +71,7 @@ def _response_style_precision(model: BayesianMF, histories: History) -> Tensor:
     """The prior precision of the users' level biases: levels x levels."""
     pattern = histories.pattern
     log_probabilities, given = model.leave_one_out(histories)
-    eye = torch.eye(given.shape[1], dtype=given.dtype)
+    eye = torch.eye(given.shape[1], dtype=given.dtype, device=given.device)
     precision, biases = eye / FIRST_SPREAD, None
     rates = pattern.row_sums(given).sum(1) > 0
     for _ in range(ROUNDS):

@@ -23,7 +23,7 @@ from conv4rec.data import Interactions
 from conv4rec.model import History
 from conv4rec.model.network import PRIOR_COUNT
 from conv4rec.train.batches import Batches
-from conv4rec.train.spectral import truncated_svd
+from conv4rec.train.spectral import SparseMatrix, truncated_svd
 
 ITEM_POWER = 0.25  # an item with n interactions has weight n ** -ITEM_POWER in a history
 SPREAD_USERS = 500  # enough to estimate a scale
@@ -43,24 +43,26 @@ class Ridge:
     """Histories of some users, by which the scores are brought to a common scale."""
 
     @classmethod
-    def of(cls, interactions: Interactions, size: int, seed: int) -> Ridge:
+    def of(cls, interactions: Interactions, size: int, seed: int, device: str = "cpu") -> Ridge:
         """Compute the triples: 10 sparse products; memory 16 x items x size bytes.
 
         Args:
             interactions: the log; ratings are not read.
             size: number of triples; fewer where users or items are fewer.
             seed: of the random range finder.
+            device: where the products are computed.
         """
         consumed = sparse.csr_array(interactions.to_csr(), dtype=np.float32)
         weights = ((consumed.sum(0) + 1.0) ** -ITEM_POWER).astype(np.float32)
         # The columns of a row are distinct, so a row's squares add up to its squared length.
         lengths = np.sqrt(np.maximum(consumed @ weights**2, 1e-12)).astype(np.float32)
         scaled = sparse.diags_array(1 / lengths) @ consumed @ sparse.diags_array(weights)
-        scaled = sparse.csr_array(scaled, dtype=np.float32)
-        left, singular, right = truncated_svd(scaled, size, seed)
+        matrix = SparseMatrix(sparse.csr_array(scaled, dtype=np.float32), device)
+        left, singular, right = truncated_svd(matrix, size, seed)
         users = torch.arange(min(interactions.n_users, SPREAD_USERS))
         sample = Batches.from_interactions(interactions).of_users(users)
-        decoder = sparse.csr_array(consumed.T) @ left
+        unscaled = torch.from_numpy(lengths[:, None] * left).to(device)  # X' = W^-1 Y' L
+        decoder = matrix.transposed_times(unscaled).cpu().numpy() / weights[:, None]
         return cls(weights[:, None] * right, singular, decoder, sample)
 
     def tables(self, penalty: float) -> tuple[Tensor, Tensor]:

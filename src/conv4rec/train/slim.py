@@ -13,6 +13,8 @@ descent on the sparse Gram matrix X'X, many items at a time: no pass over the us
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from scipy import sparse
@@ -21,6 +23,7 @@ from torch import Tensor
 from conv4rec.data import Interactions
 from conv4rec.model.slim import SLIM
 from conv4rec.train.processes import joined, own_run
+from conv4rec.train.slim_on_device import DenseGram, Systems
 
 L1, L2 = 1.0, 10.0  # penalties, in interactions
 GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
@@ -32,7 +35,7 @@ SWEEPS = 30
 CONVERGED = 1e-3  # largest change of a weight in the last sweep
 
 
-def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
+def fit_slim(interactions: Interactions, size: int, device: str = "cpu") -> SLIM | None:
     """The neighbours of every item, with weights scaled so that the mean similarity is 1.
 
     Time follows the sum of squared lengths of histories, and items x size^2. Memory: 16 bytes for
@@ -43,10 +46,34 @@ def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     Args:
         interactions: the log; ratings are not read.
         size: candidates of an item; fewer where fewer were consumed together with it.
+        device: an accelerator holds the whole Gram matrix (`conv4rec.train.slim_on_device`), that
+            of not too many items.
 
     Returns:
         None if all weights are 0.
     """
+    n_items = interactions.n_items
+    count = np.bincount(interactions.item_numbers, minlength=n_items).astype(np.float32)
+    found = [(torch.zeros(0, dtype=torch.int64),) * 2 + (torch.zeros(0),)]
+    if device != "cpu" and DenseGram.fits(n_items):
+        systems = DenseGram.of(interactions, device).systems(size, L1)
+    else:
+        systems = _sparse_systems(interactions, size)
+    for items, candidates, target, system in systems:
+        weights = _solve(system, target)
+        at, place = torch.nonzero(weights, as_tuple=True)
+        neighbours = candidates[at, place].long()
+        found.append((items[at].cpu(), neighbours.cpu(), weights[at, place].cpu()))
+    parts = map(torch.cat, zip(*found, strict=True))
+    slim = SLIM.of(n_items, *map(joined, parts))
+    if slim is None:
+        return None
+    slim.weights.div_(_mean_similarity(slim, interactions))
+    slim.popularity.copy_(torch.from_numpy(count / count.mean()))
+    return slim
+
+
+def _sparse_systems(interactions: Interactions, size: int) -> Iterator[Systems]:
     n_items = interactions.n_items
     gram = _gram(sparse.csr_array(interactions.to_csr(), dtype=np.float32))
     count = gram.diagonal()
@@ -56,21 +83,10 @@ def fit_slim(interactions: Interactions, size: int) -> SLIM | None:
     looked_up = gram
     if n_items <= DENSE_ITEMS or n_bytes <= most:  # a tenth of the time of the sparse one
         looked_up = sparse.csr_array(gram, dtype=dtype).toarray()
-    found = [(torch.zeros(0, dtype=torch.int64),) * 2 + (torch.zeros(0),)]
     for block in own_run(_blocks(gram, size)):
         candidates, target = map(torch.from_numpy, _candidates(gram, count, block, size))
         systems = _systems(looked_up, candidates.numpy())
-        weights = _solve(torch.from_numpy(systems), target)
-        at, place = torch.nonzero(weights, as_tuple=True)
-        items = torch.from_numpy(block)[at]
-        found.append((items, candidates[at, place].long(), weights[at, place]))
-    parts = map(torch.cat, zip(*found, strict=True))
-    slim = SLIM.of(n_items, *map(joined, parts))
-    if slim is None:
-        return None
-    slim.weights.div_(_mean_similarity(slim, interactions))
-    slim.popularity.copy_(torch.from_numpy(count / count.mean()))
-    return slim
+        yield torch.from_numpy(block), candidates, target, torch.from_numpy(systems)
 
 
 def _gram(consumed: sparse.csr_array) -> sparse.csr_array:

@@ -1,0 +1,29 @@
+"""Large random draws, made where they are needed.
+
+On a processor NumPy's generator draws them. On an accelerator its own generator does, seeded by
+NumPy's: millions of numbers a sweep would otherwise be drawn by one processor and sent.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def normals(rng: np.random.Generator, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Standard normal, float32."""
+    if device.type == "cpu":
+        return torch.from_numpy(rng.standard_normal(shape)).float()
+    return torch.randn(shape, device=device, generator=_generator(rng, device))
+
+
+def uniforms(rng: np.random.Generator, n: int, device: torch.device) -> Tensor:
+    """Uniform between 0 and 1, float32."""
+    if device.type == "cpu":
+        return torch.from_numpy(rng.random(n, dtype=np.float32))
+    return torch.rand(n, device=device, generator=_generator(rng, device))
+
+
+def _generator(rng: np.random.Generator, device: torch.device) -> torch.Generator:
+    return torch.Generator(device).manual_seed(int(rng.integers(2**63)))
