@@ -8,6 +8,7 @@ import torch
 
 from conv4rec import Conv4Rec
 from conv4rec.recommender.scorer import ConvScorer
+from conv4rec.recommender.surroundings import anywhere
 
 SETTINGS = {"n_steps": 4, "consume_size": 8, "rate_size": 4, "consume_reg_factors": (1.0,),
             "mf_sweeps": 20, "mf_draws": 3, "slim_neighbours": 3}  # fmt: skip
@@ -48,6 +49,25 @@ def no_default_device():
         yield
     finally:
         torch.set_default_device(None)
+
+
+def too_large():
+    torch.empty(2**60)  # more bytes than there are
+
+
+def too_large_for_a_gpu():
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize("compute", [too_large, too_large_for_a_gpu])
+def test_too_little_memory_is_a_memory_error_for_any_torch_device(compute):
+    with pytest.raises(MemoryError, match="torch has not enough memory"):
+        anywhere(compute)()
+
+
+def test_other_errors_of_torch_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        anywhere(lambda: torch.zeros(2) + torch.zeros(3))()
 
 
 SURROUNDINGS = {

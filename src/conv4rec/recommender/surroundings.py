@@ -25,6 +25,7 @@ from conv4rec.errors import SavedModelError
 P = ParamSpec("P")
 R = TypeVar("R")
 OURS, CONTEXTS = str(Path(__file__).parents[1]), contextlib.__file__
+NO_MEMORY = "can't allocate memory"  # what torch says of the processor's
 NUMPY_DEFAULTS: Any = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 
 
@@ -37,6 +38,7 @@ def plain_surroundings() -> Iterator[None]:
 
     Raises:
         SavedModelError: A linear system has no solution: the weights are not of a trained model.
+        MemoryError: Torch has not enough memory, of the processor or of the GPU.
     """
     with ExitStack() as stack:
         stack.enter_context(np.errstate(**NUMPY_DEFAULTS))
@@ -61,6 +63,10 @@ def plain_surroundings() -> Iterator[None]:
             raise SavedModelError(
                 f"these weights are not of a trained model, fit it again: {error}"
             ) from error
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError) or NO_MEMORY in str(error):
+                raise MemoryError(f"torch has not enough memory for this: {error}") from error
+            raise
 
 
 def warn(text: str) -> None:
