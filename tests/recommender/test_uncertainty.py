@@ -5,10 +5,18 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import log_ndtr
 from scipy.stats import norm
 
 from conv4rec import Conv4Rec
-from conv4rec.recommender.uncertainty import Latent, interval_columns, log_odds, probability
+from conv4rec.recommender.uncertainty import (
+    FAR,
+    Latent,
+    _log_odds,
+    interval_columns,
+    log_odds,
+    probability,
+)
 
 THRESHOLDS = np.array([-1.5, -0.5, 0.4, 1.3])
 
@@ -119,3 +127,14 @@ def test_without_draws_how_sure_p_like_is_is_not_said(fitted_model):
     assert plain.predict(pairs, intervals=True)["p_like_high"].null_count() == 3
     found = plain.recommend(k=2, by="discover", min_p_like=0)
     assert found["p_like_high"].dtype == pl.Float32
+
+
+def test_log_odds_of_the_normal_distribution_are_those_of_scipy_however_far_out():
+    places = np.concatenate([np.linspace(-40, 40, 4_001), [0.0, -0.0, FAR, -FAR, 1e4]])
+    expected = log_ndtr(places) - log_ndtr(-places)
+    for dtype in (np.float32, np.float64):
+        found = _log_odds(places.astype(dtype))
+        assert found.dtype == dtype
+        off = 1e-5 * np.abs(expected) + 0.008 * (np.abs(places) > FAR) + 1e-6
+        assert (np.abs(found - expected) <= off).all()
+    assert (np.diff(_log_odds(np.linspace(-40, 40, 4_001))) > 0).all()
