@@ -191,7 +191,10 @@ def test_settings_tuned_elsewhere_serve_here(run, tmp_path):
     assert f"--settings-from {path}" in line["command"]
     popularity = next(r for r in of(lines, "run", "popularity"))
     assert line["ndcg@20"] == popularity["ndcg@20"]  # at this taste there is no noise
+    (tmp_path / "empty.jsonl").touch()
     with pytest.raises(BenchError, match="holds no tuned settings"):
+        run("tunable", ("TUNABLE",), settings_from=tmp_path / "empty.jsonl")
+    with pytest.raises(BenchError, match="there is no file or folder"):
         run("tunable", ("TUNABLE",), settings_from=tmp_path / "none.jsonl")
 
 

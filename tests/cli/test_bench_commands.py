@@ -67,7 +67,7 @@ def test_new_users_is_a_split(say, words):
         (["--split", "r"], "no split 'r'"),
         (["--limit", "0"], "--limit is above 0"),
         (["--threads", "0"], "--threads is at least 1"),
-        (["--settings-from", "none.jsonl"], "holds no tuned settings"),
+        (["--settings-from", "none.jsonl"], "there is no file or folder none.jsonl"),
         (["--tune", "--minutes", "0"], "--trials and --minutes must be above 0"),
     ],
 )

@@ -23,6 +23,9 @@ def test_people_read_a_line_a_stage(say, log_file):
     for expected in ("40 users", "validation fits", "processor time, one thread", "peak memory"):
         assert expected in said.out
     assert "peak memory" in say("fit", log_file, "--dry-run").out
+    elsewhere = say("fit", log_file, "--dry-run", "--device", "meta")
+    assert elsewhere.code == 0
+    assert "the cost on a processor: that on meta is not estimated" in elsewhere.err
 
 
 def test_a_fit_that_is_not_dry_needs_a_folder(say, log_file):

@@ -60,9 +60,9 @@ def test_its_reasons_add_up_to_its_own_chance(model, mixed, alone):
 def test_ensemble_weights_are_chosen_by_what_slim_has_not_seen(mixed, small, monkeypatch):
     fitted_on, shown, fit_slim = [], [], components.fit_slim
 
-    def spied(log, size):
+    def spied(log, size, device):
         fitted_on.append(log)
-        return fit_slim(log, size)
+        return fit_slim(log, size, device)
 
     monkeypatch.setattr(components, "fit_slim", spied)
     monkeypatch.setattr(

@@ -190,10 +190,12 @@ def _tuned_settings(path: Path | None) -> dict[str, dict[str, Any]]:
     """The newest tuned settings of each model in some records.
 
     Raises:
-        BenchError: There are none.
+        BenchError: There are none, or no such file.
     """
     if path is None:
         return {}
+    if not path.exists():
+        raise BenchError(f"there is no file or folder {path}: conv4rec bench --tune makes records")
     found = records.read_folder(path) if path.is_dir() else records.read(path)
     tuned = {run["model"]: run["tuned"] for run in records.runs(found) if run["tuned"]}
     if not tuned:
