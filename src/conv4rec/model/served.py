@@ -112,7 +112,7 @@ class ServedModel(nn.Module):
         logits = self.network.consume_logits(encoding)
         if self.slim is None:
             return logits
-        return logits + self.slim.score(encoding.history.pattern, encoding.history.observed)
+        return logits.add_(self.slim.score(encoding.history.pattern, encoding.history.observed))
 
     def rating_logits(self, encoding: ServedEncoding, users: Tensor, items: Tensor) -> Tensor:
         """One logit per level for pairs (row of the encoding, item): pairs x levels."""
