@@ -60,7 +60,7 @@ def test_parts_sum_to_the_score_in_any_world(shape, seed, n_levels, n_entries):
     with torch.no_grad():
         whole = model.encode(history, item_side)
         logits = model.consume_logits(whole)[0]
-        rated = model.all_rating_logits(whole)[0].double()
+        rated = model.all_rating_probabilities(whole)[0].double().log()
     among = torch.tensor([0, 3, 5, 22])
     consumed = consume_attribution(model, entries, items, among)
     scale = 1 + float(logits.abs().max())
@@ -118,6 +118,7 @@ def test_parts_sum_to_the_log_odds_on_a_synthetic_world():
     history = batches.of_users(torch.tensor([7]))
     entries = entry_encodings(model, history, side)
     with torch.no_grad():
-        odds = like_log_odds(model.all_rating_logits(model.encode(history, side))[0].double(), 3)
+        rated = model.all_rating_probabilities(model.encode(history, side))[0].double().log()
+        odds = like_log_odds(rated, 3)
     found = like_attribution(model, entries, torch.arange(40), 3)
     torch.testing.assert_close(found.score, odds, rtol=1e-5, atol=1e-5)

@@ -92,7 +92,8 @@ def test_scores_of_pairs_are_those_of_the_whole_catalogue(model, histories):
     )
     logits = torch.randn(4, N_ITEMS, N_LEVELS, generator=torch.Generator().manual_seed(1))
     pairs = model.mixed(logits[users, items], encoded, users, items)
-    torch.testing.assert_close(pairs, model.mixed_all(logits, encoded)[users, items])
+    every = model.mixed_all(logits.movedim(2, 0).clone(), encoded, model.score_all(encoded))
+    torch.testing.assert_close(pairs.exp().T, every[:, users, items])
 
 
 def test_entry_encodings_sum_to_the_encoding(model, histories):

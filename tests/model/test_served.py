@@ -43,12 +43,14 @@ def test_ratings_are_the_mixture_of_network_and_bayesian_mf(parts):
     model = ServedModel(network, None, mf)
     encoding = model.encode(history, side)
     logits = network.all_rating_logits(network.encode(history, side))
-    expected = mf.mixed_all(logits, mf.encode(history))
-    torch.testing.assert_close(model.all_rating_logits(encoding), expected)
+    encoded = mf.encode(history)
+    style, ratio = mf.response_style(encoded)[:, None], mf.uncertainty_ratio
+    expected = mf.mix(logits, mf.score_all(encoded), style, ratio)
+    torch.testing.assert_close(model.all_rating_probabilities(encoding), expected.exp())
     users, items = torch.tensor([0, 6, 3]), torch.tensor([10, 2, 2])
     pairs = model.rating_logits(encoding, users, items)
     torch.testing.assert_close(pairs, expected[users, items])
-    whole, some = model.latent_ratings(encoding), model.latent_ratings(encoding, (users, items))
+    whole, some = model.all_rated(encoding)[1], model.rated(encoding, users, items)[1]
     torch.testing.assert_close(some.mean, whole.mean[users, items])
     torch.testing.assert_close(some.standard_error, whole.standard_error[users, items])
 
@@ -58,8 +60,9 @@ def test_the_neural_component_is_the_network_alone(parts):
     alone = ServedModel(network, slim, mf).neural_component()
     encoding, expected = alone.encode(history, side), network.encode(history, side)
     assert torch.equal(alone.consume_logits(encoding), network.consume_logits(expected))
-    assert torch.equal(alone.all_rating_logits(encoding), network.all_rating_logits(expected))
-    assert alone.latent_ratings(encoding) is None
+    logits = network.all_rating_logits(expected)
+    torch.testing.assert_close(alone.all_rating_probabilities(encoding), logits.softmax(2))
+    assert alone.all_rated(encoding)[1] is None
 
 
 def test_without_ratings_no_user_is_solved(parts, monkeypatch):
@@ -79,7 +82,7 @@ def test_a_model_for_loading_has_the_shapes_of_its_configuration(parts, with_sli
     assert model.config == ServedConfig(*sizes)
     loaded = ServedModel.for_loading(network.config, model.config)
     loaded.load_state_dict(model.state_dict(), strict=True, assign=True)
-    for ask in (ServedModel.consume_logits, ServedModel.all_rating_logits):
+    for ask in (ServedModel.consume_logits, ServedModel.all_rating_probabilities):
         ours, theirs = (ask(each, each.encode(history, side)) for each in (model, loaded))
         torch.testing.assert_close(ours, theirs)
 

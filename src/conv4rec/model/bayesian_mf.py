@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from conv4rec.model.history import History
 from conv4rec.model.one_user import DrawArrays, encode_one, mix_of_one
-from conv4rec.model.ordinal import EDGE, level_log_probabilities
+from conv4rec.model.ordinal import EDGE, level_log_probabilities, level_probabilities
 from conv4rec.model.posterior_draws import (
     AVERAGED,
     FIRST_ROUNDS,
@@ -277,22 +277,35 @@ class BayesianMF(PosteriorDraws):
         latent = (mean, torch.from_numpy(error), torch.from_numpy(noise), thresholds)
         return torch.from_numpy(log_p), LatentRating(*latent)
 
-    def mixed_all(self, logits: Tensor, encoded: Tensor) -> Tensor:
-        """`mix` for every user of `encoded` and item: users x items x levels."""
-        style = self.response_style(encoded)[:, None]
-        return self.mix(logits, self.score_all(encoded), style, self.uncertainty_ratio)
+    def mixed_all(self, logits: Tensor, encoded: Tensor, mean: Tensor) -> Tensor:
+        """Probabilities of the mixture (see `mix`) for every user of `encoded` and item.
 
-    def latent_all(self, encoded: Tensor) -> LatentRating:
-        """The latent value for every user of `encoded` and item: users x items."""
+        Args:
+            logits: levels x users x items; of the neural component; overwritten.
+            encoded: users x `width`.
+            mean: users x items: of `score_all`.
+
+        Returns:
+            levels x users x items.
+        """
+        style = self.response_style(encoded)
+        variance = style[:, :1] + style[:, 1:2] * self.uncertainty_ratio
+        biases, share = style[:, 2:].T[:, :, None], self.share.to(logits)
+        thresholds = self.thresholds.to(logits).mean(0)
+        probit = level_probabilities(mean, variance, thresholds)
+        probit.mul_(biases.exp())
+        probit.mul_(share / probit.sum(0))
+        return torch.softmax(logits.add_(biases), 0).mul_(1.0 - share).add_(probit)
+
+    def latent_all(self, encoded: Tensor, mean: Tensor | None = None) -> LatentRating:
+        """The latent value for every user of `encoded` and item: users x items.
+
+        `mean` is of `score_all`, where it is known.
+        """
         style = self.response_style(encoded)
         variance = style[:, 1, None] * self.uncertainty_ratio
-        return self._latent(self.score_all(encoded), variance, style[:, :1])
-
-    def latent_of_pairs(self, encoded: Tensor, users: Tensor, items: Tensor) -> LatentRating:
-        """The latent value for pairs (row of `encoded`, item)."""
-        style = self.response_style(encoded)[users]
-        variance = style[:, 1] * self.uncertainty_ratio[items]
-        return self._latent(self.score(encoded, users, items), variance, style[:, 0])
+        mean = self.score_all(encoded) if mean is None else mean
+        return self._latent(mean, variance, style[:, :1])
 
     def _latent(self, mean: Tensor, variance: Tensor, noise: Tensor) -> LatentRating:
         standard_error = variance.clamp(min=0.0).sqrt()

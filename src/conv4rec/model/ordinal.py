@@ -38,14 +38,19 @@ def interval_probability(low: Tensor, high: Tensor) -> Tensor:
 
 
 def level_log_probabilities(mean: Tensor, variance: Tensor, thresholds: Tensor) -> Tensor:
-    """Log probabilities of the levels, for normally distributed latent values: (..., levels).
+    """Log probabilities of the levels, for normally distributed latent values: (..., levels)."""
+    return level_probabilities(mean, variance, thresholds).log_().movedim(0, -1)
+
+
+def level_probabilities(mean: Tensor, variance: Tensor, thresholds: Tensor) -> Tensor:
+    """Probabilities of the levels, for normally distributed latent values: (levels, ...).
 
     Memory: three copies of the result.
     """
     bounds = [(edge - mean) / variance.sqrt() for edge in edges(thresholds).unbind()]
     probabilities = [interval_probability(*pair) for pair in pairwise(bounds)]
-    probabilities = torch.stack(probabilities, -1).clamp(min=LEAST)
-    return (probabilities / probabilities.sum(-1, keepdim=True)).log()
+    probabilities = torch.stack(probabilities).clamp_(min=LEAST)
+    return probabilities.div_(probabilities.sum(0))
 
 
 def sites(

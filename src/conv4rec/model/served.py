@@ -121,31 +121,32 @@ class ServedModel(nn.Module):
     def rated(
         self, encoding: ServedEncoding, users: Tensor, items: Tensor
     ) -> tuple[Tensor, LatentRating | None]:
-        """`rating_logits` and `latent_ratings` of pairs, in one pass."""
+        """`rating_logits` of pairs, and the latent value behind each rating, in one pass.
+
+        The latter is None without the Bayesian matrix factorisation.
+        """
         logits = self.network.rating_logits(encoding, users, items)
         if self.bayesian_mf is None or encoding.user_posterior is None:
             return logits, None
         return self.bayesian_mf.rated(logits, encoding.user_posterior, users, items)
 
-    def all_rating_logits(self, encoding: ServedEncoding) -> Tensor:
-        """One logit per level for every user of the encoding and item: users x items x levels.
+    def all_rating_probabilities(self, encoding: ServedEncoding) -> Tensor:
+        """P(k | i, history) for every user of the encoding and item: users x items x levels."""
+        return self.all_rated(encoding)[0]
 
-        Memory: 4 x users x items x (levels + 2 channels) bytes: call it on a few users at a time.
+    def all_rated(self, encoding: ServedEncoding) -> tuple[Tensor, LatentRating | None]:
+        """`all_rating_probabilities`, and the latent value behind every rating, in one pass.
+
+        The latter is None without the Bayesian matrix factorisation.
+
+        In memory the levels come first, as in `Network.all_rating_logits`.
+
+        Memory: 16 x users x items x levels bytes: call it on a few users at a time.
         """
-        logits = self.network.all_rating_logits(encoding)
-        if self.bayesian_mf is None or encoding.user_posterior is None:
-            return logits
-        return self.bayesian_mf.mixed_all(logits, encoding.user_posterior)
-
-    def latent_ratings(
-        self, encoding: ServedEncoding, pairs: tuple[Tensor, Tensor] | None = None
-    ) -> LatentRating | None:
-        """The latent value behind ratings: of pairs (users, items), or of all users and items.
-
-        None without the Bayesian matrix factorisation.
-        """
-        if self.bayesian_mf is None or encoding.user_posterior is None:
-            return None
-        if pairs is None:
-            return self.bayesian_mf.latent_all(encoding.user_posterior)
-        return self.bayesian_mf.latent_of_pairs(encoding.user_posterior, *pairs)
+        logits = self.network.all_rating_logits(encoding).movedim(2, 0)
+        mf, posterior = self.bayesian_mf, encoding.user_posterior
+        if mf is None or posterior is None:
+            return torch.softmax(logits, 0).movedim(0, 2), None
+        mean = mf.score_all(posterior)
+        mixed = mf.mixed_all(logits, posterior, mean)
+        return mixed.movedim(0, 2), mf.latent_all(posterior, mean)

@@ -54,6 +54,8 @@ def exposure_prices(
         listed = np.take_along_axis(items, best, axis=1)[real]
         share = np.bincount(listed, minlength=n_items) / n_users
         prices = np.maximum(prices + step * (share - limit), 0.0)
+        if not prices.any():
+            break  # no item is listed too often
         if turn % HALVED_EVERY == HALVED_EVERY - 1:
             step /= 2
     return prices.astype(np.float32)

@@ -69,8 +69,7 @@ class Rated:
     @classmethod
     def of(cls, scoring: Scoring, scores: Scores, like_level: int) -> Rated:
         """Compute them from the network."""
-        p_rating = scoring.all_rating_probabilities(scores.encoding)
-        return cls(p_rating, scoring.latent(scores.encoding), like_level)
+        return cls(*scoring.all_rated(scores.encoding), like_level)
 
     @property
     def likes(self) -> np.ndarray:
@@ -124,13 +123,38 @@ def list_scores(
     rated = Rated.of(scoring, scores, spec.like_level)
     if by == "rating":
         return rated.rating_lower_bound(confidence, histories.levels.values)
-    bound = rated.like_lower_bound(confidence)
-    if by == "discover":
-        assert norms is not None
-        n_consumed = np.diff(histories.starts)[scores.rows]
-        are = are_discoveries(spec.criteria, rated.likes, scores.log_p_consume, n_consumed, norms)
-        bound = np.where(are, bound, -np.inf)
-    return bound
+    likings = Likings.of(rated, scores, confidence)
+    if by == "like":
+        return likings.bound
+    assert norms is not None
+    return likings.of_discoveries(spec.criteria, histories, norms)
+
+
+@dataclass(frozen=True)
+class Likings:
+    """What discoveries are chosen by, of a few users: rows x items."""
+
+    rows: np.ndarray
+    """Row of each user in the histories."""
+    likes: np.ndarray
+    """P(like)."""
+    bound: np.ndarray
+    """What the log-odds of P(like) exceed."""
+    log_p_consume: np.ndarray
+
+    @classmethod
+    def of(cls, rated: Rated, scores: Scores, confidence: float) -> Likings:
+        """Read them off ratings."""
+        bound = rated.like_lower_bound(confidence)
+        return cls(scores.rows, rated.likes, bound, scores.log_p_consume)
+
+    def of_discoveries(
+        self, criteria: DiscoveryCriteria, histories: Interactions, norms: Norms
+    ) -> np.ndarray:
+        """`bound` of discoveries; -inf for other items."""
+        n_consumed = np.diff(histories.starts)[self.rows]
+        are = are_discoveries(criteria, self.likes, self.log_p_consume, n_consumed, norms)
+        return np.where(are, self.bound, -np.inf)
 
 
 def are_discoveries(
@@ -157,8 +181,9 @@ def are_discoveries(
 def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
     """Norms from evenly spaced users of the training log, the same for any memory.
 
-    Two passes over the catalogue for each: discoveries are compared with what others like, which
-    the first pass computes. Memory: as for lists, and 2,400 bytes a user.
+    Discoveries are compared with what others like, which needs all users first: so what they are
+    chosen by is kept of each, or computed again where that would take more than a quarter of the
+    memory for lists. Memory: as for lists, 2,400 bytes a user, and 12 a user and item if kept.
     """
     n_items, values, criteria = known.n_items, known.levels.values, DiscoveryCriteria()
     n_fit = max(FEWEST_USERS, SAMPLE_CELLS // max(1, n_items))
@@ -167,19 +192,25 @@ def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
     floats = 3 * known.n_levels + SCORE_FLOATS
     best: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {by: [] for by in UNCERTAIN_LISTS}
     total = np.zeros(n_items)
-    kept = []  # the scores, where one block holds all of them
-    for n_before, scores in enumerate(scoring.blocks(known, rows, floats)):
-        kept = [scores] if n_before == 0 else []
+    kept: list[Likings] = []
+    may_keep = 12 * len(rows) * n_items <= scoring.max_memory_mb * 2**20 / 4
+    for scores in scoring.blocks(known, rows, floats):
         rated, left = Rated.of(scoring, scores, like_level), np.isfinite(scores.log_p_consume)
-        total += log_odds(rated.likes).sum(0, dtype=np.float64)
-        best["like"].append(_candidates(rated.like_lower_bound(criteria.confidence), left))
+        likings = Likings.of(rated, scores, criteria.confidence)
+        kept += [likings] if may_keep else []
+        total += log_odds(likings.likes).sum(0, dtype=np.float64)
+        best["like"].append(_candidates(likings.bound, left))
         best["rating"].append(
             _candidates(rated.rating_lower_bound(criteria.confidence, values), left)
         )
     head = short_head(np.bincount(known.item_numbers, minlength=n_items))
     norms = Norms((total / len(rows)).astype(np.float32), head)
-    for scores in kept or scoring.blocks(known, rows, floats):
-        list_score = list_scores(scoring, scores, known, ListSpec("discover", like_level), norms)
+    again = (
+        Likings.of(Rated.of(scoring, scores, like_level), scores, criteria.confidence)
+        for scores in scoring.blocks(known, rows, floats)
+    )
+    for likings in kept if may_keep else again:
+        list_score = likings.of_discoveries(criteria, known, norms)
         best["discover"].append(_candidates(list_score, np.isfinite(list_score)))
     prices = {by: _prices(by, found, n_items, values) for by, found in best.items()}
     if like_level == 0:  # nothing is liked more than anything else

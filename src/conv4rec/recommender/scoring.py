@@ -188,15 +188,16 @@ class Scoring:
     @torch.no_grad()
     def all_rating_probabilities(self, encoding: ServedEncoding) -> np.ndarray:
         """P(k | i, history) for every user of the encoding and item: rows x items x levels."""
-        return torch.softmax(self.model.all_rating_logits(encoding), 2).cpu().numpy()
+        return self.model.all_rating_probabilities(encoding).cpu().numpy()
 
     @torch.no_grad()
-    def latent(self, encoding: ServedEncoding) -> Latent | None:
-        """The latent value behind every user's rating of every item.
+    def all_rated(self, encoding: ServedEncoding) -> tuple[np.ndarray, Latent | None]:
+        """`all_rating_probabilities`, and the latent value behind every rating.
 
-        None without the Bayesian matrix factorisation.
+        The latter is None without the Bayesian matrix factorisation.
         """
-        return _latent(self.model.latent_ratings(encoding))
+        probabilities, latent = self.model.all_rated(encoding)
+        return probabilities.cpu().numpy(), _latent(latent)
 
     def _pairs(self, places: np.ndarray, items: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         device = self.item_side.type_counts.device

@@ -128,8 +128,8 @@ def interval_columns(likes: np.ndarray, like_level: int, latent: Latent | None) 
 
 def log_odds(likes: np.ndarray) -> np.ndarray:
     """The log-odds of probabilities, kept finite: float32."""
-    likes = np.clip(likes, 1e-7, 1 - 1e-7, dtype=np.float64)
-    return (np.log(likes) - np.log1p(-likes)).astype(np.float32)
+    odds = torch.from_numpy(np.clip(likes, 1e-7, 1 - 1e-7)).logit_()
+    return odds.numpy().astype(np.float32, copy=False)
 
 
 def probability(log_odds: np.ndarray) -> np.ndarray:
