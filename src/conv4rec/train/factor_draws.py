@@ -145,7 +145,7 @@ def draw_factors(
 
     device = side.factors.device
     prior = side.features[rows].float() @ side.prior
-    draw = normals(rng, tuple(side.factors.shape), device)[rows]
+    draw = normals(rng, tuple(side.factors.shape), device, np.float64)[rows]
     root = torch.linalg.cholesky(side.precision)
     own = prior + torch.linalg.solve_triangular(root, draw, upper=False, left=False)
     errors = normals(rng, (int(side.few_starts[-1]),), device)

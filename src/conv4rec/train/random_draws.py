@@ -11,10 +11,19 @@ import torch
 from torch import Tensor
 
 
-def normals(rng: np.random.Generator, shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Standard normal, float32."""
+def normals(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    device: torch.device,
+    drawn_as: type[np.float32 | np.float64] = np.float32,
+) -> Tensor:
+    """Standard normal, float32; on a processor drawn in another precision, if asked, then rounded.
+
+    NumPy's generator gives other numbers in each precision: those of a seed stay as they were.
+    """
     if device.type == "cpu":
-        return torch.from_numpy(rng.standard_normal(shape)).float()
+        drawn = rng.standard_normal(shape, dtype=drawn_as)
+        return torch.from_numpy(drawn).float()
     return torch.randn(shape, device=device, generator=_generator(rng, device))
 
 
