@@ -69,6 +69,16 @@ def test_cuda_is_refused_where_it_is_missing():
         Conv4Rec(device="cuda").fit(NOT_A_LOG)
 
 
+def test_a_device_without_double_precision_is_refused_before_the_fit(monkeypatch):
+    def zeros(*_, dtype=torch.float32, **__):
+        if dtype is torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+
+    monkeypatch.setattr(torch, "zeros", zeros)
+    with pytest.raises(SettingError, match=r"device must be one.*'mps': Cannot convert"):
+        Conv4Rec(device="mps").fit(NOT_A_LOG)
+
+
 def test_something_has_to_be_masked():
     with pytest.raises(SettingError, match=r"mask_high must be above mask_low=0\.5.*; got 0\.2"):
         Conv4Rec(mask_low=0.5).fit(NOT_A_LOG)

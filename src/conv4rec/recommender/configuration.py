@@ -102,7 +102,9 @@ def configuration(preset: Preset, changes: dict[str, Any]) -> tuple[NetworkSetti
 
 
 def check_device(device: str) -> None:
-    """Raise unless torch can put a tensor on this device.
+    """Raise unless torch can put a tensor on this device, in double precision too.
+
+    Posteriors are solved in it; Apple's devices do not have it.
 
     Raises:
         SettingError: It cannot: names the device and says why.
@@ -110,8 +112,8 @@ def check_device(device: str) -> None:
     import torch
 
     try:
-        torch.zeros(1, device=Options(device=device).device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.zeros(1, dtype=torch.float64, device=Options(device=device).device)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise SettingError(
             f"device must be one that torch can use here, such as 'cpu'; got {device!r}: {reason}"
