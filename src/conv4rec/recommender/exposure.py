@@ -19,6 +19,7 @@ Reference:
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 LENGTH = 10
 """Length of the lists while prices are sought; the first few of a list then keep the limit too."""
@@ -43,19 +44,17 @@ def exposure_prices(
     """
     n_users, n_candidates = list_scores.shape
     limit = max(limit, EVEN * LENGTH / max(1, n_items))
-    prices = np.zeros(n_items)
     if n_candidates <= LENGTH or limit >= 1 or not n_users:
-        return prices.astype(np.float32)
-    step = FIRST_STEP * unit
+        return np.zeros(n_items, dtype=np.float32)
+    scores, places = torch.tensor(list_scores), torch.tensor(items, dtype=torch.int64)
+    prices, step = torch.zeros(n_items), FIRST_STEP * unit
     for turn in range(ROUNDS):
-        left = list_scores - prices[items]
-        best = np.argpartition(-left, LENGTH - 1, axis=1)[:, :LENGTH]
-        real = np.isfinite(np.take_along_axis(left, best, axis=1))
-        listed = np.take_along_axis(items, best, axis=1)[real]
-        share = np.bincount(listed, minlength=n_items) / n_users
-        prices = np.maximum(prices + step * (share - limit), 0.0)
+        best, at = (scores - prices[places]).topk(LENGTH, dim=1, sorted=False)
+        listed = places.gather(1, at)[best > -torch.inf]
+        share = torch.bincount(listed, minlength=n_items).float() / n_users
+        prices = (prices + step * (share - limit)).clamp_(min=0.0)
         if not prices.any():
             break  # no item is listed too often
         if turn % HALVED_EVERY == HALVED_EVERY - 1:
             step /= 2
-    return prices.astype(np.float32)
+    return prices.numpy()

@@ -226,7 +226,7 @@ def _times(plan: _Plan) -> dict[str, float]:
         + rated * _share_ns(of_ratings, min(DRAWS, draws)),
         "final fit": _start_ns(plan) + _steps(plan) * consume + _rate_steps(plan) * rate,
         "solving users": solved * draws * (20_000 * log.n_users + 500 * log.n_rated),
-        "norms of lists": asked * (2_000_000 + log.n_items * (60 + 100 * (draws > 0)))
+        "norms of lists": asked * (900_000 + log.n_items * (50 + 110 * (draws > 0)))
         + (not solved) * draws * (20_000 * asked + 500 * asked_rows),
     }
 
