@@ -18,6 +18,7 @@ import torch
 from conv4rec import Conv4Rec, evaluate_model, split_log
 from conv4rec.data import Interactions
 from conv4rec.data.synthetic import low_rank_world
+from conv4rec.train import ensemble_scores
 
 SMALL = {
     **{"n_steps": 8, "rate_steps_ratio": 1.0, "consume_size": 16, "rate_size": 8},
@@ -33,10 +34,12 @@ SAME = 2e-4  # of answers of one model
 
 
 def small_log() -> Interactions:
-    """120 users, 40 items; a tenth is not rated."""
+    """120 users, 40 items; a quarter of the users have four, and a tenth is not rated."""
     rng = np.random.default_rng(5)
     log = low_rank_world(120, 40, popularity=0.7, seed=3).sample(15, rng)
     table = log.to_frame()
+    place, user = pl.int_range(pl.len()).over("user_id"), pl.col("user_id").rank("dense")
+    table = table.filter((place < 4) | (user > 30))
     rated = pl.Series(rng.random(len(table)) > 0.1)
     table = table.with_columns(pl.when(rated).then(pl.col("rating")).alias("rating"))
     return Interactions.from_frame(table)
@@ -95,6 +98,8 @@ def check(device: str) -> list[str]:
     split = split_log(small_log(), "r0")
     wrong, first = [], None
     for name, settings in FITS.items():
+        if "batches" in name:  # as of a log too large to compare all items
+            ensemble_scores.CELLS, ensemble_scores.BLOCK_BYTES = 0, 4 * 40
         found = []
         for where in ("cpu", device):
             model = Conv4Rec(seed=1, device=where, **{**SMALL, **settings}).fit(split.train)
