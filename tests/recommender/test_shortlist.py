@@ -134,7 +134,7 @@ def test_a_table_that_tells_nothing_leaves_a_doubt(fitted_model, narrow, monkeyp
 def test_a_longer_shortlist_is_tried_before_the_whole_catalogue(fitted_model, narrow, monkeypatch):
     tables, read = fitted_model.scoring_._compressed, []
     blind = [replace(table, items=0 * table.items) for table in tables.channels]
-    latent = tables.latent and replace(tables.latent, items=0.8 * tables.latent.items)
+    latent = tables.latent and replace(tables.latent, items=0.5 * tables.latent.items)
     monkeypatch.setattr(
         fitted_model.scoring_, "_compressed", replace(tables, channels=blind, latent=latent)
     )
