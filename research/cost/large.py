@@ -11,6 +11,7 @@ import torch
 from conv4rec import Conv4Rec, Interactions, evaluate_model
 from conv4rec.data.splits import Split
 from conv4rec.evaluate.provenance import peak_rss_mb
+from conv4rec.recommender.configuration import check_device
 from research.cost.made_up import made_up
 
 USERS = 3_000  # whose hidden interactions are asked about: all would take longer than the fit
@@ -33,7 +34,11 @@ def fit_large(sizes: tuple[int, int, int], device: str, settings: dict[str, Any]
     """Fit a made-up log of these users, items and rows on a device, and evaluate it.
 
     `peak_mb` is of the whole process, with the making of the log.
+
+    Raises:
+        SettingError: There is no such device here, or so many rows do not fit.
     """
+    check_device(device)
     split = hide_some(made_up(*sizes))
     on_gpu = torch.device(device).type == "cuda"
     if on_gpu:

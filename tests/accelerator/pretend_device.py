@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import library
 from torch.utils import _pytree as pytree
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
@@ -124,13 +125,13 @@ def _unwrapped(pattern: sparse.SparsePattern) -> sparse.SparsePattern:
 def install() -> None:
     """Add the device to torch."""
     _setup_privateuseone_for_python_backend(NAME)
-    rest = torch.library.Library("_", "IMPL")
+    rest = library.Library("_", "IMPL")
     rest.fallback(lambda op, *args, **kwargs: run(op, args, kwargs), "PrivateUse1")
     install.kept = rest  # else it is unregistered
     for name in ("arange", "arange.start", "arange.start_step", "eye", "eye.m"):
         kind, _, overload = name.partition(".")  # torch fills these by resizing an empty tensor
         op = getattr(getattr(aten, kind), overload or "default")
-        own = torch.library.impl(f"aten::{name}", "PrivateUse1")
+        own = library.impl(f"aten::{name}", "PrivateUse1")
         own(lambda *args, op=op, **kwargs: run(op, args, kwargs))
     torch.tensor, torch.Generator = _made, _Generator
     # Sparse matrices of such a device cannot be made: the products of the processor.

@@ -9,6 +9,7 @@ from scipy.optimize import linprog
 
 from conv4rec import Conv4Rec
 from conv4rec.recommender.exposure import EVEN, LENGTH, LIMITS, exposure_prices
+from conv4rec.recommender.list_scores import norms_of
 
 N_USERS, N_ITEMS = 200, 1000
 
@@ -109,6 +110,17 @@ def test_prices_are_saved_with_the_model(alike, tmp_path):
     for by in LIMITS:
         options = {"k": 4, "by": by} | ({"min_p_like": 0} if by == "discover" else {})
         assert loaded.recommend(**options).equals(alike.recommend(**options))
+
+
+def test_norms_are_the_same_for_any_memory(alike, monkeypatch):
+    scoring, known = alike.scoring_, alike.interactions_
+    expected = norms_of(scoring, known, alike.like_level_)
+    monkeypatch.setattr(scoring, "max_memory_mb", 600 * known.n_items / 2**20)  # a user or two
+    found = norms_of(scoring, known, alike.like_level_)
+    np.testing.assert_allclose(found.others, expected.others, atol=1e-5)
+    assert any(prices.any() for prices in expected.prices.values())
+    for by, prices in expected.prices.items():
+        np.testing.assert_allclose(found.prices[by], prices, atol=1e-3)
 
 
 def test_another_like_threshold_has_norms_of_its_own(alike, tmp_path):

@@ -66,5 +66,6 @@ def test_a_large_log_is_fitted_and_evaluated_on_what_was_hidden(run, monkeypatch
 
 def test_mistakes_are_one_sentence(run, tmp_path):
     assert run("cost", "growth", "columns").sentence.endswith("rows, users, items, levels")
+    assert "'abacus'" in run("cost", "large", 60, 50, 600, "--device", "abacus").sentence
     missing = run("cost", "table", "--records", tmp_path / "none.jsonl")
     assert (missing.code, "run growth first" in missing.sentence) == (2, True)

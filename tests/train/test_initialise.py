@@ -11,13 +11,29 @@ from conv4rec.train import TrainSettings, initialise
 from conv4rec.train.batches import Batches
 from conv4rec.train.initialise import new_network
 from conv4rec.train.item_side import full_item_side
-from conv4rec.train.spectral import ITEM_PRIOR, USER_PRIOR, spectral_item_vectors
+from conv4rec.train.spectral import (
+    ITEM_PRIOR,
+    USER_PRIOR,
+    SparseMatrix,
+    spectral_item_vectors,
+)
 
 
 def normalised(log):
     matrix = log.to_csr().toarray().astype(float)
     by_user = (matrix.sum(1) + USER_PRIOR) ** -0.5
     return by_user[:, None] * matrix * (matrix.sum(0) + ITEM_PRIOR) ** -0.5
+
+
+def test_products_of_a_device_are_those_of_scipy(mixed):
+    matrix = SparseMatrix(mixed.to_csr().astype(np.float32) * np.float32(0.7))
+    rows, columns = torch.randn(mixed.n_users, 3), torch.randn(mixed.n_items, 3)
+    pattern, values = matrix._on_device
+    torch.testing.assert_close(pattern.times(values, columns), matrix.times(columns))
+    found = pattern.transposed_times(values, rows)
+    torch.testing.assert_close(found, matrix.transposed_times(rows))
+    dense = torch.from_numpy(matrix.matrix.toarray())
+    torch.testing.assert_close(found, dense.T @ rows)
 
 
 def test_spectral_vectors_are_the_damped_singular_vectors(mixed):

@@ -48,7 +48,7 @@ def show_cost(log: Any, model: Conv4Rec, as_json: bool) -> None:
     cost = estimate_fit(log, model)
     if remark := memory_remark(cost):
         note(remark)
-    if model.device != "cpu":
+    if not model.device.startswith("cpu"):
         note(f"this is the cost on a processor: that on {model.device} is not estimated")
     sizes = {"users": log.n_users, "items": log.n_items}
     if isinstance(log, Events):

@@ -114,7 +114,7 @@ def check_device(device: str) -> None:
     try:
         torch.zeros(1, dtype=torch.float64, device=Options(device=device).device)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0].partition(". ")[0]  # torch lists its backends
         raise SettingError(
             f"device must be one that torch can use here, such as 'cpu'; got {device!r}: {reason}"
         ) from error

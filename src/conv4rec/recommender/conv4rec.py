@@ -155,7 +155,7 @@ class Conv4Rec(Parameters):
             self._serve_events(EventAnswers(model, events, options.max_memory_mb), log)
             if events.types.levels is None:
                 return self
-        if self.device == "cpu":
+        if self.device.startswith("cpu"):
             warn_of_memory(log, network.model_dump(), settings)
         fit = Fit(
             log, network.model_dump(), settings, options.seed, self.device, on_progress,

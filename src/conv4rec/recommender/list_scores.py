@@ -219,13 +219,11 @@ def norms_of(scoring: Scoring, known: Interactions, like_level: int) -> Norms:
 
 
 def _candidates(list_score: np.ndarray, may: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The best scores of each user, and which items these are: rows x candidates."""
+    """The best scores of each user, in no order, and which items these are: rows x candidates."""
     list_score = np.where(may, list_score, -np.inf)
     n = min(CANDIDATES, list_score.shape[1])
     items = np.argpartition(-list_score, n - 1, axis=1)[:, :n].astype(np.int32)
-    best = np.take_along_axis(list_score, items, axis=1).astype(np.float32)
-    order = np.lexsort((items, -best), axis=1)  # equal ones by number
-    return np.take_along_axis(best, order, axis=1), np.take_along_axis(items, order, axis=1)
+    return np.take_along_axis(list_score, items, axis=1).astype(np.float32), items
 
 
 def _prices(

@@ -55,7 +55,7 @@ def fit_slim(interactions: Interactions, size: int, device: str = "cpu") -> SLIM
     n_items = interactions.n_items
     count = np.bincount(interactions.item_numbers, minlength=n_items).astype(np.float32)
     found = [(torch.zeros(0, dtype=torch.int64),) * 2 + (torch.zeros(0),)]
-    if device != "cpu" and DenseGram.fits(n_items):
+    if torch.device(device).type != "cpu" and DenseGram.fits(n_items):
         systems = DenseGram.of(interactions, device).systems(size, L1)
     else:
         systems = _sparse_systems(interactions, size)

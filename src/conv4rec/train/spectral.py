@@ -84,7 +84,8 @@ def pattern_features(
 class SparseMatrix:
     """A sparse matrix, multiplied by dense tables on the processor or on an accelerator.
 
-    SciPy's products take two thirds of the time of torch's on one core.
+    On a processor SciPy's products take as long as torch's, and its transposed matrix 8 bytes an
+    entry, where the order by column of a `SparsePattern` takes 36.
     """
 
     matrix: Any
@@ -103,14 +104,14 @@ class SparseMatrix:
 
     def times(self, table: Tensor) -> Tensor:
         """Times a table of columns x size."""
-        if self.device == "cpu":
+        if torch.device(self.device).type == "cpu":
             return torch.from_numpy(self.matrix @ table.numpy())
         pattern, values = self._on_device
         return pattern.times(values, table)
 
     def transposed_times(self, table: Tensor) -> Tensor:
         """The transposed matrix times a table of rows x size."""
-        if self.device == "cpu":
+        if torch.device(self.device).type == "cpu":
             return torch.from_numpy(self._transposed @ table.numpy())
         pattern, values = self._on_device
         return pattern.transposed_times(values, table)
