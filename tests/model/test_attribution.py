@@ -11,10 +11,21 @@ from conv4rec.model import ItemSide, Network, NetworkConfig, ServedModel
 from conv4rec.model.attribution import consume_attribution, entry_encodings
 from conv4rec.model.like_attribution import like_attribution, like_log_odds
 from conv4rec.model.slim import SLIM
+from conv4rec.model.stacking import Stacking
 from conv4rec.train.batches import Batches
 
 
-def random_world(seed, n_levels, n_entries, n_neighbours=0, **shape):
+def random_stacking(n_items, rng):
+    """Any correction, with channels beyond its range."""
+    stacking = Stacking(n_items, 5)
+    for table in stacking.parameters():
+        table.normal_(generator=rng)
+    stacking.deviation.abs_().add_(0.1)
+    stacking.range.copy_(stacking.range.sort(0).values + torch.tensor([[-0.5], [0.5]]))
+    return stacking
+
+
+def random_world(seed, n_levels, n_entries, n_neighbours=0, stacked=False, **shape):
     """A model with large random weights, one random history, and an item side."""
     rng = torch.Generator().manual_seed(seed)
     n_items = 23
@@ -37,7 +48,9 @@ def random_world(seed, n_levels, n_entries, n_neighbours=0, **shape):
     items = torch.randperm(n_items, generator=rng)[:n_entries].sort().values
     types = torch.randint(0, n_levels + 1, (n_entries,), generator=rng)  # unrated ones too
     batches = Batches(torch.tensor([0, n_entries]), items, types, n_items, n_levels)
-    return ServedModel(network, slim), batches.whole, ItemSide(counts, column)
+    stacking = random_stacking(n_items, rng) if stacked else None
+    model = ServedModel(network, slim, stacking=stacking)
+    return model, batches.whole, ItemSide(counts, column)
 
 
 SHAPES = [
@@ -47,6 +60,8 @@ SHAPES = [
     {"shared_encoder": True, "consume_channels": 1},
     {"polynomial_init": False, "centred": False, "two_sided": False},
     {"n_neighbours": 6},
+    {"stacked": True},
+    {"n_neighbours": 6, "stacked": True},
 ]
 
 

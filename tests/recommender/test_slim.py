@@ -59,6 +59,7 @@ def test_its_reasons_add_up_to_its_own_chance(model, mixed, alone):
 
 def test_ensemble_weights_are_chosen_by_what_slim_has_not_seen(mixed, small, monkeypatch):
     fitted_on, shown, fit_slim = [], [], components.fit_slim
+    scores_of = components.EnsembleScores
 
     def spied(log, size, device):
         fitted_on.append(log)
@@ -66,9 +67,10 @@ def test_ensemble_weights_are_chosen_by_what_slim_has_not_seen(mixed, small, mon
 
     monkeypatch.setattr(components, "fit_slim", spied)
     monkeypatch.setattr(
-        components,
-        "choose_ensemble_weights",
-        lambda *a: shown.append(a[3]) or EnsembleWeights(neural=0.4, slim=0.6),
+        components, "EnsembleScores", lambda *a: shown.append(a[3]) or scores_of(*a)
+    )
+    monkeypatch.setattr(
+        components, "choose_ensemble_weights", lambda *_: EnsembleWeights(neural=0.4, slim=0.6)
     )
     Conv4Rec(seed=0, **small).fit(mixed)
     observed = shown[0].observed.numpy() > 0

@@ -18,6 +18,7 @@ from conv4rec.train.ensemble import (
     _grid,
     _Trial,
     choose_ensemble_weights,
+    weights_in_doubt,
 )
 from conv4rec.train.ensemble_scores import (
     CELLS,
@@ -46,13 +47,18 @@ def scores(log, users, items, bias):
     return NeuralScores(users, items, bias, torch.ones(log.n_levels + 1))
 
 
+def chosen(neural, ridge, slim, validation):
+    doubt = weights_in_doubt(ridge is not None, slim is not None)
+    return choose_ensemble_weights(EnsembleScores(neural, ridge, slim, validation, doubt))
+
+
 def test_an_uninformative_neural_component_lets_the_others_have_weight(log, validation):
     users, items = torch.zeros(log.n_users, 4), torch.zeros(log.n_items, 4)
     observed = log.select(~held_out(log, 0.1, 0))
     counts = torch.from_numpy(observed.to_csr().sum(0)).float() + 1
     neural = scores(log, users, items, (counts / counts.sum()).log())
-    assert choose_ensemble_weights(neural, Ridge.of(observed, 16, 0), None, validation).ridge > 0
-    assert choose_ensemble_weights(neural, None, fit_slim(observed, 20), validation).slim > 0
+    assert chosen(neural, Ridge.of(observed, 16, 0), None, validation).ridge > 0
+    assert chosen(neural, None, fit_slim(observed, 20), validation).slim > 0
 
 
 def test_uninformative_components_have_no_weight(log, validation):
@@ -62,11 +68,11 @@ def test_uninformative_components_have_no_weight(log, validation):
     rng = np.random.default_rng(0)
     ridge = Ridge.of(log.select(~held_out(log, 0.1, 0)), 16, 0)
     noise = replace(ridge, decoder=rng.standard_normal(ridge.decoder.shape).astype(np.float32))
-    assert choose_ensemble_weights(neural, noise, None, validation).ridge == 0
+    assert chosen(neural, noise, None, validation).ridge == 0
     random_slim = SLIM(log.n_items, 5)
     random_slim.get_buffer("items").copy_(torch.from_numpy(rng.integers(0, 60, (60, 5))))
     random_slim.weights.copy_(torch.from_numpy(rng.exponential(size=(60, 5))))
-    assert choose_ensemble_weights(neural, ridge, random_slim, validation).slim == 0
+    assert chosen(neural, ridge, random_slim, validation).slim == 0
 
 
 def test_it_measures_the_ndcg_of_evaluate_and_the_likelihood(validation, rng):
@@ -109,7 +115,7 @@ def test_a_better_ranking_may_cost_two_hundredths_of_the_likelihood_and_no_more(
     measured = iter([(1.0, torch.zeros(9))])  # the first weights, then all others
     monkeypatch.setattr(Cells, "measure", lambda *_: next(measured, (nll, torch.ones(9))))
     neural = scores(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
-    found = choose_ensemble_weights(neural, Ridge.of(log, 4, 0), None, validation)
+    found = chosen(neural, Ridge.of(log, 4, 0), None, validation)
     assert (found.ridge > 0) == taken
 
 
@@ -137,7 +143,7 @@ def test_the_scale_of_the_logits_is_corrected(log, validation, scale):
     world = low_rank_world(200, 60, popularity=0.7, seed=5)
     logits = torch.from_numpy(np.log(world.item_probabilities)).float() * scale
     neural = scores(log, logits, torch.eye(log.n_items), torch.zeros(log.n_items))
-    found = choose_ensemble_weights(neural, None, None, validation)
+    found = chosen(neural, None, None, validation)
     # Not 1: consumed items are not drawn again, which sharpens the distribution of the rest.
     assert found.neural * scale == pytest.approx(1.17, rel=0.06)
 
@@ -156,7 +162,7 @@ def test_the_search_goes_beyond_the_edge_of_the_grid(log, validation, monkeypatc
     monkeypatch.setattr(Cells, "measure", lambda *_: (1.0, torch.zeros(4)))
     monkeypatch.setattr(ensemble, "_best_scale", lambda *found: found[0])
     neural = scores(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
-    found = choose_ensemble_weights(neural, Ridge.of(log, 4, 0), fit_slim(log, 20), validation)
+    found = chosen(neural, Ridge.of(log, 4, 0), fit_slim(log, 20), validation)
     assert found.neural == pytest.approx(aim["neural"], rel=0.5)
     assert found.slim == pytest.approx(aim["slim"], rel=0.3)
 

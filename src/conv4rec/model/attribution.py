@@ -2,10 +2,10 @@
 
 Given the encoding, the latent vectors are sums over the entries of the history, and so is the
 user's mean. The neural component's consume logit is linear in them, so its parts are plain
-products. The SLIM component and P(like) are not linear. Their rise from the score of an empty
-history is shared out by the Aumann-Shapley value: an entry that moves an input of the score by
-s_e gets s_e times the mean slope of the score on the straight line from the empty history to the
-full one ("integrated gradients"; for P(like) see `conv4rec.model.like_attribution`).
+products. The SLIM component, stacking and P(like) are not linear. Their rise from the score of an
+empty history is shared out by the Aumann-Shapley value: an entry that moves an input of the score
+by s_e gets s_e times the mean slope of the score on the straight line from the empty history to
+the full one ("integrated gradients"; for P(like) see `conv4rec.model.like_attribution`).
 
 References:
     Aumann and Shapley, "Values of Non-Atomic Games", Princeton 1974; Sundararajan, Taly and Yan,
@@ -23,6 +23,9 @@ from conv4rec.model.history import History, ItemSide
 from conv4rec.model.served import ServedEncoding, ServedModel
 from conv4rec.model.slim import SLIM
 from conv4rec.model.sparse import SparsePattern, gather_rows
+from conv4rec.model.stacking import SLIM_PART
+
+STEPS = 8  # on the line from the empty history to the full one, through stacking
 
 
 @dataclass(frozen=True)
@@ -95,42 +98,89 @@ def consume_attribution(
 
     As logits are log-probabilities up to a constant, this is log P(i) less the mean of log P
     over `among`.
-    """
-    out, bias = model.network.consume_out, model.network.consume_bias
-    centred = out[items].double() - out[among].double().mean(0)
-    base = bias[items].double() - bias[among].double().mean()
-    contribution = entries.consume.double() @ centred.T
-    if model.slim is not None:
-        slim = slim_attribution(model.slim, entries.history, items, among)
-        base, contribution = base + slim.base, contribution + slim.contribution
-    return Attribution(base, contribution)
-
-
-@torch.no_grad()
-def slim_attribution(slim: SLIM, history: History, items: Tensor, among: Tensor) -> Attribution:
-    """The SLIM score of some items for one history, less its mean over the items of `among`.
-
-    The similarity of an item rises from its popularity's share on a straight line, as those of
-    all entries grow together. An entry gets the share of the rise in the log that it has in the
-    rise of the similarity.
 
     Memory: 8 x len(items) x (items of the catalogue + entries) bytes.
     """
+    out = model.network.consume_out
+    path = _Path.of(model, entries)
+    weighted = out[among].double() * path.of_neural[among, None]
+    centred = out[items].double() * path.of_neural[items, None] - weighted.mean(0)
+    contribution = entries.consume.double() @ centred.T
+    if model.slim is not None:
+        contribution = contribution + _slim_contributions(
+            model.slim, entries.history, path.of_similarity, items, among
+        )
+    return Attribution(path.start[items] - path.start[among].mean(), contribution)
+
+
+@dataclass(frozen=True)
+class _Path:
+    """The consume logits of one history from an empty one, on a straight line: items, float64."""
+
+    start: Tensor  # the logit of an empty history
+    of_neural: Tensor  # mean slope of the logit in the network's logit
+    of_similarity: Tensor  # and in the similarity of SLIM
+
+    @classmethod
+    def of(cls, model: ServedModel, entries: ServedEncoding) -> _Path:
+        """Mean slopes: in steps in which each part moves the logit by exactly its secant.
+
+        Without stacking they have a closed form, and one step is exact.
+        """
+        network, slim, stacking = model.network, model.slim, model.stacking
+        history, start = entries.history, network.consume_bias.double()
+        encoded = entries.consume.double().sum(0)
+        rise = network.consume_out.double() @ encoded if stacking is not None else start
+        n_consumed = history.pattern.row_sums(history.observed)[0].double()
+        similar, rises, weight = (
+            torch.ones_like(start),
+            torch.zeros_like(start),
+            start.new_zeros(()),
+        )
+        if slim is not None:
+            weight, floor = slim.scale.double()
+            similar = floor + slim.popularity.double() / (n_consumed + 1.0)
+            of_history = slim.similarity(history.pattern, history.observed)[0].double()
+            rises = (of_history + floor - similar).clamp(min=0.0)
+        slim_start = weight * similar.log()
+        if stacking is None:
+            rise_of_log = weight * torch.log1p(rises / similar)
+            slope = rise_of_log / rises.clamp(min=1e-12)
+            return cls(start + slim_start, torch.ones_like(start), slope)
+        popularity, length = stacking.popularity.double(), torch.log1p(n_consumed)
+
+        def channels(share: float) -> Tensor:
+            slim_part = weight * (similar + share * rises).log()
+            return torch.stack([start + share * rise + slim_part, slim_part, popularity])
+
+        of_neural, of_slim, now = torch.zeros_like(start), torch.zeros_like(start), channels(0.0)
+        added = stacking(now[:, None].to(stacking.out), length[None].to(stacking.out))[0]
+        for step in range(STEPS):
+            later = channels((step + 1) / STEPS)
+            of_sum, of_part = stacking.secant_slopes(now, later, length)
+            of_neural += (1.0 + of_sum) / STEPS
+            of_slim += (1.0 + of_sum + of_part) * (later - now)[SLIM_PART]
+            now = later
+        return cls(start + slim_start + added, of_neural, of_slim / rises.clamp(min=1e-12))
+
+
+def _slim_contributions(
+    slim: SLIM, history: History, slope: Tensor, items: Tensor, among: Tensor
+) -> Tensor:
+    """What each entry adds to a score by SLIM's similarity: entries x items, less the mean.
+
+    The similarity of an item rises from its popularity's share on a straight line, as those of
+    all entries grow together. An entry gets the share of the rise of the score that it has in the
+    rise of the similarity.
+    """
     pattern, observed = history.pattern, history.observed
-    weight, floor = slim.scale.double()
     n_items = len(slim.weights)
     share = 1.0 / (pattern.row_sums(observed) + 1.0).double()
-    base = floor + share * slim.popularity.double()
-    rise = (slim.similarity(pattern, observed)[0].double() + floor - base).clamp(min=0.0)
-    slope = weight * torch.log1p(rise / base) / rise.clamp(min=1e-12)  # mean slope on the line
     neighbours, weights = slim.get_buffer("items").long(), slim.weights.double()
     rows = weights.new_zeros(len(items), n_items)
     rows.scatter_add_(1, neighbours[items], weights[items])
-    mean = torch.zeros_like(base).index_add_(
+    mean = weights.new_zeros(n_items).index_add_(
         0, neighbours[among].flatten(), (weights[among] * slope[among, None]).flatten()
     ) / len(among)
     sloped = (rows * slope[items, None])[:, pattern.columns].T  # entries x items
-    centred = sloped - mean[pattern.columns, None]
-    contribution = n_items * share * observed.double()[:, None] * centred
-    start = weight * base.log()
-    return Attribution(start[items] - start[among].mean(), contribution)
+    return n_items * share * observed.double()[:, None] * (sloped - mean[pattern.columns, None])

@@ -1,9 +1,10 @@
-"""The model that is served: the neural component, SLIM and Bayesian matrix factorisation.
+"""The model that is served: the neural component, SLIM, stacking and Bayesian matrix factorisation.
 
-The consume logit of an item is the network's logit plus the SLIM component's score. The
-distribution of its rating is a mixture of the network's and the Bayesian matrix factorisation's
-(`conv4rec.model.bayesian_mf`). Ensemble weights are inside the tables: the consume decoder is
-multiplied by the neural component's weight, and SLIM and BayesianMF hold their own.
+The consume logit of an item is the network's logit plus the SLIM component's score, corrected by
+stacking (`conv4rec.model.stacking`). The distribution of its rating is a mixture of the network's
+and the Bayesian matrix factorisation's (`conv4rec.model.bayesian_mf`). Ensemble weights are inside
+the tables: the consume decoder is multiplied by the neural component's weight, and SLIM and
+BayesianMF hold their own.
 
 The network's tables are wider than those that were trained, as several snapshots of the rating
 side stand side by side in them (`conv4rec.train.assembly`).
@@ -21,6 +22,7 @@ from conv4rec.model.config import NetworkConfig
 from conv4rec.model.history import Encoding, History, ItemSide
 from conv4rec.model.network import Network
 from conv4rec.model.slim import SLIM
+from conv4rec.model.stacking import Stacking
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class ServedConfig:
     """Width of a draw: the factors and one offset."""
     n_mf_features: int = 0
     """Features of a history that its prior reads."""
+    stacking_size: int = 0
+    """Hidden units of stacking; models of earlier versions have none."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,19 @@ class ServedModel(nn.Module):
         network: with its tables as served; needs no table of raters.
         slim: None to do without.
         bayesian_mf: None to do without.
+        stacking: None to add the components' scores up.
     """
 
     def __init__(
-        self, network: Network, slim: SLIM | None = None, bayesian_mf: BayesianMF | None = None
+        self,
+        network: Network,
+        slim: SLIM | None = None,
+        bayesian_mf: BayesianMF | None = None,
+        stacking: Stacking | None = None,
     ) -> None:
         super().__init__()
         self.network, self.slim, self.bayesian_mf = network, slim, bayesian_mf
+        self.stacking = stacking
 
     @classmethod
     def for_loading(cls, network: NetworkConfig, config: ServedConfig) -> ServedModel:
@@ -69,16 +79,19 @@ class ServedModel(nn.Module):
         if config.n_mf_draws:
             sizes = (config.n_mf_draws, config.mf_width, config.n_mf_features)
             bayesian_mf = BayesianMF(n, k, *sizes)
-        return cls(Network(network, torch.zeros(k), None), slim, bayesian_mf)
+        stacking = Stacking(n, config.stacking_size) if config.stacking_size else None
+        return cls(Network(network, torch.zeros(k), None), slim, bayesian_mf, stacking)
 
     @property
     def config(self) -> ServedConfig:
         """Sizes of the components, from their tables."""
         n_neighbours = 0 if self.slim is None else self.slim.weights.shape[1]
+        size = 0 if self.stacking is None else len(self.stacking.out)
         if self.bayesian_mf is None:
-            return ServedConfig(n_neighbours)
+            return ServedConfig(n_neighbours, stacking_size=size)
         n_draws, _, width = self.bayesian_mf.items.shape
-        return ServedConfig(n_neighbours, n_draws, width, self.bayesian_mf.features.shape[1])
+        n_features = self.bayesian_mf.features.shape[1]
+        return ServedConfig(n_neighbours, n_draws, width, n_features, size)
 
     def neural_component(self) -> ServedModel:
         """The network alone, with the same tables."""
@@ -109,10 +122,14 @@ class ServedModel(nn.Module):
 
     def consume_logits(self, encoding: ServedEncoding) -> Tensor:
         """One logit per user of the encoding and item: users x items."""
-        logits = self.network.consume_logits(encoding)
-        if self.slim is None:
+        pattern, observed = encoding.history.pattern, encoding.history.observed
+        logits, slim_part = self.network.consume_logits(encoding), None
+        if self.slim is not None:
+            slim_part = self.slim.score(pattern, observed)
+            logits.add_(slim_part)
+        if self.stacking is None:
             return logits
-        return logits.add_(self.slim.score(encoding.history.pattern, encoding.history.observed))
+        return self.stacking.corrected(logits, slim_part, pattern.row_sums(observed))
 
     def rating_logits(self, encoding: ServedEncoding, users: Tensor, items: Tensor) -> Tensor:
         """One logit per level for pairs (row of the encoding, item): pairs x levels."""

@@ -70,6 +70,7 @@ class Parameters:
         solve_users: bool | None = None,
         ridge_rank: int | None = None,
         slim_neighbours: int | None = None,
+        stacking_units: int | None = None,
         consume_reg_factors: Sequence[float] | None = None,
         rate_reg_factors: Sequence[float] | None = None,
         **unknown: Never,

@@ -162,6 +162,7 @@ def check_weights(log: Interactions, weights: Mapping[str, np.ndarray], facts: A
     sizes = tuple(network[name] for name in ("n_users", "n_items", "n_levels"))
     width = network["rate_size"] if not network["shared_encoder"] else network["consume_size"]
     neighbours, draws = served["n_slim_neighbours"], served["n_mf_draws"]
+    stacked = served.get("stacking_size", 0)  # models of earlier versions have none
     expected = {
         "item_side.type_counts": (n, k + 1),
         "item_side.column": (n, width) if network["two_sided"] else (0,),
@@ -169,6 +170,7 @@ def check_weights(log: Interactions, weights: Mapping[str, np.ndarray], facts: A
         "network.consume_in": (1 + network["consume_channels"], n, network["consume_size"]),
         "network.rate_out": (c, n, width),
         **({"slim.weights": (n, neighbours)} if neighbours else {}),
+        **({"stacking.first": (stacked, 4)} if stacked else {}),
         **({"bayesian_mf.items": (draws, n, served["mf_width"])} if draws else {}),
         **({"bayesian_mf.features": (n, served["n_mf_features"])} if draws else {}),
     }
@@ -188,6 +190,9 @@ def check_weights(log: Interactions, weights: Mapping[str, np.ndarray], facts: A
     if neighbours:
         check_range("slim.items", weights["slim.items"], 0, n - 1)
         check_range("slim.scale", weights["slim.scale"][1:], 1e-6, LARGEST)  # of a logarithm
+    if stacked:
+        check_range("stacking.deviation", weights["stacking.deviation"], 1e-6, LARGEST)
+        check_range("stacking.range", np.diff(weights["stacking.range"], axis=0), 0.0, LARGEST)
     if draws:
         _check_posterior(weights)
     if POSTERIORS in weights:

@@ -18,6 +18,7 @@ from torch import Tensor
 from conv4rec.model import ItemSide, Network, ServedModel
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.slim import SLIM
+from conv4rec.model.stacking import Stacking
 from conv4rec.train.ensemble_scores import EnsembleWeights
 from conv4rec.train.loop import Trainer
 from conv4rec.train.ridge import Ridge
@@ -32,6 +33,7 @@ class Components:
     ridge: Ridge | None = None
     slim: SLIM | None = None
     bayesian_mf: BayesianMF | None = None
+    stacking: Stacking | None = None
 
 
 @torch.no_grad()
@@ -50,14 +52,8 @@ def assemble(
         table.mul_(components.ensemble_weights.neural)
     if components.ridge is not None:
         network = _with_ridge(network, components.ridge, components.ensemble_weights)
-    slim, bayesian_mf = components.slim, components.bayesian_mf
-    device = network.rate_out.device
-    model = ServedModel(
-        network,
-        None if slim is None else slim.to(device),
-        None if bayesian_mf is None else bayesian_mf.to(device),
-    )
-    return model, item_side
+    beside = (components.slim, components.bayesian_mf, components.stacking)
+    return ServedModel(network, *beside).to(network.rate_out.device), item_side
 
 
 def _with_ridge(network: Network, ridge: Ridge, weights: EnsembleWeights) -> Network:

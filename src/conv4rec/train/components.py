@@ -1,15 +1,19 @@
-"""Fits the components beside the network: ridge, SLIM and Bayesian matrix factorisation."""
+"""Fits what stands beside the network: ridge, SLIM, stacking, Bayesian matrix factorisation."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 
 from conv4rec.data import Interactions
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.slim import SLIM
+from conv4rec.model.stacking import Stacking
 from conv4rec.train.assembly import Components
 from conv4rec.train.ensemble import choose_ensemble_weights, weights_in_doubt
-from conv4rec.train.ensemble_scores import EnsembleWeights
+from conv4rec.train.ensemble_scores import EnsembleScores, EnsembleWeights
 from conv4rec.train.gibbs import sample_bayesian_mf
 from conv4rec.train.mixture_weight import DEFAULT_SHARE, choose_share
 from conv4rec.train.ridge import Ridge
@@ -17,6 +21,7 @@ from conv4rec.train.schedule import CONSUME, RATE
 from conv4rec.train.session import Session
 from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
+from conv4rec.train.stacking import fit_stacking
 
 DRAWS = 12  # that choose the share in the mixture
 FEWEST_DRAWS = 4
@@ -30,17 +35,20 @@ def fit_components(session: Session) -> Components:
     """
     if session.shared_encoder:
         return Components()
-    return Components(*_consume_components(session), _bayesian_mf(session))
+    return replace(_consume_components(session), bayesian_mf=_bayesian_mf(session))
 
 
-def _consume_components(session: Session) -> tuple[EnsembleWeights, Ridge | None, SLIM | None]:
+def _consume_components(session: Session) -> Components:
     settings, best = session.settings, session.state.best.consume
-    whole = session.interactions
+    whole, stacking = session.interactions, None
     if best is not None:
         part = session.validation[CONSUME].observed()
         ridge, slim = _ridge(session, part), _slim(session, part)
         history = session.validation[CONSUME].history()
-        weights = choose_ensemble_weights(best, ridge, slim, history)
+        doubt = weights_in_doubt(ridge is not None, slim is not None)
+        scores = EnsembleScores(best, ridge, slim, history, doubt)
+        weights = choose_ensemble_weights(scores)
+        stacking = fit_stacking(scores, weights, settings.stacking_units, session.seed)
     elif settings.validation_fraction == 0:
         weights = weights_in_doubt(settings.ridge_rank > 0, settings.slim_neighbours > 0)
     else:  # too few interactions to choose by
@@ -49,7 +57,10 @@ def _consume_components(session: Session) -> tuple[EnsembleWeights, Ridge | None
     slim = _slim(session, whole) if weights.slim else None
     if slim is not None:
         slim.scale.copy_(torch.tensor([weights.slim, weights.floor]))
-    return weights, ridge, slim
+    if stacking is not None:
+        counts = torch.from_numpy(np.bincount(whole.item_numbers, minlength=whole.n_items))
+        stacking.popularity.copy_(Stacking.popularity_of(counts.float()))
+    return Components(weights, ridge, slim, stacking=stacking)
 
 
 def _ridge(session: Session, interactions: Interactions) -> Ridge | None:

@@ -16,6 +16,7 @@ import numpy as np
 from conv4rec.data import Interactions
 from conv4rec.errors import SettingError
 from conv4rec.model.likelihood import BLOCK_BYTES
+from conv4rec.train import stacking
 from conv4rec.train.batches import n_batches
 from conv4rec.train.components import DRAWS, FEWEST_DRAWS, NUMBERS
 from conv4rec.train.ensemble_scores import CELLS, LISTED, MOST_CELLS, MOST_USERS
@@ -221,6 +222,7 @@ def _times(plan: _Plan) -> dict[str, float]:
         "ridge component": _ridge_ns(plan) + consumed * _ridge_ns(part),
         "SLIM component": _slim_ns(plan) + consumed * _slim_ns(part),
         "ensemble weights": consumed * trials * (6 * plan.scored + 30 * part.log.n_interactions),
+        "stacking": consumed * bool(settings.stacking_units) * _stacking_ns(plan),
         "Bayesian matrix factorisation": bool(draws) * settings.mf_sweeps * _sweep_ns(plan)
         + _learned_ns(plan, draws)
         + rated * _share_ns(of_ratings, min(DRAWS, draws)),
@@ -271,6 +273,12 @@ def _slim_ns(plan: _Plan) -> float:
     log = plan.log  # items met once or twice have no regression
     pairs, regressions = log.pairs, min(log.n_items, log.n_interactions / 8)
     return (plan.candidates > 0) * (60 * regressions * plan.candidates**2 + 10 * pairs)
+
+
+def _stacking_ns(plan: _Plan) -> float:
+    n_candidates = min(plan.log.n_items, stacking.LISTED + stacking.SAMPLED)
+    cells = stacking.USERS * n_candidates
+    return stacking.STEPS * (1_000_000 + 4 * plan.settings.stacking_units * cells)
 
 
 def _learned_ns(plan: _Plan, draws: int) -> float:

@@ -11,10 +11,7 @@ from math import isfinite, log
 import torch
 from torch import Tensor
 
-from conv4rec.model import History
-from conv4rec.model.slim import SLIM
-from conv4rec.train.ensemble_scores import EnsembleScores, EnsembleWeights, NeuralScores
-from conv4rec.train.ridge import Ridge
+from conv4rec.train.ensemble_scores import EnsembleScores, EnsembleWeights
 
 NEAR = 0.02  # relative: the likelihood that may be given up for a better ranking
 N_STANDARD_ERRORS = 2.0  # by which the ranking must then be better, over users
@@ -50,9 +47,7 @@ class _Trial:
 
 
 @torch.no_grad()
-def choose_ensemble_weights(
-    neural: NeuralScores, ridge: Ridge | None, slim: SLIM | None, validation: History
-) -> EnsembleWeights:
+def choose_ensemble_weights(scores: EnsembleScores) -> EnsembleWeights:
     """The default weights, or weights that rank better beyond doubt, of near the best likelihood.
 
     Weights within `NEAR` of the best likelihood of the masked interactions are compared by
@@ -62,13 +57,9 @@ def choose_ensemble_weights(
     multiplied by one number, which changes no ranking, until the likelihood is best.
 
     Args:
-        neural: scores of the neural component, given the observed interactions.
-        ridge: fitted on the observed interactions; None to do without.
-        slim: the same.
-        validation: all interactions; those of the validation part are masked.
+        scores: of the components, given the observed interactions.
     """
-    doubt = weights_in_doubt(ridge is not None, slim is not None)
-    scores = EnsembleScores(neural, ridge, slim, validation, doubt)
+    ridge, slim = scores.of_ridge is not None, scores.slim is not None
     ridge_scores = cache(scores.ridge)
 
     def tried(weights: EnsembleWeights) -> _Trial:
@@ -79,7 +70,7 @@ def choose_ensemble_weights(
             logits += scores.log_similarity * weights.slim
         return _Trial(*scores.cells.measure(logits), weights)
 
-    trials = [tried(w) for w in _grid(ridge is not None, slim is not None)]
+    trials = [tried(w) for w in _grid(ridge, slim)]
     best = _best(trials)
     while further := _beyond(best, {trial.weights for trial in trials}):
         trials += [tried(weights) for weights in sorted(further, key=astuple)]

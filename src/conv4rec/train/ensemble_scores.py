@@ -17,6 +17,7 @@ from conv4rec.model import History
 from conv4rec.model.at_a_time import at_a_time
 from conv4rec.model.likelihood import BLOCK_BYTES
 from conv4rec.model.slim import SLIM
+from conv4rec.model.stacking import Stacking
 from conv4rec.train.item_sampling import ItemSampler
 from conv4rec.train.ridge import Ridge, user_vectors
 
@@ -123,6 +124,7 @@ class EnsembleScores:
         n_items = len(neural.items)
         rows = validation.rows_to_score(min(MOST_CELLS, MOST_USERS * n_items))
         self.part, self.users = validation.of_rows(rows), neural.users[rows]
+        self._counts = validation.pattern.column_sums(validation.observed)
         self.of_neural, self.of_ridge = neural, ridge
         self.slim = None if slim is None else slim.to(neural.bias.device)
         self.floor = doubt.floor
@@ -139,6 +141,26 @@ class EnsembleScores:
     def ridge(self, penalty: float) -> Tensor:
         """The scores of the ridge component."""
         return self._of_columns(self._ridge_at(penalty))
+
+    def weighted(self, weights: EnsembleWeights) -> tuple[Tensor, Tensor | None]:
+        """The weighted sum of all scores, and the SLIM component's part of it: rows x columns."""
+        total, slim_part = self.neural * weights.neural, None
+        if weights.ridge:
+            total += self.ridge(weights.penalty) * weights.ridge
+        if self.log_similarity is not None and weights.slim:
+            slim_part = self.log_similarity * weights.slim
+            total += slim_part
+        return total, slim_part
+
+    def popularity(self) -> Tensor:
+        """Of the items, by the observed interactions: see `Stacking.popularity_of`."""
+        return Stacking.popularity_of(self._counts)
+
+    def of_columns(self, values: Tensor) -> Tensor:
+        """Values of all items, in the columns of each row: rows x columns."""
+        if self.columns is None:
+            return values.expand(len(self.users), -1)
+        return values[self.columns]
 
     def _neural(self, rows: Tensor) -> Tensor:
         return self.users[rows] @ self.of_neural.items.T + self.of_neural.bias

@@ -1,0 +1,131 @@
+"""Stacking is fitted to what the components have not seen, and helps where a sum does not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from conv4rec import Conv4Rec
+from conv4rec.data.synthetic import low_rank_world
+from conv4rec.errors import SavedModelError
+from conv4rec.train import ensemble_scores as scores_module
+from conv4rec.train import stacking as module
+from conv4rec.train.batches import Batches
+from conv4rec.train.ensemble_scores import EnsembleScores, EnsembleWeights, NeuralScores
+from conv4rec.train.slim import fit_slim
+from conv4rec.train.stacking import fit_stacking
+from conv4rec.train.validation import held_out
+
+SUM = EnsembleWeights(neural=1.0, slim=0.5)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return low_rank_world(300, 60, popularity=0.7, seed=5).sample(20, np.random.default_rng(5))
+
+
+@pytest.fixture(scope="module")
+def scores(log):
+    """Of a neural component that is far too sure of itself."""
+    hidden = held_out(log, 0.1, 0)
+    observed = torch.from_numpy(~hidden).float()
+    history = replace(Batches.from_interactions(log).whole, observed=observed)
+    seen = log.select(~hidden)
+    counts = torch.from_numpy(np.bincount(seen.item_numbers, minlength=log.n_items)).float()
+    neural = NeuralScores(
+        torch.zeros(log.n_users, 2), torch.zeros(log.n_items, 2),
+        3.0 * counts.log1p(), torch.ones(log.n_levels + 1),
+    )  # fmt: skip
+    return EnsembleScores(neural, None, fit_slim(seen, 20), history, SUM)
+
+
+def nll(scores, stacking):
+    total, slim_part = scores.weighted(SUM)
+    if stacking is not None:
+        n_consumed = scores.part.pattern.row_sums(scores.part.observed)
+        stacking.corrected(total, slim_part, n_consumed)
+    return scores.cells.measure(total)[0]
+
+
+def test_a_sum_that_is_too_sure_is_bent_down(scores):
+    found = fit_stacking(scores, SUM, 8, 0)
+    assert found is not None
+    assert nll(scores, found) < nll(scores, None) - 0.1
+    assert not any(p.requires_grad for p in found.parameters())
+
+
+def test_the_same_seed_gives_the_same_weights(scores):
+    first, same, other = (fit_stacking(scores, SUM, 8, seed) for seed in (0, 0, 1))
+    assert first is not None
+    assert same is not None
+    assert other is not None
+    assert all(a.equal(b) for a, b in zip(first.parameters(), same.parameters(), strict=True))
+    assert not first.out.equal(other.out)
+
+
+def test_a_sample_of_the_other_items_stands_for_all(scores, monkeypatch):
+    whole = fit_stacking(scores, SUM, 8, 0)
+    monkeypatch.setattr(module, "LISTED", 5)
+    monkeypatch.setattr(module, "SAMPLED", 20)
+    sampled = fit_stacking(scores, SUM, 8, 0)
+    assert nll(scores, sampled) == pytest.approx(nll(scores, whole), abs=0.02)
+
+
+def test_a_shortlist_of_a_large_log_gives_nearly_the_same(log, scores, monkeypatch):
+    whole = fit_stacking(scores, SUM, 8, 0)
+    monkeypatch.setattr(scores_module, "CELLS", 0)
+    monkeypatch.setattr(scores_module, "BLOCK_BYTES", 4 * log.n_items * 7)
+    monkeypatch.setattr(scores_module, "LISTED", 25)
+    monkeypatch.setattr("conv4rec.train.item_sampling.N_ITEMS", 40)
+    short = EnsembleScores(scores.of_neural, None, scores.slim, scores.part, SUM)
+    assert short.columns is not None
+    assert nll(scores, fit_stacking(short, SUM, 8, 0)) == pytest.approx(
+        nll(scores, whole), abs=0.03
+    )
+
+
+def test_with_few_masked_interactions_scores_are_added_up(scores, monkeypatch):
+    monkeypatch.setattr(module, "FEWEST", int(scores.cells.n_masked.sum()) + 1)
+    assert fit_stacking(scores, SUM, 8, 0) is None
+
+
+@pytest.fixture(scope="module")
+def model(log):
+    found = Conv4Rec(seed=0, n_steps=15, mf_draws=0, slim_neighbours=10).fit(log)
+    assert found.scoring_.model.stacking is not None
+    return found
+
+
+def test_the_whole_log_says_how_popular_items_are(log, model):
+    counts = torch.from_numpy(np.bincount(log.item_numbers, minlength=log.n_items)).float()
+    expected = (counts.log1p() - counts.mean().log1p()).numpy()
+    np.testing.assert_allclose(
+        model.scoring_.model.stacking.popularity.numpy(), expected, atol=1e-6
+    )
+
+
+def test_it_is_saved_and_loaded_bit_for_bit(model, log, tmp_path):
+    model.save(tmp_path / "model")
+    same, users = Conv4Rec.load(tmp_path / "model"), log.users.to_series()[:5].to_list()
+    assert same.recommend(users, k=5).equals(model.recommend(users, k=5))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"), [("deviation", torch.neg), ("range", lambda t: t.flip(0))]
+)
+def test_numbers_that_no_training_leaves_are_refused(model, tmp_path, name, change):
+    table = getattr(model.scoring_.model.stacking, name)
+    original = table.clone()
+    table.copy_(change(original))
+    try:
+        model.save(tmp_path / "model")
+    finally:
+        table.copy_(original)
+    with pytest.raises(SavedModelError, match=f"stacking.{name}"):
+        Conv4Rec.load(tmp_path / "model")
+
+
+def test_without_units_there_is_none(log):
+    model = Conv4Rec(seed=0, n_steps=5, mf_draws=0, stacking_units=0).fit(log)
+    assert model.scoring_.model.stacking is None
