@@ -9,6 +9,7 @@ import torch
 from conv4rec import Conv4Rec
 from conv4rec.data.synthetic import low_rank_world
 from conv4rec.errors import SavedModelError
+from conv4rec.model.stacking import LENGTH
 from conv4rec.train import ensemble_scores as scores_module
 from conv4rec.train import stacking as module
 from conv4rec.train.batches import Batches
@@ -43,7 +44,7 @@ def scores(log):
 def nll(scores, stacking):
     total, slim_part = scores.weighted(SUM)
     if stacking is not None:
-        n_consumed = scores.part.pattern.row_sums(scores.part.observed)
+        n_consumed = scores.part.pattern.row_starts.diff().float()
         stacking.corrected(total, slim_part, n_consumed)
     return scores.cells.measure(total)[0]
 
@@ -129,3 +130,10 @@ def test_numbers_that_no_training_leaves_are_refused(model, tmp_path, name, chan
 def test_without_units_there_is_none(log):
     model = Conv4Rec(seed=0, n_steps=5, mf_draws=0, stacking_units=0).fit(log)
     assert model.scoring_.model.stacking is None
+
+
+def test_histories_that_are_as_long_as_later_say_nothing(scores):
+    """All users have 20 interactions; those that are masked are no sign of a short history."""
+    found = fit_stacking(scores, SUM, 8, 0)
+    assert found is not None
+    np.testing.assert_allclose(found.range[:, LENGTH].numpy(), np.log1p(20), rtol=1e-6)

@@ -51,8 +51,8 @@ class Stacking(nn.Module):
     def popularity_of(counts: Tensor) -> Tensor:
         """How popular items are: the log of their counts against the mean, alike for any size.
 
-        >>> Stacking.popularity_of(torch.tensor([0.0, 9.0, 99.0])).round(decimals=1).tolist()
-        [-3.6, -1.3, 1.0]
+        >>> Stacking.popularity_of(torch.tensor([0.0, 9.0, 99.0])).round(decimals=1)
+        tensor([-3.6000, -1.3000,  1.0000])
         """
         return torch.log1p(counts) - torch.log1p(counts.mean())
 

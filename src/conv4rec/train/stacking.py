@@ -133,7 +133,8 @@ def _candidates(
         Stacking.channels(total.gather(1, columns), part, popularity.gather(1, columns)),
         log_weights.gather(1, columns) + more,
         masked.gather(1, columns),
-        torch.log1p(scores.part.pattern.row_sums(scores.part.observed)),
+        # Not of the observed ones: where all are equally long, later histories would be longer.
+        torch.log1p(scores.part.pattern.row_starts.diff().float()),
     )
 
 
