@@ -73,6 +73,17 @@ def test_a_sample_of_the_other_items_stands_for_all(scores, monkeypatch):
     assert nll(scores, sampled) == pytest.approx(nll(scores, whole), abs=0.02)
 
 
+@pytest.mark.parametrize(("listed", "sampled"), [(200, 200), (5, 20), (3, 4)])
+def test_candidates_weigh_as_much_as_all_items(scores, monkeypatch, listed, sampled):
+    monkeypatch.setattr(module, "LISTED", listed)
+    monkeypatch.setattr(module, "SAMPLED", sampled)
+    found = module._candidates(scores, SUM, np.random.default_rng(0))
+    n_observed = scores.part.pattern.row_sums(scores.part.observed)
+    weights = found.log_weights.exp()
+    torch.testing.assert_close(weights.sum(1), 60 - n_observed)
+    torch.testing.assert_close((weights * found.masked).sum(1), scores.cells.n_masked.float())
+
+
 def test_a_shortlist_of_a_large_log_gives_nearly_the_same(log, scores, monkeypatch):
     whole = fit_stacking(scores, SUM, 8, 0)
     monkeypatch.setattr(scores_module, "CELLS", 0)
