@@ -38,7 +38,9 @@ def by_hand(stacking, total, slim_part, n_consumed):
             x[POPULARITY], x[LENGTH] = stacking.popularity[i], n_consumed[u].log1p()
             least, most = stacking.range
             z = (x.clamp(least, most) - stacking.mean) / stacking.deviation
-            hidden = (stacking.first @ z + stacking.bias).relu()
+            hidden = stacking.first @ z + stacking.bias
+            parabola = (hidden + 1).square() / 4
+            hidden = torch.where(hidden.abs() < 1, parabola, hidden.relu())
             found[u, i] = total[u, i] + stacking.linear @ z + stacking.out @ hidden
     return found
 
