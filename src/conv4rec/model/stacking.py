@@ -28,7 +28,7 @@ from conv4rec.model.at_a_time import at_a_time
 
 SUM, SLIM_PART, POPULARITY, LENGTH = range(4)
 N_CHANNELS = 4
-CELLS = 65_536  # users x items corrected at a time: what is hidden fits into a processor's cache
+CELLS = 4_096  # users x items at a time: 256 kB of hidden units stay in a processor's cache
 
 
 class Stacking(nn.Module):
@@ -63,20 +63,22 @@ class Stacking(nn.Module):
     def corrected(self, scores: Tensor, slim_part: Tensor | None, n_consumed: Tensor) -> Tensor:
         """Add the correction to scores, in place: users x items.
 
-        Memory: 80 bytes for each of `CELLS` pairs, about.
+        Memory: 300 bytes for each of `CELLS` pairs, about.
 
         Args:
             scores: users x items; the weighted sum of all components.
             slim_part: users x items; the SLIM component's part of it. None for none.
             n_consumed: users; items in the history.
         """
-        at_once = max(1, at_a_time(CELLS, scores.device) // max(1, scores.shape[1]))
-        length = torch.log1p(n_consumed)
-        for first in range(0, len(scores), at_once):
-            own = slice(first, first + at_once)
-            part = None if slim_part is None else slim_part[own]
-            channels = self.channels(scores[own], part, self.popularity)
-            scores[own] += self(channels, length[own])
+        cells, length = at_a_time(CELLS, scores.device), torch.log1p(n_consumed)
+        n_users = max(1, cells // max(1, scores.shape[1]))
+        for first in range(0, len(scores), n_users):
+            users = slice(first, first + n_users)
+            for start in range(0, scores.shape[1], cells):
+                own = (users, slice(start, start + cells))
+                part = None if slim_part is None else slim_part[own]
+                channels = self.channels(scores[own], part, self.popularity[own[1]])
+                scores[own] += self(channels, length[users])
         return scores
 
     @staticmethod
