@@ -103,8 +103,8 @@ def consume_attribution(
     """
     out = model.network.consume_out
     path = _Path.of(model, entries)
-    weighted = out[among].double() * path.of_neural[among, None]
-    centred = out[items].double() * path.of_neural[items, None] - weighted.mean(0)
+    mean = path.of_neural[among] @ out[among].double() / len(among)
+    centred = out[items].double() * path.of_neural[items, None] - mean
     contribution = entries.consume.double() @ centred.T
     if model.slim is not None:
         contribution = contribution + _slim_contributions(
@@ -129,14 +129,10 @@ class _Path:
         """
         network, slim, stacking = model.network, model.slim, model.stacking
         history, start = entries.history, network.consume_bias.double()
-        encoded = entries.consume.double().sum(0)
-        rise = network.consume_out.double() @ encoded if stacking is not None else start
+        rise = (network.consume_out @ entries.consume.sum(0)).double()
         n_consumed = history.pattern.row_sums(history.observed)[0].double()
-        similar, rises, weight = (
-            torch.ones_like(start),
-            torch.zeros_like(start),
-            start.new_zeros(()),
-        )
+        similar, rises = torch.ones_like(start), torch.zeros_like(start)
+        weight = start.new_zeros(())
         if slim is not None:
             weight, floor = slim.scale.double()
             similar = floor + slim.popularity.double() / (n_consumed + 1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
-from functools import cache
 from itertools import product
 from math import isfinite, log
 
@@ -60,15 +59,9 @@ def choose_ensemble_weights(scores: EnsembleScores) -> EnsembleWeights:
         scores: of the components, given the observed interactions.
     """
     ridge, slim = scores.of_ridge is not None, scores.slim is not None
-    ridge_scores = cache(scores.ridge)
 
     def tried(weights: EnsembleWeights) -> _Trial:
-        logits = scores.neural * weights.neural
-        if weights.ridge:
-            logits += ridge_scores(weights.penalty) * weights.ridge
-        if scores.log_similarity is not None and weights.slim:
-            logits += scores.log_similarity * weights.slim
-        return _Trial(*scores.cells.measure(logits), weights)
+        return _Trial(*scores.cells.measure(scores.weighted(weights)[0]), weights)
 
     trials = [tried(w) for w in _grid(ridge, slim)]
     best = _best(trials)

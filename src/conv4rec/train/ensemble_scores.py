@@ -128,6 +128,7 @@ class EnsembleScores:
         self.of_neural, self.of_ridge = neural, ridge
         self.slim = None if slim is None else slim.to(neural.bias.device)
         self.floor = doubt.floor
+        self._of_penalty: dict[float, Tensor] = {}
         self.cells, self.columns = Cells.of(self.part), None
         block = len(rows)
         if len(rows) * n_items > CELLS:
@@ -139,8 +140,10 @@ class EnsembleScores:
         self.log_similarity = None if slim is None else self._of_columns(self._log_similarity)
 
     def ridge(self, penalty: float) -> Tensor:
-        """The scores of the ridge component."""
-        return self._of_columns(self._ridge_at(penalty))
+        """The scores of the ridge component; kept."""
+        if penalty not in self._of_penalty:
+            self._of_penalty[penalty] = self._of_columns(self._ridge_at(penalty))
+        return self._of_penalty[penalty]
 
     def weighted(self, weights: EnsembleWeights) -> tuple[Tensor, Tensor | None]:
         """The weighted sum of all scores, and the SLIM component's part of it: rows x columns."""
