@@ -98,7 +98,7 @@ def test_scores_of_pairs_are_those_of_the_whole_catalogue(model, histories):
 
 def test_entry_encodings_sum_to_the_encoding(model, histories):
     entries, empty = model.encode_entries(histories), model.encode(histories.empty(1))
-    total = histories.pattern.row_sums(entries) + empty
+    total = histories.pattern.row_sums(entries.T).T + empty
     torch.testing.assert_close(total.float(), model.encode(histories), rtol=1e-4, atol=1e-4)
 
 

@@ -75,7 +75,7 @@ def test_permuting_users_permutes_rows_and_changes_nothing_else(network_and_side
     if network.config.two_sided:
         contribution, _ = network.channels(history, network.item_mean(side.type_counts))
         column = network.column(contribution, history.pattern, torch.arange(N_USERS))
-        also = network.column(contribution[entries], pattern, order)
+        also = network.column(contribution[:, entries], pattern, order)
         torch.testing.assert_close(column, also)
 
 

@@ -13,7 +13,7 @@ def histories() -> tuple[SparsePattern, torch.Tensor, torch.Tensor]:
     """
     pattern = SparsePattern(torch.tensor([0, 40, 40, 42]), torch.arange(42), 42)
     levels = torch.cat([torch.tensor([0, 3]).repeat(20), torch.tensor([0, 0])])
-    return pattern, torch.zeros(42, 4).double(), torch.nn.functional.one_hot(levels, 4).double()
+    return pattern, torch.zeros(4, 42).double(), torch.nn.functional.one_hot(levels, 4).T.double()
 
 
 def test_biases_follow_the_levels_given_and_shrink_with_few_ratings():
@@ -28,8 +28,8 @@ def test_biases_are_the_mode_of_the_posterior():
     pattern, log_probabilities, given = histories()
     precision = torch.eye(4).double() * 2 + 0.5
     biases, _ = level_biases(pattern, log_probabilities, given, precision, steps=20)
-    probabilities = torch.softmax(log_probabilities + biases[pattern.rows], 1)
-    slope = pattern.row_sums(given - probabilities) - biases @ precision
+    probabilities = torch.softmax(log_probabilities + biases.T[:, pattern.rows], 0)
+    slope = pattern.row_sums(given - probabilities).T - biases @ precision
     torch.testing.assert_close(slope, torch.zeros_like(slope), rtol=0, atol=1e-6)
 
 
@@ -41,7 +41,7 @@ def test_a_high_prior_precision_gives_no_biases():
 def test_an_entry_without_a_rating_changes_nothing():
     pattern, log_probabilities, given = histories()
     with_rating, _ = level_biases(pattern, log_probabilities, given, torch.eye(4).double())
-    given[40:] = 0.0
+    given[:, 40:] = 0.0
     without, _ = level_biases(pattern, log_probabilities, given, torch.eye(4).double())
     torch.testing.assert_close(without[:2], with_rating[:2])
     torch.testing.assert_close(without[2], torch.zeros(4).double())
@@ -49,26 +49,26 @@ def test_an_entry_without_a_rating_changes_nothing():
 
 def test_products_are_summed_over_rows():
     pattern, _, _ = histories()
-    values = torch.randn(42, 3, generator=torch.Generator().manual_seed(0))
+    values = torch.randn(3, 42, generator=torch.Generator().manual_seed(0))
     found = products(pattern, values)
-    torch.testing.assert_close(found[0], values[:40].T @ values[:40])
+    torch.testing.assert_close(found[0], values[:, :40] @ values[:, :40].T)
     assert (found[1] == 0).all()
 
 
 def test_biases_are_the_mode_also_for_extreme_users():
     """A user who gives only a rare level: full Newton steps would not converge."""
     for n, probability in ((20, 0.03), (200, 0.01), (60, 0.03)):
-        p = torch.full((n, 5), (1 - probability) / 4, dtype=torch.float64)
-        p[:, 1] = probability
+        p = torch.full((5, n), (1 - probability) / 4, dtype=torch.float64)
+        p[1] = probability
         pattern = SparsePattern(torch.tensor([0, n]), torch.arange(n), n)
-        given = torch.nn.functional.one_hot(torch.ones(n, dtype=torch.long), 5).double()
+        given = torch.nn.functional.one_hot(torch.ones(n, dtype=torch.long), 5).T.double()
         found, _ = level_biases(pattern, p.log(), given, torch.eye(5, dtype=torch.float64))
         b = torch.zeros(5, dtype=torch.float64, requires_grad=True)
         best = torch.optim.LBFGS([b], max_iter=200, line_search_fn="strong_wolfe")
 
         def loss(p=p, given=given, b=b, best=best):
             best.zero_grad()
-            value = -(torch.log_softmax(p.log() + b, 1) * given).sum() + b @ b / 2
+            value = -(torch.log_softmax(p.T.log() + b, 1) * given.T).sum() + b @ b / 2
             value.backward()
             return value
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from conv4rec.model.sparse import SparsePattern, gather_rows
+from conv4rec.model.sparse import SparsePattern, gather
 
 N_USERS, N_ITEMS, N_LEVELS, N_CHANNELS, SIZE = 6, 9, 4, 3, 5
 
@@ -35,7 +35,7 @@ def test_look_up_equals_the_convolution_of_one_hot_rows(make_history, rng):
     history = make_history(N_USERS, N_ITEMS, N_LEVELS)
     kernel = tensor(rng, N_LEVELS + 1, N_CHANNELS)
     tables = tensor(rng, N_CHANNELS, N_ITEMS, SIZE)
-    values = kernel[history.types] * history.observed[:, None]
+    values = kernel.T[:, history.types] * history.observed
     found = history.pattern.look_up(values, tables)
     expected = torch.einsum("uik,kc,cid->ud", one_hot(history), kernel, tables)
     assert_same(found, expected, (kernel, tables), rng)
@@ -45,7 +45,7 @@ def test_look_down_equals_the_convolution_of_one_hot_columns(make_history, rng):
     history = make_history(N_USERS, N_ITEMS, N_LEVELS)
     kernel = tensor(rng, N_LEVELS + 1, N_CHANNELS)
     tables = tensor(rng, N_CHANNELS, N_USERS, SIZE)
-    values = kernel[history.types] * history.observed[:, None]
+    values = kernel.T[:, history.types] * history.observed
     found = history.pattern.look_down(values, tables)
     expected = torch.einsum("uik,kc,cud->id", one_hot(history), kernel, tables)
     assert_same(found, expected, (kernel, tables), rng)
@@ -53,7 +53,7 @@ def test_look_down_equals_the_convolution_of_one_hot_columns(make_history, rng):
 
 def test_gradients_agree_with_finite_differences(make_history, rng):
     pattern = make_history(4, 5, 2).pattern
-    values, table = tensor(rng, len(pattern.columns), 2), tensor(rng, 2, 5, 3)
+    values, table = tensor(rng, 2, len(pattern.columns)), tensor(rng, 2, 5, 3)
     assert torch.autograd.gradcheck(pattern.look_up, (values, table))
     raters = tensor(rng, 2, 4, 3)
     assert torch.autograd.gradcheck(pattern.look_down, (values, raters))
@@ -61,11 +61,13 @@ def test_gradients_agree_with_finite_differences(make_history, rng):
 
 def test_sums_run_over_rows_and_over_columns(make_history, rng):
     pattern = make_history(N_USERS, N_ITEMS, N_LEVELS).pattern
-    values = torch.from_numpy(rng.normal(size=(len(pattern.columns), 2)))
-    dense = torch.zeros(N_USERS, N_ITEMS, 2, dtype=torch.float64)
-    dense[pattern.rows, pattern.columns] = values
-    torch.testing.assert_close(pattern.row_sums(values), dense.sum(1))
-    torch.testing.assert_close(pattern.column_sums(values), dense.sum(0))
+    values = tensor(rng, 2, len(pattern.columns))
+    dense = torch.zeros(2, N_USERS, N_ITEMS, dtype=torch.float64)
+    dense[:, pattern.rows, pattern.columns] = values
+    assert_same(pattern.row_sums(values), dense.sum(2), (values,), rng)
+    torch.testing.assert_close(pattern.row_sums(values[0]), dense[0].sum(1))
+    torch.testing.assert_close(pattern.column_sums(values[0]), dense[0].sum(0))
+    assert pattern.row_sums(values[:0]).shape == (0, N_USERS)
 
 
 def test_products_of_entries_are_those_of_their_rows_and_columns(make_history, rng):
@@ -89,7 +91,7 @@ def test_inner_products_of_some_entries_have_the_gradients_of_dense_products(mak
 def test_empty_rows_are_zero(lengths):
     starts = torch.tensor([0, *lengths]).cumsum(0)
     pattern = SparsePattern(starts, torch.arange(sum(lengths)), 4)
-    values = torch.ones(sum(lengths), 1, dtype=torch.float64)
+    values = torch.ones(1, sum(lengths), dtype=torch.float64)
     found = pattern.look_up(values, torch.ones(1, 4, 2, dtype=torch.float64))
     assert found[:, 0].tolist() == lengths
     down = pattern.look_down(values, torch.ones(1, len(lengths), 2, dtype=torch.float64))
@@ -98,19 +100,19 @@ def test_empty_rows_are_zero(lengths):
 
 def test_entries_may_come_in_any_order_within_a_row(rng):
     tables = tensor(rng, 1, 6, 3)
-    values = torch.from_numpy(rng.normal(size=(4, 1)))
+    values = torch.from_numpy(rng.normal(size=(1, 4)))
     columns, starts = torch.tensor([4, 0, 5, 2]), torch.tensor([0, 3, 4])
     order = torch.tensor([1, 0, 2, 3])
-    sorted_ = SparsePattern(starts, columns[order], 6).look_up(values[order], tables)
+    sorted_ = SparsePattern(starts, columns[order], 6).look_up(values[:, order], tables)
     torch.testing.assert_close(SparsePattern(starts, columns, 6).look_up(values, tables), sorted_)
 
 
-@pytest.mark.parametrize("width", [1, 3, 8, 9, 40])
-def test_gathered_rows_and_their_gradient_are_those_of_indexing(rng, width):
-    table = torch.from_numpy(rng.standard_normal((7, width))).requires_grad_()
+@pytest.mark.parametrize("n_channels", [0, 1, 3, 8])
+def test_what_is_gathered_and_its_gradient_are_those_of_indexing(rng, n_channels):
+    table = torch.from_numpy(rng.standard_normal((n_channels, 7))).requires_grad_()
     index = torch.from_numpy(rng.integers(0, 7, 50))
-    weights = torch.from_numpy(rng.standard_normal((50, width)))
-    found, expected = gather_rows(table, index), table[index]
+    weights = torch.from_numpy(rng.standard_normal((n_channels, 50)))
+    found, expected = gather(table, index), table[:, index]
     assert torch.equal(found, expected)
     ours, theirs = (torch.autograd.grad((x * weights).sum(), table)[0] for x in (found, expected))
     torch.testing.assert_close(ours, theirs)

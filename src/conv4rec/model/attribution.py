@@ -22,7 +22,7 @@ from torch import Tensor
 from conv4rec.model.history import History, ItemSide
 from conv4rec.model.served import ServedEncoding, ServedModel
 from conv4rec.model.slim import SLIM
-from conv4rec.model.sparse import SparsePattern, gather_rows
+from conv4rec.model.sparse import SparsePattern
 from conv4rec.model.stacking import SLIM_PART
 
 STEPS = 8  # on the line from the empty history to the full one, through stacking
@@ -73,7 +73,7 @@ def entry_encodings(
     length = history.root_length()[pattern.rows]
     consume = length[:, :0]
     if network.rate_in is None:
-        rate = alone.look_up(channels[:, : len(network.consume_in)], network.consume_in) / length
+        rate = alone.look_up(channels[: len(network.consume_in)], network.consume_in) / length
         consume = rate
     else:
         rate = alone.look_up(channels, network.rate_in) / length
@@ -82,7 +82,7 @@ def entry_encodings(
             consume = alone.look_up(consume_input, network.consume_in) / length
     rated = history.observed * (history.types < network.config.n_levels)
     n_rated = pattern.row_sums(rated)[pattern.rows] + network.shrinkage[0].exp()
-    excess = gather_rows(network.kernel_in, history.types)[:, 1:] - gather_rows(item_mean, columns)
+    excess = network.kernel_in[history.types, 1:] - item_mean[columns]
     user_mean = excess * (rated / n_rated)[:, None]
     posterior = None
     if model.bayesian_mf is not None and with_ratings:

@@ -138,7 +138,7 @@ class BayesianMF(PosteriorDraws):
         pattern, rows, columns = history.pattern, history.pattern.rows, history.pattern.columns
         length = history.root_length()[rows]
         added = (history.observed[:, None] * self.features[columns] / length).double()
-        f = pattern.row_sums(added)
+        f = pattern.row_sums(added.T).T
         f = torch.cat([torch.ones_like(f[:, :1]), f], 1)
         items, factors, moments = self._doubled(columns), [], PosteriorMoments()
         offset = added.new_zeros(len(columns), 1)
@@ -170,7 +170,7 @@ class BayesianMF(PosteriorDraws):
         """The levels' log probabilities for each entry given all other entries of its user.
 
         Returns:
-            entries x levels, and likewise a 1 at the level given, with no 1 where there is no
+            levels x entries, and likewise a 1 at the level given, with no 1 where there is no
             rating.
         """
         moments = PosteriorMoments()
@@ -179,16 +179,16 @@ class BayesianMF(PosteriorDraws):
         return self._cavity_log_probabilities(moments, history), self._given(history)
 
     def _given(self, history: History) -> Tensor:
-        """1 at the level of each entry that is observed and rated: entries x levels, float64."""
-        levels = nn.functional.one_hot(history.types, len(self.ratings) + 1)[:, :-1]
-        return levels.double() * history.observed[:, None]
+        """1 at the level of each entry that is observed and rated: levels x entries, float64."""
+        levels = torch.arange(len(self.ratings), device=history.types.device)
+        return (history.types == levels[:, None]) * history.observed.double()
 
     def _cavity_log_probabilities(self, moments: PosteriorMoments, history: History) -> Tensor:
         noise = moments.noise_variance[history.pattern.rows]
         thresholds = self.thresholds.double().mean(0)
-        return level_log_probabilities(
+        return level_probabilities(
             moments.cavity_mean, moments.cavity_variance + noise, thresholds
-        )
+        ).log_()
 
     def _tail(self, moments: PosteriorMoments, history: History) -> Tensor:
         """Everything in a row of `encode` behind the factors: users x (3 + levels), float64."""

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from conv4rec.model.config import NetworkConfig
 from conv4rec.model.history import PRIOR_COUNT, Encoding, History, ItemSide
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.model.sparse import SparsePattern, gather_rows, needs_gradient, times_rows
+from conv4rec.model.sparse import SparsePattern, gather, needs_gradient, times_rows
 
 
 class Network(nn.Module):
@@ -106,7 +106,7 @@ class Network(nn.Module):
             channels, user_mean = item_side.channels or self.channels(history, item_mean)
             liked = self._liked(item_side)
             if self.rate_in is None:
-                consume_input = channels[:, : len(self.consume_in)]
+                consume_input = channels[: len(self.consume_in)]
                 consume = rate = pattern.look_up(consume_input, self.consume_in) / length
             else:
                 rate = pattern.look_up(channels, self.rate_in) / length
@@ -123,7 +123,7 @@ class Network(nn.Module):
         return self.rate_out[0] + item_side.column / (raters + PRIOR_COUNT).sqrt()
 
     def consume_input(self, history: History, item_side: ItemSide) -> Tensor:
-        """The channels that the consume encoder reads: entries x (1 + consume_channels)."""
+        """The channels that the consume encoder reads: (1 + consume_channels) x entries."""
         kernel = self.consume_kernel[:, : len(self.consume_in)]
         mean = self._means(item_side)[1]
         return self.channels(history, mean, kernel)[0]
@@ -156,23 +156,23 @@ class Network(nn.Module):
         Rating channels are centred on the item's mean, then on the user's own shrunk mean.
 
         Returns:
-            entries x (1 + channels), and users x channels.
+            (1 + channels) x entries, and users x channels.
         """
         kernel = self.kernel_in if kernel is None else kernel
         if history.is_of_one and not needs_gradient(kernel, item_mean, self.shrinkage):
             return self._channels_of_one(history, item_mean, kernel)
-        pattern, observed = history.pattern, history.observed[:, None]
-        values = gather_rows(kernel, history.types)
-        rated = observed * (history.types < self.config.n_levels)[:, None]
-        excess = (values[:, 1:] - gather_rows(item_mean, pattern.columns)) * rated
+        pattern, observed = history.pattern, history.observed
+        consumed, values = gather(kernel.T, history.types).split([1, kernel.shape[1] - 1])
+        rated = observed * (history.types < self.config.n_levels)
+        excess = (values - gather(item_mean.T, pattern.columns)) * rated
         prior = self.shrinkage[0].exp()
         user_mean = pattern.row_sums(excess) / (pattern.row_sums(rated) + prior)
         if self.config.centred:
-            unrated = (observed - rated) * values[:, 1:]
-            rating = excess - gather_rows(user_mean, pattern.rows) * rated + unrated
+            unrated = (observed - rated) * values
+            rating = excess - gather(user_mean, pattern.rows) * rated + unrated
         else:
-            rating = values[:, 1:] * observed
-        return torch.cat([values[:, :1] * observed, rating], 1), user_mean
+            rating = values * observed
+        return torch.cat([consumed * observed, rating]), user_mean.T
 
     def _channels_of_one(
         self, history: History, item_mean: Tensor, kernel: Tensor
@@ -189,7 +189,7 @@ class Network(nn.Module):
         else:
             values[:, 1:] *= observed
         values[:, :1] *= observed
-        return torch.from_numpy(values), torch.from_numpy(user_mean)
+        return torch.from_numpy(values.T), torch.from_numpy(user_mean)
 
     def column(self, channels: Tensor, pattern: SparsePattern, raters: Tensor) -> Tensor:
         """The convolution down the columns; `raters` holds the user number of each row."""
@@ -211,22 +211,21 @@ class Network(nn.Module):
         if len(encoding.rate) == 1:
             channels = [v.index_select(0, items) @ encoding.rate[0, :size] for v in vectors]
             of_items = self.rate_bias[items] + encoding.item_mean[items] @ self.from_item_mean
-            return self._level_logits(channels, of_items + self.user_offsets(encoding))
+            return self._level_logits(channels, (of_items + self.user_offsets(encoding)).T)
         if pairs is None:
             latent = encoding.rate[users, :size]
             channels = [(latent * v[items]).sum(1) for v in vectors]
         else:
             latent = encoding.rate[:, :size].contiguous()
             channels = [pairs.inner_products(latent, v) for v in vectors]
-        offsets = gather_rows(self.rating_offsets(encoding), items)
-        return self._level_logits(
-            channels, offsets + gather_rows(self.user_offsets(encoding), users)
-        )
+        offsets = gather(self.rating_offsets(encoding).T, items)
+        return self._level_logits(channels, offsets + gather(self.user_offsets(encoding).T, users))
 
     def _level_logits(self, channels: list[Tensor], offsets: Tensor) -> Tensor:
+        """Pairs x levels, in memory levels first; `offsets`, too, is channels x pairs."""
         if channels:
-            offsets = torch.stack(channels, 1) * self.rate_scale + offsets
-        return self.level_bias + offsets @ self.kernel_out
+            offsets = torch.stack(channels) * self.rate_scale + offsets
+        return torch.addmm(self.level_bias[:, None], self.kernel_out.T, offsets).T
 
     def all_rating_logits(self, encoding: Encoding) -> Tensor:
         """One logit per level for every user of the encoding and item: users x items x levels.

@@ -78,7 +78,7 @@ class PosteriorDraws(nn.Module):
     def user_features(self, history: History) -> Tensor:
         """(1, f_u): users x (1 + features)."""
         pattern, observed = history.pattern, history.observed
-        f = pattern.look_up(observed[:, None], self.features[None]) / history.root_length()
+        f = pattern.look_up(observed[None], self.features[None]) / history.root_length()
         return torch.cat([torch.ones_like(f[:, :1]), f], 1)
 
     def users(

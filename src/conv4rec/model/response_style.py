@@ -32,48 +32,39 @@ def level_biases(
 
     Args:
         pattern: whose entries.
-        log_probabilities: entries x levels: log P_0.
-        given: entries x levels: 1 at the level given, 0 elsewhere and where there is no rating.
+        log_probabilities: levels x entries: log P_0.
+        given: levels x entries: 1 at the level given, 0 elsewhere and where there is no rating.
         precision: levels x levels.
         start: the first biases; by default 0.
         steps: Newton steps.
     """
-    rated = given.sum(1, keepdim=True)
-    counts = pattern.row_sums(given)
+    rated, counts = given.sum(0), pattern.row_sums(given).T
     biases = torch.zeros_like(counts) if start is None else start
     covariance = precision
+
+    def log_posterior(biases: Tensor) -> Tensor:
+        """Up to a constant: rows."""
+        log_total = torch.logsumexp(log_probabilities + biases.T[:, pattern.rows], 0)
+        log_likelihood = (counts * biases).sum(1) - pattern.row_sums(log_total * rated)
+        return log_likelihood - ((biases @ precision) * biases).sum(1) / 2
+
     for _ in range(steps):
-        probabilities = torch.softmax(log_probabilities + biases[pattern.rows], 1) * rated
-        expected = pattern.row_sums(probabilities)
+        probabilities = torch.softmax(log_probabilities + biases.T[:, pattern.rows], 0) * rated
+        expected = pattern.row_sums(probabilities).T
         information = torch.diag_embed(expected) - products(pattern, probabilities)
         covariance = torch.linalg.inv(information + precision)
         right = counts - expected + (information @ biases[:, :, None])[:, :, 0]
         step = (covariance @ right[:, :, None])[:, :, 0] - biases
-        best = _log_posterior(pattern, log_probabilities, given, precision, biases)
-        start = biases
+        best, start = log_posterior(biases), biases
         for share in SHARES:
             tried = start + share * step
-            reached = _log_posterior(pattern, log_probabilities, given, precision, tried)
+            reached = log_posterior(tried)
             higher = reached > best
             biases = torch.where(higher[:, None], tried, biases)
             best = torch.where(higher, reached, best)
     return biases, covariance
 
 
-def _log_posterior(
-    pattern: SparsePattern,
-    log_probabilities: Tensor,
-    given: Tensor,
-    precision: Tensor,
-    biases: Tensor,
-) -> Tensor:
-    """Log posterior of the biases of each row, up to a constant: rows."""
-    log_p = torch.log_softmax(log_probabilities + biases[pattern.rows], 1)
-    log_likelihood = pattern.row_sums((log_p * given).sum(1))
-    return log_likelihood - ((biases @ precision) * biases).sum(1) / 2
-
-
 def products(pattern: SparsePattern, values: Tensor) -> Tensor:
-    """Sums over each row's entries of v v': rows x size x size."""
-    columns = [pattern.row_sums(values * one[:, None]) for one in values.unbind(1)]
-    return torch.stack(columns, 1)
+    """Sums over each row's entries of v v', of `values` size x entries: rows x size x size."""
+    return torch.stack([pattern.row_sums(values * one).T for one in values], 1)

@@ -81,6 +81,6 @@ def score_spread(interactions: Interactions, vectors: Tensor) -> float:
     """
     users = torch.arange(min(interactions.n_users, SPREAD_USERS))
     history = Batches.from_interactions(interactions).of_users(users)
-    latent = history.pattern.look_up(history.observed[:, None], vectors[None])
+    latent = history.pattern.look_up(history.observed[None], vectors[None])
     scores = latent / history.root_length() @ vectors.T
     return float(scores.std(1, correction=0).mean())

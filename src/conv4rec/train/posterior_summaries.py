@@ -71,9 +71,9 @@ def _response_style_precision(model: BayesianMF, histories: History) -> Tensor:
     """The prior precision of the users' level biases: levels x levels."""
     pattern = histories.pattern
     log_probabilities, given = model.leave_one_out(histories)
-    eye = torch.eye(given.shape[1], dtype=given.dtype, device=given.device)
+    eye = torch.eye(len(given), dtype=given.dtype, device=given.device)
     precision, biases = eye / FIRST_SPREAD, None
-    rates = pattern.row_sums(given).sum(1) > 0
+    rates = pattern.row_sums(given.sum(0)) > 0
     for _ in range(ROUNDS):
         biases, variance = level_biases(pattern, log_probabilities, given, precision, biases, 1)
         modes = biases[rates]

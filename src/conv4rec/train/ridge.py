@@ -89,4 +89,4 @@ def user_vectors(encoder: Tensor, history: History, values: Tensor | None = None
     """
     inputs = history.observed if values is None else history.observed * values
     length = (history.pattern.row_sums(history.observed) + PRIOR_COUNT).sqrt()[:, None]
-    return history.pattern.look_up(inputs[:, None], encoder[None]) / length
+    return history.pattern.look_up(inputs[None], encoder[None]) / length
