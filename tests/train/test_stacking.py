@@ -15,11 +15,13 @@ from conv4rec.train import ensemble_scores as scores_module
 from conv4rec.train import stacking as module
 from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble_scores import EnsembleScores, EnsembleWeights, NeuralScores
+from conv4rec.train.settings import TrainSettings
 from conv4rec.train.slim import fit_slim
 from conv4rec.train.stacking import fit_stacking
 from conv4rec.train.validation import held_out
 
 SUM = EnsembleWeights(neural=1.0, slim=0.5)
+SETTINGS = TrainSettings()
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +53,47 @@ def nll(scores, stacking):
 
 
 def test_a_sum_that_is_too_sure_is_bent_down(scores):
-    found = fit_stacking(scores, SUM, 8, 0)
+    found = fit_stacking(scores, SUM, SETTINGS, 0)
     assert found is not None
     assert nll(scores, found) < nll(scores, None) - 0.1
     assert not any(p.requires_grad for p in found.parameters())
 
 
 def test_the_same_seed_gives_the_same_weights(scores):
-    first, same, other = (fit_stacking(scores, SUM, 8, seed) for seed in (0, 0, 1))
+    first, same, other = (fit_stacking(scores, SUM, SETTINGS, seed) for seed in (0, 0, 1))
     assert first is not None
     assert same is not None
     assert other is not None
     assert all(a.equal(b) for a, b in zip(first.parameters(), same.parameters(), strict=True))
     assert not first.out.equal(other.out)
+
+
+def test_a_part_of_the_correction_is_kept(scores, monkeypatch):
+    share, part = module.KEPT, fit_stacking(scores, SUM, SETTINGS, 0)
+    monkeypatch.setattr(module, "KEPT", 1.0)
+    whole = fit_stacking(scores, SUM, SETTINGS, 0)
+    total, slim_part = scores.weighted(SUM)
+    n_consumed = scores.part.pattern.row_starts.diff().float()
+    corrections = [
+        found.corrected(total.clone(), slim_part, n_consumed) - total for found in (part, whole)
+    ]
+    torch.testing.assert_close(corrections[0], share * corrections[1], rtol=1e-4, atol=1e-4)
+    assert corrections[1].abs().max() > 0.1
+    assert nll(scores, whole) < nll(scores, part) < nll(scores, None)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_users_count_as_in_the_consume_loss(scores, power):
+    found = module._candidates(scores, SUM, power, np.random.default_rng(0))
+    none = module._start(found, scores.popularity(), 2, 0)  # before the first step
+    losses, weights = [], []
+    for user in range(len(found.length)):
+        scored = found.channels[0, user] + found.log_weights[user]
+        log_p = torch.log_softmax(scored, 0)[found.masked[user]]
+        losses += (-log_p).tolist()
+        weights += [len(log_p) ** -power] * len(log_p)
+    expected = np.average(losses, weights=weights)
+    assert float(found.nll(none)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_rounding_moves_the_scores_as_little(scores):
@@ -77,7 +107,7 @@ def test_rounding_moves_the_scores_as_little(scores):
         )
         total, slim_part = scores.weighted(SUM)
         n_consumed = scores.part.pattern.row_starts.diff().float()
-        found = fit_stacking(rounded, SUM, 8, 0)
+        found = fit_stacking(rounded, SUM, SETTINGS, 0)
         assert found is not None
         corrected.append(found.corrected(total, slim_part, n_consumed).log_softmax(1))
     assert not corrected[0].equal(corrected[1])
@@ -85,10 +115,10 @@ def test_rounding_moves_the_scores_as_little(scores):
 
 
 def test_a_sample_of_the_other_items_stands_for_all(scores, monkeypatch):
-    whole = fit_stacking(scores, SUM, 8, 0)
+    whole = fit_stacking(scores, SUM, SETTINGS, 0)
     monkeypatch.setattr(module, "LISTED", 5)
     monkeypatch.setattr(module, "SAMPLED", 20)
-    sampled = fit_stacking(scores, SUM, 8, 0)
+    sampled = fit_stacking(scores, SUM, SETTINGS, 0)
     assert nll(scores, sampled) == pytest.approx(nll(scores, whole), abs=0.02)
 
 
@@ -96,7 +126,7 @@ def test_a_sample_of_the_other_items_stands_for_all(scores, monkeypatch):
 def test_candidates_weigh_as_much_as_all_items(scores, monkeypatch, listed, sampled):
     monkeypatch.setattr(module, "LISTED", listed)
     monkeypatch.setattr(module, "SAMPLED", sampled)
-    found = module._candidates(scores, SUM, np.random.default_rng(0))
+    found = module._candidates(scores, SUM, 0.5, np.random.default_rng(0))
     n_observed = scores.part.pattern.row_sums(scores.part.observed)
     weights = found.log_weights.exp()
     torch.testing.assert_close(weights.sum(1), 60 - n_observed)
@@ -104,21 +134,21 @@ def test_candidates_weigh_as_much_as_all_items(scores, monkeypatch, listed, samp
 
 
 def test_a_shortlist_of_a_large_log_gives_nearly_the_same(log, scores, monkeypatch):
-    whole = fit_stacking(scores, SUM, 8, 0)
+    whole = fit_stacking(scores, SUM, SETTINGS, 0)
     monkeypatch.setattr(scores_module, "CELLS", 0)
     monkeypatch.setattr(scores_module, "BLOCK_BYTES", 4 * log.n_items * 7)
     monkeypatch.setattr(scores_module, "LISTED", 25)
     monkeypatch.setattr("conv4rec.train.item_sampling.N_ITEMS", 40)
     short = EnsembleScores(scores.of_neural, None, scores.slim, scores.part, SUM)
     assert short.columns is not None
-    assert nll(scores, fit_stacking(short, SUM, 8, 0)) == pytest.approx(
+    assert nll(scores, fit_stacking(short, SUM, SETTINGS, 0)) == pytest.approx(
         nll(scores, whole), abs=0.03
     )
 
 
 def test_with_few_masked_interactions_scores_are_added_up(scores, monkeypatch):
     monkeypatch.setattr(module, "FEWEST", int(scores.cells.n_masked.sum()) + 1)
-    assert fit_stacking(scores, SUM, 8, 0) is None
+    assert fit_stacking(scores, SUM, SETTINGS, 0) is None
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +194,6 @@ def test_without_units_there_is_none(log):
 
 def test_histories_that_are_as_long_as_later_say_nothing(scores):
     """All users have 20 interactions; those that are masked are no sign of a short history."""
-    found = fit_stacking(scores, SUM, 8, 0)
+    found = fit_stacking(scores, SUM, SETTINGS, 0)
     assert found is not None
     np.testing.assert_allclose(found.range[:, LENGTH].numpy(), np.log1p(20), rtol=1e-6)

@@ -48,7 +48,7 @@ def _consume_components(session: Session) -> Components:
         doubt = weights_in_doubt(ridge is not None, slim is not None)
         scores = EnsembleScores(best, ridge, slim, history, doubt)
         weights = choose_ensemble_weights(scores)
-        stacking = fit_stacking(scores, weights, settings.stacking_units, session.seed)
+        stacking = fit_stacking(scores, weights, settings, session.seed)
     elif settings.validation_fraction == 0:
         weights = weights_in_doubt(settings.ridge_rank > 0, settings.slim_neighbours > 0)
     else:  # too few interactions to choose by

@@ -202,7 +202,7 @@ def _step_ns(plan: _Plan) -> tuple[float, float]:
     whole = log.n_users * log.n_items <= plan.settings.softmax_cells
     scored = users * log.n_items if whole else N_ITEMS * users + 2 * masked
     consume = size * (0.09 * scored + 0.6 * rows + 5 * log.n_items)
-    rate = (4 * plan.rate_size * rows + 3 * plan.rating_weights) * (log.n_rated > 0)
+    rate = (3.2 * plan.rate_size * rows + 3 * plan.rating_weights) * (log.n_rated > 0)
     return consume, rate if plan.two_sided else rate / 2
 
 

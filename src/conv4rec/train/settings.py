@@ -90,7 +90,7 @@ class TrainSettings(Settings):
     slim_neighbours: CountOrNone = 100
     """Candidate neighbours of an item in the SLIM component (see `conv4rec.train.slim`); 0 for
     none. A shared encoder stands alone: it has no SLIM component."""
-    stacking_units: CountOrNone = 16
+    stacking_units: CountOrNone = 8
     """Hidden units of the network that combines the components' consume scores (see
     `conv4rec.train.stacking`); 0 to add them up. It needs a validation part."""
     consume_reg_factors: Factors = (1.0, 0.4, 2.0)

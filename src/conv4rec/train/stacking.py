@@ -4,6 +4,9 @@ The masked interactions of the validation part are predicted from the scores of 
 none of which has seen them: -log P(item) under a softmax over the user's masked items, the best
 others by the weighted sum, and a sample of all others, weighted to stand for them. The prior is
 normal around the weighted sum alone.
+
+A part of the correction is kept (`KEPT`). The whole of it is the likeliest, by little, and orders
+the top of lists worse than the sum does where many items are likely (docs/ablation.md).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from torch.optim.adam import adam
 from conv4rec.model.stacking import LENGTH, N_CHANNELS, SUM, Stacking
 from conv4rec.train.ensemble_scores import EnsembleScores, EnsembleWeights
 from conv4rec.train.random_draws import uniforms
+from conv4rec.train.settings import TrainSettings
 
 FEWEST = 100  # masked interactions: with fewer, the scores are added up
 LISTED, SAMPLED = 200, 200  # other items of a user: the best, and of the rest
@@ -25,6 +29,7 @@ USERS = 64  # of a step
 STEPS, LEARNING_RATE = 400, 0.03  # the rate falls to 0 on a straight line
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 PENALTY = 3.0  # on the squared weights and the squared change of the sum's, in interactions
+KEPT = 0.5  # of the correction
 
 
 @dataclass(frozen=True)
@@ -34,24 +39,24 @@ class _Candidates:
     channels: Tensor  # 3 x users x candidates
     log_weights: Tensor  # users x candidates; -inf: not a candidate
     masked: Tensor  # users x candidates
+    weight: Tensor  # users: of a masked interaction in the loss
     length: Tensor  # users: log(1 + items in the history)
 
     def of(self, users: Tensor) -> _Candidates:
         """Those of some users."""
-        channels = self.channels[:, users]
-        return _Candidates(
-            channels, self.log_weights[users], self.masked[users], self.length[users]
-        )
+        channels, of_users = self.channels[:, users], (self.weight[users], self.length[users])
+        return _Candidates(channels, self.log_weights[users], self.masked[users], *of_users)
 
     def nll(self, stacking: Stacking) -> Tensor:
-        """Mean -log P(masked item)."""
+        """Weighted mean of -log P(masked item)."""
         scores = self.channels[SUM] + stacking(self.channels, self.length) + self.log_weights
         nll = (scores.logsumexp(1, keepdim=True) - scores)[self.masked]
-        return nll.mean()
+        weights = self.weight[:, None].expand_as(self.masked)[self.masked]
+        return (nll * weights).sum() / weights.sum()
 
 
 def fit_stacking(
-    scores: EnsembleScores, weights: EnsembleWeights, size: int, seed: int
+    scores: EnsembleScores, weights: EnsembleWeights, settings: TrainSettings, seed: int
 ) -> Stacking | None:
     """Adam on the masked interactions. The popularity is of the observed ones.
 
@@ -60,17 +65,17 @@ def fit_stacking(
     Args:
         scores: of the components, on the validation part.
         weights: of their sum.
-        size: hidden units; 0 for none.
+        settings: `stacking_units`, 0 for none, and `user_weight_power`, as of the consume loss.
         seed: of the draws.
 
     Returns:
         None with too few masked interactions.
     """
-    n_masked = int(scores.cells.n_masked.sum())
+    n_masked, size = int(scores.cells.n_masked.sum()), settings.stacking_units
     if not size or n_masked < FEWEST:
         return None
     rng = np.random.default_rng([seed, n_masked])
-    found = _candidates(scores, weights, rng)
+    found = _candidates(scores, weights, settings.user_weight_power, rng)
     stacking = _start(found, scores.popularity(), size, seed)
     weights_of = [stacking.linear, stacking.first, stacking.out]
     trained = [p.requires_grad_() for p in (*weights_of, stacking.bias)]
@@ -86,7 +91,10 @@ def fit_stacking(
                 amsgrad=False, beta1=BETAS[0], beta2=BETAS[1], weight_decay=0.0, eps=EPSILON,
                 lr=LEARNING_RATE * (1 - step / STEPS), maximize=False, foreach=False,
             )  # fmt: skip
-    return stacking.requires_grad_(False)
+    stacking.requires_grad_(False)
+    stacking.linear.mul_(KEPT)
+    stacking.out.mul_(KEPT)
+    return stacking
 
 
 def _start(found: _Candidates, popularity: Tensor, size: int, seed: int) -> Stacking:
@@ -106,7 +114,7 @@ def _start(found: _Candidates, popularity: Tensor, size: int, seed: int) -> Stac
 
 
 def _candidates(
-    scores: EnsembleScores, weights: EnsembleWeights, rng: np.random.Generator
+    scores: EnsembleScores, weights: EnsembleWeights, power: float, rng: np.random.Generator
 ) -> _Candidates:
     """The masked items of each user, the best others, and a sample of all others."""
     total, slim_part = scores.weighted(weights)
@@ -133,6 +141,7 @@ def _candidates(
         Stacking.channels(total.gather(1, columns), part, popularity.gather(1, columns)),
         log_weights.gather(1, columns) + more,
         masked.gather(1, columns),
+        cells.n_masked.float() ** -power,
         # Not of the observed ones: where all are equally long, later histories would be longer.
         torch.log1p(scores.part.pattern.row_starts.diff().float()),
     )
