@@ -98,7 +98,8 @@ class _Generator(torch.Generator):
         return super().__new__(cls, "cpu")
 
 
-_tensor, _products = torch.tensor, (sparse.SparsePattern.times, sparse.SparsePattern.products)
+Pattern = sparse.SparsePattern
+_tensor, _products = torch.tensor, (Pattern.times, Pattern.products, Pattern.add_times)
 
 
 def _made(data, *, dtype=None, device=None):
@@ -106,20 +107,27 @@ def _made(data, *, dtype=None, device=None):
     return made if device is None else made.to(device)
 
 
-def _times(self: sparse.SparsePattern, values: torch.Tensor, table: torch.Tensor):
+def _times(self: Pattern, values: torch.Tensor, table: torch.Tensor):
     if not isinstance(values, PretendTensor):
         return _products[0](self, values, table)
     return PretendTensor(_products[0](_unwrapped(self), values.raw.detach(), table.raw.detach()))
 
 
-def _inner(self: sparse.SparsePattern, rows: torch.Tensor, columns: torch.Tensor):
+def _inner(self: Pattern, rows: torch.Tensor, columns: torch.Tensor):
     if not isinstance(rows, PretendTensor):
         return _products[1](self, rows, columns)
     return PretendTensor(_products[1](_unwrapped(self), rows.raw.detach(), columns.raw.detach()))
 
 
-def _unwrapped(pattern: sparse.SparsePattern) -> sparse.SparsePattern:
-    return sparse.SparsePattern(pattern.row_starts.raw, pattern.columns.raw, pattern.n_columns)
+def _add_times(self: Pattern, total: torch.Tensor, values: torch.Tensor, table: torch.Tensor):
+    if not isinstance(values, PretendTensor):
+        return _products[2](self, total, values, table)
+    raw = (one.raw.detach() for one in (total, values, table))
+    return _products[2](_unwrapped(self), *raw)
+
+
+def _unwrapped(pattern: Pattern) -> Pattern:
+    return Pattern(pattern.row_starts.raw, pattern.columns.raw, pattern.n_columns)
 
 
 def install() -> None:
@@ -135,4 +143,4 @@ def install() -> None:
         own(lambda *args, op=op, **kwargs: run(op, args, kwargs))
     torch.tensor, torch.Generator = _made, _Generator
     # Sparse matrices of such a device cannot be made: the products of the processor.
-    sparse.SparsePattern.times, sparse.SparsePattern.products = _times, _inner
+    Pattern.times, Pattern.products, Pattern.add_times = _times, _inner, _add_times
