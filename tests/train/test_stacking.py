@@ -96,6 +96,14 @@ def test_users_count_as_in_the_consume_loss(scores, power):
     assert float(found.nll(none)) == pytest.approx(expected, rel=1e-4)
 
 
+def test_the_weight_of_users_is_that_of_the_settings(scores):
+    found = [
+        fit_stacking(scores, SUM, TrainSettings(user_weight_power=power), 0) for power in (0.0, 1.0)
+    ]
+    assert all(one is not None for one in found)
+    assert not found[0].out.equal(found[1].out)
+
+
 def test_rounding_moves_the_scores_as_little(scores):
     """Two processes add up in another order than one."""
     corrected = []
