@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from conv4rec.model.sparse import SparsePattern
+from conv4rec.model.sparse import SparsePattern, gather
 
 STEPS = 8  # of Newton's method, from zero biases
 SHARES = (1.0, 0.5, 0.2, 0.05)  # of a Newton step that are tried; the best is taken, or none
@@ -44,12 +44,12 @@ def level_biases(
 
     def log_posterior(biases: Tensor) -> Tensor:
         """Up to a constant: rows."""
-        log_total = torch.logsumexp(log_probabilities + biases.T[:, pattern.rows], 0)
+        log_total = torch.logsumexp(log_probabilities + gather(biases.T, pattern.rows), 0)
         log_likelihood = (counts * biases).sum(1) - pattern.row_sums(log_total * rated)
         return log_likelihood - ((biases @ precision) * biases).sum(1) / 2
 
     for _ in range(steps):
-        probabilities = torch.softmax(log_probabilities + biases.T[:, pattern.rows], 0) * rated
+        probabilities = torch.softmax(log_probabilities + gather(biases.T, pattern.rows), 0) * rated
         expected = pattern.row_sums(probabilities).T
         information = torch.diag_embed(expected) - products(pattern, probabilities)
         covariance = torch.linalg.inv(information + precision)
