@@ -3,6 +3,8 @@
 import inspect
 import subprocess
 import sys
+from types import NoneType
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -141,8 +143,11 @@ def test_the_signature_is_the_settings_models():
         assert parameters[name].default is None
         kind = (NetworkSettings.model_fields | TrainSettings.model_fields)[name].annotation
         written = parameters[name].annotation
-        expected = "Sequence[float]" if "tuple" in str(kind) else kind.__name__
-        assert written == f"{expected} | None"
+        if "tuple" in str(kind):
+            expected = "Sequence[float] | None"
+        else:  # a setting that is None by default says so itself
+            expected = str(kind) if NoneType in get_args(kind) else f"{kind.__name__} | None"
+        assert written == expected
 
 
 def test_none_means_the_value_of_the_preset():

@@ -14,6 +14,7 @@ from conv4rec.train import ensemble_scores as module
 from conv4rec.train.batches import Batches
 from conv4rec.train.ensemble import (
     DEFAULT_WEIGHTS,
+    WITHOUT_RIDGE,
     _best,
     _grid,
     _Trial,
@@ -109,14 +110,10 @@ def test_the_histories_of_some_users_are_those_of_the_users(log, validation):
 
 
 @pytest.mark.parametrize(("nll", "taken"), [(1.01, True), (1.03, False)])
-def test_a_better_ranking_may_cost_two_hundredths_of_the_likelihood_and_no_more(
-    log, validation, monkeypatch, nll, taken
-):
-    measured = iter([(1.0, torch.zeros(9))])  # the first weights, then all others
-    monkeypatch.setattr(Cells, "measure", lambda *_: next(measured, (nll, torch.ones(9))))
-    neural = scores(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
-    found = chosen(neural, Ridge.of(log, 4, 0), None, validation)
-    assert (found.ridge > 0) == taken
+def test_a_better_ranking_may_cost_two_hundredths_of_the_likelihood_and_no_more(nll, taken):
+    default = _Trial(1.0, torch.zeros(9), EnsembleWeights())
+    better = _Trial(nll, torch.ones(9), EnsembleWeights(ridge=0.5))
+    assert (_best([default, better], [default]).ridge > 0) == taken
 
 
 @pytest.mark.parametrize("clear", [True, False])
@@ -128,7 +125,30 @@ def test_in_doubt_the_default_weights_are_taken(clear):
         _Trial(5.01, default, DEFAULT_WEIGHTS),
         _Trial(5.02, better, EnsembleWeights(ridge=0.5)),
     ]
-    assert _best(trials) == (EnsembleWeights(ridge=0.5) if clear else DEFAULT_WEIGHTS)
+    found = _best(trials, trials[1:2])
+    assert found == (EnsembleWeights(ridge=0.5) if clear else DEFAULT_WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("with_ridge", "without", "taken"), [(5.05, 5.05, 0), (5.2, 5.05, 1), (5.2, 5.2, 2)]
+)
+def test_what_stands_in_is_near_the_best_likelihood(with_ridge, without, taken):
+    likeliest = _Trial(5.0, torch.zeros(4), EnsembleWeights(slim=0.2))
+    in_doubt = [
+        _Trial(with_ridge, torch.zeros(4), DEFAULT_WEIGHTS),
+        _Trial(without, torch.zeros(4), WITHOUT_RIDGE),
+    ]
+    assert _best([likeliest], in_doubt) == [*in_doubt, likeliest][taken].weights
+
+
+def test_weights_too_sure_of_themselves_are_judged_at_their_best_scale(log, validation):
+    # Twelve times as sure as they should be: nothing that the grid holds is as far off.
+    world = low_rank_world(200, 60, popularity=0.7, seed=5)
+    logits = torch.from_numpy(np.log(world.item_probabilities)).float() * 12
+    neural = scores(log, logits, torch.eye(log.n_items), torch.zeros(log.n_items))
+    slim = fit_slim(log.select(~held_out(log, 0.1, 0)), 20)
+    found = chosen(neural, None, slim, validation)
+    assert found.neural / found.slim == pytest.approx(WITHOUT_RIDGE.neural / WITHOUT_RIDGE.slim)
 
 
 def test_a_missing_component_has_no_weight():
@@ -160,7 +180,7 @@ def test_the_search_goes_beyond_the_edge_of_the_grid(log, validation, monkeypatc
 
     monkeypatch.setattr(ensemble, "_Trial", trial)
     monkeypatch.setattr(Cells, "measure", lambda *_: (1.0, torch.zeros(4)))
-    monkeypatch.setattr(ensemble, "_best_scale", lambda *found: found[0])
+    monkeypatch.setattr(ensemble, "_best_scale", lambda weights, tried: tried(weights))
     neural = scores(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
     found = chosen(neural, Ridge.of(log, 4, 0), fit_slim(log, 20), validation)
     assert found.neural == pytest.approx(aim["neural"], rel=0.5)

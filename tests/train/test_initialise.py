@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from conv4rec.data.synthetic import two_tribes
-from conv4rec.train import TrainSettings, initialise
+from conv4rec.train import TrainSettings, initialise, session
 from conv4rec.train.batches import Batches
-from conv4rec.train.initialise import new_network
+from conv4rec.train.initialise import latent_widths, new_network
 from conv4rec.train.item_side import full_item_side
 from conv4rec.train.spectral import (
     ITEM_PRIOR,
@@ -109,8 +109,46 @@ def test_the_spread_of_the_first_scores_is_that_of_the_setting(mixed, spread):
     assert float(scores.std(1, correction=0).mean()) == pytest.approx(spread, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("n_interactions", "n_items", "widths"),
+    [
+        (0, 0, (64, 32)),
+        (100_000, 1_000, (64, 32)),
+        (200_000, 1_000, (88, 48)),  # 64 and 32, times the root of 2, in steps of 8
+        (400_000, 1_000, (128, 64)),
+        (900_000, 1_000, (192, 64)),
+        (10**9, 1_000, (256, 64)),
+        (10**9, 1_000_000, (64, 16)),  # 64 and 16 million numbers a table
+        (10**9, 10**9, (8, 8)),
+    ],
+)
+def test_vectors_are_wider_where_there_is_more_to_learn(n_interactions, n_items, widths):
+    found = latent_widths({}, n_items, n_interactions)
+    assert (found["consume_size"], found["rate_size"]) == widths
+
+
+def test_all_fits_have_the_widths_of_the_whole_log(mixed, make_fit, monkeypatch):
+    few = len(mixed) / 4  # so that a validation fit, on fewer interactions, would be narrower
+    monkeypatch.setattr(initialise, "FEW", few)
+    seen = []
+
+    def new_network(*args):
+        network = initialise.new_network(*args)
+        seen.append((network.config.consume_size, network.config.rate_size))
+        return network
+
+    monkeypatch.setattr(session, "new_network", new_network)
+    monkeypatch.setattr(
+        initialise, "WIDTHS", {"consume_size": (8, 64, 10**9), "rate_size": (40, 400, 10**9)}
+    )
+    make_fit(mixed, shape={}).run()
+    assert len(seen) > 1
+    assert set(seen) == {(16, 80)}
+
+
 def test_vectors_of_a_huge_catalogue_are_narrower(mixed, monkeypatch):
-    widths = {"consume_size": (256, 20 * mixed.n_items), "rate_size": (64, 10 * mixed.n_items)}
+    n = mixed.n_items
+    widths = {"consume_size": (64, 256, 20 * n), "rate_size": (32, 64, 10 * n)}
     monkeypatch.setattr(initialise, "WIDTHS", widths)
     config = new_network(mixed, {}, TrainSettings(), seed=0).config
     assert (config.consume_size, config.rate_size) == (20, 10)

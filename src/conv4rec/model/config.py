@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conv4rec.model.settings import Count, CountOrNone, Settings, Switch
+from conv4rec.model.settings import Count, CountOrNone, CountOrRule, Settings, Switch
 
 
 class NetworkSettings(Settings):
@@ -12,10 +12,12 @@ class NetworkSettings(Settings):
     """Rating channels beside "consumed": 1 = liked, 2 = liked and polarising."""
     consume_channels: Count = 1
     """How many of the rating channels the consume side reads."""
-    consume_size: Count = 256
-    """Latent width of the consume side. Narrower where there are more than 250,000 items."""
-    rate_size: Count = 64
-    """Latent width of the rating side. Narrower where there are more than 250,000 items."""
+    consume_size: CountOrRule = None
+    """Latent width of the consume side. None: 64; beyond 100,000 interactions it grows with their
+    square root, to 256. Narrower where there are more than 250,000 items."""
+    rate_size: CountOrRule = None
+    """Latent width of the rating side. None: 32, growing so to 64. Narrower where there are more
+    than 250,000 items."""
     two_sided: Switch = True
     """Whether the convolution also runs down each item's column of users."""
     centred: Switch = True
@@ -38,6 +40,8 @@ class NetworkConfig(NetworkSettings):
     n_users: CountOrNone
     n_items: CountOrNone
     n_levels: Count
+    consume_size: Count = 64
+    rate_size: Count = 32
     n_rating_channels: CountOrNone = 2
     """0 on a scale of one level."""
     consume_channels: CountOrNone = 1

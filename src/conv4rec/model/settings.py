@@ -26,6 +26,9 @@ def _plain(value: Any) -> Any:
 Switch = Annotated[bool, Field(description="True or False")]
 Count = Annotated[int, Field(ge=1, description="a whole number of at least 1")]
 CountOrNone = Annotated[int, Field(ge=0, description="a whole number of at least 0")]
+CountOrRule = Annotated[
+    int | None, Field(ge=1, description="a whole number of at least 1, or None")
+]
 Amount = Annotated[
     float, Field(ge=0, le=1e30, description="a finite number of at least 0 and at most 1e30")
 ]

@@ -40,6 +40,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "two_sided": False,
         "shared_encoder": True,
+        "consume_size": 256,
         "consume_channels": 2,
         "n_steps": 130,
         "learning_rate": 0.003,

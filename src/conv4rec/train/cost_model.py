@@ -22,7 +22,7 @@ from conv4rec.train.components import DRAWS, FEWEST_DRAWS, NUMBERS
 from conv4rec.train.ensemble_scores import CELLS, LISTED, MOST_CELLS, MOST_USERS
 from conv4rec.train.fit import EPOCHS
 from conv4rec.train.gibbs import FEWEST_RATINGS, widths
-from conv4rec.train.initialise import NARROWEST, WIDTHS
+from conv4rec.train.initialise import NARROWEST, latent_widths
 from conv4rec.train.item_sampling import N_ITEMS
 from conv4rec.train.posterior_summaries import LEARNED_FROM
 from conv4rec.train.schedule import CONSUME, RATE
@@ -118,10 +118,7 @@ class _Plan:
     def of(cls, log: LogSizes, shape: dict[str, Any], settings: TrainSettings) -> _Plan:
         counts: Any = log  # has the counts that the rules of a fit read from interactions
         n_items, n_users = max(1, log.n_items), max(1, log.n_users)
-        consume_size, rate_size = (
-            min(shape.get(name, default), max(NARROWEST, numbers // n_items))
-            for name, (default, numbers) in WIDTHS.items()
-        )
+        widths = latent_widths(shape, n_items, log.n_interactions)
         shared = bool(shape.get("shared_encoder"))
         together = trained_together(settings, shared)
         size = validation_size(log.n_interactions, settings)
@@ -142,8 +139,8 @@ class _Plan:
             sum(fit.stops[RATE] > 0 for fit in planned),
             consume_share,
             consume_share if together else rating_share,
-            min(consume_size, max(NARROWEST, log.n_items)),
-            consume_size if shared else rate_size,
+            min(widths["consume_size"], max(NARROWEST, log.n_items)),
+            widths["consume_size" if shared else "rate_size"],
             bool(shape.get("two_sided", True)),
             min(settings.mf_draws, draws) * (rated and not shared),
             min(settings.ridge_rank, n_users, n_items, NUMBERS // n_items) * beside,

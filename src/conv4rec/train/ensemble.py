@@ -52,8 +52,9 @@ def choose_ensemble_weights(scores: EnsembleScores) -> EnsembleWeights:
     Weights within `NEAR` of the best likelihood of the masked interactions are compared by
     NDCG@20. The best of them replace the default if their gain, a mean over users, is more than
     `N_STANDARD_ERRORS` standard errors: on a small log the best of many is the luckiest. If the
-    default is not among them, the likeliest weights stand in for it. All weights are then
-    multiplied by one number, which changes no ranking, until the likelihood is best.
+    default, at its best scale, is not among them, the default without ridge stands in for it, or
+    else the likeliest weights. All weights are then multiplied by one number, which changes no
+    ranking, until the likelihood is best.
 
     Args:
         scores: of the components, given the observed interactions.
@@ -63,12 +64,15 @@ def choose_ensemble_weights(scores: EnsembleScores) -> EnsembleWeights:
     def tried(weights: EnsembleWeights) -> _Trial:
         return _Trial(*scores.cells.measure(scores.weighted(weights)[0]), weights)
 
+    defaults = (DEFAULT_WEIGHTS, WITHOUT_RIDGE)[not ridge :] if slim else ()
+    # A sum that is too sure of itself is as likely as another once it is scaled.
+    in_doubt = [_best_scale(weights, tried) for weights in defaults]
     trials = [tried(w) for w in _grid(ridge, slim)]
-    best = _best(trials)
+    best = _best(trials, in_doubt)
     while further := _beyond(best, {trial.weights for trial in trials}):
         trials += [tried(weights) for weights in sorted(further, key=astuple)]
-        best = _best(trials)
-    return _best_scale(best, tried)
+        best = _best(trials, in_doubt)
+    return _best_scale(best, tried).weights
 
 
 def weights_in_doubt(ridge: bool, slim: bool) -> EnsembleWeights:
@@ -109,25 +113,24 @@ def _beyond(best: EnsembleWeights, tried: set[EnsembleWeights]) -> set[EnsembleW
     return further - tried
 
 
-def _best(trials: list[_Trial]) -> EnsembleWeights:
+def _best(trials: list[_Trial], in_doubt: list[_Trial]) -> EnsembleWeights:
     finite = [trial for trial in trials if isfinite(trial.nll)]
     if not finite:
         return trials[0].weights
     likeliest = min(finite, key=lambda trial: trial.nll)
-    near = [trial for trial in finite if trial.nll <= (1 + NEAR) * likeliest.nll]
-    default = next((trial for trial in near if trial.weights == DEFAULT_WEIGHTS), likeliest)
+    most = (1 + NEAR) * likeliest.nll
+    near = [trial for trial in finite if trial.nll <= most]
+    default = next((trial for trial in in_doubt if trial.nll <= most), likeliest)
     best = max(near, key=lambda trial: float(trial.ndcg.mean()))
     gain = best.ndcg - default.ndcg
     standard_error = float(gain.std(correction=0)) / len(gain) ** 0.5
     return (best if float(gain.mean()) > N_STANDARD_ERRORS * standard_error else default).weights
 
 
-def _best_scale(
-    weights: EnsembleWeights, tried: Callable[[EnsembleWeights], _Trial]
-) -> EnsembleWeights:
+def _best_scale(weights: EnsembleWeights, tried: Callable[[EnsembleWeights], _Trial]) -> _Trial:
     """The likeliest multiple, in steps of `SCALE_STEP`: the loss is convex, with one minimum."""
     found = tried(weights)
     for by in (SCALE_STEP, 1 / SCALE_STEP):
         while (next_ := tried(found.weights.scaled(by))).nll < found.nll:
             found = next_
-    return found.weights
+    return found

@@ -13,6 +13,7 @@ from conv4rec.train.batches import n_batches
 from conv4rec.train.checkpoint import fingerprint, load_checkpoint
 from conv4rec.train.components import fit_components
 from conv4rec.train.ensemble_scores import EnsembleWeights
+from conv4rec.train.initialise import latent_widths
 from conv4rec.train.processes import check_alike
 from conv4rec.train.schedule import Schedule
 from conv4rec.train.selection import ValidationResult, planned_fits, trained_together
@@ -78,7 +79,9 @@ class Fit:
         resume: bool = False,
         should_stop: Callable[[], bool] | None = None,
     ) -> None:
-        self.interactions, self.shape, self.settings = interactions, shape, settings
+        self.interactions, self.settings = interactions, settings
+        # Those of the whole log: a validation fit has fewer interactions and the same widths.
+        self.shape = shape | latent_widths(shape, interactions.n_items, len(interactions))
         self.seed, self.device, self.on_progress = seed, device, on_progress
         self.checkpoint, self.resume, self.should_stop = checkpoint, resume, should_stop
 

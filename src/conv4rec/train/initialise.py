@@ -17,9 +17,11 @@ from conv4rec.train.spectral import spectral_item_vectors
 SPREAD_USERS = 500  # users from whom `score_spread` is estimated
 ITEM_PRIOR = 1.0  # interactions added to each item, so that no probability is 0
 
-WIDTHS = {"consume_size": (256, 64_000_000), "rate_size": (64, 16_000_000)}
-"""Default width of each latent vector, and the numbers that one table of items may hold: of more
-than 250,000 items the vectors are shorter, so that memory stays bounded."""
+WIDTHS = {"consume_size": (64, 256, 64_000_000), "rate_size": (32, 64, 16_000_000)}
+"""Of each latent vector the default width up to `FEW` interactions, that of any more, and the
+numbers that a table of items may hold: of more than 250,000 items vectors are at most so much
+shorter that memory stays bounded."""
+FEW = 100_000
 NARROWEST = 8
 
 
@@ -45,9 +47,7 @@ def new_network(
     shape = {"n_rating_channels": 2, "consume_channels": 1, **shape}
     shape["n_rating_channels"] = min(shape["n_rating_channels"], n_levels - 1)
     shape["consume_channels"] = min(shape["consume_channels"], shape["n_rating_channels"])
-    for name, (default, numbers) in WIDTHS.items():
-        affordable = max(NARROWEST, numbers // max(1, n_items))
-        shape[name] = min(shape.get(name, default), affordable)
+    shape |= latent_widths(shape, n_items, len(interactions))
     shape["consume_size"] = min(shape["consume_size"], max(8, n_items))
     if not interactions.n_rated:  # the item side is read by ratings alone
         shape["two_sided"] = False
@@ -72,6 +72,22 @@ def new_network(
             network.consume_in[0] = start
             network.consume_out.copy_(start)
     return network.to(device)
+
+
+def latent_widths(shape: dict[str, Any], n_items: int, n_interactions: int) -> dict[str, int]:
+    """The width of each latent vector: as asked for, or by `WIDTHS`.
+
+    The default grows with the square root of the interactions, in steps of 8: what wider vectors
+    would learn from few interactions is noise.
+
+    >>> latent_widths({"rate_size": None}, n_items=3706, n_interactions=900_000)
+    {'consume_size': 192, 'rate_size': 64}
+    """
+    growth, found = max(1.0, n_interactions / FEW) ** 0.5, {}
+    for name, (least, most, numbers) in WIDTHS.items():
+        width = shape.get(name) or min(most, 8 * round(least * growth / 8))
+        found[name] = min(width, max(NARROWEST, numbers // max(1, n_items)))
+    return found
 
 
 def score_spread(interactions: Interactions, vectors: Tensor) -> float:
