@@ -198,8 +198,10 @@ def _step_ns(plan: _Plan) -> tuple[float, float]:
     users *= masked / max(users + masked, 1)  # the others cost nothing; lengths are geometric
     whole = log.n_users * log.n_items <= plan.settings.softmax_cells
     scored = users * log.n_items if whole else N_ITEMS * users + 2 * masked
-    consume = size * (0.09 * scored + 0.6 * rows + 5 * log.n_items)
-    rate = (3.2 * plan.rate_size * rows + 3 * plan.rating_weights) * (log.n_rated > 0)
+    consume = size * (0.068 * scored + 0.45 * rows + 3.8 * log.n_items)
+    consume += 1.1 * scored + 250 * rows  # at any width
+    rate = (130 + 1.3 * plan.rate_size) * rows + 3 * plan.rating_weights + 2e6
+    rate *= log.n_rated > 0
     return consume, rate if plan.two_sided else rate / 2
 
 
