@@ -6,7 +6,7 @@ import pytest
 
 from conv4rec.benchmark.candidates import OURS, OWN_CANDIDATES, candidates, chosen
 from conv4rec.errors import SettingError
-from conv4rec.model import NetworkConfig
+from conv4rec.model.config import NetworkSettings
 from conv4rec.train import TrainSettings
 
 OWN = Path(__file__).parent / "own_candidates.py"
@@ -51,7 +51,7 @@ def test_a_name_cannot_be_taken_twice():
 
 
 def test_our_defaults_here_are_our_defaults():
-    kinds = (NetworkConfig, TrainSettings)
+    kinds = (NetworkSettings, TrainSettings)
     known = {n: e.default for kind in kinds for n, e in kind.model_fields.items()}
     ours = OWN_CANDIDATES[OURS]
     assert ours.defaults == {name: known[name] for name in ours.space}

@@ -182,12 +182,11 @@ def test_fresh_kernels_are_the_polynomials_of_the_scale(n_levels, rng):
 
 def test_before_training_ratings_have_the_shares_of_the_levels():
     counts = torch.tensor([9.0, 29.0, 59.0])
-    network = Network(
-        NetworkConfig(n_users=2, n_items=4, n_levels=3), counts, torch.Generator().manual_seed(0)
-    )
+    config = NetworkConfig(n_users=2, n_items=4, n_levels=3, rate_size=5)
+    network = Network(config, counts, torch.Generator().manual_seed(0))
     empty = SparsePattern(torch.zeros(3, dtype=torch.long), torch.empty(0).long(), 4)
     history = History(empty, torch.empty(0).long(), torch.empty(0))
-    side = ItemSide(torch.zeros(4, 4), torch.zeros(4, 64))
+    side = ItemSide(torch.zeros(4, 4), torch.zeros(4, 5))
     probabilities = network.all_rating_logits(network.encode(history, side)).softmax(2)
     expected = torch.tensor([0.1, 0.3, 0.6]).expand(2, 4, 3)
     torch.testing.assert_close(probabilities, expected)

@@ -40,8 +40,9 @@ class NetworkConfig(NetworkSettings):
     n_users: CountOrNone
     n_items: CountOrNone
     n_levels: Count
-    consume_size: Count = 64
-    rate_size: Count = 32
+    # Known by now; and a frozen field is only read, so its type may be narrower.
+    consume_size: Count = 64  # pyright: ignore[reportIncompatibleVariableOverride]
+    rate_size: Count = 32  # pyright: ignore[reportIncompatibleVariableOverride]
     n_rating_channels: CountOrNone = 2
     """0 on a scale of one level."""
     consume_channels: CountOrNone = 1
