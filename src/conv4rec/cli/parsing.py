@@ -59,7 +59,8 @@ def settings_from_words(words: Sequence[str]) -> dict[str, Any]:
             settings[name] = json.loads(value.lower() if value in ("True", "False") else value)
         except ValueError:
             raise SettingError(
-                f"--set {name}={value}: the value is a number, true, false or a list such as [1, 3]"
+                f"--set {name}={value}: "
+                "the value is a number, true, false, null or a list such as [1, 3]"
             ) from None
     return settings
 

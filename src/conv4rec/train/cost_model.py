@@ -118,7 +118,7 @@ class _Plan:
     def of(cls, log: LogSizes, shape: dict[str, Any], settings: TrainSettings) -> _Plan:
         counts: Any = log  # has the counts that the rules of a fit read from interactions
         n_items, n_users = max(1, log.n_items), max(1, log.n_users)
-        widths = latent_widths(shape, n_items, log.n_interactions)
+        latent = latent_widths(shape, n_items, log.n_interactions)
         shared = bool(shape.get("shared_encoder"))
         together = trained_together(settings, shared)
         size = validation_size(log.n_interactions, settings)
@@ -139,8 +139,8 @@ class _Plan:
             sum(fit.stops[RATE] > 0 for fit in planned),
             consume_share,
             consume_share if together else rating_share,
-            min(widths["consume_size"], max(NARROWEST, log.n_items)),
-            widths["consume_size" if shared else "rate_size"],
+            min(latent["consume_size"], max(NARROWEST, log.n_items)),
+            latent["consume_size" if shared else "rate_size"],
             bool(shape.get("two_sided", True)),
             min(settings.mf_draws, draws) * (rated and not shared),
             min(settings.ridge_rank, n_users, n_items, NUMBERS // n_items) * beside,

@@ -64,8 +64,8 @@ def choose_ensemble_weights(scores: EnsembleScores) -> EnsembleWeights:
     def tried(weights: EnsembleWeights) -> _Trial:
         return _Trial(*scores.cells.measure(scores.weighted(weights)[0]), weights)
 
-    defaults = (DEFAULT_WEIGHTS, WITHOUT_RIDGE)[not ridge :] if slim else ()
-    # A sum that is too sure of itself is as likely as another once it is scaled.
+    defaults = [w for w in (DEFAULT_WEIGHTS, WITHOUT_RIDGE) if slim and (ridge or not w.ridge)]
+    # Scores that are too sure of themselves may be as likely as others once they are scaled.
     in_doubt = [_best_scale(weights, tried) for weights in defaults]
     trials = [tried(w) for w in _grid(ridge, slim)]
     best = _best(trials, in_doubt)

@@ -18,10 +18,9 @@ SPREAD_USERS = 500  # users from whom `score_spread` is estimated
 ITEM_PRIOR = 1.0  # interactions added to each item, so that no probability is 0
 
 WIDTHS = {"consume_size": (64, 256, 64_000_000), "rate_size": (32, 64, 16_000_000)}
-"""Of each latent vector the default width up to `FEW` interactions, that of any more, and the
-numbers that a table of items may hold: of more than 250,000 items vectors are at most so much
-shorter that memory stays bounded."""
-FEW = 100_000
+"""Of each latent vector: its default width where interactions are few, its largest, and how many
+numbers a table of items may hold, so that memory stays bounded: those of many items are shorter."""
+FEW = 100_000  # interactions
 NARROWEST = 8
 
 
