@@ -132,7 +132,7 @@ def test_normal_equations_are_sums_over_the_entries_of_a_row(model, histories):
 def test_the_variance_of_an_entry_comes_from_the_precision_of_its_row(model, histories):
     pattern = histories.pattern
     gram, right = normal_equations(pattern, model.items[0], torch.zeros(7), torch.ones(7))
-    _, root = solve(gram, right, torch.zeros(4, SIZE), model.precision[0], torch.ones(1))
+    _, root = solve(gram, right, torch.zeros(4, SIZE), model.precision[0])
     found = entry_variances(pattern, model.items[0], root)
     for entry in range(7):
         z = torch.cat([model.items[0][pattern.columns[entry], :-1], torch.ones(1)])

@@ -64,8 +64,8 @@ print(json.dumps({"loaded_mb": loaded, "above_mb": peak - loaded, "rows": frame.
                   "frame_mb": frame.estimated_size("mb"), "elapsed_s": elapsed_s}))
 """
 
-# glibc keeps what was freed, at times 100 MB of it, by how two threads happen to alternate. With fixed
-# thresholds whatever is freed goes back at once, and what is resident is what lives.
+# glibc keeps what was freed, at times 100 MB of it, by how two threads happen to alternate. With
+# fixed thresholds whatever is freed goes back at once, and what is resident is what lives.
 RETURN_AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
 
 

@@ -79,7 +79,8 @@ def test_uninformative_components_have_no_weight(log, validation):
 def test_it_measures_the_ndcg_of_evaluate_and_the_likelihood(validation, rng):
     users, items = (torch.from_numpy(rng.standard_normal((n, 3))).float() for n in (200, 60))
     rows = validation.rows_to_score(CELLS)
-    nll, ndcg = Cells.of(validation.of_rows(rows)).measure(users[rows] @ items.T)
+    cells = Cells.of(validation.of_rows(rows))
+    nll, ndcg = cells.nll(users[rows] @ items.T), cells.ndcg(users[rows] @ items.T)
     logits = users @ items.T
     observed = validation.observed > 0
     logits[validation.pattern.rows[observed], validation.pattern.columns[observed]] = -torch.inf
@@ -109,10 +110,14 @@ def test_the_histories_of_some_users_are_those_of_the_users(log, validation):
     assert (part.pattern.row_sums(1 - part.observed) > 0).all()
 
 
+def trial(nll: float, ndcg: torch.Tensor, weights: EnsembleWeights) -> _Trial:
+    return _Trial(nll, weights, lambda _: ndcg)
+
+
 @pytest.mark.parametrize(("nll", "taken"), [(1.01, True), (1.03, False)])
 def test_a_better_ranking_may_cost_two_hundredths_of_the_likelihood_and_no_more(nll, taken):
-    default = _Trial(1.0, torch.zeros(9), EnsembleWeights())
-    better = _Trial(nll, torch.ones(9), EnsembleWeights(ridge=0.5))
+    default = trial(1.0, torch.zeros(9), EnsembleWeights())
+    better = trial(nll, torch.ones(9), EnsembleWeights(ridge=0.5))
     assert (_best([default, better], [default]).ridge > 0) == taken
 
 
@@ -121,9 +126,9 @@ def test_in_doubt_the_default_weights_are_taken(clear):
     default = torch.tensor([0.2, 0.3, 0.4, 0.5])
     better = default + (0.01 if clear else torch.tensor([0.5, -0.4, 0.3, -0.3]))
     trials = [
-        _Trial(5.0, torch.zeros(4), EnsembleWeights()),
-        _Trial(5.01, default, DEFAULT_WEIGHTS),
-        _Trial(5.02, better, EnsembleWeights(ridge=0.5)),
+        trial(5.0, torch.zeros(4), EnsembleWeights()),
+        trial(5.01, default, DEFAULT_WEIGHTS),
+        trial(5.02, better, EnsembleWeights(ridge=0.5)),
     ]
     found = _best(trials, trials[1:2])
     assert found == (EnsembleWeights(ridge=0.5) if clear else DEFAULT_WEIGHTS)
@@ -133,10 +138,10 @@ def test_in_doubt_the_default_weights_are_taken(clear):
     ("with_ridge", "without", "taken"), [(5.05, 5.05, 0), (5.2, 5.05, 1), (5.2, 5.2, 2)]
 )
 def test_what_stands_in_is_near_the_best_likelihood(with_ridge, without, taken):
-    likeliest = _Trial(5.0, torch.zeros(4), EnsembleWeights(slim=0.2))
+    likeliest = trial(5.0, torch.zeros(4), EnsembleWeights(slim=0.2))
     in_doubt = [
-        _Trial(with_ridge, torch.zeros(4), DEFAULT_WEIGHTS),
-        _Trial(without, torch.zeros(4), WITHOUT_RIDGE),
+        trial(with_ridge, torch.zeros(4), DEFAULT_WEIGHTS),
+        trial(without, torch.zeros(4), WITHOUT_RIDGE),
     ]
     assert _best([likeliest], in_doubt) == [*in_doubt, likeliest][taken].weights
 
@@ -175,11 +180,10 @@ def test_the_search_goes_beyond_the_edge_of_the_grid(log, validation, monkeypatc
     def far(weights: EnsembleWeights) -> float:
         return sum(abs(np.log((getattr(weights, n) + 1e-3) / to)) for n, to in aim.items())
 
-    def trial(*arguments: object) -> _Trial:
-        return _Trial(1.0, torch.full((4,), -far(arguments[2])), arguments[2])
+    def tried(_nll: float, weights: EnsembleWeights, _rank: object) -> _Trial:
+        return trial(1.0, torch.full((4,), -far(weights)), weights)
 
-    monkeypatch.setattr(ensemble, "_Trial", trial)
-    monkeypatch.setattr(Cells, "measure", lambda *_: (1.0, torch.zeros(4)))
+    monkeypatch.setattr(ensemble, "_Trial", tried)
     monkeypatch.setattr(ensemble, "_best_scale", lambda weights, tried: tried(weights))
     neural = scores(log, torch.zeros(200, 2), torch.zeros(60, 2), torch.zeros(60))
     found = chosen(neural, Ridge.of(log, 4, 0), fit_slim(log, 20), validation)
@@ -206,8 +210,8 @@ def test_of_a_large_log_shortlists_and_a_sample_measure_nearly_the_same(
 
     def measured(of: EnsembleScores):
         assert of.log_similarity is not None
-        nll, ndcg = of.cells.measure(of.neural * 0.3 + of.ridge(2.0) + of.log_similarity * 0.8)
-        return nll, float(ndcg.mean())
+        total = of.neural * 0.3 + of.ridge(2.0) + of.log_similarity * 0.8
+        return of.cells.nll(total.clone()), float(of.cells.ndcg(total).mean())
 
     assert short.columns is not None
     assert measured(short) == pytest.approx(measured(whole), rel=0.01)

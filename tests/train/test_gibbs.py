@@ -332,9 +332,10 @@ def test_rows_with_few_ratings_are_drawn_from_the_posterior_of_the_normal_equati
     mean, covariance = torch.linspace(-1, 1, size), np.linalg.inv(side.precision.numpy())
     own = torch.from_numpy(rng.multivariate_normal(mean.numpy(), covariance, n)).float()
     errors = torch.from_numpy(rng.standard_normal(n * n_entries)).float()
-    factor_draws.observe_few(
-        own, side, other, lambda entries, _: (y[entries], weight[entries]), noise, errors
-    )
+    values = y + other[side.pattern.columns.long(), -1]
+    precision = weight * noise.repeat_interleave(n_entries)
+    observed = normal_equations.observations(side.pattern, other, values, entry_precision=precision)
+    factor_draws.observe_few(own, side, observed, errors)
     z = normal_equations.with_constant(other)[columns[:n_entries]]
     for rows, precision in ((slice(0, n // 2), 0.5), (slice(n // 2, n), 4.0)):
         own_weights = weight[:n_entries, None] * precision

@@ -49,7 +49,7 @@ def nll(scores, stacking):
     if stacking is not None:
         n_consumed = scores.part.pattern.row_starts.diff().float()
         stacking.corrected(total, slim_part, n_consumed)
-    return scores.cells.measure(total)[0]
+    return scores.cells.nll(total)
 
 
 def test_a_sum_that_is_too_sure_is_bent_down(scores):

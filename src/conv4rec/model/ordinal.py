@@ -22,6 +22,7 @@ from torch import Tensor
 
 EDGE = 100.0  # stands for infinity: latent values have a spread of about 1
 LEAST = 1e-12  # probability of a level
+TINY = 1e-37  # the smallest probability that float32 holds
 FLATTEST, SHARPEST = 1e-5, 1.0 - 1e-6  # information of a rating, relative to that of x itself
 
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from conv4rec.model.history import History
 from conv4rec.model.normal_equations import entry_variances, normal_equations, solve, with_constant
-from conv4rec.model.ordinal import edges, interval_probability, sites
+from conv4rec.model.ordinal import TINY, edges, interval_probability, sites
 from conv4rec.model.sparse import SparsePattern
 
 FIRST_ROUNDS = 6  # rounds of expectation propagation at the first draw; one at each other
@@ -131,7 +131,7 @@ class PosteriorDraws(nn.Module):
         """One round: the users' linear systems, and the cavity distribution of each entry."""
         expected, precision = f @ self.prior[draw].to(f), self.precision[draw].to(f)
         gram, right = normal_equations(pattern, factors, value.to(f), weight.to(f))
-        mean, root = solve(gram, right, expected, precision, f.new_ones(1))
+        mean, root = solve(gram, right, expected, precision)
         offset = factors[:, -1].index_select(0, pattern.columns)
         x = (pattern.products(mean, with_constant(factors)) + offset).double()
         variance = entry_variances(pattern, factors, root).double().clamp(min=1e-8)
@@ -149,13 +149,19 @@ class PosteriorDraws(nn.Module):
         variance: Tensor,
         interval: tuple[Tensor, Tensor, Tensor],
     ) -> Tensor:
-        """w_u by how well each rating is predicted from the user's other ratings: users."""
+        """w_u by how well each rating is predicted from the user's other ratings: users.
+
+        Probabilities are float32, which takes half of the time; their sums of logarithms are not.
+        """
         low, high, rated = interval
-        noise, nu = self.noise[draw].double(), self.nu[draw].double()
-        grid, log_likelihoods = mean.new_tensor(USER_PRECISION_GRID), []
-        for user_precision in USER_PRECISION_GRID:
-            deviation = (variance + 1.0 / (noise * user_precision)).sqrt()
-            probability = interval_probability((low - mean) / deviation, (high - mean) / deviation)
-            log_likelihoods.append(pattern.row_sums(probability.clamp(min=1e-300).log() * rated))
+        below, above, variance = (x.float() for x in (low - mean, high - mean, variance))
+        noise, nu, grid = float(self.noise[draw]), float(self.nu[draw]), USER_PRECISION_GRID
+        log_likelihoods = []
+        for user_precision in grid:
+            scale = (variance + 1.0 / (noise * user_precision)).rsqrt_()
+            probability = interval_probability(below * scale, above * scale)
+            log_p = probability.clamp_(min=TINY).log_() * rated
+            log_likelihoods.append(pattern.row_sums(log_p))
+        grid = mean.new_tensor(grid)
         log_posterior = torch.stack(log_likelihoods, 1) + nu / 2 * (grid.log() - grid)
         return (torch.softmax(log_posterior, 1) @ grid.log()).exp()

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,6 +76,11 @@ class SparsePattern:
         """Where each column's entries start in column order, and the end."""
         counts = torch.bincount(self.columns, minlength=self.n_columns)
         return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+
+    @cached_property
+    def paddings(self) -> dict[tuple[int, int], Any]:
+        """Rows of similar length, by the limits of their length: see `normal_equations.padded`."""
+        return {}
 
     @cached_property
     def flipped(self) -> SparsePattern:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
+from functools import cached_property
 from itertools import product
 from math import isfinite, log
 
@@ -41,8 +42,13 @@ SCALE_STEP = 1.1
 @dataclass(frozen=True)
 class _Trial:
     nll: float
-    ndcg: Tensor  # users
     weights: EnsembleWeights
+    rank: Callable[[EnsembleWeights], Tensor]
+
+    @cached_property
+    def ndcg(self) -> Tensor:
+        """Of each user; most weights are so unlikely that their ranking is of no interest."""
+        return self.rank(self.weights)
 
 
 @torch.no_grad()
@@ -61,8 +67,11 @@ def choose_ensemble_weights(scores: EnsembleScores) -> EnsembleWeights:
     """
     ridge, slim = scores.of_ridge is not None, scores.slim is not None
 
+    def ndcg(weights: EnsembleWeights) -> Tensor:
+        return scores.cells.ndcg(scores.weighted(weights)[0])
+
     def tried(weights: EnsembleWeights) -> _Trial:
-        return _Trial(*scores.cells.measure(scores.weighted(weights)[0]), weights)
+        return _Trial(scores.cells.nll(scores.weighted(weights)[0]), weights, ndcg)
 
     defaults = [w for w in (DEFAULT_WEIGHTS, WITHOUT_RIDGE) if slim and (ridge or not w.ridge)]
     # Scores that are too sure of themselves may be as likely as others once they are scaled.

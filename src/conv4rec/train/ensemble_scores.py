@@ -81,22 +81,33 @@ class Cells:
         masked = (rows[~observed], items[~observed])
         return cls(masked, counts, 1.0 / cut.log2(), (rows[observed], items[observed]))
 
-    def measure(self, logits: Tensor) -> tuple[float, Tensor]:
-        """Mean -log P(masked item) over interactions, and NDCG@20 of each user.
+    def nll(self, logits: Tensor) -> float:
+        """Mean -log P(masked item) over interactions.
 
         Args:
             logits: rows x columns; overwritten.
         """
-        if self.observed is not None:
-            logits[self.observed] = -torch.inf
-        if self.added is not None:
-            logits += self.added
-        nll = torch.logsumexp(logits, 1)[self.masked[0]] - logits[self.masked]
+        self._mask(logits)
+        return float((torch.logsumexp(logits, 1)[self.masked[0]] - logits[self.masked]).mean())
+
+    def ndcg(self, logits: Tensor) -> Tensor:
+        """NDCG@20 of each user.
+
+        Args:
+            logits: rows x columns; overwritten.
+        """
+        self._mask(logits)
         best = logits[:, : self.n_listed].topk(len(self.gain), dim=1).indices
         gains = (best[self.masked[0]] == self.masked[1][:, None]).float() @ self.gain
         dcg = torch.zeros(len(logits), device=logits.device).index_add(0, self.masked[0], gains)
         ideal = self.gain.cumsum(0)[self.n_masked.clamp(max=len(self.gain)) - 1]
-        return float(nll.mean()), dcg / ideal
+        return dcg / ideal
+
+    def _mask(self, logits: Tensor) -> None:
+        if self.observed is not None:
+            logits[self.observed] = -torch.inf
+        if self.added is not None:
+            logits += self.added
 
 
 class EnsembleScores:

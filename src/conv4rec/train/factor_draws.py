@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +21,8 @@ import numpy as np
 import torch
 from scipy.special import gammaln
 from torch import Tensor
-from torch.nn.functional import embedding
 
-from conv4rec.model.normal_equations import Observed, padded, solve, systems, with_constant
+from conv4rec.model.normal_equations import Observations, draw, observations, sums
 from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.processes import Part
 from conv4rec.train.random_draws import normals
@@ -136,25 +136,28 @@ def draw_factors(
         rng: of the draws.
     """
     draw_prior(side, rng)
-    rows, order = side.part.rows, side.order
-    of_columns = torch.stack([other[:, -1], weights], 1)
-
-    def observed(entries: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        offset, weight = embedding(columns, of_columns).unbind(2)
-        return values[entries if order is None else order[entries]] - offset, weight
-
+    rows, size = side.part.rows, side.factors.shape[1]
+    own_values = values if side.order is None else values[side.order]
     device = side.factors.device
     prior = side.features[rows].float() @ side.prior
-    draw = normals(rng, tuple(side.factors.shape), device, np.float64)[rows]
+    normal = normals(rng, tuple(side.factors.shape), device, np.float64)[rows]
     root = torch.linalg.cholesky(side.precision)
-    own = prior + torch.linalg.solve_triangular(root, draw, upper=False, left=False)
+    own = prior + torch.linalg.solve_triangular(root, normal, upper=False, left=False)
     errors = normals(rng, (int(side.few_starts[-1]),), device)
-    observe_few(own, side, other, observed, noise, errors)
-    few = few_entries(own.shape[1])
-    for at, gram, right in systems(side.pattern, other, observed, more_than=few):
-        mean, root = solve(gram, right, prior[at], side.precision, noise[at])
-        upper, normal = root.transpose(1, 2), draw[at, :, None]
-        own[at] = mean + torch.linalg.solve_triangular(upper, normal, upper=True)[:, :, 0]
+
+    def observed(**lengths: int) -> Iterator[Observations]:
+        """Of rows with so many entries, with all of the errors' precision."""
+        for found in observations(
+            side.pattern, other, own_values, column_precision=weights, **lengths
+        ):
+            found.precision.mul_(noise[found.padding.rows, None])
+            yield found
+
+    few = few_entries(size)
+    observe_few(own, side, observed(at_most=few), errors)
+    for many in observed(more_than=few):
+        at = many.padding.rows
+        own[at] = draw(*sums(many, size), prior[at], side.precision, normal[at])
     side.factors = side.part.join_rows(own)
 
 
@@ -163,9 +166,7 @@ def few_entries(size: int) -> int:
     return size // 2
 
 
-def observe_few(
-    own: Tensor, side: Side, other: Tensor, observed: Observed, noise: Tensor, errors: Tensor
-) -> None:
+def observe_few(own: Tensor, side: Side, observed: Iterable[Observations], errors: Tensor) -> None:
     """Turn draws from the prior into draws given the entries, for rows with few of them.
 
     A draw x of the prior says z x of an entry that is y; what it lacks, y - z x less the error of
@@ -175,24 +176,21 @@ def observe_few(
     Args:
         own: own rows x size; draws of the prior, which are replaced.
         side: whose rows.
-        other: factors of the other side.
-        observed: of some entries, y and the weight of their precision.
-        noise: precision of the latent values of each row.
+        observed: of the rows with few entries.
         errors: standard normal, one for each entry of such rows, of all processes.
 
     Reference:
         Hoffman and Ribak, "Constrained realizations of Gaussian fields", ApJ Letters 380, 1991.
     """
     covariance = torch.cholesky_inverse(torch.linalg.cholesky(side.precision))
-    table, starts = with_constant(other), side.few_starts[side.part.rows]
-    for at, entries, real in padded(side.pattern, 0, few_entries(own.shape[1])):
-        columns, width = side.pattern.columns[entries], entries.shape[1]
-        y, weight = observed(entries, columns)
-        root = (weight * noise[at, None]).sqrt() * real  # of the precisions; 0: no entry
-        z = embedding(columns, table) * root[:, :, None]
+    starts, size = side.few_starts[side.part.rows], own.shape[1]
+    for few in observed:
+        at, width = few.padding.rows, few.table.shape[1]
+        scaled = few.table * few.precision.sqrt()[:, :, None]  # 0: no entry
+        z, y = scaled[:, :, :size], scaled[:, :, size]
         place = starts[at, None] + torch.arange(width, device=at.device)
         error = errors[place.clamp_(max=len(errors) - 1)]
-        lacks = y * root - (z @ own[at, :, None])[:, :, 0] - error
+        lacks = y - (z @ own[at, :, None])[:, :, 0] - error
         moves = z @ covariance
         system = moves @ z.transpose(1, 2) + torch.eye(width, device=z.device)
         solved = torch.cholesky_solve(lacks[:, :, None], torch.linalg.cholesky(system))

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from conv4rec.model.at_a_time import at_a_time
-from conv4rec.model.ordinal import density, edges, interval_probability
+from conv4rec.model.ordinal import TINY, density, edges, interval_probability
 from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.processes import Part, summed
 from conv4rec.train.random_draws import uniforms
@@ -31,7 +31,6 @@ FIXED = (0.2, 0.8)  # the thresholds nearest to these quantiles of the ratings a
 PROPOSALS = 2  # of thresholds and noise, per sweep
 STEP, SINGLE_STEP = 2.0, 2.0  # of the random walks of the scale and of w_u, in std. deviations
 WIDE = 5.0  # prior standard deviation of a threshold, where that of the ratings is 1
-TINY = 1e-37  # the smallest probability: float32 holds it
 BLOCK = 65_536  # entries
 
 

@@ -152,9 +152,14 @@ def _systems(gram: sparse.csr_array | np.ndarray, candidates: np.ndarray) -> np.
     A pair is looked up in the row of its rarer item, which is shorter and has lost no entry.
     """
     n_items, size = candidates.shape
+    systems = np.empty((n_items, size, size), dtype=np.float32)
+    if isinstance(gram, np.ndarray):  # a sixth of the time of an index for all items
+        cells, own = gram.ravel(), candidates.astype(np.int64)
+        for system, columns in zip(systems, own, strict=True):
+            system[:] = cells.take(columns[:, None] * len(gram) + columns)
+        return systems
     rarer, other = np.triu_indices(size)
     pairs = gram[candidates[:, rarer].ravel(), candidates[:, other].ravel()]
-    systems = np.empty((n_items, size, size), dtype=np.float32)
     systems[:, rarer, other] = systems[:, other, rarer] = np.reshape(pairs, (n_items, -1))
     return systems
 
