@@ -226,9 +226,9 @@ def _times(plan: _Plan) -> dict[str, float]:
         + _learned_ns(plan, draws)
         + rated * _share_ns(of_ratings, min(DRAWS, draws)),
         "final fit": _start_ns(plan) + _steps(plan) * consume + _rate_steps(plan) * rate,
-        "solving users": solved * draws * (20_000 * log.n_users + 500 * log.n_rated),
+        "solving users": solved * draws * (14_000 * log.n_users + 350 * log.n_rated),
         "norms of lists": asked * (900_000 + log.n_items * (50 + 110 * (draws > 0)))
-        + (not solved) * draws * (20_000 * asked + 500 * asked_rows),
+        + (not solved) * draws * (14_000 * asked + 350 * asked_rows),
     }
 
 
@@ -290,7 +290,7 @@ def _share_ns(plan: _Plan, draws: int) -> float:
     if not draws:
         return 0.0
     sweeps = -(-plan.settings.mf_sweeps // 3) * _sweep_ns(plan)
-    users = draws * (20_000 * plan.log.n_users + 1300 * plan.log.n_interactions)
+    users = draws * (14_000 * plan.log.n_users + 900 * plan.log.n_interactions)
     return sweeps + users + _learned_ns(plan, draws)
 
 
@@ -298,7 +298,7 @@ def _sweep_ns(plan: _Plan) -> float:
     """One sweep of all chains."""
     chains = widths(plan.log.n_rated, plan.settings)
     return sum(
-        1.5e6 + (20 + 8 * size) * plan.log.n_rated + (1200 + 45 * size) * plan.nodes
+        1.5e6 + (20 + 6 * size) * plan.log.n_rated + (1000 + 38 * size) * plan.nodes
         for size in chains
     )
 
