@@ -127,37 +127,59 @@ class _Path:
 
         Without stacking they have a closed form, and one step is exact.
         """
-        network, slim, stacking = model.network, model.slim, model.stacking
-        history, start = entries.history, network.consume_bias.double()
-        rise = (network.consume_out @ entries.consume.sum(0)).double()
-        n_consumed = history.pattern.row_sums(history.observed)[0].double()
-        similar, rises = torch.ones_like(start), torch.zeros_like(start)
-        weight = start.new_zeros(())
-        if slim is not None:
-            weight, floor = slim.scale.double()
-            similar = floor + slim.popularity.double() / (n_consumed + 1.0)
-            of_history = slim.similarity(history.pattern, history.observed)[0].double()
-            rises = (of_history + floor - similar).clamp(min=0.0)
-        slim_start = weight * similar.log()
-        if stacking is None:
-            rise_of_log = weight * torch.log1p(rises / similar)
-            slope = rise_of_log / rises.clamp(min=1e-12)
-            return cls(start + slim_start, torch.ones_like(start), slope)
-        popularity, length = stacking.popularity.double(), torch.log1p(n_consumed)
-
-        def channels(share: float) -> Tensor:
-            slim_part = weight * (similar + share * rises).log()
-            return torch.stack([start + share * rise + slim_part, slim_part, popularity])
-
-        of_neural, of_slim, now = torch.zeros_like(start), torch.zeros_like(start), channels(0.0)
+        way = _Way.of(model, entries)
+        start = way.start + way.slim_part(0.0)
+        if model.stacking is None:
+            rise = way.weight * torch.log1p(way.rises / way.similar)
+            return cls(start, torch.ones_like(start), rise / way.rises.clamp(min=1e-12))
+        stacking, popularity = model.stacking, model.stacking.popularity.double()
+        length = torch.log1p(way.n_consumed)
+        of_neural, of_slim = torch.zeros_like(start), torch.zeros_like(start)
+        now = way.channels(0.0, popularity)
         added = stacking(now[:, None].to(stacking.out), length[None].to(stacking.out))[0]
         for step in range(STEPS):
-            later = channels((step + 1) / STEPS)
+            later = way.channels((step + 1) / STEPS, popularity)
             of_sum, of_part = stacking.secant_slopes(now, later, length)
             of_neural += (1.0 + of_sum) / STEPS
             of_slim += (1.0 + of_sum + of_part) * (later - now)[SLIM_PART]
             now = later
-        return cls(start + slim_start + added, of_neural, of_slim / rises.clamp(min=1e-12))
+        return cls(start + added, of_neural, of_slim / way.rises.clamp(min=1e-12))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The scores of all items before stacking, on the way from no history to the whole one."""
+
+    n_consumed: Tensor  # of the history
+    start: Tensor  # items: of the neural and the ridge component
+    rise: Tensor  # items: of these
+    weight: Tensor  # of the SLIM component
+    similar: Tensor  # items: what its logarithm is of
+    rises: Tensor  # items: of that
+
+    @classmethod
+    def of(cls, model: ServedModel, entries: ServedEncoding) -> _Way:
+        network, slim, history = model.network, model.slim, entries.history
+        start = network.consume_bias.double()
+        rise = (network.consume_out @ entries.consume.sum(0)).double()
+        n_consumed = history.pattern.row_sums(history.observed)[0].double()
+        if slim is None:
+            ones = torch.ones_like(start)
+            return cls(n_consumed, start, rise, start.new_zeros(()), ones, torch.zeros_like(start))
+        weight, floor = slim.scale.double()
+        similar = floor + slim.popularity.double() / (n_consumed + 1.0)
+        of_history = slim.similarity(history.pattern, history.observed)[0].double()
+        rises = (of_history + floor - similar).clamp(min=0.0)
+        return cls(n_consumed, start, rise, weight, similar, rises)
+
+    def slim_part(self, share: float) -> Tensor:
+        """Of the scores at a share of the way: items."""
+        return self.weight * (self.similar + share * self.rises).log()
+
+    def channels(self, share: float, popularity: Tensor) -> Tensor:
+        """What stacking reads at a share of the way: channels x items."""
+        slim_part = self.slim_part(share)
+        return torch.stack([self.start + share * self.rise + slim_part, slim_part, popularity])
 
 
 def _slim_contributions(
