@@ -263,6 +263,21 @@ def test_all_draws_are_filled_even_with_fewer_sweeps():
     assert torch.equal(model.items[0], model.items[4])  # five of ten come from the first chain
 
 
+def test_chains_go_on_where_those_of_a_part_of_the_log_ended():
+    levels, rated = ratings()
+    part = rated & (np.arange(len(levels)) % 4 > 0)[:, None]  # of three users in four
+    log, ends = log_of(levels, rated), {}
+    sample_bayesian_mf(log_of(levels, part), SETTINGS, 0, ends=ends)
+    assert list(ends) == list(sampler.widths(log.n_rated, SETTINGS))
+    short, before = SETTINGS.with_changes(mf_sweeps=6), dict(ends)  # before latent values are drawn
+    known = [sample_bayesian_mf(log, short, 1, ends=found) for found in ({}, ends)]
+    cold, warm = (
+        np.corrcoef(expectations(model, log)[~rated], levels[~rated])[0, 1] for model in known
+    )
+    assert warm > 0.9 > cold
+    assert all(ends[width] is not before[width] for width in ends)
+
+
 def test_a_small_log_has_chains_of_several_widths_and_a_large_log_one():
     found = [sampler.widths(n, TrainSettings()) for n in (6_000, 30_000, 60_000)]
     assert found == [(8, 4), (20, 8, 4), (20,)]

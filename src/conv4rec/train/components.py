@@ -14,7 +14,7 @@ from conv4rec.model.stacking import Stacking
 from conv4rec.train.assembly import Components
 from conv4rec.train.ensemble import choose_ensemble_weights, weights_in_doubt
 from conv4rec.train.ensemble_scores import EnsembleScores, EnsembleWeights
-from conv4rec.train.gibbs import sample_bayesian_mf
+from conv4rec.train.gibbs import LastDraw, sample_bayesian_mf
 from conv4rec.train.mixture_weight import DEFAULT_SHARE, choose_share
 from conv4rec.train.ridge import Ridge
 from conv4rec.train.schedule import CONSUME, RATE
@@ -83,25 +83,23 @@ def _bayesian_mf(session: Session) -> BayesianMF | None:
         return None
     affordable = max(FEWEST_DRAWS, NUMBERS // (n_items * (settings.mf_factors + 1)))
     settings = settings.with_changes(mf_draws=min(settings.mf_draws, affordable))
-    share, logits = DEFAULT_SHARE, session.state.best.rating_logits
+    share, logits, ends = DEFAULT_SHARE, session.state.best.rating_logits, {}
     if logits is not None:
         # Enough for one number: a third of the sweeps, and a few draws.
         few = settings.with_changes(
             mf_sweeps=-(-settings.mf_sweeps // 3), mf_draws=min(DRAWS, settings.mf_draws)
         )
         data = session.validation[RATE]
-        sampled = _sample(session, data.observed(), few)
+        sampled = _sample(session, data.observed(), few, ends)
         if sampled is not None:
             share = choose_share(sampled, logits, data.history())
-    sampled = _sample(session, session.interactions, settings)
+    sampled = _sample(session, session.interactions, settings, ends)
     if sampled is not None:
         sampled.share.fill_(share)
     return sampled
 
 
 def _sample(
-    session: Session, interactions: Interactions, settings: TrainSettings
+    session: Session, log: Interactions, settings: TrainSettings, ends: dict[int, LastDraw]
 ) -> BayesianMF | None:
-    return sample_bayesian_mf(
-        interactions, settings, session.seed, session.on_sweep, session.device
-    )
+    return sample_bayesian_mf(log, settings, session.seed, session.on_sweep, session.device, ends)

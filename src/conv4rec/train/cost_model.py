@@ -216,13 +216,14 @@ def _times(plan: _Plan) -> dict[str, float]:
     width = settings.mf_factors + 1
     solved = settings.solve_users and 4 * log.n_users * draws * width <= MOST_SOLVED_BYTES
     consumed, rated = plan.n_consume > 0, plan.n_rating > 0
+    sweeps = bool(draws) * settings.mf_sweeps * (0.85 if rated else 1.0)  # see `mf_sweeps`
     return {
         "validation fits": _validation_ns(part, of_ratings),
         "ridge component": _ridge_ns(plan) + consumed * _ridge_ns(part),
         "SLIM component": _slim_ns(plan) + consumed * _slim_ns(part),
         "ensemble weights": consumed * trials * (6 * plan.scored + 30 * part.log.n_interactions),
         "stacking": consumed * bool(settings.stacking_units) * _stacking_ns(plan),
-        "Bayesian matrix factorisation": bool(draws) * settings.mf_sweeps * _sweep_ns(plan)
+        "Bayesian matrix factorisation": sweeps * _sweep_ns(plan)
         + _learned_ns(plan, draws)
         + rated * _share_ns(of_ratings, min(DRAWS, draws)),
         "final fit": _start_ns(plan) + _steps(plan) * consume + _rate_steps(plan) * rate,

@@ -125,7 +125,7 @@ def draw_factors(
     noise: Tensor,
     rng: np.random.Generator,
 ) -> None:
-    """The prior, then the factors, given the other side.
+    """The factors, given the other side and the prior.
 
     Args:
         side: whose draw is replaced.
@@ -135,7 +135,6 @@ def draw_factors(
         noise: precision of the latent values of each row.
         rng: of the draws.
     """
-    draw_prior(side, rng)
     rows, size = side.part.rows, side.factors.shape[1]
     own_values = values if side.order is None else values[side.order]
     device = side.factors.device

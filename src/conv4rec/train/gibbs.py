@@ -19,6 +19,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,7 +30,13 @@ from conv4rec.data import Interactions
 from conv4rec.model.at_a_time import at_a_time
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.kernels import level_polynomials
-from conv4rec.train.factor_draws import NU_GRID, Side, draw_factors, draw_user_precision
+from conv4rec.train.factor_draws import (
+    NU_GRID,
+    Side,
+    draw_factors,
+    draw_prior,
+    draw_user_precision,
+)
 from conv4rec.train.latent_values import Latent
 from conv4rec.train.posterior_summaries import summarise_posterior
 from conv4rec.train.settings import TrainSettings
@@ -38,6 +45,7 @@ from conv4rec.train.spectral import pattern_features
 FEWEST_RATINGS = 100  # with fewer, nothing is sampled
 FEW_RATINGS, MANY_RATINGS = 15_000, 50_000  # see `widths`
 FIRST_SWEEPS = 20  # with latent values known, as factors start near 0
+SOONER = 4  # by which a chain that goes on from another's end needs fewer sweeps until draws count
 PREDICTED = 2**20  # entries whose means are computed at a time
 ADAPT = 5  # sweeps between two adaptations of the thresholds' proposals, before draws are kept
 
@@ -50,6 +58,7 @@ def sample_bayesian_mf(
     seed: int,
     on_sweep: OnSweep | None = None,
     device: str = "cpu",
+    ends: dict[int, LastDraw] | None = None,
 ) -> BayesianMF | None:
     """Run one chain, or two or three on smaller logs, and keep draws.
 
@@ -63,6 +72,8 @@ def sample_bayesian_mf(
         seed: of the chains.
         on_sweep: called after each sweep with its number; may raise to stop the chain.
         device: where the chains run, and the model will be.
+        ends: by number of factors, where chains of a part of the log, with the same items, ended:
+            those of this call go on from there, and keep draws sooner. Replaced by where they end.
 
     Returns:
         None if there are fewer than 100 ratings, or only one level.
@@ -70,6 +81,7 @@ def sample_bayesian_mf(
     if interactions.n_rated < FEWEST_RATINGS or interactions.n_levels < 2 or not settings.mf_draws:
         return None
     model, chains = None, widths(interactions.n_rated, settings)
+    ends = {} if ends is None else ends
     levels = interactions.level_numbers[interactions.level_numbers >= 0]
     levels = torch.from_numpy(levels).to(device)
     counts = torch.bincount(levels, minlength=interactions.n_levels).float().cpu()
@@ -85,7 +97,12 @@ def sample_bayesian_mf(
             model.ratings.copy_(ratings)
         latent = Latent(users.pattern, levels[users.part.entries], ratings, users.part)
         chain = Chain(users, items, latent, ratings.to(device)[latent.levels.int()])
-        _run(chain, model, draws, settings.mf_sweeps, rng, on_sweep)
+        burn_in, n_kept = settings.mf_sweeps // 5, settings.mf_sweeps - settings.mf_sweeps // 5
+        if width in ends:
+            chain.go_on(ends[width], rng)
+            burn_in //= SOONER
+        _run(chain, model, draws, (burn_in, n_kept), rng, on_sweep)
+        ends[width] = chain.last()
     assert model is not None  # there is a chain
     model.share.fill_(1.0)
     summarise_posterior(model, interactions)
@@ -111,12 +128,12 @@ def _run(
     chain: Chain,
     model: BayesianMF,
     draws: np.ndarray,
-    n_sweeps: int,
+    sweeps: tuple[int, int],
     rng: np.random.Generator,
     on_sweep: OnSweep | None,
 ) -> None:
-    """Keep draws of the last four fifths of a chain, evenly spaced, at places `draws`."""
-    burn_in = n_sweeps // 5
+    """`sweeps` until draws are kept, and then: of these, evenly spaced, to places `draws`."""
+    burn_in, n_sweeps = sweeps[0], sum(sweeps)
     kept_after = np.ceil(np.linspace(burn_in, n_sweeps, len(draws) + 1))[1:]
     for sweep in range(1, n_sweeps + 1):
         chain.sweep(sweep <= burn_in, rng)
@@ -137,6 +154,17 @@ def _keep(model: BayesianMF, draw: int, chain: Chain) -> None:
     model.precision[draw][own[:, None], own] = users.precision
     model.thresholds[draw] = latent.thresholds
     model.noise[draw], model.nu[draw] = latent.noise, chain.nu
+
+
+@dataclass(frozen=True)
+class LastDraw:
+    """Where a chain ended, without what belongs to a user or an entry."""
+
+    items: Tensor  # items x size
+    users: tuple[Tensor, Tensor]  # mean of their factors, and the inverse of the covariance
+    thresholds: Tensor
+    noise: float
+    nu: float
 
 
 class Chain:
@@ -174,12 +202,34 @@ class Chain:
             squares = latent.squared_errors(self.values, self.mean)
             n_ratings = users.part.n_entries
             latent.noise = float(rng.gamma(1.0 + n_ratings / 2, 1.0 / (1.0 + squares / 2)))
+        draw_prior(users, rng)
+        self._draw_users(rng)
+        draw_prior(items, rng)
         weights, join = latent.user_precision, users.part
-        ones = items.factors.new_ones(len(items.factors))
-        draw_factors(users, items.factors, self.values, ones, latent.noise * weights, rng)
         values, weights = join.join_entries(self.values), join.join_rows(weights)
         noise = weights.new_full((items.pattern.shape[0],), latent.noise)
         draw_factors(items, users.factors, values, weights, noise, rng)
+        self.mean = self.predicted()
+
+    def _draw_users(self, rng: np.random.Generator) -> None:
+        items, latent = self.items.factors, self.latent
+        noise = latent.noise * latent.user_precision
+        draw_factors(self.users, items, self.values, items.new_ones(len(items)), noise, rng)
+
+    def last(self) -> LastDraw:
+        """The current draw."""
+        factors, latent = self.users.factors, self.latent
+        spread = factors.T.cov() + 1e-6 * torch.eye(factors.shape[1], device=factors.device)
+        of_users = (factors.mean(0), torch.linalg.inv(spread))
+        return LastDraw(self.items.factors, of_users, latent.thresholds, latent.noise, self.nu)
+
+    def go_on(self, last: LastDraw, rng: np.random.Generator) -> None:
+        """Begin at a draw of another chain; users are drawn anew, as alike as they were there."""
+        self.n_sweeps, self.nu = FIRST_SWEEPS, last.nu
+        self.items.factors = last.items
+        self.latent.thresholds, self.latent.noise = last.thresholds, last.noise
+        self.users.prior[0], self.users.precision = last.users
+        self._draw_users(rng)
         self.mean = self.predicted()
 
     def predicted(self) -> Tensor:

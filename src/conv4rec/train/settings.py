@@ -79,7 +79,8 @@ class TrainSettings(Settings):
     """Features that summarise a history's implicit feedback for the Bayesian matrix
     factorisation."""
     mf_sweeps: Count = 200
-    """Sweeps of its Gibbs chain; the first fifth is discarded."""
+    """Sweeps of its Gibbs chain; the first fifth is discarded. The final chain goes on from that of
+    the validation part, and does without three quarters of this fifth."""
     mf_draws: CountOrNone = 40
     """Draws kept, evenly from the rest; 0 for no Bayesian matrix factorisation."""
     solve_users: Switch = True
