@@ -69,6 +69,7 @@ def observations(
     *,
     entry_precision: Tensor | None = None,
     column_precision: Tensor | None = None,
+    row_precision: Tensor | None = None,
     more_than: int = 0,
     at_most: int | None = None,
 ) -> Iterator[Observations]:
@@ -81,7 +82,8 @@ def observations(
         factors: columns x size.
         values: t of each entry; y is t - c.
         entry_precision: of the error of each entry.
-        column_precision: or of those of each column.
+        column_precision: or of those of each column,
+        row_precision: times that of each row.
         more_than: rows with this number of entries, or fewer, are left out.
         at_most: rows with more entries are left out, too.
     """
@@ -97,6 +99,8 @@ def observations(
             precision = table[:, :, size + 1] * padding.real
         else:
             precision = entry_precision[padding.entries] * padding.real
+        if row_precision is not None:
+            precision *= row_precision[padding.rows, None]
         yield Observations(padding, table, precision)
 
 

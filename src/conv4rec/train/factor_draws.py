@@ -13,8 +13,9 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -143,15 +144,9 @@ def draw_factors(
     root = torch.linalg.cholesky(side.precision)
     own = prior + torch.linalg.solve_triangular(root, normal, upper=False, left=False)
     errors = normals(rng, (int(side.few_starts[-1]),), device)
-
-    def observed(**lengths: int) -> Iterator[Observations]:
-        """Of rows with so many entries, with all of the errors' precision."""
-        for found in observations(
-            side.pattern, other, own_values, column_precision=weights, **lengths
-        ):
-            found.precision.mul_(noise[found.padding.rows, None])
-            yield found
-
+    observed = partial(
+        observations, side.pattern, other, own_values, column_precision=weights, row_precision=noise
+    )
     few = few_entries(size)
     observe_few(own, side, observed(at_most=few), errors)
     for many in observed(more_than=few):
