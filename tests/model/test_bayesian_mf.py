@@ -9,7 +9,13 @@ from scipy.special import ndtr
 
 from conv4rec.model import History
 from conv4rec.model.bayesian_mf import BayesianMF
-from conv4rec.model.normal_equations import entry_variances, normal_equations, solve
+from conv4rec.model.normal_equations import (
+    entry_variances,
+    normal_equations,
+    observations,
+    solve,
+    sums,
+)
 from conv4rec.model.posterior_draws import N_REFERENCE_ITEMS
 from conv4rec.model.sparse import SparsePattern
 
@@ -127,6 +133,18 @@ def test_normal_equations_are_sums_over_the_entries_of_a_row(model, histories):
             contribution += weights[e] * z * (t[e] - item[-1])
         torch.testing.assert_close(gram[row], want)
         torch.testing.assert_close(right[row], contribution)
+
+
+def test_the_precision_of_an_entry_is_that_of_its_column_times_that_of_its_row(model, histories):
+    pattern, t = histories.pattern, torch.arange(7.0)
+    of_columns, of_rows = torch.linspace(0.5, 2, N_ITEMS), torch.tensor([1.0, 2, 3, 4])
+    weights = of_columns[pattern.columns] * of_rows[pattern.rows]
+    expected = normal_equations(pattern, model.items[0], t, weights)
+    for found in observations(
+        pattern, model.items[0], t, column_precision=of_columns, row_precision=of_rows
+    ):
+        for part, whole in zip(sums(found, SIZE), expected, strict=True):
+            torch.testing.assert_close(part, whole[found.padding.rows])
 
 
 def test_the_variance_of_an_entry_comes_from_the_precision_of_its_row(model, histories):

@@ -269,7 +269,7 @@ def test_chains_go_on_where_those_of_a_part_of_the_log_ended():
     log, ends = log_of(levels, rated), {}
     sample_bayesian_mf(log_of(levels, part), SETTINGS, 0, ends=ends)
     assert list(ends) == list(sampler.widths(log.n_rated, SETTINGS))
-    short, before = SETTINGS.with_changes(mf_sweeps=6), dict(ends)  # before latent values are drawn
+    short, before = SETTINGS.with_changes(mf_sweeps=1), dict(ends)
     known = [sample_bayesian_mf(log, short, 1, ends=found) for found in ({}, ends)]
     cold, warm = (
         np.corrcoef(expectations(model, log)[~rated], levels[~rated])[0, 1] for model in known
