@@ -263,19 +263,31 @@ def test_all_draws_are_filled_even_with_fewer_sweeps():
     assert torch.equal(model.items[0], model.items[4])  # five of ten come from the first chain
 
 
-def test_chains_go_on_where_those_of_a_part_of_the_log_ended():
+def test_chains_on_a_part_of_the_log_give_a_warm_start():
     levels, rated = ratings()
     part = rated & (np.arange(len(levels)) % 4 > 0)[:, None]  # of three users in four
-    log, ends = log_of(levels, rated), {}
-    sample_bayesian_mf(log_of(levels, part), SETTINGS, 0, ends=ends)
-    assert list(ends) == list(sampler.widths(log.n_rated, SETTINGS))
-    short, before = SETTINGS.with_changes(mf_sweeps=1), dict(ends)
-    known = [sample_bayesian_mf(log, short, 1, ends=found) for found in ({}, ends)]
+    log, last_draws = log_of(levels, rated), {}
+    sample_bayesian_mf(log_of(levels, part), SETTINGS, 0, last_draws=last_draws)
+    assert list(last_draws) == list(sampler.widths(log.n_rated, SETTINGS))
+    short, before = SETTINGS.with_changes(mf_sweeps=1), dict(last_draws)
+    known = [sample_bayesian_mf(log, short, 1, last_draws=found) for found in ({}, last_draws)]
     cold, warm = (
         np.corrcoef(expectations(model, log)[~rated], levels[~rated])[0, 1] for model in known
     )
     assert warm > 0.9 > cold
-    assert all(ends[width] is not before[width] for width in ends)
+    assert all(last_draws[width] is not before[width] for width in before)
+
+
+@pytest.mark.parametrize("n_users", [1, 2, 5])
+def test_chains_of_fewer_users_than_factors_have_a_warm_start_too(n_users):
+    levels = np.random.default_rng(0).integers(1, 6, (n_users, 150))
+    log, last_draws = log_of(levels, np.ones(levels.shape, dtype=bool)), {}
+    for _ in range(2):
+        model = sample_bayesian_mf(log, SETTINGS, 0, last_draws=last_draws)
+        assert model is not None
+        assert model.items.isfinite().all()
+    for found in last_draws.values():
+        torch.linalg.cholesky(found.users[1])
 
 
 def test_a_small_log_has_chains_of_several_widths_and_a_large_log_one():

@@ -127,28 +127,28 @@ class _Path:
 
         Without stacking they have a closed form, and one step is exact.
         """
-        way = _Way.of(model, entries)
-        start = way.start + way.slim_part(0.0)
+        unstacked = _Unstacked.of(model, entries)
+        start = unstacked.start + unstacked.slim_part(0.0)
         if model.stacking is None:
-            rise = way.weight * torch.log1p(way.rises / way.similar)
-            return cls(start, torch.ones_like(start), rise / way.rises.clamp(min=1e-12))
+            rise = unstacked.weight * torch.log1p(unstacked.rises / unstacked.similar)
+            return cls(start, torch.ones_like(start), rise / unstacked.rises.clamp(min=1e-12))
         stacking, popularity = model.stacking, model.stacking.popularity.double()
-        length = torch.log1p(way.n_consumed)
+        length = torch.log1p(unstacked.n_consumed)
         of_neural, of_slim = torch.zeros_like(start), torch.zeros_like(start)
-        now = way.channels(0.0, popularity)
+        now = unstacked.channels(0.0, popularity)
         added = stacking(now[:, None].to(stacking.out), length[None].to(stacking.out))[0]
         for step in range(STEPS):
-            later = way.channels((step + 1) / STEPS, popularity)
+            later = unstacked.channels((step + 1) / STEPS, popularity)
             of_sum, of_part = stacking.secant_slopes(now, later, length)
             of_neural += (1.0 + of_sum) / STEPS
             of_slim += (1.0 + of_sum + of_part) * (later - now)[SLIM_PART]
             now = later
-        return cls(start + added, of_neural, of_slim / way.rises.clamp(min=1e-12))
+        return cls(start + added, of_neural, of_slim / unstacked.rises.clamp(min=1e-12))
 
 
 @dataclass(frozen=True)
-class _Way:
-    """The scores of all items before stacking, on the way from no history to the whole one."""
+class _Unstacked:
+    """The scores of all items before stacking, along the path from no history to the whole one."""
 
     n_consumed: Tensor  # of the history
     start: Tensor  # items: of the neural and the ridge component
@@ -158,7 +158,7 @@ class _Way:
     rises: Tensor  # items: of that
 
     @classmethod
-    def of(cls, model: ServedModel, entries: ServedEncoding) -> _Way:
+    def of(cls, model: ServedModel, entries: ServedEncoding) -> _Unstacked:
         network, slim, history = model.network, model.slim, entries.history
         start = network.consume_bias.double()
         rise = (network.consume_out @ entries.consume.sum(0)).double()
@@ -173,11 +173,11 @@ class _Way:
         return cls(n_consumed, start, rise, weight, similar, rises)
 
     def slim_part(self, share: float) -> Tensor:
-        """Of the scores at a share of the way: items."""
+        """Of the scores at a share of the path: items."""
         return self.weight * (self.similar + share * self.rises).log()
 
     def channels(self, share: float, popularity: Tensor) -> Tensor:
-        """What stacking reads at a share of the way: channels x items."""
+        """What stacking reads at a share of the path: channels x items."""
         slim_part = self.slim_part(share)
         return torch.stack([self.start + share * self.rise + slim_part, slim_part, popularity])
 

@@ -83,23 +83,25 @@ def _bayesian_mf(session: Session) -> BayesianMF | None:
         return None
     affordable = max(FEWEST_DRAWS, NUMBERS // (n_items * (settings.mf_factors + 1)))
     settings = settings.with_changes(mf_draws=min(settings.mf_draws, affordable))
-    share, logits, ends = DEFAULT_SHARE, session.state.best.rating_logits, {}
+    share, logits, last_draws = DEFAULT_SHARE, session.state.best.rating_logits, {}
     if logits is not None:
         # Enough for one number: a third of the sweeps, and a few draws.
         few = settings.with_changes(
             mf_sweeps=-(-settings.mf_sweeps // 3), mf_draws=min(DRAWS, settings.mf_draws)
         )
         data = session.validation[RATE]
-        sampled = _sample(session, data.observed(), few, ends)
+        sampled = _sample(session, data.observed(), few, last_draws)
         if sampled is not None:
             share = choose_share(sampled, logits, data.history())
-    sampled = _sample(session, session.interactions, settings, ends)
+    sampled = _sample(session, session.interactions, settings, last_draws)
     if sampled is not None:
         sampled.share.fill_(share)
     return sampled
 
 
 def _sample(
-    session: Session, log: Interactions, settings: TrainSettings, ends: dict[int, LastDraw]
+    session: Session, log: Interactions, settings: TrainSettings, last_draws: dict[int, LastDraw]
 ) -> BayesianMF | None:
-    return sample_bayesian_mf(log, settings, session.seed, session.on_sweep, session.device, ends)
+    return sample_bayesian_mf(
+        log, settings, session.seed, session.on_sweep, session.device, last_draws
+    )

@@ -45,7 +45,7 @@ from conv4rec.train.spectral import pattern_features
 FEWEST_RATINGS = 100  # with fewer, nothing is sampled
 FEW_RATINGS, MANY_RATINGS = 15_000, 50_000  # see `widths`
 FIRST_SWEEPS = 20  # with latent values known, as factors start near 0
-SOONER = 4  # by which a chain that goes on from another's end needs fewer sweeps until draws count
+WARM = 4  # a warm start divides the sweeps that are discarded by so much
 PREDICTED = 2**20  # entries whose means are computed at a time
 ADAPT = 5  # sweeps between two adaptations of the thresholds' proposals, before draws are kept
 
@@ -58,7 +58,7 @@ def sample_bayesian_mf(
     seed: int,
     on_sweep: OnSweep | None = None,
     device: str = "cpu",
-    ends: dict[int, LastDraw] | None = None,
+    last_draws: dict[int, LastDraw] | None = None,
 ) -> BayesianMF | None:
     """Run one chain, or two or three on smaller logs, and keep draws.
 
@@ -72,8 +72,8 @@ def sample_bayesian_mf(
         seed: of the chains.
         on_sweep: called after each sweep with its number; may raise to stop the chain.
         device: where the chains run, and the model will be.
-        ends: by number of factors, where chains of a part of the log, with the same items, ended:
-            those of this call go on from there, and keep draws sooner. Replaced by where they end.
+        last_draws: by number of factors, of chains on a part of the log with the same items: a
+            warm start, after which fewer sweeps are discarded. Replaced by those of this call.
 
     Returns:
         None if there are fewer than 100 ratings, or only one level.
@@ -81,7 +81,7 @@ def sample_bayesian_mf(
     if interactions.n_rated < FEWEST_RATINGS or interactions.n_levels < 2 or not settings.mf_draws:
         return None
     model, chains = None, widths(interactions.n_rated, settings)
-    ends = {} if ends is None else ends
+    last_draws = {} if last_draws is None else last_draws
     levels = interactions.level_numbers[interactions.level_numbers >= 0]
     levels = torch.from_numpy(levels).to(device)
     counts = torch.bincount(levels, minlength=interactions.n_levels).float().cpu()
@@ -98,11 +98,11 @@ def sample_bayesian_mf(
         latent = Latent(users.pattern, levels[users.part.entries], ratings, users.part)
         chain = Chain(users, items, latent, ratings.to(device)[latent.levels.int()])
         burn_in, n_kept = settings.mf_sweeps // 5, settings.mf_sweeps - settings.mf_sweeps // 5
-        if width in ends:
-            chain.go_on(ends[width], rng)
-            burn_in //= SOONER
+        if width in last_draws:
+            chain.warm_start(last_draws[width], rng)
+            burn_in //= WARM
         _run(chain, model, draws, (burn_in, n_kept), rng, on_sweep)
-        ends[width] = chain.last()
+        last_draws[width] = chain.last()
     assert model is not None  # there is a chain
     model.share.fill_(1.0)
     summarise_posterior(model, interactions)
@@ -161,7 +161,7 @@ class LastDraw:
     """Where a chain ended, without what belongs to a user or an entry."""
 
     items: Tensor  # items x size
-    users: tuple[Tensor, Tensor]  # mean of their factors, and the inverse of the covariance
+    users: tuple[Tensor, Tensor]  # mean of their factors, and the precision
     thresholds: Tensor
     noise: float
     nu: float
@@ -217,13 +217,15 @@ class Chain:
         draw_factors(self.users, items, self.values, items.new_ones(len(items)), noise, rng)
 
     def last(self) -> LastDraw:
-        """The current draw."""
-        factors, latent = self.users.factors, self.latent
-        spread = factors.T.cov() + 1e-6 * torch.eye(factors.shape[1], device=factors.device)
-        of_users = (factors.mean(0), torch.linalg.inv(spread))
+        """The current draw. Of few users, the prior alone says how they differ."""
+        factors, latent = self.users.factors.double(), self.latent
+        excess = factors - factors.mean(0)
+        scatter = torch.eye(factors.shape[1]).to(factors) + excess.T @ excess
+        precision = (len(factors) + 1) * torch.cholesky_inverse(torch.linalg.cholesky(scatter))
+        of_users = (factors.mean(0).float(), precision.float())
         return LastDraw(self.items.factors, of_users, latent.thresholds, latent.noise, self.nu)
 
-    def go_on(self, last: LastDraw, rng: np.random.Generator) -> None:
+    def warm_start(self, last: LastDraw, rng: np.random.Generator) -> None:
         """Begin at a draw of another chain; users are drawn anew, as alike as they were there."""
         self.n_sweeps, self.nu = FIRST_SWEEPS, last.nu
         self.items.factors = last.items
