@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from conv4rec.model.at_a_time import at_a_time
 from conv4rec.model.sparse import SparsePattern
 
 CELLS = 16_384  # padded entries in one product: more do not fit into the cache
-KEPT = 2_000_000  # entries up to which their padding is kept beside the pattern: 20 bytes each
+KEPT = 2_000_000  # entries up to which their padding is kept beside the pattern: 28 bytes each
 ALIGNED = 8  # columns of a table: products of 24 take less time than those of 21
 
 
@@ -29,6 +30,15 @@ class Padding:
     entries: Tensor  # rows x width; 0 where there is none
     columns: Tensor  # of these
     real: Tensor  # rows x width: true for entries
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Of the entries among all places, row by row."""
+        return torch.nonzero(self.real.view(-1)).squeeze(1)
+
+    def of_entries(self, values: Tensor) -> Tensor:
+        """Values of all entries of the pattern, at the places of those of these rows."""
+        return values.index_select(0, self.entries.view(-1)).view_as(self.entries)
 
 
 @dataclass(frozen=True)
@@ -94,11 +104,11 @@ def observations(
     of_columns = pad(of_columns, (0, -of_columns.shape[1] % ALIGNED))
     for padding in padded(pattern, more_than, at_most):
         table = embedding(padding.columns, of_columns)
-        table[:, :, size] = values[padding.entries] - table[:, :, size]
+        table[:, :, size] = padding.of_entries(values) - table[:, :, size]
         if entry_precision is None:
             precision = table[:, :, size + 1] * padding.real
         else:
-            precision = entry_precision[padding.entries] * padding.real
+            precision = padding.of_entries(entry_precision) * padding.real
         if row_precision is not None:
             precision *= row_precision[padding.rows, None]
         yield Observations(padding, table, precision)
@@ -125,7 +135,8 @@ def entry_variances(pattern: SparsePattern, factors: Tensor, root: Tensor) -> Te
     inverse = pad(inverse, (0, extra, 0, extra))
     for at in padded(pattern):
         scaled = embedding(at.columns, table) @ inverse[at.rows].transpose(1, 2)
-        variances[at.entries[at.real]] = scaled.square().sum(2)[at.real]
+        found = scaled.square_().sum(2).view(-1).index_select(0, at.places)
+        variances.index_copy_(0, at.entries.view(-1).index_select(0, at.places), found)
     return variances
 
 

@@ -124,12 +124,23 @@ class SparsePattern:
         return csr(*self._index, values, self.shape)
 
     def times(self, values: Tensor, table: Tensor) -> Tensor:
-        """The matrix of these values, one per entry, times a dense table of columns x size."""
-        return self._matrix(values) @ table
+        """The matrix of these values, one per entry, times a dense table of columns x size.
+
+        On a processor `embedding_bag` takes half of the time of a sparse product.
+        """
+        if table.device.type != "cpu":
+            return self._matrix(values) @ table
+        starts, columns = self._index
+        return embedding_bag(
+            columns, table, starts, mode="sum", per_sample_weights=values, include_last_offset=True
+        )
 
     def add_times(self, total: Tensor, values: Tensor, table: Tensor) -> None:
-        """Add `times` to a table, which takes no longer than the product alone."""
-        total.addmm_(self._matrix(values), table)
+        """Add `times` to a table; on an accelerator that takes no longer than the product alone."""
+        if table.device.type != "cpu":
+            total.addmm_(self._matrix(values), table)
+        else:
+            total += self.times(values, table)
 
     def transposed_times(self, values: Tensor, table: Tensor) -> Tensor:
         """The transposed matrix times a dense table of rows x size."""
