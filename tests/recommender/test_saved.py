@@ -16,8 +16,10 @@ import torch
 from safetensors.numpy import load_file, save
 
 from conv4rec import Conv4Rec
-from conv4rec.errors import SavedModelError
+from conv4rec.errors import SavedModelError, SettingError
+from conv4rec.recommender import known_users
 from conv4rec.recommender.saved_checks import POSTERIORS
+from conv4rec.train import components
 
 
 @pytest.fixture
@@ -234,6 +236,17 @@ def test_weights_that_have_no_solution_are_our_error(fitted_model):
         broken.recommend(k=1)
     with pytest.raises(SavedModelError, match="not of a trained model"):
         broken.profile("u01")
+
+
+@pytest.mark.parametrize("stage", ["sample_bayesian_mf", "choose_share", "KnownUsers.solved"])
+def test_a_fit_without_a_solution_says_that_training_diverged(mixed, monkeypatch, stage):
+    def fails(*_, **__):
+        raise torch.linalg.LinAlgError("not positive-definite")
+
+    module = known_users if stage.startswith("KnownUsers") else components
+    monkeypatch.setattr(f"{module.__name__}.{stage}", fails)
+    with pytest.raises(SettingError, match=r"^training diverged, .*: not positive-definite$"):
+        Conv4Rec(n_steps=2, mf_sweeps=4, mf_draws=2).fit(mixed)
 
 
 @pytest.mark.parametrize("change", WRONG_WEIGHTS.values(), ids=WRONG_WEIGHTS.keys())

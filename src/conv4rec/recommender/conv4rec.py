@@ -42,7 +42,7 @@ from conv4rec.recommender.parameters import Parameters, html_table
 from conv4rec.recommender.persistence import load_model, save_model
 from conv4rec.recommender.profile import Profile, profile_of
 from conv4rec.recommender.scoring import Scoring
-from conv4rec.recommender.surroundings import anywhere, each_anywhere
+from conv4rec.recommender.surroundings import anywhere, each_anywhere, solvable
 from conv4rec.recommender.user_histories import Users, fallback_column, histories_of
 from conv4rec.train import Fit, Fitted, TrainSettings
 from conv4rec.train.event_checkpoint import load_item_state
@@ -99,6 +99,7 @@ class Conv4Rec(Parameters):
     train_settings_: TrainSettings
 
     @anywhere
+    @solvable(SettingError, "training diverged, try settings nearer to the defaults")
     def fit(
         self,
         interactions: Any,
@@ -130,7 +131,7 @@ class Conv4Rec(Parameters):
         Raises:
             SettingError: A parameter breaks its rule; said before any data is read.
             DataError: The table cannot be used: names the column and the rows.
-            SettingError: A setting is unknown or out of range.
+            SettingError: A setting is unknown or out of range, or training diverged.
             TrainingInterrupted: `should_stop` returned True.
         """
         options, network, settings = self.check_params()

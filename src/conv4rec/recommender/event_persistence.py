@@ -64,9 +64,15 @@ def unpacked_events(
     """
     check_event_facts(facts)
     types = _types(facts["types"])
-    cells = {name: arrays.get(name) for name in CELLS}
     report = EventReport(**_tuples(facts["report"]), types=types)
-    log = Events(users=users, items=items, types=types, report=report, **cells)  # type: ignore
+    log = Events(
+        users,
+        items,
+        types,
+        *(arrays[name] for name in ("starts", "item_numbers", "kind_numbers")),
+        *(arrays.get(name) for name in ("counts", "first", "last")),
+        report,
+    )
     check_event_log(log, arrays)
     sources, n_items = _tuples(facts["sources"]), len(items)
     neighbours = tuple(

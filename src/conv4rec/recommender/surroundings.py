@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 import torch
 
-from conv4rec.errors import SavedModelError
+from conv4rec.errors import Conv4RecError, SavedModelError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,15 +58,21 @@ def plain_surroundings() -> Iterator[None]:
             stack.callback(torch.set_float32_matmul_precision, precision)
             torch.set_float32_matmul_precision("highest")
         try:
-            yield
-        except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
-            raise SavedModelError(
-                f"these weights are not of a trained model, fit it again: {error}"
-            ) from error
+            with solvable(SavedModelError, "these weights are not of a trained model, fit it again"):
+                yield
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or NO_MEMORY in str(error):
                 raise MemoryError(f"torch has not enough memory for this: {error}") from error
             raise
+
+
+@contextmanager
+def solvable(kind: type[Conv4RecError], said: str) -> Iterator[None]:
+    """Say so, as an error of this kind, where a linear system has no solution."""
+    try:
+        yield
+    except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
+        raise kind(f"{said}: {error}") from error
 
 
 def warn(text: str) -> None:
