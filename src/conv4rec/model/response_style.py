@@ -38,24 +38,30 @@ def level_biases(
         start: the first biases; by default 0.
         steps: Newton steps.
     """
-    rated, counts = given.sum(0), pattern.row_sums(given).T
+    p, rated, counts = log_probabilities.exp(), given.sum(0), pattern.row_sums(given).T
     biases = torch.zeros_like(counts) if start is None else start
     covariance = precision
 
+    def odds_of(biases: Tensor) -> tuple[Tensor, Tensor]:
+        """P_0 exp(b), levels x entries, and its sums over the levels."""
+        odds = p * gather(biases.exp().T, pattern.rows)
+        return odds, odds.sum(0)
+
     def log_posterior(biases: Tensor) -> Tensor:
         """Up to a constant: rows."""
-        log_total = torch.logsumexp(log_probabilities + gather(biases.T, pattern.rows), 0)
-        log_likelihood = (counts * biases).sum(1) - pattern.row_sums(log_total * rated)
+        log_total = odds_of(biases)[1].log_()
+        log_likelihood = (counts * biases).sum(1) - pattern.row_sums(log_total.mul_(rated))
         return log_likelihood - ((biases @ precision) * biases).sum(1) / 2
 
+    best = log_posterior(biases)
     for _ in range(steps):
-        probabilities = torch.softmax(log_probabilities + gather(biases.T, pattern.rows), 0) * rated
+        odds, total = odds_of(biases)
+        probabilities = odds.mul_(rated / total)
         expected = pattern.row_sums(probabilities).T
         information = torch.diag_embed(expected) - products(pattern, probabilities)
         covariance = torch.linalg.inv(information + precision)
         right = counts - expected + (information @ biases[:, :, None])[:, :, 0]
-        step = (covariance @ right[:, :, None])[:, :, 0] - biases
-        best, start = log_posterior(biases), biases
+        step, start = (covariance @ right[:, :, None])[:, :, 0] - biases, biases
         for share in SHARES:
             tried = start + share * step
             reached = log_posterior(tried)
