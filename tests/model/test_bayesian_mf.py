@@ -10,10 +10,8 @@ from scipy.special import ndtr
 from conv4rec.model import History
 from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.model.normal_equations import (
-    entry_variances,
     normal_equations,
     observations,
-    solve,
     sums,
 )
 from conv4rec.model.posterior_draws import N_REFERENCE_ITEMS
@@ -145,18 +143,6 @@ def test_the_precision_of_an_entry_is_that_of_its_column_times_that_of_its_row(m
     ):
         for part, whole in zip(sums(found, SIZE), expected, strict=True):
             torch.testing.assert_close(part, whole[found.padding.rows])
-
-
-def test_the_variance_of_an_entry_comes_from_the_precision_of_its_row(model, histories):
-    pattern = histories.pattern
-    gram, right = normal_equations(pattern, model.items[0], torch.zeros(7), torch.ones(7))
-    _, root = solve(gram, right, torch.zeros(4, SIZE), model.precision[0])
-    found = entry_variances(pattern, model.items[0], root)
-    for entry in range(7):
-        z = torch.cat([model.items[0][pattern.columns[entry], :-1], torch.ones(1)])
-        row = pattern.rows[entry]
-        expected = z @ torch.linalg.inv(gram[row] + model.precision[0]) @ z
-        torch.testing.assert_close(found[entry], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_mixture_is_linear_in_both_components(model, histories):

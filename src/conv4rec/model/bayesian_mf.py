@@ -148,7 +148,8 @@ class BayesianMF(PosteriorDraws):
             z[:, -1] = 1.0
             residual = user.weight * (value - z @ prior[0])
             right = added @ (prior[1:] @ self.precision[draw].double()) + z * residual[:, None]
-            solved = torch.cholesky_solve(right[:, :, None], user.root[rows])[:, :, 0]
+            covariance = self.covariance(draw, history, user, items)
+            solved = (covariance[rows] @ right[:, :, None])[:, :, 0]
             factors += [solved[:, :-1], torch.zeros_like(offset)]
             offset = offset + solved[:, -1:]
             moments.add(self, draw, user)

@@ -119,25 +119,9 @@ def with_constant(factors: Tensor) -> Tensor:
     return torch.cat([factors[:, :-1], factors.new_ones(len(factors), 1)], 1)
 
 
-def entry_variances(pattern: SparsePattern, factors: Tensor, root: Tensor) -> Tensor:
-    """Posterior variance of the mean of each entry, z' P^-1 z, P its row's precision: entries.
-
-    Args:
-        pattern: whose entries.
-        factors: columns x size, as in `normal_equations`.
-        root: rows x size x size: lower Cholesky factors of P.
-    """
-    variances, extra = factors.new_empty(len(pattern.columns)), -factors.shape[1] % ALIGNED
-    table = pad(with_constant(factors), (0, extra))
-    eye = torch.eye(root.shape[1], dtype=root.dtype, device=root.device)
-    # With the inverse it takes two thirds of the time that solving for every entry would.
-    inverse = torch.linalg.solve_triangular(root, eye.expand_as(root), upper=False)
-    inverse = pad(inverse, (0, extra, 0, extra))
-    for at in padded(pattern):
-        scaled = embedding(at.columns, table) @ inverse[at.rows].transpose(1, 2)
-        found = scaled.square_().sum(2).view(-1).index_select(0, at.places)
-        variances.index_copy_(0, at.entries.view(-1).index_select(0, at.places), found)
-    return variances
+def few_entries(size: int) -> int:
+    """Up to how many entries a system of their number is cheaper: half as many as factors."""
+    return size // 2
 
 
 def padded(
@@ -174,19 +158,11 @@ def _padded(pattern: SparsePattern, more_than: int, at_most: int) -> Iterator[Pa
         yield Padding(rows, entries, pattern.columns[entries], real)
 
 
-def solve(gram: Tensor, right: Tensor, prior: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
-    """The posterior of each row's factors: its mean (rows x size), Cholesky factors of precision.
+def draw(gram: Tensor, right: Tensor, prior: Tensor, precision: Tensor, normal: Tensor) -> Tensor:
+    """A draw of each row's factors, made of standard normal numbers: rows x size.
 
     The prior is normal with mean `prior` (rows x size) and one `precision`.
     """
-    root = torch.linalg.cholesky(gram + precision)
-    right = right + prior @ precision
-    mean = torch.cholesky_solve(right[:, :, None], root)
-    return mean[:, :, 0], root
-
-
-def draw(gram: Tensor, right: Tensor, prior: Tensor, precision: Tensor, normal: Tensor) -> Tensor:
-    """A draw from the posterior of `solve`, made of standard normal numbers: rows x size."""
     root = torch.linalg.cholesky(gram + precision)
     right = right + prior @ precision
     solved = torch.linalg.solve_triangular(root, right[:, :, None], upper=False)

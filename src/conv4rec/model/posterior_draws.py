@@ -24,8 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from conv4rec.model.history import History
-from conv4rec.model.normal_equations import entry_variances, normal_equations, solve, with_constant
+from conv4rec.model.normal_equations import with_constant
 from conv4rec.model.ordinal import TINY, edges, interval_probability, sites
+from conv4rec.model.row_posterior import covariances, row_posterior
 from conv4rec.model.sparse import SparsePattern
 
 FIRST_ROUNDS = 6  # rounds of expectation propagation at the first draw; one at each other
@@ -40,7 +41,7 @@ class UserPosterior:
     """The users under one draw of the items."""
 
     mean: Tensor  # users x size: of (p_u, b_u)
-    root: Tensor  # users x size x size: Cholesky factors of its precision
+    spread: Tensor  # users: variance of (p_u, b_u) . (q_i, 1), averaged over the reference items
     weight: Tensor  # entries: precision of the observation that replaces the rating; 0: unrated
     value: Tensor  # entries: value of that observation
     cavity_mean: Tensor  # entries: mean of x given everything but the entry's own rating
@@ -130,16 +131,28 @@ class PosteriorDraws(nn.Module):
     ) -> UserPosterior:
         """One round: the users' linear systems, and the cavity distribution of each entry."""
         expected, precision = f @ self.prior[draw].to(f), self.precision[draw].to(f)
-        gram, right = normal_equations(pattern, factors, value.to(f), weight.to(f))
-        mean, root = solve(gram, right, expected, precision)
+        reference = with_constant(self.reference_items[draw].to(f))
+        found = row_posterior(
+            pattern, factors, value.to(f), weight.to(f), expected, precision,
+            reference.T @ reference / len(reference),
+        )  # fmt: skip
         offset = factors[:, -1].index_select(0, pattern.columns)
-        x = (pattern.products(mean, with_constant(factors)) + offset).double()
-        variance = entry_variances(pattern, factors, root).double().clamp(min=1e-8)
+        x = (pattern.products(found.mean, with_constant(factors)) + offset).double()
+        variance = found.variance.double().clamp(min=1e-8)
         cavity_variance = 1.0 / (1.0 / variance - weight).clamp(min=1e-4 / variance)
         cavity_mean = (x / variance - weight * value) * cavity_variance
         w = self._user_precision(draw, pattern, cavity_mean, cavity_variance, interval)
         noise = 1.0 / (self.noise[draw].double() * w)
-        return UserPosterior(mean, root, weight, value, cavity_mean, cavity_variance, noise)
+        own = (found.mean, found.spread)
+        return UserPosterior(*own, weight, value, cavity_mean, cavity_variance, noise)
+
+    def covariance(
+        self, draw: int, history: History, user: UserPosterior, items: Tensor | None = None
+    ) -> Tensor:
+        """Of (p_u, b_u), under a draw: users x size x size; see `users`."""
+        factors = (self.items if items is None else items)[draw]
+        weight, precision = user.weight.to(factors), self.precision[draw].to(factors)
+        return covariances(history.pattern, factors, weight, precision)
 
     def _user_precision(
         self,

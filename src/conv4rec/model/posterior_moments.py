@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from conv4rec.model.normal_equations import with_constant
 from conv4rec.model.posterior_draws import PosteriorDraws, UserPosterior
 
 
@@ -17,11 +18,8 @@ class PosteriorMoments:
     def add(self, draws: PosteriorDraws, draw: int, user: UserPosterior) -> None:
         """Add the users under one draw."""
         items = draws.reference_items[draw].to(user.mean)
-        z, c = items.clone(), items[:, -1]
-        z[:, -1] = 1.0
-        x = user.mean @ z.T + c
-        within = torch.cholesky_inverse(user.root) * (z.T @ z / len(z))
-        new = (user.mean[:, -1], user.noise_variance, within.sum((1, 2)), x, x.square())
+        x = user.mean @ with_constant(items).T + items[:, -1]
+        new = (user.mean[:, -1], user.noise_variance, user.spread, x, x.square())
         new = (*new, user.cavity_mean, user.cavity_mean.square(), user.cavity_variance)
         self.n += 1
         self.sums = [total.to(more) + more for total, more in zip(self.sums, new, strict=True)]

@@ -19,7 +19,7 @@ from conv4rec.model.bayesian_mf import BayesianMF
 from conv4rec.train.batches import Batches
 from conv4rec.train.settings import MOST_SOLVED_BYTES
 
-USERS, ENTRIES = 1_000, 200_000  # solved at a time: about 200 MB
+USERS, ENTRIES = 4_000, 200_000  # solved at a time: about 200 MB
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 OURS, CONTEXTS = str(Path(__file__).parents[1]), contextlib.__file__
 NO_MEMORY = "can't allocate memory"  # what torch says of the processor's
+UNTRAINED = "these weights are not of a trained model, fit it again"
 NUMPY_DEFAULTS: Any = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 
 
@@ -58,7 +59,9 @@ def plain_surroundings() -> Iterator[None]:
             stack.callback(torch.set_float32_matmul_precision, precision)
             torch.set_float32_matmul_precision("highest")
         try:
-            with solvable(SavedModelError, "these weights are not of a trained model, fit it again"):
+            with solvable(
+                SavedModelError, "these weights are not of a trained model, fit it again"
+            ):
                 yield
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or NO_MEMORY in str(error):

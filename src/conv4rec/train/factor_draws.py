@@ -23,7 +23,7 @@ import torch
 from scipy.special import gammaln
 from torch import Tensor
 
-from conv4rec.model.normal_equations import Observations, draw, observations, sums
+from conv4rec.model.normal_equations import Observations, draw, few_entries, observations, sums
 from conv4rec.model.sparse import SparsePattern
 from conv4rec.train.processes import Part
 from conv4rec.train.random_draws import normals
@@ -153,11 +153,6 @@ def draw_factors(
         at = many.padding.rows
         own[at] = draw(*sums(many, size), prior[at], side.precision, normal[at])
     side.factors = side.part.join_rows(own)
-
-
-def few_entries(size: int) -> int:
-    """Up to how many entries `observe_few` is the cheaper way: half as many as factors."""
-    return size // 2
 
 
 def observe_few(own: Tensor, side: Side, observed: Iterable[Observations], errors: Tensor) -> None:

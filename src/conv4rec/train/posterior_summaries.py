@@ -60,7 +60,7 @@ def _item_variance(model: BayesianMF, histories: History) -> Tensor:
         z[:, -1] = 1.0
         x = user.mean @ z.T + c
         totals, squares = totals + x, squares + x.square()
-        covariance = torch.cholesky_inverse(user.root).mean(0)
+        covariance = model.covariance(draw, histories, user).mean(0)
         within = within + ((z @ covariance) * z).sum(1)
     n_draws = len(model.items)
     between = (squares / n_draws - (totals / n_draws) ** 2).clamp(min=0.0).mean(0)
