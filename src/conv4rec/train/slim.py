@@ -29,7 +29,7 @@ L1, L2 = 1.0, 10.0  # penalties, in interactions
 GRAM_ENTRIES = 100_000_000  # of 8 bytes, kept
 PRODUCTS = 20_000_000  # of pairs of one history, computed at a time
 SOLVED_BYTES = 40_000_000  # for systems solved together, 4 x size^2 bytes each
-DENSE_ITEMS = 10_000  # up to so many, pairs are looked up in a dense Gram matrix: 200 MB
+DENSE_ITEMS = 14_000  # up to so many, pairs are looked up in a dense Gram matrix: 400 MB
 DENSE_BYTES = 1_500_000_000  # of that matrix of more items; and at most twice the sparse one
 SWEEPS = 30
 CONVERGED = 1e-3  # largest change of a weight in the last sweep
@@ -158,9 +158,13 @@ def _systems(gram: sparse.csr_array | np.ndarray, candidates: np.ndarray) -> np.
         for system, columns in zip(systems, own, strict=True):
             system[:] = cells.take(columns[:, None] * len(gram) + columns)
         return systems
-    rarer, other = np.triu_indices(size)
-    pairs = gram[candidates[:, rarer].ravel(), candidates[:, other].ravel()]
-    systems[:, rarer, other] = systems[:, other, rarer] = np.reshape(pairs, (n_items, -1))
+    # Item by item: the rows of its candidates are then in the cache.
+    rarer, other = (candidates.take(places, axis=1) for places in np.triu_indices(size))
+    pairs = np.reshape(gram[rarer.ravel(), other.ravel()], rarer.shape)
+    first = 0
+    for place in range(size):  # an index for all places takes several times as long
+        own, first = pairs[:, first : first + size - place], first + size - place
+        systems[:, place, place:] = systems[:, place:, place] = own
     return systems
 
 
