@@ -45,7 +45,7 @@ def scores(log):
 
 
 def nll(scores, stacking):
-    total, slim_part = scores.weighted(SUM)
+    total, slim_part = scores.weighted(SUM), scores.slim_part(SUM)
     if stacking is not None:
         n_consumed = scores.part.pattern.row_starts.diff().float()
         stacking.corrected(total, slim_part, n_consumed)
@@ -72,7 +72,7 @@ def test_a_part_of_the_correction_is_kept(scores, monkeypatch):
     share, part = module.KEPT, fit_stacking(scores, SUM, SETTINGS, 0)
     monkeypatch.setattr(module, "KEPT", 1.0)
     whole = fit_stacking(scores, SUM, SETTINGS, 0)
-    total, slim_part = scores.weighted(SUM)
+    total, slim_part = scores.weighted(SUM), scores.slim_part(SUM)
     n_consumed = scores.part.pattern.row_starts.diff().float()
     corrections = [
         found.corrected(total.clone(), slim_part, n_consumed) - total for found in (part, whole)
@@ -113,7 +113,7 @@ def test_rounding_moves_the_scores_as_little(scores):
         rounded.neural = scores.neural * (
             1 + noise * torch.randn(scores.neural.shape, generator=rng)
         )
-        total, slim_part = scores.weighted(SUM)
+        total, slim_part = scores.weighted(SUM), scores.slim_part(SUM)
         n_consumed = scores.part.pattern.row_starts.diff().float()
         found = fit_stacking(rounded, SUM, SETTINGS, 0)
         assert found is not None

@@ -68,10 +68,10 @@ def choose_ensemble_weights(scores: EnsembleScores) -> EnsembleWeights:
     ridge, slim = scores.of_ridge is not None, scores.slim is not None
 
     def ndcg(weights: EnsembleWeights) -> Tensor:
-        return scores.cells.ndcg(scores.weighted(weights)[0])
+        return scores.cells.ndcg(scores.weighted(weights))
 
     def tried(weights: EnsembleWeights) -> _Trial:
-        return _Trial(scores.cells.nll(scores.weighted(weights)[0]), weights, ndcg)
+        return _Trial(scores.cells.nll(scores.weighted(weights)), weights, ndcg)
 
     defaults = [w for w in (DEFAULT_WEIGHTS, WITHOUT_RIDGE) if slim and (ridge or not w.ridge)]
     # Scores that are too sure of themselves may be as likely as others once they are scaled.

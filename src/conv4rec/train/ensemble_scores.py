@@ -156,15 +156,20 @@ class EnsembleScores:
             self._of_penalty[penalty] = self._of_columns(self._ridge_at(penalty))
         return self._of_penalty[penalty]
 
-    def weighted(self, weights: EnsembleWeights) -> tuple[Tensor, Tensor | None]:
-        """The weighted sum of all scores, and the SLIM component's part of it: rows x columns."""
-        total, slim_part = self.neural * weights.neural, None
+    def weighted(self, weights: EnsembleWeights) -> Tensor:
+        """The weighted sum of all scores: rows x columns."""
+        total = self.neural * weights.neural
         if weights.ridge:
-            total += self.ridge(weights.penalty) * weights.ridge
+            total.add_(self.ridge(weights.penalty), alpha=weights.ridge)
         if self.log_similarity is not None and weights.slim:
-            slim_part = self.log_similarity * weights.slim
-            total += slim_part
-        return total, slim_part
+            total.add_(self.log_similarity, alpha=weights.slim)
+        return total
+
+    def slim_part(self, weights: EnsembleWeights) -> Tensor | None:
+        """The SLIM component's part of `weighted`."""
+        if self.log_similarity is None or not weights.slim:
+            return None
+        return self.log_similarity * weights.slim
 
     def popularity(self) -> Tensor:
         """Of the items, by the observed interactions: see `Stacking.popularity_of`."""

@@ -117,7 +117,7 @@ def _candidates(
     scores: EnsembleScores, weights: EnsembleWeights, power: float, rng: np.random.Generator
 ) -> _Candidates:
     """The masked items of each user, the best others, and a sample of all others."""
-    total, slim_part = scores.weighted(weights)
+    total, slim_part = scores.weighted(weights), scores.slim_part(weights)
     log_weights, cells = torch.zeros_like(total), scores.cells
     if cells.observed is not None:
         log_weights[cells.observed] = -torch.inf
