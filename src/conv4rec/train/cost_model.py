@@ -198,9 +198,9 @@ def _step_ns(plan: _Plan) -> tuple[float, float]:
     users *= masked / max(users + masked, 1)  # the others cost nothing; lengths are geometric
     whole = log.n_users * log.n_items <= plan.settings.softmax_cells
     scored = users * log.n_items if whole else N_ITEMS * users + 2 * masked
-    consume = size * (0.068 * scored + 0.45 * rows + 3.8 * log.n_items)
-    consume += 1.1 * scored + 250 * rows  # at any width
-    rate = (130 + 1.3 * plan.rate_size) * rows + 3 * plan.rating_weights + 2e6
+    consume = size * (0.06 * scored + 0.25 * rows + 3.8 * log.n_items)
+    consume += 3 * scored + 60 * rows + 2e6  # at any width
+    rate = (115 + 1.3 * plan.rate_size) * rows + 3 * plan.rating_weights + 2.5e6
     rate *= log.n_rated > 0
     return consume, rate if plan.two_sided else rate / 2
 
@@ -221,15 +221,15 @@ def _times(plan: _Plan) -> dict[str, float]:
         "validation fits": _validation_ns(part, of_ratings),
         "ridge component": _ridge_ns(plan) + consumed * _ridge_ns(part),
         "SLIM component": _slim_ns(plan) + consumed * _slim_ns(part),
-        "ensemble weights": consumed * trials * (6 * plan.scored + 30 * part.log.n_interactions),
+        "ensemble weights": consumed * trials * (3 * plan.scored + 15 * part.log.n_interactions),
         "stacking": consumed * bool(settings.stacking_units) * _stacking_ns(plan),
         "Bayesian matrix factorisation": sweeps * _sweep_ns(plan)
         + _learned_ns(plan, draws)
         + rated * _share_ns(of_ratings, min(DRAWS, draws)),
         "final fit": _start_ns(plan) + _steps(plan) * consume + _rate_steps(plan) * rate,
-        "solving users": solved * draws * (14_000 * log.n_users + 350 * log.n_rated),
-        "norms of lists": asked * (900_000 + log.n_items * (50 + 110 * (draws > 0)))
-        + (not solved) * draws * (14_000 * asked + 350 * asked_rows),
+        "solving users": solved * draws * (5_000 * log.n_users + 350 * log.n_rated),
+        "norms of lists": asked * (1_200_000 + log.n_items * (80 + 180 * (draws > 0)))
+        + (not solved) * draws * (5_000 * asked + 350 * asked_rows),
     }
 
 
@@ -266,24 +266,24 @@ def _start_ns(plan: _Plan) -> float:
 
 
 def _ridge_ns(plan: _Plan) -> float:
-    return 0.32 * plan.nodes * plan.rank**2
+    return 0.25 * plan.nodes * plan.rank**2
 
 
 def _slim_ns(plan: _Plan) -> float:
     log = plan.log  # items met once or twice have no regression
     pairs, regressions = log.pairs, min(log.n_items, log.n_interactions / 8)
-    return (plan.candidates > 0) * (60 * regressions * plan.candidates**2 + 10 * pairs)
+    return (plan.candidates > 0) * (40 * regressions * plan.candidates**2 + 10 * pairs)
 
 
 def _stacking_ns(plan: _Plan) -> float:
     n_candidates = min(plan.log.n_items, stacking.LISTED + stacking.SAMPLED)
     cells = stacking.USERS * n_candidates
-    return stacking.STEPS * (1_000_000 + 4 * plan.settings.stacking_units * cells)
+    return stacking.STEPS * (2_000_000 + 4 * plan.settings.stacking_units * cells)
 
 
 def _learned_ns(plan: _Plan, draws: int) -> float:
     """What is learnt from some ratings once the chains have ended."""
-    return min(plan.log.n_rated, LEARNED_FROM) * (draws > 0) * (22_000 + 800 * draws)
+    return min(plan.log.n_rated, LEARNED_FROM) * (draws > 0) * (12_000 + 700 * draws)
 
 
 def _share_ns(plan: _Plan, draws: int) -> float:
@@ -291,7 +291,7 @@ def _share_ns(plan: _Plan, draws: int) -> float:
     if not draws:
         return 0.0
     sweeps = -(-plan.settings.mf_sweeps // 3) * _sweep_ns(plan)
-    users = draws * (14_000 * plan.log.n_users + 900 * plan.log.n_interactions)
+    users = draws * (5_000 * plan.log.n_users + 550 * plan.log.n_interactions)
     return sweeps + users + _learned_ns(plan, draws)
 
 
@@ -299,7 +299,7 @@ def _sweep_ns(plan: _Plan) -> float:
     """One sweep of all chains."""
     chains = widths(plan.log.n_rated, plan.settings)
     return sum(
-        1.5e6 + (20 + 6 * size) * plan.log.n_rated + (1000 + 38 * size) * plan.nodes
+        3e6 + (30 + 9 * size) * plan.log.n_rated + (1300 + 50 * size) * plan.nodes
         for size in chains
     )
 
