@@ -175,21 +175,20 @@ def _solve(system: Tensor, target: Tensor) -> Tensor:
         system: items x size x size, the Gram matrix of each item's candidates.
         target: items x size, the Gram matrix between the item and its candidates.
     """
-    diagonal = system.diagonal(dim1=1, dim2=2)
-    columns = system.permute(1, 0, 2).contiguous()
-    weights, residual = torch.zeros_like(target), target - L1
+    systems = system.permute(1, 2, 0).contiguous()  # size x size x items: all rows are contiguous
+    diagonal, residual = systems.diagonal().T.contiguous(), (target - L1).T.contiguous()
+    weights, slopes = torch.zeros_like(residual), diagonal + L2
     for _ in range(SWEEPS):
-        largest = 0.0
-        for k, column in enumerate(columns):
-            old = weights[:, k]
-            new = (residual[:, k] + diagonal[:, k] * old) / (diagonal[:, k] + L2)
-            move = new.clamp(min=0.0) - old
-            residual.addcmul_(column, move[:, None], value=-1.0)
-            weights[:, k] += move
-            largest = max(largest, float(move.abs().max()))
-        if largest < CONVERGED:
+        before = weights.clone()
+        for k, column in enumerate(systems):
+            old = weights[k]
+            move = torch.addcmul(residual[k], diagonal[k], old).div_(slopes[k]).clamp_(min=0.0)
+            move -= old
+            residual.addcmul_(column, move, value=-1.0)
+            old += move
+        if float((weights - before).abs().max()) < CONVERGED:
             break
-    return weights
+    return weights.T
 
 
 def _mean_similarity(slim: SLIM, interactions: Interactions) -> float:
