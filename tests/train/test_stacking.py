@@ -52,6 +52,34 @@ def nll(scores, stacking):
     return scores.cells.nll(total)
 
 
+def test_gradients_are_those_of_the_likelihood(scores):
+    """Against automatic differentiation of the formula in `conv4rec.model.stacking`."""
+    rng = np.random.default_rng(0)
+    found = module._candidates(scores, SUM, 0.5, rng)
+    stacking = module._start(found, scores.popularity(), 3, 0).double()
+    for p in (stacking.linear, stacking.bias, stacking.out):
+        p.copy_(torch.from_numpy(rng.normal(size=p.shape)))
+    parts = {name: value.double() for name, value in vars(found).items() if name != "masked"}
+    found = replace(found, **parts)
+    trained = [stacking.linear, stacking.first, stacking.out, stacking.bias]
+    for p in trained:
+        p.requires_grad_()
+    gradients = module._gradients(found, stacking, trained)
+
+    length = found.length[None, :, None].expand(1, *found.masked.shape)
+    channels = torch.cat([found.channels, length])
+    cut = (channels.permute(1, 2, 0).clamp(*stacking.range) - stacking.mean) / stacking.deviation
+    inner = cut @ stacking.first.T + stacking.bias
+    bent = torch.where(inner > 1, inner, ((inner.clamp(-1, 1) + 1) / 2).square())
+    score = found.channels[0] + cut @ stacking.linear + bent @ stacking.out
+    log_p = torch.log_softmax(score + found.log_weights, 1)
+    weights = (found.masked * found.weight[:, None])[found.masked]
+    loss = -(weights * log_p[found.masked]).sum() / weights.sum()
+    expected = torch.autograd.grad(loss, trained)
+    for gradient, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(gradient, other, rtol=1e-8, atol=1e-10)
+
+
 def test_a_sum_that_is_too_sure_is_bent_down(scores):
     found = fit_stacking(scores, SUM, SETTINGS, 0)
     assert found is not None
@@ -85,15 +113,17 @@ def test_a_part_of_the_correction_is_kept(scores, monkeypatch):
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
 def test_users_count_as_in_the_consume_loss(scores, power):
     found = module._candidates(scores, SUM, power, np.random.default_rng(0))
-    none = module._start(found, scores.popularity(), 2, 0)  # before the first step
+    correction = torch.zeros_like(found.log_weights, requires_grad=True)
     losses, weights = [], []
     for user in range(len(found.length)):
-        scored = found.channels[0, user] + found.log_weights[user]
+        scored = (found.channels[0] + found.log_weights + correction)[user]
         log_p = torch.log_softmax(scored, 0)[found.masked[user]]
-        losses += (-log_p).tolist()
+        losses += list(-log_p)
         weights += [len(log_p) ** -power] * len(log_p)
-    expected = np.average(losses, weights=weights)
-    assert float(found.nll(none)) == pytest.approx(expected, rel=1e-4)
+    loss = (torch.stack(losses) * torch.tensor(weights)).sum() / sum(weights)
+    (expected,) = torch.autograd.grad(loss, correction)
+    found = found.slope(torch.zeros_like(correction))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-7)
 
 
 def test_the_weight_of_users_is_that_of_the_settings(scores):

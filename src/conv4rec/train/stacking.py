@@ -47,12 +47,22 @@ class _Candidates:
         channels, of_users = self.channels[:, users], (self.weight[users], self.length[users])
         return _Candidates(channels, self.log_weights[users], self.masked[users], *of_users)
 
-    def nll(self, stacking: Stacking) -> Tensor:
-        """Weighted mean of -log P(masked item)."""
-        scores = self.channels[SUM] + stacking(self.channels, self.length) + self.log_weights
-        nll = (scores.logsumexp(1, keepdim=True) - scores)[self.masked]
-        weights = self.weight[:, None].expand_as(self.masked)[self.masked]
-        return (nll * weights).sum() / weights.sum()
+    def slope(self, correction: Tensor) -> Tensor:
+        """Of the weighted mean of -log P(masked item), in the correction: users x candidates."""
+        p = torch.softmax(self.channels[SUM] + self.log_weights + correction, 1)
+        masked = self.masked * self.weight[:, None]
+        weights = masked.sum(1, keepdim=True)
+        return (p * weights - masked) / weights.sum()
+
+
+def _gradients(found: _Candidates, stacking: Stacking, trained: list[Tensor]) -> list[Tensor]:
+    """Of the weighted mean of -log P(masked item): by hand but for what is folded."""
+    folded = stacking.folded(found.length)
+    outputs = [folded.slopes, folded.constant, folded.out, folded.linear, folded.of_user]
+    with torch.no_grad():
+        slope = found.slope(folded.correction(found.channels))
+        slopes = folded.slopes_of(found.channels, slope)
+    return list(torch.autograd.grad(outputs, trained, slopes))
 
 
 def fit_stacking(
@@ -77,15 +87,15 @@ def fit_stacking(
     rng = np.random.default_rng([seed, n_masked])
     found = _candidates(scores, weights, settings.user_weight_power, rng)
     stacking = _start(found, scores.popularity(), size, seed)
-    weights_of = [stacking.linear, stacking.first, stacking.out]
-    trained = [p.requires_grad_() for p in (*weights_of, stacking.bias)]
+    penalised = [stacking.linear, stacking.first, stacking.out]
+    trained = [p.requires_grad_() for p in (*penalised, stacking.bias)]
     first, second = ([torch.zeros_like(p) for p in trained] for _ in BETAS)
     steps = [torch.zeros((), device=p.device) for p in trained]
     for step, users in enumerate(_batches(len(found.length), rng).to(found.length.device)):
-        squares = torch.stack([p.square().sum() for p in weights_of]).sum()
-        loss = found.of(users).nll(stacking) + PENALTY / 2 / n_masked * squares
-        gradients = list(torch.autograd.grad(loss, trained))
+        gradients = _gradients(found.of(users), stacking, trained)
         with torch.no_grad():
+            for p, gradient in zip(penalised, gradients, strict=False):
+                gradient.add_(p, alpha=PENALTY / n_masked)
             adam(
                 trained, gradients, first, second, [], steps,
                 amsgrad=False, beta1=BETAS[0], beta2=BETAS[1], weight_decay=0.0, eps=EPSILON,
