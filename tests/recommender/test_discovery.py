@@ -56,7 +56,7 @@ def test_the_lift_is_p_consume_over_the_share_by_popularity(fitted_model, mixed)
 
 def test_with_confidence_095_the_score_is_the_lower_end_of_the_interval(fitted_model):
     found = everything(fitted_model, by="discover", confidence=0.95)
-    np.testing.assert_allclose(found["score"], found["p_like_low"], rtol=1e-5)
+    np.testing.assert_allclose(found["score"], found["p_like_low"], rtol=1e-5, atol=1e-7)
     assert (found["p_like_low"] < found["p_like"]).all()
     assert (found["p_like"] < found["p_like_high"]).all()
     assert found["p_like_low"].min() > 0

@@ -66,13 +66,9 @@ def unpacked_events(
     types = _types(facts["types"])
     report = EventReport(**_tuples(facts["report"]), types=types)
     log = Events(
-        users,
-        items,
-        types,
-        *(arrays[name] for name in ("starts", "item_numbers", "kind_numbers")),
-        *(arrays.get(name) for name in ("counts", "first", "last")),
-        report,
-    )
+        users, items, types, arrays["starts"], arrays["item_numbers"], arrays["kind_numbers"],
+        arrays["counts"], arrays.get("first"), arrays.get("last"), report,
+    )  # fmt: skip
     check_event_log(log, arrays)
     sources, n_items = _tuples(facts["sources"]), len(items)
     neighbours = tuple(
