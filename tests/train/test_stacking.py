@@ -126,6 +126,15 @@ def test_users_count_as_in_the_consume_loss(scores, power):
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-7)
 
 
+def test_a_high_penalty_leaves_the_sum_nearly_alone(scores, monkeypatch):
+    plain = fit_stacking(scores, SUM, SETTINGS, 0)
+    monkeypatch.setattr(module, "PENALTY", 1e6)
+    held = fit_stacking(scores, SUM, SETTINGS, 0)
+    for name in ("linear", "out"):
+        sizes = [float(getattr(found, name).abs().max()) for found in (held, plain)]
+        assert sizes[0] < 0.1 * sizes[1]
+
+
 def test_the_weight_of_users_is_that_of_the_settings(scores):
     found = [
         fit_stacking(scores, SUM, TrainSettings(user_weight_power=power), 0) for power in (0.0, 1.0)
