@@ -89,9 +89,25 @@ def test_similarity_does_not_depend_on_how_much_is_computed_at_a_time(mixed, fou
     whole = Batches.from_interactions(mixed).whole
     expected = found.similarity(whole.pattern, whole.observed)
     monkeypatch.setattr("conv4rec.model.slim.PRODUCTS", 100)
-    torch.testing.assert_close(found.similarity(whole.pattern, whole.observed), expected)
+    observed = whole.observed.clone().requires_grad_()  # added up by indices, as on an accelerator
+    torch.testing.assert_close(found.similarity(whole.pattern, observed).detach(), expected)
     found.weights.mul_(2.0)  # what is kept of the weights is made anew
     assert not torch.allclose(found.similarity(whole.pattern, whole.observed), expected)
+
+
+@pytest.mark.parametrize("has_mkl", [True, False])
+def test_similarity_is_the_formula_with_mkl_and_without(mixed, monkeypatch, has_mkl):
+    if has_mkl and not torch.backends.mkl.is_available():
+        pytest.skip("this torch has no MKL")
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: has_mkl)
+    found, n_items = fit_slim(mixed, 5), mixed.n_items
+    consumed = mixed.to_csr().toarray()
+    sums = n_items * consumed @ dense(found).T + found.popularity.numpy()
+    expected = sums / (consumed.sum(1, keepdims=True) + 1)
+    for users in (np.arange(mixed.n_users), np.array([0])):
+        history = Batches.from_interactions(mixed.take_users(users)).whole
+        similarity = found.similarity(history.pattern, history.observed)
+        np.testing.assert_allclose(similarity.numpy(), expected[users], rtol=1e-4)
 
 
 def test_masked_interactions_add_no_similarity(mixed, found):

@@ -136,8 +136,11 @@ class SparsePattern:
         )
 
     def add_times(self, total: Tensor, values: Tensor, table: Tensor) -> None:
-        """Add `times` to a table; on an accelerator that takes no longer than the product alone."""
-        if table.device.type != "cpu":
+        """Add `times` to a total, of a table that may be sparse itself (CSR).
+
+        As one sum and product that takes no longer than the product alone.
+        """
+        if table.device.type != "cpu" or table.layout == torch.sparse_csr:
             total.addmm_(self._matrix(values), table)
         else:
             total += self.times(values, table)
