@@ -310,7 +310,7 @@ def _peak(plan: _Plan) -> float:
     tables = 3 * log.n_items * plan.consume_size + plan.rating_weights
     step = (
         16 * tables
-        + 8 * plan.rate_size * plan.rows * (log.n_rated > 0)
+        + 200 * plan.rows * (log.n_rated > 0)
         + 3 * min(BLOCK_BYTES, 4 * log.n_users * log.n_items)
     )
     solved = min(log.n_items, SOLVED_BYTES / max(1.0, 4 * plan.candidates**2))
