@@ -93,10 +93,13 @@ class SLIM(nn.Module):
         stands in where there is no MKL; and of one user a thirtieth of that of torch's indices.
         """
         starts, items, weights = self.by_neighbour()
-        n, has_mkl = len(self.weights), torch.backends.mkl.is_available()
         if self._matrix is None or self._matrix[0] is not weights:
-            parts = (starts.int(), items.int(), weights)
-            matrix = csr(*parts, (n, n)) if has_mkl else csr_array(_arrays(*parts), shape=(n, n))
+            shape = (len(self.weights), len(self.weights))
+            matrix = csr_array(_arrays(starts.int(), items.int(), weights), shape, copy=True)
+            matrix.sum_duplicates()  # MKL would drop them; a fitted model has none
+            if torch.backends.mkl.is_available():
+                starts, items = map(torch.from_numpy, (matrix.indptr, matrix.indices))
+                matrix = csr(starts, items, torch.from_numpy(matrix.data), shape)
             self._matrix = weights, matrix
         matrix = self._matrix[1]
         if isinstance(matrix, Tensor):
