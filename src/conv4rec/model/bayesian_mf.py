@@ -140,15 +140,15 @@ class BayesianMF(PosteriorDraws):
         added = (history.observed[:, None] * self.features[columns] / length).double()
         f = pattern.row_sums(added.T).T
         f = torch.cat([torch.ones_like(f[:, :1]), f], 1)
-        items, factors, moments = self._doubled(columns), [], PosteriorMoments()
+        factors, moments = [], PosteriorMoments()
         offset = added.new_zeros(len(columns), 1)
-        for draw, user in enumerate(self.users(history, f, items)):
-            z, prior = items[draw, columns], self.prior[draw].double()
+        for draw, user in enumerate(self.users(history, f)):
+            z, prior = self.items[draw, columns].double(), self.prior[draw].double()
             value = user.value - z[:, -1]
             z[:, -1] = 1.0
             residual = user.weight * (value - z @ prior[0])
             right = added @ (prior[1:] @ self.precision[draw].double()) + z * residual[:, None]
-            covariance = self.covariance(draw, history, user, items)
+            covariance = self.covariance(draw, history, user)
             solved = (covariance[rows] @ right[:, :, None])[:, :, 0]
             factors += [solved[:, :-1], torch.zeros_like(offset)]
             offset = offset + solved[:, -1:]
@@ -158,14 +158,6 @@ class BayesianMF(PosteriorDraws):
         n_entries = pattern.row_starts.diff()[rows, None]
         shared = ((tail - empty)[rows] / n_entries)[:, 1:]
         return torch.cat([torch.cat([*factors, offset], 1) / len(self.items), shared], 1)
-
-    def _doubled(self, columns: Tensor) -> Tensor:
-        """`items` in float64 at some columns; zeros, whose memory is not touched, elsewhere."""
-        if self.items.device.type != "cpu":
-            return self.items.double()
-        items, needed = torch.from_numpy(np.zeros(self.items.shape)), columns.unique()
-        items[:, needed] = self.items[:, needed].double()
-        return items
 
     def leave_one_out(self, history: History) -> tuple[Tensor, Tensor]:
         """The levels' log probabilities for each entry given all other entries of its user.

@@ -78,8 +78,8 @@ class MaskedNLL(torch.autograd.Function):
     def forward(ctx, user_vectors, item_vectors, bias, row_starts, columns, weights):  # noqa: D102
         scored, all_rows, columns, weights = _with_masked(row_starts, columns, weights)
         all_vectors, n_items = user_vectors[scored], len(item_vectors)
-        users = min(USERS_AT_A_TIME, BLOCK_BYTES // (4 * n_items))
-        block = max(1, at_a_time(users, bias.device))
+        users, size = (at_a_time(n, bias.device) for n in (USERS_AT_A_TIME, BLOCK_BYTES))
+        block = max(1, min(users, size // (4 * n_items)))
         total = user_vectors.new_zeros((), dtype=torch.float64)
         users_gradient, scored_gradient = torch.zeros_like(user_vectors), []
         items_gradient, bias_gradient = torch.zeros_like(item_vectors), torch.zeros_like(bias)

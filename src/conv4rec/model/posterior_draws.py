@@ -82,9 +82,7 @@ class PosteriorDraws(nn.Module):
         f = pattern.look_up(observed[None], self.features[None]) / history.root_length()
         return torch.cat([torch.ones_like(f[:, :1]), f], 1)
 
-    def users(
-        self, history: History, features: Tensor | None = None, items: Tensor | None = None
-    ) -> Iterator[UserPosterior]:
+    def users(self, history: History, features: Tensor | None = None) -> Iterator[UserPosterior]:
         """The users' posterior under each draw in turn.
 
         All draws but the first start from the observations that the first ends with, so that one
@@ -92,18 +90,17 @@ class PosteriorDraws(nn.Module):
 
         Args:
             history: of any users.
-            features: (1, f_u), if known already: users x (1 + features).
-            items: the table of items, in another dtype. Factors are solved in the dtype of both;
-                what belongs to entries is float64.
+            features: (1, f_u), if known already: users x (1 + features). Factors are solved in
+                their dtype; what belongs to entries is float64.
         """
         f = self.user_features(history) if features is None else features
-        items = self.items if items is None else items
-        pattern, n_levels = history.pattern, len(self.ratings)
+        (items, pattern), n_levels = history.pattern.occurring, len(self.ratings)
         rated = (history.observed * (history.types < n_levels)).double()
         level = history.types.clamp(max=n_levels - 1)
         weight, value = rated * FIRST_SHARE * self.noise[0], self.ratings.double()[level]
         seen: list[Tensor] = []  # 2 x entries, of each draw: natural parameters
-        for draw, factors in enumerate(items):
+        for draw, of_items in enumerate(self.items):
+            factors = of_items.index_select(0, items).to(f)
             bounds = edges(self.thresholds[draw].double())
             low, high = (ends.index_select(0, level) for ends in (bounds[:-1], bounds[1:]))
             for rounds_left in range(1 if draw else FIRST_ROUNDS, 0, -1):
@@ -146,13 +143,12 @@ class PosteriorDraws(nn.Module):
         own = (found.mean, found.spread)
         return UserPosterior(*own, weight, value, cavity_mean, cavity_variance, noise)
 
-    def covariance(
-        self, draw: int, history: History, user: UserPosterior, items: Tensor | None = None
-    ) -> Tensor:
-        """Of (p_u, b_u), under a draw: users x size x size; see `users`."""
-        factors = (self.items if items is None else items)[draw]
-        weight, precision = user.weight.to(factors), self.precision[draw].to(factors)
-        return covariances(history.pattern, factors, weight, precision)
+    def covariance(self, draw: int, history: History, user: UserPosterior) -> Tensor:
+        """Of (p_u, b_u), under a draw, in the dtype of their means: users x size x size."""
+        items, pattern = history.pattern.occurring
+        factors = self.items[draw].index_select(0, items)
+        parts = (factors, user.weight, self.precision[draw])
+        return covariances(pattern, *(part.to(user.mean) for part in parts))
 
     def _user_precision(
         self,

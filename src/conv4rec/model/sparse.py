@@ -87,6 +87,15 @@ class SparsePattern:
         """The transposed matrix: its entries are in column order of this one."""
         return SparsePattern(self.column_starts, self.rows_by_column, self.shape[0])
 
+    @cached_property
+    def occurring(self) -> tuple[Tensor, SparsePattern]:
+        """The columns that have an entry, and the pattern over these alone.
+
+        A few histories then need not read the table of a large catalogue.
+        """
+        columns, places = torch.unique(self.columns, return_inverse=True)
+        return columns, SparsePattern(self.row_starts, places, len(columns))
+
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""

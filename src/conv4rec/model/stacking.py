@@ -160,34 +160,36 @@ class Folded:
 
     def correction(self, channels: Tensor, users: slice = slice(None)) -> Tensor:
         """Of some of the users: users x items; their channels are 3 x users x items."""
-        n_users, n_items = channels.shape[1:]
-        cut = channels.flatten(1).clamp(self.range[0], self.range[1])
-        units = (self.slopes @ cut).view(-1, n_users, n_items)
-        units = units.add_(self.constant[:, users, None]).relu_().square_()
-        added = self.linear @ cut + self.out @ units.flatten(1)
-        return added.view(n_users, n_items).add_(self.of_user[users, None])
+        cut, units = self._units(channels, users)
+        added = self.linear @ cut + self.out @ units.square_()
+        return added.view(channels.shape[1:]).add_(self.of_user[users, None])
 
-    def slopes_of(self, channels: Tensor, slope: Tensor) -> list[Tensor]:
+    def slopes_of(
+        self, channels: Tensor, slope_of: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """The slopes of a loss in `slopes`, `constant`, `out`, `linear` and `of_user`.
 
-        A third of the time of automatic differentiation, which keeps and copies each step.
+        Two thirds of the time of automatic differentiation, which keeps and copies each step.
 
         Args:
-            channels: 3 x users x items, within the range.
-            slope: users x items; of the loss in the correction.
+            channels: 3 x users x items.
+            slope_of: the slope of the loss in the correction, given that: users x items of both.
         """
-        (n_users, n_items), pairs, flat = slope.shape, channels.flatten(1), slope.flatten()
-        units = (self.slopes @ pairs).view(-1, n_users, n_items)
-        units = units.add_(self.constant[:, :, None]).relu_().flatten(1)
-        of_out, weighed = units.square() @ flat, units.mul_(flat)
-        of_units = 2.0 * self.out[:, None]
-        return [
-            weighed @ pairs.T * of_units,
-            weighed.view(-1, n_users, n_items).sum(2) * of_units,
-            of_out,
-            pairs @ flat,
-            slope.sum(1),
-        ]
+        n_users, n_items = channels.shape[1:]
+        cut, units = self._units(channels, slice(None))
+        squares = units.square()
+        added = (self.linear @ cut + self.out @ squares).view(n_users, n_items)
+        slope = slope_of(added + self.of_user[:, None])
+        flat, of_units = slope.flatten(), 2.0 * self.out[:, None]
+        weighed = units.mul_(flat)
+        of_constant = weighed.view(-1, n_users, n_items).sum(2) * of_units
+        return weighed @ cut.T * of_units, of_constant, squares @ flat, cut @ flat, slope.sum(1)
+
+    def _units(self, channels: Tensor, users: slice) -> tuple[Tensor, Tensor]:
+        """The channels within their ranges, and the units, not squared; both ... x pairs."""
+        cut = channels.flatten(1).clamp(self.range[0], self.range[1])
+        units = (self.slopes @ cut).view(-1, *channels.shape[1:])
+        return cut, units.add_(self.constant[:, users, None]).relu_().flatten(1)
 
 
 def bend(values: Tensor) -> Tensor:

@@ -60,8 +60,7 @@ def _gradients(found: _Candidates, stacking: Stacking, trained: list[Tensor]) ->
     folded = stacking.folded(found.length)
     outputs = [folded.slopes, folded.constant, folded.out, folded.linear, folded.of_user]
     with torch.no_grad():
-        slope = found.slope(folded.correction(found.channels))
-        slopes = folded.slopes_of(found.channels, slope)
+        slopes = folded.slopes_of(found.channels, found.slope)
     return list(torch.autograd.grad(outputs, trained, slopes))
 
 
